@@ -1,0 +1,1 @@
+//! The agent: session to the controllers, local reconcile, storage, gang relay.

@@ -1,0 +1,3 @@
+//! The agent: session to the controllers, local reconcile, storage, gang relay.
+
+fn main() {}

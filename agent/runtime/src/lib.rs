@@ -1,0 +1,1 @@
+//! Runs a workload as an OCI container: zygote, shim per task, namespaces, cgroups, logs, checkpoint hooks.

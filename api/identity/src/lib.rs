@@ -1,0 +1,1 @@
+//! Cluster CA, node and operator certificates, join tokens and rustls configurations.

@@ -1,0 +1,1 @@
+//! gRPC and REST services, authentication and authorisation, admission and audit; wires the room together.

@@ -1,0 +1,1 @@
+//! The openraft adaptor: segment log, applied state on sled, network, membership, snapshots.

@@ -1,0 +1,1 @@
+//! The pure planners of the controller: node lifecycle, job lifecycle, placement, replication.

@@ -1,0 +1,1 @@
+//! The Merkle audit log: append, checkpoint, prove, verify, in the C2SP tlog-tiles layout.

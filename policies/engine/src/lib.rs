@@ -1,0 +1,1 @@
+//! decide(&Request, &Bundle) -> Decision on Cedar; an evaluation error is Deny.

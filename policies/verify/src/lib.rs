@@ -1,0 +1,1 @@
+//! Offline verifier for audit logs; no network code in it.

@@ -1,0 +1,3 @@
+//! Offline verifier for audit logs; no network code in it.
+
+fn main() {}

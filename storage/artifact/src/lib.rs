@@ -1,0 +1,1 @@
+//! Datasets, models, checkpoints and images as artifacts: manifests, diffs, OCI archives.

@@ -1,0 +1,1 @@
+//! Content-addressed blobs: disk format, verified read and write, scrub.

@@ -1,0 +1,3 @@
+//! Promises measured, each beside its peer where one runs here.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! tidy, gen, test and bench.
+
+fn main() {}
