@@ -1,0 +1,119 @@
+//! Quantities with their units in the type: bytes, processor shares.
+
+use std::fmt;
+
+/// An amount of memory or storage in bytes. Text form: a whole number with an optional unit, binary (`KiB`, `MiB`,
+/// `GiB`, `TiB`) or decimal (`kB`, `MB`, `GB`, `TB`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Bytes(pub u64);
+
+const BYTE_UNITS: [(&str, u64); 10] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("B", 1),
+    ("", 1),
+];
+
+/// Why a text is not an amount of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an amount of bytes: write a whole number with a unit, such as `512MiB` or `80GiB`")]
+pub struct BytesError {
+    text: String,
+}
+
+impl std::str::FromStr for Bytes {
+    type Err = BytesError;
+
+    fn from_str(text: &str) -> Result<Self, BytesError> {
+        let error = || BytesError { text: text.to_owned() };
+        let trimmed = text.trim();
+        let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
+        let (number, unit) = trimmed.split_at(digits);
+        let (_, factor) = BYTE_UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(error)?;
+        let number: u64 = number.parse().map_err(|_| error())?;
+        number.checked_mul(*factor).map(Bytes).ok_or_else(error)
+    }
+}
+
+/// One decimal in the largest binary unit that fits: `1.5 TiB`.
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, size) in [("TiB", 1u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+            if self.0 >= size {
+                let (whole, tenth) = (self.0 / size, u128::from(self.0 % size) * 10 / u128::from(size));
+                return if tenth == 0 {
+                    write!(f, "{whole} {unit}")
+                } else {
+                    write!(f, "{whole}.{tenth} {unit}")
+                };
+            }
+        }
+        write!(f, "{} B", self.0)
+    }
+}
+
+/// Processor share in thousandths of a core. Text form: whole cores (`4`), or thousandths with `m` (`250m`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Millicores(pub u64);
+
+/// Why a text is not a processor share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a processor share: write whole cores such as `4`, or thousandths such as `250m`")]
+pub struct MillicoresError {
+    text: String,
+}
+
+impl std::str::FromStr for Millicores {
+    type Err = MillicoresError;
+
+    fn from_str(text: &str) -> Result<Self, MillicoresError> {
+        let trimmed = text.trim();
+        let value = match trimmed.strip_suffix('m') {
+            Some(thousandths) => thousandths.parse::<u64>().ok(),
+            None => trimmed.parse::<u64>().ok().and_then(|cores| cores.checked_mul(1_000)),
+        };
+        value.map(Millicores).ok_or_else(|| MillicoresError { text: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Millicores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_multiple_of(1_000) { write!(f, "{}", self.0 / 1_000) } else { write!(f, "{}m", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_read_both_kinds_of_units() {
+        for (text, bytes, printed) in [
+            ("0", 0, "0 B"),
+            ("1023", 1_023, "1023 B"),
+            ("80GiB", 80 << 30, "80 GiB"),
+            ("1 GB", 1_000_000_000, "953.6 MiB"),
+            ("1536 GiB", 1_536 << 30, "1.5 TiB"),
+        ] {
+            let parsed: Bytes = text.parse().unwrap();
+            assert_eq!((parsed.0, parsed.to_string().as_str()), (bytes, printed));
+        }
+        for bad in ["", "GiB", "-1", "1.5GiB", "1 gib", "99999999TiB"] {
+            assert!(bad.parse::<Bytes>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn millicores_read_cores_and_thousandths() {
+        assert_eq!("4".parse(), Ok(Millicores(4_000)));
+        assert_eq!("250m".parse(), Ok(Millicores(250)));
+        assert!("0.5".parse::<Millicores>().is_err());
+        assert_eq!(Millicores(1_500).to_string(), "1500m");
+    }
+}

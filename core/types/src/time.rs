@@ -1,0 +1,157 @@
+//! Time as a parameter: logical instants and spans in milliseconds. Nothing here reads a clock.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+/// An instant: milliseconds since the Unix epoch, as the daemon that proposed a command read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(pub u64);
+
+/// A span of time in milliseconds. Text form: a sum of `w`, `d`, `h`, `m`, `s`, `ms`, such as `1h30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span(pub u64);
+
+impl Time {
+    /// The span since an earlier instant; zero where `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Time) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Span> for Time {
+    type Output = Time;
+
+    fn add(self, span: Span) -> Time {
+        Time(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Time {
+    type Output = Time;
+
+    fn sub(self, span: Span) -> Time {
+        Time(self.0.saturating_sub(span.0))
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, of_day) = (self.0 / 86_400_000, self.0 % 86_400_000);
+        let (year, month, day) = civil_from_days(days);
+        let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+        let (second, milli) = (of_day / 1_000 % 60, of_day % 1_000);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    }
+}
+
+/// Days since 1970-01-01 to a date of the proleptic Gregorian calendar (Hinnant, "chrono-compatible low-level date
+/// algorithms", `civil_from_days`), for instants after the epoch.
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+const UNITS: [(&str, u64); 6] =
+    [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl Span {
+    /// A span of whole seconds.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Span {
+        Span(seconds.saturating_mul(1_000))
+    }
+
+    /// As a [`std::time::Duration`].
+    #[must_use]
+    pub const fn as_duration(self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0)
+    }
+}
+
+/// At most two units, so a table stays readable: `3m12s`, `2d4h`, `850ms`.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        let mut written = 0;
+        for (unit, millis) in UNITS {
+            let count = rest / millis;
+            // Milliseconds beside seconds or more are noise in a table.
+            if count > 0 && written < 2 && !(unit == "ms" && written > 0) {
+                write!(f, "{count}{unit}")?;
+                written += 1;
+            }
+            rest %= millis;
+        }
+        if written == 0 { f.write_str("0s") } else { Ok(()) }
+    }
+}
+
+/// Why a text is not a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a span of time: write a number with a unit, such as `90s`, `1h30m` or `250ms`")]
+pub struct SpanError {
+    text: String,
+}
+
+impl std::str::FromStr for Span {
+    type Err = SpanError;
+
+    fn from_str(text: &str) -> Result<Self, SpanError> {
+        parse_span(text).ok_or_else(|| SpanError { text: text.to_owned() })
+    }
+}
+
+fn parse_span(text: &str) -> Option<Span> {
+    let mut total: u64 = 0;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, tail) = after.split_at(letters);
+        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*millis)?)?;
+        rest = tail;
+    }
+    Some(Span(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_prints_as_rfc_3339() {
+        assert_eq!(Time(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Time(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
+        assert_eq!(Time(1_795_219_199_999).to_string(), "2026-11-20T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_span_reads_what_it_prints() {
+        for (text, millis, printed) in [
+            ("90s", 90_000, "1m30s"),
+            ("1h30m", 5_400_000, "1h30m"),
+            ("250ms", 250, "250ms"),
+            ("0s", 0, "0s"),
+            ("1d1h1m", 90_060_000, "1d1h"),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!((span.0, span.to_string().as_str()), (millis, printed));
+        }
+        for bad in ["", "5", "s", "5 s", "5y", "-1s", "99999999999999999999s"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+}
