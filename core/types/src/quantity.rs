@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::serde_by_text;
+
 /// An amount of memory or storage in bytes. Text form: a whole number with an optional unit, binary (`KiB`, `MiB`,
 /// `GiB`, `TiB`) or decimal (`kB`, `MB`, `GB`, `TB`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -87,6 +89,9 @@ impl fmt::Display for Millicores {
         if self.0.is_multiple_of(1_000) { write!(f, "{}", self.0 / 1_000) } else { write!(f, "{}m", self.0) }
     }
 }
+
+// A span is here only because its text form is read the same way; a number alone is refused by its parser.
+serde_by_text!(Bytes, Millicores, crate::time::Span);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,433 @@
+//! A job as its owner wants it. The manifest is the product: these are the fields people write, and a [`JobSpec`] that
+//! exists has been checked whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactRef;
+use crate::device::{DeviceClass, Precision};
+use crate::id::{ArtifactName, GroupName, Jurisdiction, PurposeName, QueueName, TenantName};
+use crate::quantity::{Bytes, Millicores};
+use crate::time::Span;
+
+/// The most tasks one gang may have.
+pub const MAX_TASKS: u32 = 16_384;
+/// The most groups one job may have.
+pub(crate) const MAX_GROUPS: usize = 64;
+/// The most datasets one job may mount.
+pub(crate) const MAX_DATASETS: usize = 64;
+/// The most bytes of command, arguments and environment together: half of what Linux passes to a program by default.
+pub(crate) const MAX_COMMAND_BYTES: usize = 64 * 1024;
+
+/// What a job is for; it decides the defaults, not the mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobKind {
+    /// Learns a model from data.
+    Train,
+    /// Learns a model from data and an earlier model.
+    Finetune,
+    /// Runs to its end once.
+    Batch,
+    /// Runs until it is cancelled, and again when it ends.
+    Service,
+}
+
+/// Accelerators one task needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DeviceRequest {
+    /// Whose accelerators.
+    pub class: DeviceClass,
+    /// How many, all on one node.
+    pub count: u32,
+    /// The least memory of each.
+    #[serde(default)]
+    pub memory: Bytes,
+}
+
+/// What one task needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Resources {
+    /// Processor share.
+    #[serde(default = "default_cores")]
+    pub cores: Millicores,
+    /// Main memory.
+    #[serde(default = "default_memory")]
+    pub memory: Bytes,
+    /// Accelerators, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<DeviceRequest>,
+}
+
+fn default_cores() -> Millicores {
+    Millicores(1_000)
+}
+
+fn default_memory() -> Bytes {
+    Bytes(256 << 20)
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self { cores: default_cores(), memory: default_memory(), devices: None }
+    }
+}
+
+/// Equal tasks of a gang.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TaskGroup {
+    /// The group's name, unique in the job.
+    pub name: GroupName,
+    /// How many tasks.
+    pub count: u32,
+    /// What each needs.
+    #[serde(default)]
+    pub resources: Resources,
+}
+
+/// A dataset mounted read-only at `/data/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DatasetMount {
+    /// Which version.
+    pub dataset: ArtifactRef,
+    /// The name of its mount point; the dataset's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<ArtifactName>,
+}
+
+/// How checkpoints are kept. A checkpoint is a directory `step-<number>` that appears whole, by rename, below
+/// `$HOLDFAST_CHECKPOINT_DIR`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CheckpointPolicy {
+    /// How many of the newest are kept.
+    #[serde(default = "default_keep")]
+    pub keep: u32,
+    /// On how many nodes each must be before it counts.
+    #[serde(default = "default_copies")]
+    pub copies: u32,
+}
+
+fn default_keep() -> u32 {
+    3
+}
+
+fn default_copies() -> u32 {
+    2
+}
+
+/// A job that has been checked whole: it names at least one task, its groups are distinct, its limits hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawJobSpec", into = "RawJobSpec")]
+pub struct JobSpec {
+    /// What it is for.
+    pub kind: JobKind,
+    /// Where it queues.
+    pub queue: QueueName,
+    /// Higher goes first within a queue.
+    pub priority: i32,
+    /// On whose behalf.
+    pub tenant: TenantName,
+    /// What its data is used for.
+    pub purpose: PurposeName,
+    /// Where it may run; empty leaves it to the law.
+    pub jurisdictions: BTreeSet<Jurisdiction>,
+    /// The program.
+    pub image: ArtifactRef,
+    /// Arguments in place of the image's own entry point and command; empty keeps those.
+    pub command: Vec<String>,
+    /// Environment variables beside those of the image and the platform.
+    pub env: BTreeMap<String, String>,
+    /// The gang, all of which runs or none.
+    pub groups: Vec<TaskGroup>,
+    /// The data it reads.
+    pub datasets: Vec<DatasetMount>,
+    /// The model it starts from, mounted read-only at `/model`.
+    pub base_model: Option<ArtifactRef>,
+    /// How checkpoints are kept; `None` where it writes none.
+    pub checkpoint: Option<CheckpointPolicy>,
+    /// The name of the model that rank 0 leaves in `$HOLDFAST_OUTPUT_DIR`; `None` where it leaves none.
+    pub output: Option<ArtifactName>,
+    /// The number format wanted.
+    pub precision: Option<Precision>,
+    /// How often the gang starts again after a task failed. Losing a node does not count.
+    pub retries: u32,
+    /// The longest a start may run before it is stopped.
+    pub max_run_time: Option<Span>,
+}
+
+/// A job as written, before it is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of JobSpec")]
+pub struct RawJobSpec {
+    pub kind: JobKind,
+    #[serde(default = "default_queue")]
+    pub queue: QueueName,
+    #[serde(default)]
+    pub priority: i32,
+    pub tenant: TenantName,
+    pub purpose: PurposeName,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub jurisdictions: BTreeSet<Jurisdiction>,
+    pub image: ArtifactRef,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    pub groups: Vec<TaskGroup>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub datasets: Vec<DatasetMount>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_model: Option<ArtifactRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointPolicy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<ArtifactName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    #[serde(default)]
+    pub retries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_run_time: Option<Span>,
+}
+
+fn default_queue() -> QueueName {
+    crate::queue::default_queue_name()
+}
+
+/// Why a job cannot exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it means")]
+pub enum JobSpecError {
+    #[error("groups: a job needs at least one group with at least one task")]
+    NoTasks,
+    #[error("groups: {count} groups, at most {MAX_GROUPS} are allowed")]
+    TooManyGroups { count: usize },
+    #[error("groups: {count} tasks, at most {MAX_TASKS} are allowed")]
+    TooManyTasks { count: u64 },
+    #[error("groups: `{name}` is named twice")]
+    GroupTwice { name: GroupName },
+    #[error("groups: `{name}` asks for 0 tasks")]
+    EmptyGroup { name: GroupName },
+    #[error("groups: `{name}` asks for 0 accelerators: leave `devices` out instead")]
+    NoDevices { name: GroupName },
+    #[error("datasets: {count} datasets, at most {MAX_DATASETS} are allowed")]
+    TooManyDatasets { count: usize },
+    #[error("datasets: `/data/{mount}` is mounted twice")]
+    MountTwice { mount: ArtifactName },
+    #[error("command and env: {bytes} bytes, at most {MAX_COMMAND_BYTES} are allowed")]
+    CommandTooLong { bytes: usize },
+    #[error(
+        "env: `{name}` is not a name of an environment variable: use letters, digits and `_`, no digit first"
+    )]
+    EnvName { name: String },
+    #[error("env: `{name}` is set by the platform")]
+    EnvReserved { name: String },
+    #[error("{field}: holds a NUL byte")]
+    Nul { field: &'static str },
+    #[error("checkpoint.{field}: must be 1 to 16")]
+    Checkpoint { field: &'static str },
+    #[error("maxRunTime: must be longer than 0s")]
+    MaxRunTime,
+}
+
+/// Variables the platform sets for every task; a job that set them itself would break its own rendezvous.
+pub const RESERVED_ENV: [&str; 6] =
+    ["MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"];
+
+impl JobSpec {
+    /// How many tasks the gang has.
+    #[must_use]
+    pub fn tasks(&self) -> u32 {
+        self.groups.iter().map(|g| g.count).sum()
+    }
+
+    /// The group of every rank, in order.
+    pub fn ranks(&self) -> impl Iterator<Item = &TaskGroup> {
+        self.groups.iter().flat_map(|g| std::iter::repeat_n(g, usize::try_from(g.count).unwrap_or(0)))
+    }
+}
+
+impl TryFrom<RawJobSpec> for JobSpec {
+    type Error = JobSpecError;
+
+    fn try_from(raw: RawJobSpec) -> Result<Self, JobSpecError> {
+        check_groups(&raw.groups)?;
+        check_datasets(&raw.datasets)?;
+        check_command(&raw.command, &raw.env)?;
+        if let Some(checkpoint) = &raw.checkpoint {
+            for (field, value) in [("keep", checkpoint.keep), ("copies", checkpoint.copies)] {
+                if !(1..=16).contains(&value) {
+                    return Err(JobSpecError::Checkpoint { field });
+                }
+            }
+        }
+        if raw.max_run_time == Some(Span(0)) {
+            return Err(JobSpecError::MaxRunTime);
+        }
+        Ok(Self {
+            kind: raw.kind,
+            queue: raw.queue,
+            priority: raw.priority,
+            tenant: raw.tenant,
+            purpose: raw.purpose,
+            jurisdictions: raw.jurisdictions,
+            image: raw.image,
+            command: raw.command,
+            env: raw.env,
+            groups: raw.groups,
+            datasets: raw.datasets,
+            base_model: raw.base_model,
+            checkpoint: raw.checkpoint,
+            output: raw.output,
+            precision: raw.precision,
+            retries: raw.retries,
+            max_run_time: raw.max_run_time,
+        })
+    }
+}
+
+impl From<JobSpec> for RawJobSpec {
+    fn from(spec: JobSpec) -> Self {
+        Self {
+            kind: spec.kind,
+            queue: spec.queue,
+            priority: spec.priority,
+            tenant: spec.tenant,
+            purpose: spec.purpose,
+            jurisdictions: spec.jurisdictions,
+            image: spec.image,
+            command: spec.command,
+            env: spec.env,
+            groups: spec.groups,
+            datasets: spec.datasets,
+            base_model: spec.base_model,
+            checkpoint: spec.checkpoint,
+            output: spec.output,
+            precision: spec.precision,
+            retries: spec.retries,
+            max_run_time: spec.max_run_time,
+        }
+    }
+}
+
+fn check_groups(groups: &[TaskGroup]) -> Result<(), JobSpecError> {
+    if groups.is_empty() {
+        return Err(JobSpecError::NoTasks);
+    }
+    if groups.len() > MAX_GROUPS {
+        return Err(JobSpecError::TooManyGroups { count: groups.len() });
+    }
+    let mut names = BTreeSet::new();
+    for group in groups {
+        if !names.insert(&group.name) {
+            return Err(JobSpecError::GroupTwice { name: group.name.clone() });
+        }
+        if group.count == 0 {
+            return Err(JobSpecError::EmptyGroup { name: group.name.clone() });
+        }
+        if group.resources.devices.as_ref().is_some_and(|d| d.count == 0) {
+            return Err(JobSpecError::NoDevices { name: group.name.clone() });
+        }
+    }
+    let count = groups.iter().map(|g| u64::from(g.count)).sum();
+    if count > u64::from(MAX_TASKS) { Err(JobSpecError::TooManyTasks { count }) } else { Ok(()) }
+}
+
+fn check_datasets(datasets: &[DatasetMount]) -> Result<(), JobSpecError> {
+    if datasets.len() > MAX_DATASETS {
+        return Err(JobSpecError::TooManyDatasets { count: datasets.len() });
+    }
+    let mut mounts = BTreeSet::new();
+    for dataset in datasets {
+        let mount = dataset.mount.as_ref().unwrap_or(&dataset.dataset.name);
+        if !mounts.insert(mount) {
+            return Err(JobSpecError::MountTwice { mount: mount.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn check_command(command: &[String], env: &BTreeMap<String, String>) -> Result<(), JobSpecError> {
+    let bytes = command.iter().map(|a| a.len() + 1).sum::<usize>()
+        + env.iter().map(|(k, v)| k.len() + v.len() + 2).sum::<usize>();
+    if bytes > MAX_COMMAND_BYTES {
+        return Err(JobSpecError::CommandTooLong { bytes });
+    }
+    if command.iter().any(|a| a.contains('\0')) {
+        return Err(JobSpecError::Nul { field: "command" });
+    }
+    for (name, value) in env {
+        let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(JobSpecError::EnvName { name: name.chars().take(80).collect() });
+        }
+        if RESERVED_ENV.contains(&name.as_str()) || name.starts_with("HOLDFAST_") {
+            return Err(JobSpecError::EnvReserved { name: name.clone() });
+        }
+        if value.contains('\0') {
+            return Err(JobSpecError::Nul { field: "env" });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minimal() -> serde_json::Value {
+        serde_json::json!({
+            "kind": "train", "tenant": "lab", "purpose": "research", "image": "trainer@1",
+            "groups": [{"name": "worker", "count": 2, "resources":
+                {"cores": "500m", "memory": "1GiB", "devices": {"class": "nvidia", "count": 2}}}],
+            "datasets": [{"dataset": "corpus@1"}],
+            "maxRunTime": "1h",
+        })
+    }
+
+    fn check(edit: impl FnOnce(&mut serde_json::Value), expected: &str) {
+        let mut value = minimal();
+        edit(&mut value);
+        let error = serde_json::from_value::<JobSpec>(value).unwrap_err().to_string();
+        assert!(error.contains(expected), "expected `{expected}` in `{error}`");
+    }
+
+    #[test]
+    fn a_minimal_job_reads_with_defaults() {
+        let spec: JobSpec = serde_json::from_value(minimal()).unwrap();
+        assert_eq!((spec.tasks(), spec.queue.as_str(), spec.retries), (2, "default", 0));
+        assert_eq!(spec.max_run_time, Some(Span::from_secs(3_600)));
+        let again: JobSpec = serde_json::from_value(serde_json::to_value(&spec).unwrap()).unwrap();
+        assert_eq!(again, spec);
+    }
+
+    #[test]
+    fn bad_jobs_are_refused_by_the_name_of_their_field() {
+        check(|v| v["gruops"] = 1.into(), "unknown field `gruops`");
+        check(|v| v["groups"] = serde_json::json!([]), "at least one group");
+        check(|v| v["groups"][0]["count"] = 0.into(), "`worker` asks for 0 tasks");
+        check(|v| v["groups"][0]["count"] = 20_000.into(), "20000 tasks, at most 16384");
+        check(|v| v["groups"][0]["resources"]["memory"] = "lots".into(), "`lots` is not an amount of bytes");
+        check(
+            |v| v["groups"][0]["resources"]["devices"]["class"] = "gpu".into(),
+            "not a class of accelerator",
+        );
+        check(|v| v["priority"] = "high".into(), "invalid type: string");
+        check(|v| v["env"] = serde_json::json!({"RANK": "1"}), "`RANK` is set by the platform");
+        check(|v| v["env"] = serde_json::json!({"1x": "1"}), "`1x` is not a name of an environment variable");
+        check(|v| v["command"] = serde_json::json!(["x".repeat(70_000)]), "70001 bytes, at most 65536");
+        check(|v| v["purpose"] = "Research!".into(), "purpose `Research!` is not a name");
+        check(
+            |v| v["datasets"] = serde_json::json!([{"dataset": "corpus@1"}, {"dataset": "corpus@2"}]),
+            "`/data/corpus` is mounted twice",
+        );
+        check(|v| v["checkpoint"] = serde_json::json!({"keep": 0}), "checkpoint.keep: must be 1 to 16");
+    }
+}
