@@ -1,0 +1,289 @@
+//! Between the wire and the domain. A message becomes a domain value here or is refused by the name of its field.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use holdfast_types::{
+    AsProblem, Bytes, CheckpointPolicy, DatasetMount, DeviceRequest, JobKind, JobSpec, JobSpecError,
+    LegalLabel, Millicores, Problem, ProblemKind, QueueSpec, RawJobSpec, Resources, Span, TaskGroup, Time,
+};
+
+use crate::generated::holdfast::v1;
+
+/// Why a message is not a value of the domain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConvertError {
+    /// A field's text is not of its type.
+    #[error("{field}: {reason}")]
+    Field {
+        /// The field as the manifest names it.
+        field: String,
+        /// What is wrong, naming the value.
+        reason: String,
+    },
+    /// The fields are fine one by one, the whole is not.
+    #[error(transparent)]
+    Spec(#[from] JobSpecError),
+}
+
+impl AsProblem for ConvertError {
+    fn problem(&self) -> Problem {
+        Problem::new(1001, ProblemKind::Invalid, "the request is not valid").because(self.to_string())
+    }
+}
+
+fn field<T>(name: &str, text: &str) -> Result<T, ConvertError>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    text.parse()
+        .map_err(|error: T::Err| ConvertError::Field { field: name.to_owned(), reason: error.to_string() })
+}
+
+fn optional<T>(name: &str, text: &str) -> Result<Option<T>, ConvertError>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
+}
+
+/// The wire form of an instant.
+#[must_use]
+pub fn timestamp(time: Time) -> prost_types::Timestamp {
+    let seconds = i64::try_from(time.0 / 1_000).unwrap_or(i64::MAX);
+    let nanos = i32::try_from(time.0 % 1_000 * 1_000_000).unwrap_or(0);
+    prost_types::Timestamp { seconds, nanos }
+}
+
+/// The instant of a wire form; the epoch where it is absent or before it.
+#[must_use]
+pub fn millis(timestamp: Option<&prost_types::Timestamp>) -> Time {
+    let Some(stamp) = timestamp else { return Time(0) };
+    let seconds = u64::try_from(stamp.seconds).unwrap_or(0);
+    let nanos = u64::try_from(stamp.nanos).unwrap_or(0);
+    Time(seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000))
+}
+
+/// The wire form of a label.
+#[must_use]
+pub fn legal_label(label: &LegalLabel) -> v1::LegalLabel {
+    v1::LegalLabel {
+        labels: label.labels.iter().map(ToString::to_string).collect(),
+        residency: label.residency.iter().map(ToString::to_string).collect(),
+        purposes: label.purposes.iter().map(ToString::to_string).collect(),
+        level: label.level,
+    }
+}
+
+/// The label of a wire form.
+///
+/// # Errors
+///
+/// Where a name in it is not one.
+pub fn legal_label_from(label: &v1::LegalLabel) -> Result<LegalLabel, ConvertError> {
+    Ok(LegalLabel {
+        labels: label.labels.iter().map(|l| field("label.labels", l)).collect::<Result<_, _>>()?,
+        residency: label.residency.iter().map(|j| field("label.residency", j)).collect::<Result<_, _>>()?,
+        purposes: label.purposes.iter().map(|p| field("label.purposes", p)).collect::<Result<_, _>>()?,
+        level: label.level,
+    })
+}
+
+fn kind_from(text: &str) -> Result<JobKind, ConvertError> {
+    match text {
+        "train" => Ok(JobKind::Train),
+        "finetune" => Ok(JobKind::Finetune),
+        "batch" => Ok(JobKind::Batch),
+        "service" => Ok(JobKind::Service),
+        other => Err(ConvertError::Field {
+            field: "kind".to_owned(),
+            reason: format!("`{other}` is not a kind of job: use train, finetune, batch or service"),
+        }),
+    }
+}
+
+fn kind_word(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Train => "train",
+        JobKind::Finetune => "finetune",
+        JobKind::Batch => "batch",
+        JobKind::Service => "service",
+    }
+}
+
+impl TryFrom<&v1::JobSpec> for JobSpec {
+    type Error = ConvertError;
+
+    fn try_from(spec: &v1::JobSpec) -> Result<Self, ConvertError> {
+        let raw = RawJobSpec {
+            kind: kind_from(&spec.kind)?,
+            queue: optional("queue", &spec.queue)?.unwrap_or_else(holdfast_types::default_queue_name),
+            priority: spec.priority,
+            tenant: field("tenant", &spec.tenant)?,
+            purpose: field("purpose", &spec.purpose)?,
+            jurisdictions: spec
+                .jurisdictions
+                .iter()
+                .map(|j| field("jurisdictions", j))
+                .collect::<Result<_, _>>()?,
+            image: field("image", &spec.image)?,
+            command: spec.command.clone(),
+            env: spec.env.clone().into_iter().collect::<BTreeMap<_, _>>(),
+            groups: spec.groups.iter().map(TaskGroup::try_from).collect::<Result<_, _>>()?,
+            datasets: spec.datasets.iter().map(dataset_from).collect::<Result<_, _>>()?,
+            base_model: optional("baseModel", &spec.base_model)?,
+            checkpoint: spec.checkpoint.as_ref().map(|c| CheckpointPolicy { keep: c.keep, copies: c.copies }),
+            output: optional("output", &spec.output)?,
+            precision: optional("precision", &spec.precision)?,
+            retries: spec.retries,
+            max_run_time: (spec.max_run_time_ms > 0).then_some(Span(spec.max_run_time_ms)),
+        };
+        Ok(JobSpec::try_from(raw)?)
+    }
+}
+
+fn dataset_from(dataset: &v1::DatasetMount) -> Result<DatasetMount, ConvertError> {
+    Ok(DatasetMount {
+        dataset: field("datasets.dataset", &dataset.dataset)?,
+        mount: optional("datasets.mount", &dataset.mount)?,
+    })
+}
+
+impl TryFrom<&v1::TaskGroup> for TaskGroup {
+    type Error = ConvertError;
+
+    fn try_from(group: &v1::TaskGroup) -> Result<Self, ConvertError> {
+        let resources = match &group.resources {
+            Some(resources) => Resources::try_from(resources)?,
+            None => Resources::default(),
+        };
+        Ok(TaskGroup { name: field("groups.name", &group.name)?, count: group.count, resources })
+    }
+}
+
+impl TryFrom<&v1::Resources> for Resources {
+    type Error = ConvertError;
+
+    fn try_from(resources: &v1::Resources) -> Result<Self, ConvertError> {
+        let defaults = Resources::default();
+        let devices = match &resources.devices {
+            Some(devices) => Some(DeviceRequest {
+                class: field("groups.resources.devices.class", &devices.class)?,
+                count: devices.count,
+                memory: Bytes(devices.memory_bytes),
+            }),
+            None => None,
+        };
+        // Zero is absent in proto3; a task without processor or memory cannot exist.
+        let or_default = |value: u64, default: u64| if value == 0 { default } else { value };
+        Ok(Resources {
+            cores: Millicores(or_default(resources.cpu_millis, defaults.cores.0)),
+            memory: Bytes(or_default(resources.memory_bytes, defaults.memory.0)),
+            devices,
+        })
+    }
+}
+
+impl From<&Resources> for v1::Resources {
+    fn from(resources: &Resources) -> Self {
+        v1::Resources {
+            cpu_millis: resources.cores.0,
+            memory_bytes: resources.memory.0,
+            devices: resources.devices.as_ref().map(|d| v1::DeviceRequest {
+                class: d.class.to_string(),
+                count: d.count,
+                memory_bytes: d.memory.0,
+            }),
+        }
+    }
+}
+
+impl From<&JobSpec> for v1::JobSpec {
+    fn from(spec: &JobSpec) -> Self {
+        let text = |value: Option<String>| value.unwrap_or_default();
+        v1::JobSpec {
+            kind: kind_word(spec.kind).to_owned(),
+            queue: spec.queue.to_string(),
+            priority: spec.priority,
+            tenant: spec.tenant.to_string(),
+            purpose: spec.purpose.to_string(),
+            jurisdictions: spec.jurisdictions.iter().map(ToString::to_string).collect(),
+            image: spec.image.to_string(),
+            command: spec.command.clone(),
+            env: spec.env.clone().into_iter().collect(),
+            groups: spec
+                .groups
+                .iter()
+                .map(|g| v1::TaskGroup {
+                    name: g.name.to_string(),
+                    count: g.count,
+                    resources: Some(v1::Resources::from(&g.resources)),
+                })
+                .collect(),
+            datasets: spec
+                .datasets
+                .iter()
+                .map(|d| v1::DatasetMount {
+                    dataset: d.dataset.to_string(),
+                    mount: text(d.mount.as_ref().map(ToString::to_string)),
+                })
+                .collect(),
+            base_model: text(spec.base_model.as_ref().map(ToString::to_string)),
+            checkpoint: spec
+                .checkpoint
+                .as_ref()
+                .map(|c| v1::CheckpointPolicy { keep: c.keep, copies: c.copies }),
+            output: text(spec.output.as_ref().map(ToString::to_string)),
+            precision: text(spec.precision.map(|p| p.to_string())),
+            retries: spec.retries,
+            max_run_time_ms: spec.max_run_time.map_or(0, |s| s.0),
+        }
+    }
+}
+
+impl From<&v1::QueueSpec> for QueueSpec {
+    fn from(spec: &v1::QueueSpec) -> Self {
+        QueueSpec { priority: spec.priority, stopped: spec.stopped, max_devices: spec.max_devices }
+    }
+}
+
+impl From<&QueueSpec> for v1::QueueSpec {
+    fn from(spec: &QueueSpec) -> Self {
+        v1::QueueSpec { priority: spec.priority, stopped: spec.stopped, max_devices: spec.max_devices }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_survives_the_wire() {
+        let spec: JobSpec = serde_json::from_value(serde_json::json!({
+            "kind": "finetune", "tenant": "lab", "purpose": "research", "image": "trainer@1", "priority": -3,
+            "jurisdictions": ["DE"], "command": ["/bin/x"], "env": {"A": "b"}, "baseModel": "m@2", "output": "o",
+            "groups": [{"name": "worker", "count": 2, "resources": {"devices": {"class": "amd", "count": 1}}}],
+            "datasets": [{"dataset": "corpus@1", "mount": "c"}], "checkpoint": {}, "precision": "bf16",
+            "retries": 2, "maxRunTime": "1h",
+        }))
+        .unwrap();
+        assert_eq!(JobSpec::try_from(&v1::JobSpec::from(&spec)), Ok(spec));
+    }
+
+    #[test]
+    fn a_bad_field_is_named() {
+        let wire = v1::JobSpec { kind: "trian".to_owned(), ..v1::JobSpec::default() };
+        let error = JobSpec::try_from(&wire).unwrap_err().to_string();
+        assert!(error.starts_with("kind: `trian` is not a kind of job"), "{error}");
+    }
+
+    #[test]
+    fn instants_survive_the_wire() {
+        for time in [Time(0), Time(1), Time(1_795_219_199_999)] {
+            assert_eq!(millis(Some(&timestamp(time))), time);
+        }
+    }
+}

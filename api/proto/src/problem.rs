@@ -1,0 +1,93 @@
+//! Problems over the wire: a gRPC status whose details are our own message, so that nothing is lost on the way.
+
+use holdfast_types::{Code, Problem, ProblemKind};
+use prost::Message as _;
+use tonic::{Code as Grpc, Status};
+
+use crate::generated::holdfast::store::v1::Refusal;
+
+/// Metadata of a status that says who leads: `host:port` of the leader's port.
+pub const LEADER_METADATA: &str = "holdfast-leader";
+
+const KINDS: [(ProblemKind, &str, Grpc); 8] = [
+    (ProblemKind::Failed, "failed", Grpc::Internal),
+    (ProblemKind::Invalid, "invalid", Grpc::InvalidArgument),
+    (ProblemKind::NotFound, "not-found", Grpc::NotFound),
+    (ProblemKind::Refused, "refused", Grpc::FailedPrecondition),
+    (ProblemKind::Unauthorised, "unauthorised", Grpc::PermissionDenied),
+    (ProblemKind::Unreachable, "unreachable", Grpc::Unavailable),
+    (ProblemKind::Conflict, "conflict", Grpc::Aborted),
+    (ProblemKind::Exhausted, "exhausted", Grpc::ResourceExhausted),
+];
+
+fn word(kind: ProblemKind) -> (&'static str, Grpc) {
+    KINDS.iter().find(|(k, _, _)| *k == kind).map_or(("failed", Grpc::Internal), |(_, w, g)| (w, *g))
+}
+
+/// The stored and sent form of a problem.
+#[must_use]
+pub fn refusal(problem: &Problem) -> Refusal {
+    Refusal {
+        code: u32::from(problem.code.0),
+        kind: word(problem.kind).0.to_owned(),
+        summary: problem.summary.clone(),
+        because: problem.because.clone(),
+        next: problem.next.clone(),
+    }
+}
+
+/// The problem of a stored or sent form.
+#[must_use]
+pub fn refusal_problem(refusal: &Refusal) -> Problem {
+    let kind = KINDS.iter().find(|(_, w, _)| *w == refusal.kind).map_or(ProblemKind::Failed, |(k, _, _)| *k);
+    Problem {
+        code: Code(u16::try_from(refusal.code).unwrap_or(0)),
+        kind,
+        summary: refusal.summary.clone(),
+        because: refusal.because.clone(),
+        next: refusal.next.clone(),
+    }
+}
+
+/// The status that carries a problem.
+#[must_use]
+pub fn status_from_problem(problem: &Problem) -> Status {
+    let (_, grpc) = word(problem.kind);
+    Status::with_details(grpc, problem.summary.clone(), refusal(problem).encode_to_vec().into())
+}
+
+/// The problem a status carries, or one made of its text where another program made the status.
+#[must_use]
+pub fn problem_from_status(status: &Status) -> Problem {
+    if !status.details().is_empty()
+        && let Ok(refusal) = Refusal::decode(status.details())
+        && refusal.code > 0
+    {
+        return refusal_problem(&refusal);
+    }
+    let kind = match status.code() {
+        Grpc::InvalidArgument | Grpc::OutOfRange | Grpc::Unimplemented => ProblemKind::Invalid,
+        Grpc::NotFound => ProblemKind::NotFound,
+        Grpc::PermissionDenied | Grpc::Unauthenticated => ProblemKind::Unauthorised,
+        Grpc::Unavailable | Grpc::DeadlineExceeded | Grpc::Cancelled => ProblemKind::Unreachable,
+        Grpc::Aborted | Grpc::AlreadyExists => ProblemKind::Conflict,
+        Grpc::ResourceExhausted => ProblemKind::Exhausted,
+        Grpc::FailedPrecondition => ProblemKind::Refused,
+        Grpc::Ok | Grpc::Unknown | Grpc::Internal | Grpc::DataLoss => ProblemKind::Failed,
+    };
+    Problem::new(5290, kind, "the cluster did not do what was asked").because(status.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_survives_the_wire() {
+        for (kind, _, _) in KINDS {
+            let problem =
+                Problem::new(2104, kind, "job `x` cannot be placed").because("a").because("b").next("c");
+            assert_eq!(problem_from_status(&status_from_problem(&problem)), problem);
+        }
+    }
+}
