@@ -3,7 +3,14 @@
 /// `holdfast`.
 pub(crate) mod holdfast {
     /// `holdfast.v1`: the public API.
-    #[expect(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+    #[expect(
+        missing_docs,
+        unused_qualifications,
+        clippy::all,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         tonic::include_proto!("holdfast.v1");
     }
@@ -11,7 +18,13 @@ pub(crate) mod holdfast {
     /// `holdfast.internal`.
     pub(crate) mod internal {
         /// `holdfast.internal.v1`: between our own processes.
-        #[expect(missing_docs, unused_qualifications, clippy::all, reason = "generated code")]
+        #[expect(
+            missing_docs,
+            unused_qualifications,
+            clippy::allow_attributes,
+            clippy::allow_attributes_without_reason,
+            reason = "generated code"
+        )]
         pub mod v1 {
             tonic::include_proto!("holdfast.internal.v1");
         }
