@@ -1,1 +1,17 @@
-//! Tracing set-up, the metrics registry and build information.
+//! How a program of ours speaks: tracing set-up, the metrics registry and build information.
+//!
+//! It sends nothing anywhere: logs go to stderr, metrics are text for whoever asks the daemon. It must not know what
+//! is logged or counted, and it knows no other crate of ours.
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod logs;
+mod metrics;
+
+pub use build::{BuildInfo, build_info};
+pub use logs::{InitError, LogFormat, ParseLogFormatError, init};
+pub use metrics::{
+    CONTENT_TYPE, Counter, Family, Gauge, Histogram, Kind, MAX_SERIES, MetricError, OTHER, Registry,
+    SECONDS_BUCKETS, check_label, check_name,
+};
