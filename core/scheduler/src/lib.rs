@@ -1,1 +1,44 @@
-//! The clock-free brain: plan(&Snapshot, &Config, Time) -> Plan with an Explanation for every job not placed.
+//! The clock-free brain: `plan(&Snapshot, &Config, Time) -> Plan`, with an [`Explanation`] for every job not placed, and
+//! `verify_gang`, by which the replicated state machine checks a gang whole before it starts.
+//!
+//! The same input gives the same plan, byte for byte, on every machine. This crate must not know a clock, a disk, a
+//! network, chance or a float, nor how law is written: it is handed the verdicts.
+
+#![forbid(unsafe_code)]
+
+mod snapshot;
+
+mod config;
+mod explanation;
+mod plan;
+
+mod need;
+mod nodes;
+mod queues;
+mod room;
+
+mod board;
+mod catalog;
+mod holds;
+
+mod lack;
+mod survey;
+
+mod explain;
+mod planner;
+mod sentence;
+mod verify;
+
+pub use config::Config;
+pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
+pub use nodes::MAX_DEVICES_PER_NODE;
+pub use plan::{GangPlacement, Plan};
+pub use planner::plan;
+pub use snapshot::{
+    Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, QueueView, Schedulable, Snapshot,
+    Verdict, Verdicts,
+};
+pub use verify::{Ledger, Rejection, verify_gang};
+
+#[cfg(test)]
+mod tests;

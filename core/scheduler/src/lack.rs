@@ -1,0 +1,147 @@
+//! What a node lacks for a task, filter by filter, and the words for it. It must not know how a node is looked at.
+
+use std::collections::BTreeSet;
+
+use holdfast_types::{Bytes, JobName, Jurisdiction, Millicores, NodePhase};
+
+use crate::need::{DeviceNeed, Need};
+
+/// The filters in the order they are applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Filter {
+    Jurisdictions,
+    Law,
+    NodePhase,
+    DeviceClass,
+    DeviceKind,
+    Capacity,
+    Held,
+    Free,
+}
+
+impl Filter {
+    pub(crate) const ALL: [Filter; 8] = [
+        Self::Jurisdictions,
+        Self::Law,
+        Self::NodePhase,
+        Self::DeviceClass,
+        Self::DeviceKind,
+        Self::Capacity,
+        Self::Held,
+        Self::Free,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Jurisdictions => "jurisdictions",
+            Self::Law => "law",
+            Self::NodePhase => "node phase",
+            Self::DeviceClass => "device class",
+            Self::DeviceKind => "device memory and precision",
+            Self::Capacity => "cores and memory",
+            Self::Held => "held for longer-waiting jobs",
+            Self::Free => "free now",
+        }
+    }
+}
+
+/// The first thing a node lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lack<'a> {
+    Jurisdiction,
+    Law(&'a str),
+    Phase(NodePhase),
+    Devices,
+    HealthyDevices,
+    DeviceMemory,
+    Precision,
+    Cores,
+    Memory,
+    Held(&'a JobName),
+    FreeDevices,
+    FreeCores,
+    FreeMemory,
+}
+
+impl Lack<'_> {
+    /// The filter that finds it.
+    pub(crate) fn filter(self) -> Filter {
+        match self {
+            Self::Jurisdiction => Filter::Jurisdictions,
+            Self::Law(_) => Filter::Law,
+            Self::Phase(_) => Filter::NodePhase,
+            Self::Devices | Self::HealthyDevices => Filter::DeviceClass,
+            Self::DeviceMemory | Self::Precision => Filter::DeviceKind,
+            Self::Cores | Self::Memory => Filter::Capacity,
+            Self::Held(_) => Filter::Held,
+            Self::FreeDevices | Self::FreeCores | Self::FreeMemory => Filter::Free,
+        }
+    }
+
+    /// The reason as the waterfall counts it: equal for every node that lacks the same.
+    pub(crate) fn reason(self, need: &Need, asked: &BTreeSet<Jurisdiction>) -> String {
+        let fewer = |adjective: &str| match &need.devices {
+            Some(devices) => format!("fewer than {} {adjective}{} devices", devices.count, devices.class),
+            None => String::from("no devices"),
+        };
+        match self {
+            Self::Jurisdiction => format!("outside {}", list(asked)),
+            Self::Law(rule) => format!("rule `{rule}`"),
+            Self::Phase(phase) => phase.to_string(),
+            Self::Devices => fewer(""),
+            Self::HealthyDevices => fewer("healthy "),
+            Self::DeviceMemory | Self::Precision => {
+                format!("{}{}", fewer(""), need.devices.as_ref().map_or_else(String::new, kind))
+            }
+            Self::Cores => format!("fewer than {} cores", Millicores(need.cores)),
+            Self::Memory => format!("less than {} of memory", Bytes(need.memory)),
+            Self::Held(job) => format!("held for `{job}`"),
+            Self::FreeDevices => String::from("devices in use"),
+            Self::FreeCores => String::from("cores in use"),
+            Self::FreeMemory => String::from("memory in use"),
+        }
+    }
+
+    /// The reason for one node, with what it has.
+    pub(crate) fn detail(self, need: &Need, asked: &BTreeSet<Jurisdiction>, has: u64) -> String {
+        let reason = self.reason(need, asked);
+        match self {
+            Self::Jurisdiction | Self::Law(_) | Self::Phase(_) | Self::Held(_) => reason,
+            Self::Devices | Self::HealthyDevices | Self::DeviceMemory | Self::Precision => {
+                format!("{reason}: {has}")
+            }
+            Self::FreeDevices => format!("{reason}: {has} free, {} needed", need.device_count()),
+            Self::Cores => format!("{reason}: {}", Millicores(has)),
+            Self::Memory => format!("{reason}: {}", Bytes(has)),
+            Self::FreeCores => {
+                format!("{reason}: {} free, {} needed", Millicores(has), Millicores(need.cores))
+            }
+            Self::FreeMemory => format!("{reason}: {} free, {} needed", Bytes(has), Bytes(need.memory)),
+        }
+    }
+}
+
+/// What is asked of accelerators beyond their class: ` with at least 80 GiB each that compute in fp8`.
+pub(crate) fn kind(devices: &DeviceNeed) -> String {
+    let mut text = String::new();
+    if devices.memory.0 > 0 {
+        text.push_str(&format!(" with at least {} each", devices.memory));
+    }
+    if let Some(precision) = devices.precision {
+        text.push_str(&format!(" that compute in {precision}"));
+    }
+    text
+}
+
+/// Names with commas between them.
+pub(crate) fn list(names: &BTreeSet<Jurisdiction>) -> String {
+    names.iter().map(Jurisdiction::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// A count with its noun: `1 node`, `2 nodes`.
+pub(crate) fn count(number: impl Into<u64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        many => format!("{many} {noun}s"),
+    }
+}

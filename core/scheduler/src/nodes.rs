@@ -1,0 +1,130 @@
+//! The nodes of a snapshot in the order of their names, addressed by position. Nodes with equal accelerators share a
+//! layout, so that what depends on accelerators alone is worked out once. It must not know what is in use.
+
+use std::collections::BTreeMap;
+
+use holdfast_types::{DeviceIndex, NodeName};
+
+use crate::need::Need;
+use crate::snapshot::{DeviceView, NodeView, Schedulable};
+
+/// The most accelerators of one node that are planned with: the bits of the set that says which are free.
+pub const MAX_DEVICES_PER_NODE: usize = 128;
+
+/// A set of accelerators of one node: bit `n` is the n-th by index.
+pub(crate) type DeviceSet = u128;
+
+/// The nodes of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Nodes<'a> {
+    list: Vec<Node<'a>>,
+    layouts: Vec<Layout<'a>>,
+}
+
+/// A node and the layout of its accelerators.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'a> {
+    pub(crate) view: &'a NodeView,
+    pub(crate) layout: usize,
+}
+
+/// Accelerators in the order of their index.
+#[derive(Debug)]
+pub(crate) struct Layout<'a>(Vec<&'a DeviceView>);
+
+impl<'a> Nodes<'a> {
+    /// Sorts the nodes. Of two of one name the first by value counts, whatever the order they came in.
+    pub(crate) fn new(views: &'a [NodeView]) -> Self {
+        let mut sorted: Vec<&NodeView> = views.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup_by(|later, earlier| later.name == earlier.name);
+        let mut known = BTreeMap::new();
+        let mut layouts = Vec::new();
+        let mut list = Vec::with_capacity(sorted.len());
+        for view in sorted {
+            let devices = devices_in_order(view);
+            let layout = *known.entry(devices).or_insert_with_key(|devices| {
+                layouts.push(Layout(devices.clone()));
+                layouts.len() - 1
+            });
+            list.push(Node { view, layout });
+        }
+        Self { list, layouts }
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// In the order of their names.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Node<'a>> {
+        self.list.iter()
+    }
+
+    /// The node at a position.
+    pub(crate) fn get(&self, position: usize) -> Option<&Node<'a>> {
+        self.list.get(position)
+    }
+
+    /// The position of a name.
+    pub(crate) fn find(&self, name: &NodeName) -> Option<usize> {
+        self.list.binary_search_by(|node| node.view.name.cmp(name)).ok()
+    }
+
+    /// Every layout.
+    pub(crate) fn layouts(&self) -> impl Iterator<Item = &Layout<'a>> {
+        self.layouts.iter()
+    }
+
+    /// The accelerators of a node.
+    pub(crate) fn layout_of(&self, node: &Node<'_>) -> Option<&Layout<'a>> {
+        self.layouts.get(node.layout)
+    }
+}
+
+impl Node<'_> {
+    /// Whether it takes new work.
+    pub(crate) fn is_open(&self) -> bool {
+        match self.view.schedulable {
+            Schedulable::Yes => true,
+            Schedulable::No(_) => false,
+        }
+    }
+}
+
+impl<'a> Layout<'a> {
+    /// The accelerators a test accepts.
+    pub(crate) fn select(&self, accepts: impl Fn(&DeviceView) -> bool) -> DeviceSet {
+        let bits = self.0.iter().enumerate().filter(|(_, device)| accepts(device));
+        bits.fold(0, |set, (bit, _)| set | (1 << bit))
+    }
+
+    /// The accelerators that serve a task.
+    pub(crate) fn serving(&self, need: &Need) -> DeviceSet {
+        self.select(|device| need.accepts(device))
+    }
+
+    /// The bit of an index, as a set of one.
+    pub(crate) fn bit(&self, index: DeviceIndex) -> Option<DeviceSet> {
+        let position = self.0.binary_search_by_key(&index, |device| device.index).ok()?;
+        Some(1 << position)
+    }
+
+    /// The indexes of a set, ascending.
+    pub(crate) fn indexes(&self, set: DeviceSet) -> Vec<DeviceIndex> {
+        if set == 0 {
+            return Vec::new();
+        }
+        let chosen = self.0.iter().enumerate().filter(|(bit, _)| set & (1 << bit) != 0);
+        chosen.map(|(_, device)| device.index).collect()
+    }
+}
+
+fn devices_in_order(view: &NodeView) -> Vec<&DeviceView> {
+    let mut devices: Vec<&DeviceView> = view.devices.iter().collect();
+    devices.sort_unstable();
+    devices.dedup_by_key(|device| device.index);
+    devices.truncate(MAX_DEVICES_PER_NODE);
+    devices
+}

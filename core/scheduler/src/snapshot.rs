@@ -1,0 +1,176 @@
+//! What the planner sees of a cluster at one revision. Plain data: it must not know how the state is stored, nor how a
+//! verdict was reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_types::{
+    Bytes, DeviceClass, DeviceIndex, JobName, JobSpec, Jurisdiction, Millicores, NodeName, NodePhase,
+    Precision, QueueName, Rank, Time,
+};
+
+/// The rule named for a node that nothing was decided about.
+pub const DEFAULT_DENY: &str = "default-deny";
+
+/// The cluster at one revision. The order of the vectors carries no meaning.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The revision of the state this was read from.
+    pub revision: u64,
+    /// Every node known, whether or not it takes work.
+    pub nodes: Vec<NodeView>,
+    /// Every queue.
+    pub queues: Vec<QueueView>,
+    /// Every job that waits or holds places.
+    pub jobs: Vec<JobView>,
+}
+
+/// A node: what it has, not what is free of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeView {
+    /// Its name, unique.
+    pub name: NodeName,
+    /// That of its issuing CA.
+    pub jurisdiction: Jurisdiction,
+    /// Whether it takes new work.
+    pub schedulable: Schedulable,
+    /// All of its processor share that tasks may use.
+    pub cores: Millicores,
+    /// All of its memory that tasks may use.
+    pub memory: Bytes,
+    /// Its accelerators; those past [`crate::MAX_DEVICES_PER_NODE`] take no work.
+    pub devices: Vec<DeviceView>,
+}
+
+/// Whether a node takes new work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Schedulable {
+    /// It does.
+    Yes,
+    /// It does not, because of its phase.
+    No(NodePhase),
+}
+
+/// An accelerator of a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeviceView {
+    /// Its index on the node, unique there.
+    pub index: DeviceIndex,
+    /// Who made it.
+    pub class: DeviceClass,
+    /// Its own memory.
+    pub memory: Bytes,
+    /// Whether it may be given to a task.
+    pub healthy: bool,
+    /// The formats it computes in; empty where nobody knows, and then it is taken for able.
+    pub precisions: BTreeSet<Precision>,
+}
+
+/// A queue.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueView {
+    /// Its name, unique.
+    pub name: QueueName,
+    /// Higher queues are served first.
+    pub priority: i32,
+    /// A stopped queue starts nothing.
+    pub stopped: bool,
+    /// The most accelerators its jobs may hold at once; 0 for no limit.
+    pub max_devices: u32,
+}
+
+/// A job that waits or holds places.
+#[derive(Debug, Clone)]
+pub struct JobView {
+    /// Its name, unique.
+    pub name: JobName,
+    /// Tells this job from an earlier one of the same name.
+    pub uid: String,
+    /// Where it queues.
+    pub queue: QueueName,
+    /// What it wants. Shared, so that taking a snapshot of a deep queue copies no specification.
+    pub spec: Arc<JobSpec>,
+    /// When it was submitted.
+    pub submitted: Time,
+    /// Whether it waits or holds places.
+    pub state: JobState,
+}
+
+/// Whether a job waits or holds places.
+#[derive(Debug, Clone)]
+pub enum JobState {
+    /// It waits for its gang to be placed.
+    Waiting {
+        /// What the law says of each node.
+        verdicts: Verdicts,
+        /// It may not start before this.
+        not_before: Option<Time>,
+    },
+    /// Its gang has places, and their resources are taken.
+    Placed(Vec<Assignment>),
+}
+
+/// The place of one task.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Assignment {
+    /// Which task.
+    pub rank: Rank,
+    /// On which node.
+    pub node: NodeName,
+    /// With which accelerators of it, ascending.
+    pub devices: Vec<DeviceIndex>,
+}
+
+/// What the law says of one node for one job.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// The job may run there.
+    Allow,
+    /// It may not.
+    Deny {
+        /// The rule that says so.
+        rule: String,
+    },
+}
+
+/// What the law says of every node for one job; a node that is not in it is denied by [`DEFAULT_DENY`].
+///
+/// Jobs the law cannot tell apart should share one value by `clone`, which copies nothing: the planner then works the
+/// nodes out once for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Verdicts(Arc<BTreeMap<NodeName, Verdict>>);
+
+impl From<BTreeMap<NodeName, Verdict>> for Verdicts {
+    fn from(map: BTreeMap<NodeName, Verdict>) -> Self {
+        Self(Arc::new(map))
+    }
+}
+
+impl FromIterator<(NodeName, Verdict)> for Verdicts {
+    fn from_iter<I: IntoIterator<Item = (NodeName, Verdict)>>(verdicts: I) -> Self {
+        Self(Arc::new(verdicts.into_iter().collect()))
+    }
+}
+
+impl Verdicts {
+    /// The rule that denies a node; `None` where it is allowed.
+    #[must_use]
+    pub fn denied_by(&self, node: &NodeName) -> Option<&str> {
+        match self.0.get(node) {
+            Some(Verdict::Allow) => None,
+            Some(Verdict::Deny { rule }) => Some(rule),
+            None => Some(DEFAULT_DENY),
+        }
+    }
+
+    /// The allowed nodes, in the order of their names.
+    pub(crate) fn allowed(&self) -> impl Iterator<Item = &NodeName> {
+        self.0.iter().filter(|(_, verdict)| **verdict == Verdict::Allow).map(|(node, _)| node)
+    }
+
+    /// Where the shared map lies. Equal addresses mean equal verdicts; only look-ups may use it, never an order that
+    /// reaches the plan.
+    pub(crate) fn address(&self) -> *const BTreeMap<NodeName, Verdict> {
+        Arc::as_ptr(&self.0)
+    }
+}

@@ -1,0 +1,181 @@
+//! Looks at every node for one task of a group: which filter removes it, and how near it came. It must not know queues
+//! nor sentences.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_types::{DeviceClass, Jurisdiction, NodeName, NodePhase};
+
+use crate::board::Board;
+use crate::catalog::{Class, Member, Shape, in_jurisdictions};
+use crate::explanation::{MAX_EXPLAINED_NODES, WaterfallStep};
+use crate::holds::Holds;
+use crate::lack::{Filter, Lack};
+use crate::need::{DeviceNeed, Need};
+use crate::nodes::{Layout, Node, Nodes};
+use crate::room::Room;
+use crate::snapshot::{DeviceView, Schedulable, Verdicts};
+
+/// What every node said to one task of a group.
+#[derive(Debug)]
+pub(crate) struct Survey<'a> {
+    pub(crate) need: Need,
+    pub(crate) nodes: u32,
+    pub(crate) lacks: BTreeMap<Lack<'a>, u32>,
+    /// The most that a node removed for a lack had, and the first such node.
+    pub(crate) nearest: BTreeMap<Lack<'a>, (u64, &'a NodeName)>,
+    /// Among the nodes that reached the last filter, the most free accelerators that serve, and the first such node.
+    pub(crate) largest_free: Option<(u32, &'a NodeName)>,
+    /// How many tasks of the group have room now, up to its count.
+    pub(crate) slots: u32,
+    pub(crate) per_node: BTreeMap<NodeName, String>,
+}
+
+/// Where to look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a, 'b> {
+    pub(crate) nodes: &'b Nodes<'a>,
+    pub(crate) board: &'b Board<'a>,
+    pub(crate) holds: &'b Holds<'a>,
+    /// How many holds were before the job.
+    pub(crate) before: usize,
+}
+
+impl<'a> Survey<'a> {
+    /// Looks at every node for the tasks of one group.
+    pub(crate) fn take(site: Site<'a, '_>, class: &Class<'a>, member: Member, shape: &Shape) -> Self {
+        let mut survey = Self {
+            need: shape.need,
+            nodes: 0,
+            lacks: BTreeMap::new(),
+            nearest: BTreeMap::new(),
+            largest_free: None,
+            slots: 0,
+            per_node: BTreeMap::new(),
+        };
+        for (position, node) in site.nodes.iter().enumerate() {
+            survey.look(site, class, member.count, (position, node, shape.serving(node.layout)));
+        }
+        survey
+    }
+
+    /// How many nodes each filter leaves, and what it removes.
+    pub(crate) fn waterfall(&self, asked: &BTreeSet<Jurisdiction>) -> Vec<WaterfallStep> {
+        let mut remaining = self.nodes;
+        let mut steps = vec![WaterfallStep { filter: String::from("nodes"), remaining, removed: Vec::new() }];
+        for filter in Filter::ALL {
+            let mut removed = Vec::new();
+            for (lack, count) in self.lacks.iter().filter(|(lack, _)| lack.filter() == filter) {
+                removed.push((lack.reason(&self.need, asked), *count));
+                remaining = remaining.saturating_sub(*count);
+            }
+            steps.push(WaterfallStep { filter: filter.as_str().to_owned(), remaining, removed });
+        }
+        steps
+    }
+
+    /// How many nodes reach a filter.
+    pub(crate) fn reaching(&self, filter: Filter) -> u32 {
+        let before = self.lacks.iter().filter(|(lack, _)| lack.filter() < filter);
+        self.nodes.saturating_sub(before.map(|(_, count)| *count).sum())
+    }
+
+    /// The filter that removes the last node; `None` where nodes are left.
+    pub(crate) fn emptied_by(&self) -> Option<Filter> {
+        let removed: u32 = self.lacks.values().sum();
+        let last = self.lacks.keys().map(|lack| lack.filter()).max();
+        if removed == self.nodes { last } else { None }
+    }
+
+    fn look(
+        &mut self,
+        site: Site<'a, '_>,
+        class: &Class<'a>,
+        tasks: u32,
+        (position, node, serving): (usize, &Node<'a>, u128),
+    ) {
+        let asked = &class.spec.jurisdictions;
+        let need = self.need;
+        let name = &node.view.name;
+        let room = site.board.room(position).copied().unwrap_or(Room { cores: 0, memory: 0, devices: 0 });
+        let lack = legal_lack(asked, class.verdicts, node)
+            .or_else(|| own_lack(&need, node, site.nodes.layout_of(node)))
+            .or_else(|| site.holds.holder(position, site.before).map(|job| (Lack::Held(job), 0)));
+        let lack = lack.or_else(|| {
+            let free = (room.devices & serving).count_ones();
+            if self.largest_free.is_none_or(|(most, _)| free > most) {
+                self.largest_free = Some((free, name));
+            }
+            free_lack(&need, &room, free)
+        });
+        self.nodes += 1;
+        let text = match lack {
+            None => {
+                self.slots = self.slots.saturating_add(room.slots(&need, serving, tasks)).min(tasks);
+                String::from("has room for a task")
+            }
+            Some((lack, has)) => {
+                *self.lacks.entry(lack).or_default() += 1;
+                let nearest = self.nearest.entry(lack).or_insert((has, name));
+                if has > nearest.0 {
+                    *nearest = (has, name);
+                }
+                if self.per_node.len() >= MAX_EXPLAINED_NODES {
+                    return;
+                }
+                format!("{}: {}", lack.filter().as_str(), lack.detail(&need, asked, has))
+            }
+        };
+        if self.per_node.len() < MAX_EXPLAINED_NODES {
+            self.per_node.insert(name.clone(), text);
+        }
+    }
+}
+
+/// A lack and how much the node has of what it lacks.
+type Found<'a> = Option<(Lack<'a>, u64)>;
+
+fn legal_lack<'a>(asked: &BTreeSet<Jurisdiction>, verdicts: &'a Verdicts, node: &Node<'_>) -> Found<'a> {
+    if !in_jurisdictions(asked, &node.view.jurisdiction) {
+        return Some((Lack::Jurisdiction, 0));
+    }
+    verdicts.denied_by(&node.view.name).map(|rule| (Lack::Law(rule), 0))
+}
+
+/// What a node would lack even if nothing ran on it.
+fn own_lack<'a>(need: &Need, node: &Node<'_>, layout: Option<&Layout<'_>>) -> Found<'a> {
+    let phase = match node.view.schedulable {
+        Schedulable::Yes => None,
+        Schedulable::No(phase) => Some(phase),
+    };
+    phase
+        .map(|phase: NodePhase| (Lack::Phase(phase), 0))
+        .or_else(|| device_lack(need.devices.as_ref()?, layout?))
+        .or_else(|| (node.view.cores.0 < need.cores).then_some((Lack::Cores, node.view.cores.0)))
+        .or_else(|| (node.view.memory.0 < need.memory).then_some((Lack::Memory, node.view.memory.0)))
+}
+
+fn device_lack<'a>(need: &DeviceNeed, layout: &Layout<'_>) -> Found<'a> {
+    let of_class = |device: &DeviceView, class: DeviceClass| device.class == class;
+    let healthy = |device: &DeviceView| of_class(device, need.class) && device.healthy;
+    let large = |device: &DeviceView| healthy(device) && device.memory >= need.memory;
+    let able = |device: &DeviceView| large(device) && need.computes_on(device);
+    let short = |lack: Lack<'a>, set: u128| {
+        (set.count_ones() < need.count).then_some((lack, u64::from(set.count_ones())))
+    };
+    short(Lack::Devices, layout.select(|device| of_class(device, need.class)))
+        .or_else(|| short(Lack::HealthyDevices, layout.select(healthy)))
+        .or_else(|| short(Lack::DeviceMemory, layout.select(large)))
+        .or_else(|| short(Lack::Precision, layout.select(able)))
+}
+
+fn free_lack<'a>(need: &Need, room: &Room, free_devices: u32) -> Found<'a> {
+    if free_devices < need.device_count() {
+        Some((Lack::FreeDevices, u64::from(free_devices)))
+    } else if room.cores < need.cores {
+        Some((Lack::FreeCores, room.cores))
+    } else if room.memory < need.memory {
+        Some((Lack::FreeMemory, room.memory))
+    } else {
+        None
+    }
+}

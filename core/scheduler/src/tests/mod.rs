@@ -1,0 +1,1 @@
+//! Tests of what users of the planner rely on.

@@ -1,0 +1,199 @@
+//! Checks a gang whole against the cluster as it is, before the replicated state machine starts it. It looks at what a
+//! plan may have missed since it was made: it must not know how a place is chosen, nor repeat the law, which the state
+//! machine guards by the hash of the policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_types::{DeviceIndex, JobName, JobSpec, Jurisdiction, NodeName, NodePhase, QueueName, Rank};
+
+use crate::catalog::in_jurisdictions;
+use crate::need::{Need, gang_devices};
+use crate::nodes::{DeviceSet, Layout, Nodes};
+use crate::plan::GangPlacement;
+use crate::queues::{QueueRefusal, Queues};
+use crate::room::{Room, rooms};
+use crate::snapshot::{Assignment, JobState, JobView, Schedulable, Snapshot};
+
+/// Why a gang may not start. Nothing of it has been taken then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it means")]
+pub enum Rejection {
+    #[error("job `{job}` is not known under uid `{uid}`")]
+    NoJob { job: JobName, uid: String },
+    #[error("job `{job}` does not wait for a place")]
+    NotWaiting { job: JobName },
+    #[error("queue `{queue}` is stopped")]
+    QueueStopped { queue: QueueName },
+    #[error("queue `{queue}` allows {limit} accelerators, of which {held} are held; the gang needs {needs}")]
+    QueueFull { queue: QueueName, limit: u32, held: u64, needs: u64 },
+    #[error("the gang has {given} places for {needs} tasks")]
+    NotWhole { given: usize, needs: u32 },
+    #[error("rank {} is placed where rank {} belongs", .found.0, .expected.0)]
+    RankOrder { expected: Rank, found: Rank },
+    #[error("node `{node}` is not known")]
+    NoNode { node: NodeName },
+    #[error("node `{node}` takes no work: {phase}")]
+    NodeClosed { node: NodeName, phase: NodePhase },
+    #[error("node `{node}` is in {jurisdiction}, where the job did not ask to run")]
+    Jurisdiction { node: NodeName, jurisdiction: Jurisdiction },
+    #[error("rank {} needs {needs} accelerators on node `{node}` and was given {given}", .rank.0)]
+    DeviceCount { node: NodeName, rank: Rank, needs: u32, given: usize },
+    #[error("node `{node}` has no accelerator {}", .device.0)]
+    NoDevice { node: NodeName, device: DeviceIndex },
+    #[error("accelerator {} of node `{node}` does not serve rank {}", .device.0, .rank.0)]
+    WrongDevice { node: NodeName, device: DeviceIndex, rank: Rank },
+    #[error("accelerator {} of node `{node}` is not free", .device.0)]
+    DeviceTaken { node: NodeName, device: DeviceIndex },
+    #[error("node `{node}` has too few cores or too little memory free for rank {}", .rank.0)]
+    NoRoom { node: NodeName, rank: Rank },
+}
+
+/// Checks one gang against a snapshot. For the gangs of a whole plan build one [`Ledger`] instead.
+///
+/// # Errors
+///
+/// Says what is wrong with the first place that is wrong.
+pub fn verify_gang(snapshot: &Snapshot, gang: &GangPlacement) -> Result<(), Rejection> {
+    Ledger::new(snapshot).accept(gang)
+}
+
+/// What is free while the gangs of a plan are checked one after the other.
+#[derive(Debug)]
+pub struct Ledger<'a> {
+    nodes: Nodes<'a>,
+    rooms: Vec<Room>,
+    queues: Queues<'a>,
+    jobs: BTreeMap<&'a JobName, &'a JobView>,
+    started: BTreeSet<&'a JobName>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Counts what the placed jobs hold.
+    #[must_use]
+    pub fn new(snapshot: &'a Snapshot) -> Self {
+        let nodes = Nodes::new(&snapshot.nodes);
+        let rooms = rooms(&nodes, &snapshot.jobs);
+        Self {
+            nodes,
+            rooms,
+            queues: Queues::new(&snapshot.queues, &snapshot.jobs),
+            jobs: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
+            started: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a gang in whole, so that the next one is checked beside it, or takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the first place that is wrong.
+    pub fn accept(&mut self, gang: &GangPlacement) -> Result<(), Rejection> {
+        let job = self.waiting(gang)?;
+        let needs = gang_devices(&job.spec);
+        let queue = self.queues.find(&job.queue);
+        if let Some(Err(refusal)) = queue.map(|queue| self.queues.check(queue, needs)) {
+            return Err(refused(&job.queue, refusal, needs));
+        }
+        if u32::try_from(gang.assignments.len()) != Ok(job.spec.tasks()) {
+            return Err(Rejection::NotWhole { given: gang.assignments.len(), needs: job.spec.tasks() });
+        }
+        let mut touched = BTreeMap::new();
+        for (expected, assignment) in (0..).map(Rank).zip(&gang.assignments) {
+            if assignment.rank != expected {
+                return Err(Rejection::RankOrder { expected, found: assignment.rank });
+            }
+            self.place(&job.spec, assignment, &mut touched)?;
+        }
+        for (node, room) in touched {
+            if let Some(slot) = self.rooms.get_mut(node) {
+                *slot = room;
+            }
+        }
+        if let Some(queue) = queue {
+            self.queues.hold(queue, needs);
+        }
+        self.started.insert(&job.name);
+        Ok(())
+    }
+
+    fn waiting(&self, gang: &GangPlacement) -> Result<&'a JobView, Rejection> {
+        let known = self.jobs.get(&gang.job).copied().filter(|job| job.uid == gang.uid);
+        let Some(job) = known else {
+            return Err(Rejection::NoJob { job: gang.job.clone(), uid: gang.uid.clone() });
+        };
+        match job.state {
+            JobState::Waiting { .. } if !self.started.contains(&job.name) => Ok(job),
+            JobState::Waiting { .. } | JobState::Placed(_) => {
+                Err(Rejection::NotWaiting { job: gang.job.clone() })
+            }
+        }
+    }
+
+    /// Takes one task in, on a copy of the room of its node.
+    fn place(
+        &self,
+        spec: &JobSpec,
+        assignment: &Assignment,
+        touched: &mut BTreeMap<usize, Room>,
+    ) -> Result<(), Rejection> {
+        let no_node = || Rejection::NoNode { node: assignment.node.clone() };
+        let position = self.nodes.find(&assignment.node).ok_or_else(no_node)?;
+        let node = self.nodes.get(position).ok_or_else(no_node)?;
+        let layout = self.nodes.layout_of(node).ok_or_else(no_node)?;
+        let before = self.rooms.get(position).ok_or_else(no_node)?;
+        if let Schedulable::No(phase) = node.view.schedulable {
+            return Err(Rejection::NodeClosed { node: assignment.node.clone(), phase });
+        }
+        if !in_jurisdictions(&spec.jurisdictions, &node.view.jurisdiction) {
+            let jurisdiction = node.view.jurisdiction.clone();
+            return Err(Rejection::Jurisdiction { node: assignment.node.clone(), jurisdiction });
+        }
+        let Some(need) = Need::of_rank(spec, assignment.rank) else {
+            return Err(Rejection::NotWhole { given: spec.ranks().count() + 1, needs: spec.tasks() });
+        };
+        let room = touched.entry(position).or_insert(*before);
+        let devices = chosen(assignment, &need, layout, room)?;
+        if room.cores < need.cores || room.memory < need.memory {
+            return Err(Rejection::NoRoom { node: assignment.node.clone(), rank: assignment.rank });
+        }
+        room.charge(&need, devices);
+        Ok(())
+    }
+}
+
+/// The accelerators of an assignment, if each is there, serves, is free and is named once.
+fn chosen(
+    assignment: &Assignment,
+    need: &Need,
+    layout: &Layout<'_>,
+    room: &Room,
+) -> Result<DeviceSet, Rejection> {
+    let (rank, given) = (assignment.rank, assignment.devices.len());
+    let node = || assignment.node.clone();
+    if u32::try_from(given) != Ok(need.device_count()) {
+        return Err(Rejection::DeviceCount { node: node(), rank, needs: need.device_count(), given });
+    }
+    let serving = layout.serving(need);
+    let mut free = room.devices;
+    let mut chosen = 0;
+    for device in assignment.devices.iter().copied() {
+        let Some(bit) = layout.bit(device) else { return Err(Rejection::NoDevice { node: node(), device }) };
+        if serving & bit == 0 {
+            return Err(Rejection::WrongDevice { node: node(), device, rank });
+        }
+        if free & bit == 0 {
+            return Err(Rejection::DeviceTaken { node: node(), device });
+        }
+        free &= !bit;
+        chosen |= bit;
+    }
+    Ok(chosen)
+}
+
+fn refused(queue: &QueueName, refusal: QueueRefusal, needs: u64) -> Rejection {
+    let queue = queue.clone();
+    match refusal {
+        QueueRefusal::Stopped => Rejection::QueueStopped { queue },
+        QueueRefusal::Full { held, limit } => Rejection::QueueFull { queue, limit, held, needs },
+    }
+}
