@@ -1,0 +1,19 @@
+//! Promises measured, each beside its peer where one runs here.
+//!
+//! `docs/promises.md` says what is promised; the registry says how it is measured; the report holds one against the
+//! other. A promise that nothing measures is `pending`, never silently absent. This crate must not soften a bound: the
+//! page is read, not repeated.
+
+#![forbid(unsafe_code)]
+
+mod bound;
+mod measure;
+mod page;
+mod registry;
+mod report;
+
+pub use bound::{Bound, BoundError};
+pub use measure::{Bench, Measurement, Promise, quantile};
+pub use page::{Page, Row};
+pub use registry::promises;
+pub use report::{Line, State, Summary, measure, mismatches, table};
