@@ -22,7 +22,7 @@ pub struct ConnectionGuard {
 }
 
 impl ConnectionGuard {
-    /// Watches the certificate of a peer, from before the handshake was read: a revocation in between is not missed.
+    /// Watches the certificate of a peer. A revocation since the handshake is not missed.
     #[must_use]
     pub fn new(trust: &Trust, peer: &PeerInfo) -> Self {
         Self { trust: trust.clone(), peer: peer.clone(), changes: trust.revocations() }

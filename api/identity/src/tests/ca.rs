@@ -2,6 +2,7 @@ use holdfast_types::{AsProblem, Code, Span};
 use rcgen::{CertificateParams, KeyPair, SanType};
 
 use super::world::*;
+use crate::chain::Leaf;
 use crate::names::Serial;
 use crate::*;
 
@@ -59,6 +60,15 @@ fn nobody_gets_a_certificate_that_is_too_long_or_of_a_ca_that_is_not_here() {
     assert!(last.not_after <= end);
     let error = cluster.ca.issue(&request, &node("n1", "DE"), day, end + HOUR).unwrap_err();
     assert_eq!(error.problem().code, Code(5009), "{error}");
+}
+
+#[test]
+fn a_chain_is_of_the_cluster_it_names_even_where_its_signatures_hold() {
+    let (alpha, beta) = (Cluster::new("alpha"), Cluster::new("beta"));
+    let chain = pem::certificates(&beta.identity(&node("n1", "DE")).chain_pem()).unwrap();
+    let of = |cluster: &Cluster| Leaf::of_chain(&chain).unwrap().of_cluster(cluster.trust.cluster());
+    assert_eq!(of(&beta).unwrap().principal, node("n1", "DE"));
+    assert!(matches!(of(&alpha), Err(ChainError::Cluster { .. })));
 }
 
 #[test]

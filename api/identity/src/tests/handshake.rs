@@ -99,15 +99,15 @@ async fn an_expired_or_not_yet_valid_certificate_is_refused() {
     refused_by_client(&server, &cluster.client(cluster.identity(&node("n1", "DE"))), "expired").await;
 }
 
-/// A chain signed by the CA of FR with names its holder chose.
-fn forged_by_fr(cluster: &Cluster, uris: &[&str]) -> Arc<rustls::sign::CertifiedKey> {
+/// A chain signed with a stolen key, with names the thief chose and the CA of FR beside the leaf.
+fn forged(cluster: &Cluster, signer: &str, uris: &[&str]) -> Arc<rustls::sign::CertifiedKey> {
     let directory = tempfile::tempdir().unwrap();
     let directory = camino::Utf8Path::from_path(directory.path()).unwrap();
     cluster.ca.save(directory).unwrap();
     let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
     let (ca, root) = (read("issuing/FR.crt"), read("root.crt"));
-    let issuer =
-        rcgen::Issuer::from_ca_cert_pem(&ca, KeyPair::from_pem(&read("issuing/FR.key")).unwrap()).unwrap();
+    let stolen = KeyPair::from_pem(&read(&format!("{signer}.key"))).unwrap();
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&read(&format!("{signer}.crt")), stolen).unwrap();
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.subject_alt_names = uris.iter().map(|u| SanType::URI((*u).try_into().unwrap())).collect();
@@ -116,6 +116,10 @@ fn forged_by_fr(cluster: &Cluster, uris: &[&str]) -> Arc<rustls::sign::Certified
     let chain = pem::certificates(&format!("{}{ca}{root}", leaf.pem())).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     Arc::new(rustls::sign::CertifiedKey::from_der(chain, key, &default_provider()).unwrap())
+}
+
+fn forged_by_fr(cluster: &Cluster, uris: &[&str]) -> Arc<rustls::sign::CertifiedKey> {
+    forged(cluster, "issuing/FR", uris)
 }
 
 /// A client that presents whatever it was given, over the named key exchange.
@@ -178,6 +182,28 @@ async fn a_chain_is_judged_by_the_ca_that_signed_it_and_not_by_one_beside_it() {
     refused_by_server(&cluster.server(), &with(&[1, 0]), "may not name it").await;
     refused_by_server(&cluster.server(), &with(&[]), "certificate chain has 1").await;
     refused_by_server(&cluster.server(), &with(&[1, 0, 0]), "certificate chain has 4").await;
+}
+
+#[tokio::test]
+async fn a_leaf_of_the_root_itself_has_no_jurisdiction() {
+    let cluster = Cluster::new("alpha");
+    let presents = forged(&cluster, "root", &["spiffe://alpha/j/FR/node/n1"]);
+    let presents = Arc::new(rustls::sign::SingleCertAndKey::from(presents));
+    let client = odd_client(&cluster, presents, kx_group::X25519MLKEM768);
+    refused_by_server(&cluster.server(), &client, "may not name it").await;
+}
+
+#[tokio::test]
+async fn a_revoked_peer_cannot_come_back_by_resuming_its_session() {
+    let cluster = Cluster::new("alpha");
+    let (server, handle) = (cluster.server(), cluster.handle(&node("n1", "DE")));
+    // Unlike our own clients, this one keeps every ticket it is given.
+    let client = odd_client(&cluster, Arc::new(handle.clone()), kx_group::X25519MLKEM768);
+    let (served, dialled) = meet(&server, &client).await;
+    served.unwrap();
+    dialled.unwrap();
+    cluster.trust.revoke([handle.current().serial()]);
+    refused_by_server(&server, &client, "Revoked").await;
 }
 
 #[tokio::test]
