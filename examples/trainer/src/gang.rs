@@ -79,22 +79,26 @@ impl Gang {
                 return Err(GangError::Join { what, waited: patience });
             }
             match listener.accept() {
-                Ok((stream, _)) => peers.extend(greet(stream, world, fingerprint)?),
+                Ok((stream, _)) => {
+                    if let Some(peer) = greet(stream, world, fingerprint)? {
+                        // A rank that comes again has lost its first connection.
+                        peers.retain(|known| known.rank != peer.rank);
+                        peers.push(peer);
+                    }
+                }
                 Err(source) if source.kind() == io::ErrorKind::WouldBlock => pause(RETRY_PAUSE),
                 Err(source) if is_passing(&source) => {}
                 Err(source) => return Err(listen(source)),
             }
-            peers.sort_by_key(|p| p.rank);
-            if let Some([twin, _]) = peers.array_windows().find(|[a, b]| a.rank == b.rank) {
-                return Err(GangError::Protocol { peer: twin.rank, what: "it joined twice".to_owned() });
-            }
         }
+        peers.sort_by_key(|p| p.rank);
         let mut gang = Self { rank: 0, world, peers, buffer: Vec::new() };
         gang.send_all(Kind::Welcome, 0, &fingerprint.to_le_bytes())?;
         Ok(gang)
     }
 
-    /// Joins rank 0 at `address`, trying until `patience` is over.
+    /// Joins rank 0 at `address`, trying until `patience` is over. A connection that ends before the welcome is tried
+    /// again: between two nodes stands a relay that listens before rank 0 does.
     pub(crate) fn follow(
         address: &str,
         rank: u32,
@@ -103,28 +107,32 @@ impl Gang {
         patience: Duration,
     ) -> Result<Self, GangError> {
         let deadline = Instant::now() + patience;
-        let stream = loop {
-            match connect(address) {
-                Ok(stream) => break stream,
-                Err(_) if Instant::now() < deadline => pause(RETRY_PAUSE),
-                Err(source) => {
-                    let what = format!("rank 0 could not be reached at {address} ({source})");
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let joined = connect(address, left)
+                .map_err(|source| GangError::Lost { peer: 0, step: 0, source })
+                .and_then(|stream| Self::greet_leader(stream, rank, world, fingerprint));
+            match joined {
+                Err(GangError::Lost { .. }) if !left.is_zero() => pause(RETRY_PAUSE),
+                Err(GangError::Lost { source, .. }) => {
+                    let what = format!("rank 0 did not welcome this rank at {address} ({source})");
                     return Err(GangError::Join { what, waited: patience });
                 }
+                other => return other,
             }
-        };
-        let lost = |source| GangError::Lost { peer: 0, step: 0, source };
+        }
+    }
+
+    /// Says who this rank is and waits for the welcome, which comes when the last rank has joined.
+    fn greet_leader(stream: TcpStream, rank: u32, world: u32, fingerprint: u64) -> Result<Self, GangError> {
         let mut gang = Self { rank, world, peers: vec![Peer { rank: 0, stream }], buffer: Vec::new() };
         let mut hello = fingerprint.to_le_bytes().to_vec();
         hello.extend(world.to_le_bytes());
-        // The welcome comes when the last rank has joined, which may be much later.
-        gang.set_timeout(patience).map_err(lost)?;
         gang.send_all(Kind::Hello, 0, &hello)?;
-        let theirs = gang.receive(0, Kind::Welcome, 0, 8)?;
-        if theirs != fingerprint.to_le_bytes() {
+        if gang.receive(0, Kind::Welcome, 0, 8)? != fingerprint.to_le_bytes() {
             return Err(GangError::Mismatch { peer: rank });
         }
-        gang.set_timeout(PEER_TIMEOUT).map_err(lost)?;
+        gang.set_timeout(PEER_TIMEOUT).map_err(|source| GangError::Lost { peer: 0, step: 0, source })?;
         Ok(gang)
     }
 
@@ -194,14 +202,7 @@ impl Gang {
     }
 
     fn send_all(&mut self, kind: Kind, step: u64, payload: &[u8]) -> Result<(), GangError> {
-        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let mut frame = Vec::with_capacity(HEADER + payload.len());
-        frame.extend(MAGIC);
-        frame.push(number(kind));
-        frame.extend(self.rank.to_le_bytes());
-        frame.extend(step.to_le_bytes());
-        frame.extend(length.to_le_bytes());
-        frame.extend(payload);
+        let frame = frame(self.rank, kind, step, payload);
         for Peer { rank, stream } in &mut self.peers {
             stream.write_all(&frame).map_err(|source| GangError::Lost { peer: *rank, step, source })?;
         }
@@ -264,16 +265,23 @@ fn greet(mut stream: TcpStream, world: u32, fingerprint: u64) -> Result<Option<P
     }
     let mut fields = Fields(&hello);
     if (fields.u64(), fields.u32()) != (Some(fingerprint), Some(world)) || !(1..world).contains(&rank) {
+        // The welcome of this run tells the other end why; that it arrives is not worth waiting for.
+        let _ = stream.write_all(&frame(0, Kind::Welcome, 0, &fingerprint.to_le_bytes()));
         return Err(GangError::Mismatch { peer: rank });
     }
     Ok(Some(Peer { rank, stream }))
 }
 
-fn connect(address: &str) -> io::Result<TcpStream> {
+/// Connects and lets every read wait for `patience` at most.
+fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::AddrNotAvailable.into();
     for target in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&target, HELLO_TIMEOUT) {
-            Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                set_timeouts(&stream, patience.max(RETRY_PAUSE))?;
+                return Ok(stream);
+            }
             Err(error) => last = error,
         }
     }
@@ -299,6 +307,18 @@ fn read_header(stream: &mut TcpStream) -> io::Result<Header> {
         magic.then_some(Header { kind, rank, step, length })
     };
     header().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not speak this protocol"))
+}
+
+fn frame(rank: u32, kind: Kind, step: u64, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut frame = Vec::with_capacity(HEADER + payload.len());
+    frame.extend(MAGIC);
+    frame.push(number(kind));
+    frame.extend(rank.to_le_bytes());
+    frame.extend(step.to_le_bytes());
+    frame.extend(length.to_le_bytes());
+    frame.extend(payload);
+    frame
 }
 
 fn number(kind: Kind) -> u8 {

@@ -75,8 +75,24 @@ fn strangers_are_ignored_and_ranks_of_another_run_are_refused() {
         let follower = scope.spawn(move || Gang::follow(address, 1, 2, 8, SOON));
         let refused = Gang::lead(&listener, 2, 7, SOON).unwrap_err();
         assert!(matches!(refused, GangError::Mismatch { peer: 1 }) && !refused.is_restartable(), "{refused}");
-        assert!(follower.join().unwrap().is_err());
+        let told = follower.join().unwrap().unwrap_err();
+        assert!(matches!(told, GangError::Mismatch { peer: 1 }), "{told}");
     });
     let alone = Gang::lead(&listener, 2, 7, Duration::ZERO).unwrap_err().to_string();
     assert_eq!(alone, "only 1 of 2 ranks joined within 0 s");
+}
+
+#[test]
+fn a_relay_that_closes_before_rank_0_is_there_is_tried_again() {
+    let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = relay.local_addr().unwrap().to_string();
+    std::thread::scope(|scope| {
+        let follower = scope.spawn(|| Gang::follow(&address, 1, 2, 7, SOON));
+        drop(relay.accept().unwrap());
+        let leader = scope.spawn(|| Gang::lead(&relay, 2, 7, SOON).unwrap());
+        let mut leader = leader.join().unwrap();
+        let mut follower = follower.join().unwrap().unwrap();
+        scope.spawn(move || follower.agree(1, 5).unwrap());
+        leader.agree(1, 5).unwrap();
+    });
 }
