@@ -15,16 +15,16 @@ fn trainer(dir: &Path) -> Command {
     command
 }
 
-fn directory(name: &str) -> PathBuf {
+fn directory(name: &str) -> std::io::Result<PathBuf> {
     let dir = std::env::temp_dir().join(format!("holdfast-trainer-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(dir.join("data/corpus")).unwrap();
-    std::fs::write(dir.join("data/corpus/a.txt"), "hold fast, hold on, hold out. ".repeat(20)).unwrap();
-    dir
+    std::fs::create_dir_all(dir.join("data/corpus"))?;
+    std::fs::write(dir.join("data/corpus/a.txt"), "hold fast, hold on, hold out. ".repeat(20))?;
+    Ok(dir)
 }
 
 #[test]
 fn a_run_by_itself_ends_with_0_and_a_wrong_one_says_why() {
-    let dir = directory("alone");
+    let dir = directory("alone").unwrap();
     let done =
         trainer(&dir).args(["--steps", "3", "--batch", "8", "--checkpoint-every", "2"]).output().unwrap();
     let lines = String::from_utf8(done.stdout).unwrap();
@@ -45,7 +45,7 @@ fn a_run_by_itself_ends_with_0_and_a_wrong_one_says_why() {
 
 #[test]
 fn a_rank_whose_leader_goes_away_ends_with_75() {
-    let dir = directory("lost");
+    let dir = directory("lost").unwrap();
     let leader = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = leader.local_addr().unwrap().port().to_string();
     let mut command = trainer(&dir);
