@@ -108,11 +108,11 @@ impl Lack<'_> {
         match self {
             Self::Jurisdiction | Self::Law(_) | Self::Phase(_) | Self::Held(_) => reason,
             Self::Devices | Self::HealthyDevices | Self::DeviceMemory | Self::Precision => {
-                format!("{reason}: {has}")
+                format!("{reason}: it has {has}")
             }
             Self::FreeDevices => format!("{reason}: {has} free, {} needed", need.device_count()),
-            Self::Cores => format!("{reason}: {}", Millicores(has)),
-            Self::Memory => format!("{reason}: {}", Bytes(has)),
+            Self::Cores => format!("{reason}: it has {}", Millicores(has)),
+            Self::Memory => format!("{reason}: it has {}", Bytes(has)),
             Self::FreeCores => {
                 format!("{reason}: {} free, {} needed", Millicores(has), Millicores(need.cores))
             }

@@ -24,31 +24,23 @@ impl Subject<'_> {
         }
         let Some(filter) = survey.emptied_by() else { return self.short(survey) };
         let reaching = survey.reaching(filter);
-        let nodes = count(reaching, "node");
         match filter {
             Filter::Jurisdictions => {
-                format!("it may run only in {}; none of the {nodes} is there", list(&self.spec.jurisdictions))
+                format!("it may run only in {}, where no node is", list(&self.spec.jurisdictions))
             }
-            Filter::Law => {
-                format!("the law allows none of the {nodes} it could use: {}", self.named(survey, filter))
-            }
+            Filter::Law => format!("the law allows no node it could use: {}", self.named(survey, filter)),
             Filter::NodePhase => {
-                format!("none of the {nodes} that the law allows takes work: {}", self.named(survey, filter))
+                format!("no node that the law allows takes work: {}", self.named(survey, filter))
             }
-            Filter::DeviceClass | Filter::DeviceKind => self.no_device(survey, filter),
-            Filter::Capacity => {
-                format!(
-                    "{} {} on one node; none of the {nodes} left has as much",
-                    self.who(),
-                    share(&survey.need)
-                )
-            }
-            Filter::Held => format!(
-                "{} that could take it {} held: {}",
-                if reaching == 1 { "the one node".to_owned() } else { format!("all {nodes}") },
-                if reaching == 1 { "is" } else { "are" },
-                self.named(survey, filter)
+            Filter::DeviceClass | Filter::DeviceKind => self.no_device(survey),
+            Filter::Capacity => format!(
+                "{} {} on one node; no node it may use has as much ({reaching} too small)",
+                self.who(),
+                share(&survey.need)
             ),
+            Filter::Held => {
+                format!("every node that could take it is held: {}", self.named(survey, filter))
+            }
             Filter::Free => self.no_free(survey) + &self.held(survey),
         }
     }
@@ -72,28 +64,30 @@ impl Subject<'_> {
         text + &self.held(survey)
     }
 
-    fn no_device(&self, survey: &Survey<'_>, filter: Filter) -> String {
+    fn no_device(&self, survey: &Survey<'_>) -> String {
         let needs = format!("{} {} on one node", self.who(), devices(&survey.need));
-        let nearest = survey.nearest.iter().filter(|(lack, _)| lack.filter() == filter).map(|(_, near)| near);
-        // Of equally near nodes the first by name.
-        match nearest.min_by_key(|(has, name)| (std::cmp::Reverse(*has), *name)) {
-            Some((has, name)) if *has > 0 => format!("{needs}; the most on one it may use is {has} ({name})"),
+        match survey.most_serving {
+            Some((most, name)) if most > 0 => {
+                format!("{needs}; the most on one it may use is {most} ({name})")
+            }
             Some(_) | None => format!("{needs}; no node it may use has any"),
         }
     }
 
     fn no_free(&self, survey: &Survey<'_>) -> String {
-        let nodes = count(survey.reaching(Filter::Free), "node");
+        let needs = format!("{} {} on one node", self.who(), devices(&survey.need));
         match survey.largest_free {
-            Some((free, name)) if free < survey.need.device_count() => format!(
-                "{} {} on one node; the largest free block is {free} ({name})",
-                self.who(),
-                devices(&survey.need)
-            ),
+            Some((0, _)) if survey.need.devices.is_some() => {
+                format!("{needs}; all that could serve it are in use")
+            }
+            Some((free, name)) if free < survey.need.device_count() => {
+                format!("{needs}; the largest free block is {free} ({name})")
+            }
             Some(_) | None => format!(
-                "{} {} free on one node; none of the {nodes} that could take it has as much free now",
+                "{} {} free on one node; none has as much now ({} could take it)",
                 self.who(),
-                every(&survey.need)
+                every(&survey.need),
+                count(survey.reaching(Filter::Free), "node")
             ),
         }
     }
@@ -125,8 +119,10 @@ impl Subject<'_> {
         reasons.sort_by_key(|(lack, count)| (std::cmp::Reverse(*count), *lack));
         let more = reasons.len().saturating_sub(MAX_NAMED);
         reasons.truncate(MAX_NAMED);
-        let text = |(lack, count): &(Lack<'_>, u32)| {
-            format!("{count} {}", lack.reason(&survey.need, &self.spec.jurisdictions))
+        let text = |(lack, count): &(Lack<'_>, u32)| match lack {
+            Lack::Law(rule) => format!("{count} denied by rule `{rule}`"),
+            Lack::Held(job) => format!("{count} for `{job}`"),
+            other => format!("{count} {}", other.reason(&survey.need, &self.spec.jurisdictions)),
         };
         let mut named = reasons.iter().map(text).collect::<Vec<_>>().join(", ");
         if more > 0 {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{DeviceClass, Jurisdiction, NodeName, NodePhase};
+use holdfast_types::{Jurisdiction, NodeName};
 
 use crate::board::Board;
 use crate::catalog::{Class, Member, Shape, in_jurisdictions};
@@ -11,7 +11,7 @@ use crate::explanation::{MAX_EXPLAINED_NODES, WaterfallStep};
 use crate::holds::Holds;
 use crate::lack::{Filter, Lack};
 use crate::need::{DeviceNeed, Need};
-use crate::nodes::{Layout, Node, Nodes};
+use crate::nodes::{DeviceSet, Layout, Node, Nodes};
 use crate::room::Room;
 use crate::snapshot::{DeviceView, Schedulable, Verdicts};
 
@@ -21,8 +21,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) need: Need,
     pub(crate) nodes: u32,
     pub(crate) lacks: BTreeMap<Lack<'a>, u32>,
-    /// The most that a node removed for a lack had, and the first such node.
-    pub(crate) nearest: BTreeMap<Lack<'a>, (u64, &'a NodeName)>,
+    /// Among the nodes the job may use, the most accelerators that serve, free or not, and the first such node.
+    pub(crate) most_serving: Option<(u32, &'a NodeName)>,
     /// Among the nodes that reached the last filter, the most free accelerators that serve, and the first such node.
     pub(crate) largest_free: Option<(u32, &'a NodeName)>,
     /// How many tasks of the group have room now, up to its count.
@@ -47,7 +47,7 @@ impl<'a> Survey<'a> {
             need: shape.need,
             nodes: 0,
             lacks: BTreeMap::new(),
-            nearest: BTreeMap::new(),
+            most_serving: None,
             largest_free: None,
             slots: 0,
             per_node: BTreeMap::new(),
@@ -91,78 +91,78 @@ impl<'a> Survey<'a> {
         site: Site<'a, '_>,
         class: &Class<'a>,
         tasks: u32,
-        (position, node, serving): (usize, &Node<'a>, u128),
+        (position, node, serving): (usize, &Node<'a>, DeviceSet),
     ) {
-        let asked = &class.spec.jurisdictions;
-        let need = self.need;
-        let name = &node.view.name;
+        let (asked, need, name) = (&class.spec.jurisdictions, self.need, &node.view.name);
         let room = site.board.room(position).copied().unwrap_or(Room { cores: 0, memory: 0, devices: 0 });
+        let free = (room.devices & serving).count_ones();
         let lack = legal_lack(asked, class.verdicts, node)
-            .or_else(|| own_lack(&need, node, site.nodes.layout_of(node)))
-            .or_else(|| site.holds.holder(position, site.before).map(|job| (Lack::Held(job), 0)));
-        let lack = lack.or_else(|| {
-            let free = (room.devices & serving).count_ones();
-            if self.largest_free.is_none_or(|(most, _)| free > most) {
-                self.largest_free = Some((free, name));
-            }
-            free_lack(&need, &room, free)
-        });
+            .or_else(|| {
+                keep_most(&mut self.most_serving, serving.count_ones(), name);
+                own_lack(&need, node, site.nodes.layout_of(node))
+            })
+            .or_else(|| site.holds.holder(position, site.before).map(|job| (Lack::Held(job), 0)))
+            .or_else(|| {
+                keep_most(&mut self.largest_free, free, name);
+                free_lack(&need, &room, free)
+            });
         self.nodes += 1;
-        let text = match lack {
-            None => {
-                self.slots = self.slots.saturating_add(room.slots(&need, serving, tasks)).min(tasks);
-                String::from("has room for a task")
-            }
-            Some((lack, has)) => {
-                *self.lacks.entry(lack).or_default() += 1;
-                let nearest = self.nearest.entry(lack).or_insert((has, name));
-                if has > nearest.0 {
-                    *nearest = (has, name);
-                }
-                if self.per_node.len() >= MAX_EXPLAINED_NODES {
-                    return;
-                }
-                format!("{}: {}", lack.filter().as_str(), lack.detail(&need, asked, has))
-            }
-        };
+        match lack {
+            Some((lack, _)) => *self.lacks.entry(lack).or_default() += 1,
+            None => self.slots = self.slots.saturating_add(room.slots(&need, serving, tasks)).min(tasks),
+        }
         if self.per_node.len() < MAX_EXPLAINED_NODES {
+            let text = match lack {
+                Some((lack, has)) => {
+                    format!("{}: {}", lack.filter().as_str(), lack.detail(&need, asked, has))
+                }
+                None => String::from("has room for a task"),
+            };
             self.per_node.insert(name.clone(), text);
         }
+    }
+}
+
+fn keep_most<'a>(most: &mut Option<(u32, &'a NodeName)>, number: u32, name: &'a NodeName) {
+    if most.is_none_or(|(known, _)| number > known) {
+        *most = Some((number, name));
     }
 }
 
 /// A lack and how much the node has of what it lacks.
 type Found<'a> = Option<(Lack<'a>, u64)>;
 
+/// Why the job may not use a node, whatever the node has.
 fn legal_lack<'a>(asked: &BTreeSet<Jurisdiction>, verdicts: &'a Verdicts, node: &Node<'_>) -> Found<'a> {
     if !in_jurisdictions(asked, &node.view.jurisdiction) {
         return Some((Lack::Jurisdiction, 0));
     }
-    verdicts.denied_by(&node.view.name).map(|rule| (Lack::Law(rule), 0))
+    if let Some(rule) = verdicts.denied_by(&node.view.name) {
+        return Some((Lack::Law(rule), 0));
+    }
+    match node.view.schedulable {
+        Schedulable::Yes => None,
+        Schedulable::No(phase) => Some((Lack::Phase(phase), 0)),
+    }
 }
 
 /// What a node would lack even if nothing ran on it.
 fn own_lack<'a>(need: &Need, node: &Node<'_>, layout: Option<&Layout<'_>>) -> Found<'a> {
-    let phase = match node.view.schedulable {
-        Schedulable::Yes => None,
-        Schedulable::No(phase) => Some(phase),
-    };
-    phase
-        .map(|phase: NodePhase| (Lack::Phase(phase), 0))
-        .or_else(|| device_lack(need.devices.as_ref()?, layout?))
+    let devices = need.devices.as_ref().and_then(|devices| device_lack(devices, layout?));
+    devices
         .or_else(|| (node.view.cores.0 < need.cores).then_some((Lack::Cores, node.view.cores.0)))
         .or_else(|| (node.view.memory.0 < need.memory).then_some((Lack::Memory, node.view.memory.0)))
 }
 
 fn device_lack<'a>(need: &DeviceNeed, layout: &Layout<'_>) -> Found<'a> {
-    let of_class = |device: &DeviceView, class: DeviceClass| device.class == class;
-    let healthy = |device: &DeviceView| of_class(device, need.class) && device.healthy;
+    let of_class = |device: &DeviceView| device.class == need.class;
+    let healthy = |device: &DeviceView| of_class(device) && device.healthy;
     let large = |device: &DeviceView| healthy(device) && device.memory >= need.memory;
     let able = |device: &DeviceView| large(device) && need.computes_on(device);
-    let short = |lack: Lack<'a>, set: u128| {
+    let short = |lack: Lack<'a>, set: DeviceSet| {
         (set.count_ones() < need.count).then_some((lack, u64::from(set.count_ones())))
     };
-    short(Lack::Devices, layout.select(|device| of_class(device, need.class)))
+    short(Lack::Devices, layout.select(of_class))
         .or_else(|| short(Lack::HealthyDevices, layout.select(healthy)))
         .or_else(|| short(Lack::DeviceMemory, layout.select(large)))
         .or_else(|| short(Lack::Precision, layout.select(able)))

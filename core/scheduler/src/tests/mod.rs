@@ -1,1 +1,184 @@
-//! Tests of what users of the planner rely on.
+//! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
+
+mod golden;
+mod properties;
+mod rules;
+mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_types::{
+    Bytes, DeviceClass, DeviceIndex, DeviceRequest, JobKind, JobSpec, Millicores, NodePhase, Precision,
+    RawJobSpec, Resources, Span, TaskGroup, Time,
+};
+
+use crate::*;
+
+const GIB: u64 = 1 << 30;
+const NOW: Time = Time(10_000_000);
+
+/// Reads `key=value` words.
+fn words(line: &str) -> BTreeMap<&str, &str> {
+    line.split_whitespace().filter_map(|word| word.split_once('=')).collect()
+}
+
+fn number<T: std::str::FromStr + Default>(words: &BTreeMap<&str, &str>, key: &str) -> T {
+    words.get(key).map_or_else(T::default, |text| text.parse().ok().expect("a number"))
+}
+
+/// `n1 in=DE phase=Cordoned cores=32 mem=256 gpus=8 class=nvidia gpumem=80 broken=0,1 can=fp8`
+fn node(line: &str) -> NodeView {
+    let words_of = words(line);
+    let (name, _) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+    let broken: BTreeSet<u32> =
+        words_of.get("broken").map_or("", |v| v).split(',').filter_map(|n| n.parse().ok()).collect();
+    let can: BTreeSet<Precision> =
+        words_of.get("can").map_or("", |v| v).split(',').filter_map(|p| p.parse().ok()).collect();
+    let device = |index| DeviceView {
+        index: DeviceIndex(index),
+        class: words_of.get("class").map_or(DeviceClass::Nvidia, |c| c.parse().unwrap()),
+        memory: Bytes(words_of.get("gpumem").map_or(80, |m| m.parse().unwrap()) * GIB),
+        healthy: !broken.contains(&index),
+        precisions: can.clone(),
+    };
+    NodeView {
+        name: name.parse().unwrap(),
+        jurisdiction: words_of.get("in").unwrap_or(&"DE").parse().unwrap(),
+        schedulable: match words_of.get("phase") {
+            None => Schedulable::Yes,
+            Some(phase) => Schedulable::No(NodePhase::from_word(phase).unwrap()),
+        },
+        cores: Millicores(words_of.get("cores").map_or(64, |c| c.parse().unwrap()) * 1_000),
+        memory: Bytes(words_of.get("mem").map_or(512, |m| m.parse().unwrap()) * GIB),
+        devices: (0..number(&words_of, "gpus")).map(device).collect(),
+    }
+}
+
+/// `default priority=3 max=8 stopped=true`
+fn queue(line: &str) -> QueueView {
+    let words_of = words(line);
+    QueueView {
+        name: line.split_whitespace().next().unwrap().parse().unwrap(),
+        priority: number(&words_of, "priority"),
+        stopped: words_of.get("stopped") == Some(&"true"),
+        max_devices: number(&words_of, "max"),
+    }
+}
+
+fn group(name: &str, count: u32, cores: u64, mem: u64, devices: DeviceRequest) -> TaskGroup {
+    TaskGroup {
+        name: name.parse().unwrap(),
+        count,
+        resources: Resources {
+            cores: Millicores(cores * 1_000),
+            memory: Bytes(mem * GIB),
+            devices: (devices.count > 0).then_some(devices),
+        },
+    }
+}
+
+fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
+    RawJobSpec {
+        kind: JobKind::Train,
+        queue: words_of.get("queue").unwrap_or(&"default").parse().unwrap(),
+        priority: number(words_of, "priority"),
+        tenant: "lab".parse().unwrap(),
+        purpose: "research".parse().unwrap(),
+        jurisdictions: words_of
+            .get("in")
+            .map_or("", |v| v)
+            .split(',')
+            .filter_map(|j| j.parse().ok())
+            .collect(),
+        image: "trainer@1".parse().unwrap(),
+        command: Vec::new(),
+        env: BTreeMap::new(),
+        groups,
+        datasets: Vec::new(),
+        base_model: None,
+        checkpoint: None,
+        output: None,
+        precision: words_of.get("precision").map(|p| p.parse().unwrap()),
+        retries: 0,
+        max_run_time: None,
+    }
+    .try_into()
+    .unwrap()
+}
+
+/// `train queue=default priority=0 tasks=2 gpus=8 gpumem=80 class=nvidia cores=1 mem=1 in=DE age=60 deny=n1,n2 wait=5`;
+/// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
+/// `side=2x4` adds a second group of two tasks with four
+/// accelerators, each with `sidecores`.
+fn job(line: &str, nodes: &[NodeView]) -> JobView {
+    let words_of = words(line);
+    let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
+    let small = |value: u64| u32::try_from(value).unwrap();
+    let devices = |count: u32, gib: u64| DeviceRequest {
+        class: words_of.get("class").unwrap_or(&"nvidia").parse().unwrap(),
+        count,
+        memory: Bytes(gib * GIB),
+    };
+    let (cores, mem) = (or("cores", 1), or("mem", 1));
+    let worker = devices(small(or("gpus", 0)), or("gpumem", 0));
+    let mut groups = vec![group("worker", small(or("tasks", 1)), cores, mem, worker)];
+    if let Some((count, gpus)) = words_of.get("side").and_then(|side| side.split_once('x')) {
+        let side = devices(gpus.parse().unwrap(), 0);
+        groups.push(group("side", count.parse().unwrap(), or("sidecores", cores), mem, side));
+    }
+    let denied: BTreeSet<&str> = words_of.get("deny").map_or("", |v| v).split(',').collect();
+    let verdict = |node: &NodeView| match denied.contains(node.name.as_str()) {
+        true => (node.name.clone(), Verdict::Deny { rule: "no-export".to_owned() }),
+        false => (node.name.clone(), Verdict::Allow),
+    };
+    let spec = spec(&words_of, groups);
+    JobView {
+        name: line.split_whitespace().next().unwrap().parse().unwrap(),
+        uid: format!("uid-{}", line.split_whitespace().next().unwrap()),
+        queue: spec.queue.clone(),
+        spec: Arc::new(spec),
+        submitted: NOW - Span::from_secs(or("age", 60)),
+        state: JobState::Waiting {
+            verdicts: nodes.iter().map(verdict).collect(),
+            not_before: words_of.contains_key("wait").then(|| NOW + Span::from_secs(or("wait", 0))),
+        },
+    }
+}
+
+/// A cluster of lines, with a queue `default` unless one is given.
+fn cluster(nodes: &[&str], queues: &[&str], jobs: &[&str]) -> Snapshot {
+    let nodes: Vec<NodeView> = nodes.iter().map(|line| node(line)).collect();
+    let queues = if queues.is_empty() { &["default"] } else { queues };
+    let jobs = jobs.iter().map(|line| job(line, &nodes)).collect();
+    Snapshot { revision: 7, queues: queues.iter().map(|line| queue(line)).collect(), jobs, nodes }
+}
+
+/// Starts what a plan says.
+fn commit(snapshot: &mut Snapshot, plan: &Plan) {
+    for gang in &plan.gangs {
+        let job = snapshot.jobs.iter_mut().find(|job| job.name == gang.job).unwrap();
+        job.state = JobState::Placed(gang.assignments.clone());
+    }
+}
+
+fn config() -> Config {
+    Config { policy_hash: "law-1".to_owned(), ..Config::default() }
+}
+
+fn places(gang: &GangPlacement) -> String {
+    let place = |a: &Assignment| {
+        let devices: Vec<String> = a.devices.iter().map(|d| d.0.to_string()).collect();
+        format!("{}:{}[{}]", a.rank.0, a.node, devices.join(","))
+    };
+    format!("{} -> {}", gang.job, gang.assignments.iter().map(place).collect::<Vec<_>>().join(" "))
+}
+
+/// The gangs of a plan, one a line.
+fn started(plan: &Plan) -> Vec<String> {
+    plan.gangs.iter().map(places).collect()
+}
+
+fn explanation<'a>(plan: &'a Plan, job: &str) -> &'a Explanation {
+    plan.explanations.get(&job.parse().unwrap()).expect("the job was not placed")
+}
