@@ -1,12 +1,15 @@
 //! Every error code has its page, every page its code, and no two crates share one.
+//!
+//! A code is made by `Problem::new(NNNN, ...)`, `problem(NNNN, ...)` or `Code(NNNN)`. A file that speaks of problems may
+//! also keep codes as plain numbers, in a table for example: they do not ask for a page, but a page may stand on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::lex::{Token, text_at, tokens};
 use crate::violation::Violation;
-use crate::workspace::Workspace;
+use crate::workspace::{Crate, Workspace};
 
 const RULE: &str = "errors";
 const SECTIONS: [&str; 3] = ["## Meaning", "## Cause", "## What to do"];
@@ -17,6 +20,7 @@ type Uses = BTreeMap<String, BTreeMap<String, (Utf8PathBuf, usize)>>;
 /// Checks codes against pages, both ways.
 pub(crate) fn check(workspace: &Workspace) -> Vec<Violation> {
     let uses = uses(workspace);
+    let mentioned = mentioned(workspace);
     let pages: BTreeMap<&str, (&Utf8Path, &str)> = workspace
         .texts
         .iter()
@@ -43,7 +47,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Violation> {
         }
     }
     for (code, (path, text)) in pages {
-        if !uses.contains_key(code) {
+        if !uses.contains_key(code) && !mentioned.contains(code) {
             found.push(Violation::new(path, 1, RULE, format!("no source makes {code}")));
         }
         if !text.starts_with(&format!("# {code} ")) {
@@ -76,15 +80,43 @@ fn uses(workspace: &Workspace) -> Uses {
     uses
 }
 
-/// The number in `Problem::new(NNNN,` or `Code(NNNN)` at `i`.
+/// The number that makes a code at `i`.
 fn constructed(tokens: &[Token<'_>], i: usize) -> Option<u16> {
     let at = |offset: usize| text_at(tokens, i + offset);
+    // `Outcome::Code(0)` is a variant of somebody's enum.
+    let of_ours = || match i.checked_sub(1).map_or("", |before| text_at(tokens, before)) {
+        "::" => i.checked_sub(2).is_some_and(|before| text_at(tokens, before) == "holdfast_types"),
+        "fn" | "." => false,
+        _ => true,
+    };
     let number = match at(0) {
         "Problem" if at(1) == "::" && at(2) == "new" && at(3) == "(" => at(4),
-        "Code" if at(1) == "(" && at(3) == ")" => at(2),
+        "Code" if at(1) == "(" && at(3) == ")" && of_ours() => at(2),
+        "problem" if at(1) == "(" && of_ours() => at(2),
         _ => return None,
     };
-    number.replace('_', "").trim_end_matches("u16").parse().ok()
+    code_number(number)
+}
+
+fn code_number(text: &str) -> Option<u16> {
+    text.replace('_', "")
+        .trim_end_matches("u16")
+        .parse()
+        .ok()
+        .filter(|number| (1000..10_000).contains(number))
+}
+
+/// Numbers that can be codes in files that speak of problems.
+fn mentioned(workspace: &Workspace) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for source in workspace.crates.iter().flat_map(Crate::shipped) {
+        let tokens = tokens(&source.live);
+        if tokens.iter().any(|t| matches!(t.text, "Problem" | "AsProblem")) {
+            found
+                .extend(tokens.iter().filter_map(|t| code_number(t.text)).map(|number| format!("E{number}")));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -114,6 +146,18 @@ mod tests {
             ["E2104 has no page docs/errors/E2104.md"]
         );
         assert_eq!(found(&[("a", "")], &[("docs/errors/E2104.md", PAGE)]), ["no source makes E2104"]);
+    }
+
+    #[test]
+    fn helpers_and_tables_make_codes_and_variants_do_not() {
+        let pages = [("docs/errors/E2104.md", PAGE)];
+        assert!(
+            found(&[("a", "fn f() { let p: Problem = problem(2104, K); Outcome::Code(2); }")], &pages)
+                .is_empty()
+        );
+        assert!(found(&[("a", "fn f() -> Problem { match x { A => 2104 } }")], &pages).is_empty());
+        assert_eq!(found(&[("a", "fn f() -> u16 { 2104 }")], &pages), ["no source makes E2104"]);
+        assert!(found(&[("a", "fn f() -> Problem { 2105 }")], &[]).is_empty());
     }
 
     #[test]
