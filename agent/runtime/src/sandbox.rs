@@ -1,0 +1,11 @@
+//! The inside: what the first process of the new namespaces does until the workload runs, and then as its init.
+
+mod confine;
+mod devices;
+mod init;
+mod place;
+mod proc;
+mod root;
+mod seccomp;
+
+pub(crate) use init::{DEFAULT_PATH, InitReport, Plan, run};
