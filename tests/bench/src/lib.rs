@@ -9,8 +9,10 @@
 mod bound;
 mod measure;
 mod page;
+mod policy;
 mod registry;
 mod report;
+mod scheduler;
 
 pub use bound::{Bound, BoundError};
 pub use measure::{Bench, Measurement, Promise, quantile};

@@ -1,6 +1,10 @@
 //! Every promise and how it is measured. A row here without one on the page, or the other way, stops the bench.
 
-use crate::measure::Promise;
+use crate::measure::{Bench, Measurement, Promise};
+use crate::{policy, scheduler};
+
+/// Measures one promise.
+type Run = fn(&Bench) -> anyhow::Result<Measurement>;
 
 /// The promises, area by area.
 #[must_use]
@@ -8,16 +12,18 @@ pub fn promises() -> Vec<Promise> {
     let pending = |area, ids: &[&'static str]| {
         ids.iter().map(move |id| Promise { id, area, run: None }).collect::<Vec<Promise>>()
     };
+    let measured = |area, id, run: Run| vec![Promise { id, area, run: Some(run) }];
     [
         pending("raft", &["raft-writes-1", "raft-writes-64", "raft-writes-256"]),
         pending("raft", &["raft-reads-linearizable", "raft-reads-stale"]),
         pending("raft", &["raft-leader-killed", "raft-leader-handover"]),
-        pending(
-            "scheduler",
-            &["scheduler-placements-1k", "scheduler-placements-10k", "scheduler-placements-100k"],
-        ),
+        measured("scheduler", "scheduler-placements-1k", scheduler::placements_1k),
+        measured("scheduler", "scheduler-placements-10k", scheduler::placements_10k),
+        measured("scheduler", "scheduler-placements-100k", scheduler::placements_100k),
         pending("scheduler", &["scheduler-philly-queue", "scheduler-philly-wait"]),
-        pending("policy", &["policy-decision-p50", "policy-decision-p99", "policy-differential"]),
+        measured("policy", "policy-decision-p50", policy::decision_p50),
+        measured("policy", "policy-decision-p99", policy::decision_p99),
+        pending("policy", &["policy-differential"]),
         pending("storage", &["storage-hot-get"]),
         pending("image", &["image-iso-ready", "image-iso-ready-ratio", "image-install", "image-build"]),
         pending("controller", &["controller-rss"]),
