@@ -20,13 +20,13 @@ fn node_lines() -> impl Strategy<Value = Vec<String>> {
 
 fn job_lines() -> impl Strategy<Value = Vec<String>> {
     let shape = (1..4_u32, 0..5_u32, 0..3_usize, 1..5_u32, 0..3_usize);
-    let order = (0..3_usize, 0..3_i32, 0..9_usize, prop::collection::vec(0..9_u32, 0..4), 0..3_usize);
+    let order = (0..4_usize, 0..2_i32, 0..6_usize, prop::collection::vec(0..9_u32, 0..4), 0..3_usize);
     let one = (shape, order).prop_map(|((tasks, gpus, class, cores, side), (queue, priority, age, deny, place))| {
         let class = ["nvidia", "nvidia precision=fp8", "amd gpumem=80"][class];
         let side = ["", "", "side=1x2"][side];
-        let queue = ["default", "small", "stopped"][queue];
+        let queue = ["default", "default", "small", "stopped"][queue];
         let place = ["", "", "in=DE,NO"][place];
-        let age = [1, 5, 9, 60, 60, 3_000, 3_601, 4_000, 9_999][age];
+        let age = [5, 60, 60, 60, 3_601, 9_999][age];
         let deny: Vec<String> = deny.iter().map(|n| format!("n{n}")).collect();
         format!(
             "tasks={tasks} gpus={gpus} class={class} cores={cores} {side} queue={queue} priority={priority} age={age} \
@@ -111,6 +111,109 @@ fn check_waterfall(snapshot: &Snapshot, explanation: &Explanation) {
     assert!(!explanation.summary.is_empty());
 }
 
+/// A naive planner without holds: every node is looked at for every task, and every number is counted anew.
+fn naive(snapshot: &Snapshot) -> Vec<String> {
+    let mut waiting: Vec<&JobView> = snapshot.jobs.iter().collect();
+    let queue_of = |job: &JobView| snapshot.queues.iter().find(|queue| queue.name == job.queue).unwrap();
+    waiting.retain(|job| matches!(job.state, JobState::Waiting { .. }) && !queue_of(job).stopped);
+    waiting.sort_by_key(|job| {
+        let priorities = (-queue_of(job).priority, -job.spec.priority);
+        (priorities, job.submitted, job.name.clone())
+    });
+    let mut now = snapshot.clone();
+    let mut started = Vec::new();
+    for job in waiting {
+        let devices = |j: &JobView| match &j.state {
+            JobState::Placed(places) => places.iter().map(|place| place.devices.len()).sum(),
+            JobState::Waiting { .. } => 0_usize,
+        };
+        let held: usize = now.jobs.iter().filter(|other| other.queue == job.queue).map(devices).sum();
+        let needs: u32 = job
+            .spec
+            .ranks()
+            .map(|group| group.resources.devices.as_ref().map_or(0, |request| request.count))
+            .sum();
+        let limit = usize::try_from(queue_of(job).max_devices).unwrap();
+        let needs = usize::try_from(needs).unwrap();
+        if limit > 0 && needs > 0 && held + needs > limit {
+            continue;
+        }
+        if let Some(assignments) = naive_gang(&now, job) {
+            let gang = GangPlacement {
+                job: job.name.clone(),
+                uid: job.uid.clone(),
+                assignments: assignments.clone(),
+            };
+            started.push(places(&gang));
+            now.jobs.iter_mut().find(|other| other.name == job.name).unwrap().state =
+                JobState::Placed(assignments);
+        }
+    }
+    started
+}
+
+fn naive_gang(snapshot: &Snapshot, job: &JobView) -> Option<Vec<Assignment>> {
+    let ranks: Vec<(u32, &TaskGroup)> = (0..).zip(job.spec.ranks()).collect();
+    let mut greedy = ranks.clone();
+    let weight = |group: &TaskGroup| {
+        let resources = &group.resources;
+        (resources.devices.as_ref().map_or(0, |request| request.count), resources.cores, resources.memory)
+    };
+    greedy.sort_by_key(|(_, group)| std::cmp::Reverse(weight(group)));
+    [ranks, greedy].into_iter().find_map(|order| {
+        let mut trial = snapshot.clone();
+        let mut places = Vec::new();
+        for (rank, group) in order {
+            places.push(naive_seat(&trial, job, rank, group)?);
+            trial.jobs.retain(|other| other.name != job.name);
+            trial.jobs.push(JobView { state: JobState::Placed(places.clone()), ..job.clone() });
+        }
+        places.sort();
+        Some(places)
+    })
+}
+
+fn naive_seat(snapshot: &Snapshot, job: &JobView, rank: u32, group: &TaskGroup) -> Option<Assignment> {
+    let JobState::Waiting { verdicts, .. } = &job.state else { return None };
+    let mut best = None;
+    for node in snapshot.nodes.iter().filter(|node| node.schedulable == Schedulable::Yes) {
+        let outside =
+            !job.spec.jurisdictions.is_empty() && !job.spec.jurisdictions.contains(&node.jurisdiction);
+        if outside || verdicts.denied_by(&node.name).is_some() {
+            continue;
+        }
+        let (mut cores, mut memory, mut busy) = (node.cores.0, node.memory.0, BTreeSet::new());
+        for other in &snapshot.jobs {
+            let JobState::Placed(places) = &other.state else { continue };
+            let ranks: Vec<&TaskGroup> = other.spec.ranks().collect();
+            for place in places.iter().filter(|place| place.node == node.name) {
+                let resources = &ranks[usize::try_from(place.rank.0).unwrap()].resources;
+                cores -= resources.cores.0;
+                memory -= resources.memory.0;
+                busy.extend(place.devices.iter().copied());
+            }
+        }
+        let free: Vec<&DeviceView> =
+            node.devices.iter().filter(|device| device.healthy && !busy.contains(&device.index)).collect();
+        let request = group.resources.devices.as_ref();
+        let serves = |device: &&DeviceView| {
+            let able = |p| device.precisions.is_empty() || device.precisions.contains(&p);
+            request.is_some_and(|request| device.class == request.class && device.memory >= request.memory)
+                && job.spec.precision.is_none_or(able)
+        };
+        let count = request.map_or(0, |request| usize::try_from(request.count).unwrap());
+        let devices: Vec<DeviceIndex> =
+            free.iter().copied().filter(serves).map(|device| device.index).take(count).collect();
+        let fits =
+            devices.len() == count && cores >= group.resources.cores.0 && memory >= group.resources.memory.0;
+        let key = (free.len(), cores, node.name.clone());
+        if fits && best.as_ref().is_none_or(|(known, _)| key < *known) {
+            best = Some((key, devices));
+        }
+    }
+    best.map(|((_, _, node), devices)| Assignment { rank: holdfast_types::Rank(rank), node, devices })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -168,36 +271,8 @@ proptest! {
     }
 
     #[test]
-    fn a_single_task_is_refused_only_where_no_node_has_room(snapshot in snapshots()) {
+    fn without_holds_the_plan_is_that_of_a_naive_planner(snapshot in snapshots()) {
         let made = plan(&snapshot, &Config { reserve_after: Span(u64::MAX), ..config() }, NOW);
-        let mut after = snapshot.clone();
-        commit(&mut after, &made);
-        for job in &after.jobs {
-            let Some(told) = made.explanations.get(&job.name) else { continue };
-            let by_queue = told.summary.contains("queue");
-            if by_queue || job.spec.tasks() != 1 {
-                continue;
-            }
-            let empty = told.waterfall.last().is_some_and(|step| step.remaining == 0);
-            prop_assert!(empty, "{} waits beside a node with room: {}", job.name, told);
-            // No node, by trying each: the ledger knows nothing of the order of filters.
-            for node in &after.nodes {
-                let JobState::Waiting { verdicts, .. } = &job.state else { continue };
-                if verdicts.denied_by(&node.name).is_some() {
-                    continue;
-                }
-                let count = usize::try_from(job.spec.groups[0].resources.devices.as_ref().map_or(0, |d| d.count)).unwrap();
-                let free = node.devices.iter().filter(|device| {
-                    let busy = |place: &Assignment| place.node == node.name && place.devices.contains(&device.index);
-                    !after.jobs.iter().any(|j| matches!(&j.state, JobState::Placed(p) if p.iter().any(busy)))
-                        && device.healthy
-                        && job.spec.groups[0].resources.devices.as_ref().is_some_and(|d| d.class == device.class)
-                });
-                let devices: Vec<DeviceIndex> = free.map(|device| device.index).take(count).collect();
-                let place = Assignment { rank: holdfast_types::Rank(0), node: node.name.clone(), devices };
-                let gang = GangPlacement { job: job.name.clone(), uid: job.uid.clone(), assignments: vec![place] };
-                prop_assert!(verify_gang(&after, &gang).is_err(), "{} fits on {}", job.name, node.name);
-            }
-        }
+        prop_assert_eq!(started(&made), naive(&snapshot));
     }
 }

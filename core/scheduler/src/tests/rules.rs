@@ -57,6 +57,13 @@ fn a_gang_is_placed_whole_or_not_at_all() {
         &["j gpus=1 side=1x1 sidecores=16"],
         &["j -> 0:b[0] 1:a[0]"],
     );
+    // The same with three nodes: what the first attempt took and gave back must not pass for the present.
+    check_started(
+        &["a gpus=4 cores=4", "b gpus=6 cores=17", "c gpus=8 cores=15"],
+        &[],
+        &["j tasks=6 gpus=1 side=1x3 sidecores=16"],
+        &["j -> 0:b[3] 1:a[0] 2:a[1] 3:a[2] 4:a[3] 5:c[0] 6:b[0,1,2]"],
+    );
 }
 
 #[test]
