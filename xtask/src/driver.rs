@@ -47,7 +47,9 @@ pub(crate) fn run(root: &Utf8Path, wish: &Wish) -> Result<()> {
     let tier = if wish.full { Tier::Full } else { Tier::Default };
     let shell = Shell::new(root);
     if !shell.offline {
-        println!("note: the cache of Cargo is not complete; Cargo will fetch what Cargo.lock names");
+        println!(
+            "note: the cache of Cargo or Cargo.lock is not complete, so Cargo may ask for what is missing"
+        );
     }
     let mut rows = Vec::new();
     for suite in chosen {

@@ -46,7 +46,7 @@ fn run_all(shell: &Shell, directory: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, 
             into.as_str(),
         ]);
         process::run(&mut command)
-            .with_context(|| format!("`{package}` must have a hidden command `__gen DIR`"))?;
+            .with_context(|| format!("`{package}` must build and have the hidden command `__gen DIR`"))?;
         let files = read_tree(&into)?;
         if files.is_empty() {
             bail!("`{package} __gen` wrote nothing");

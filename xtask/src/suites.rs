@@ -214,7 +214,8 @@ fn run_e2e_user(shell: &Shell, tier: Tier) -> Outcome {
     if !is_root() {
         return Outcome::Skipped("not root: the suite e2e has just run as an ordinary user".to_owned());
     }
-    match as_user(shell, tier) {
+    let built = build_programs(shell).and_then(|built| Ok((built, test_programs(shell)?)));
+    match built.and_then(|(built, tests)| as_user(shell, tier, &built, &tests)) {
         Ok((Counted { passed: 0, failed: 0, .. }, Ok(()))) => {
             Outcome::Skipped("no end-to-end test is named `smoke`".to_owned())
         }
@@ -224,12 +225,15 @@ fn run_e2e_user(shell: &Shell, tier: Tier) -> Outcome {
 }
 
 /// Runs copies of the test programs as `nobody`, with a home of its own: the checkout may be closed to that user.
-fn as_user(shell: &Shell, tier: Tier) -> Result<(Counted, Result<()>)> {
-    let built = build_programs(shell)?;
-    let tests = test_programs(shell)?;
+fn as_user(
+    shell: &Shell,
+    tier: Tier,
+    built: &Utf8Path,
+    tests: &[Utf8PathBuf],
+) -> Result<(Counted, Result<()>)> {
     let home = std::env::temp_dir().join(format!("holdfast-e2e-user-{}", std::process::id()));
     let home = Utf8PathBuf::try_from(home).context("the directory of temporary files")?;
-    let result = prepare_home(&home, &built, &tests).map(|copies| {
+    let result = prepare_home(&home, built, tests).map(|copies| {
         let mut sum = (Counted::default(), Ok(()));
         for copy in copies {
             let mut command = shell.program("setpriv");
@@ -299,4 +303,40 @@ fn run_python(shell: &Shell, _: Tier) -> Outcome {
         run(command.env("HOLDFAST_BIN_DIR", programs))
     });
     finished(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stands for a test program: it passes one test where it runs as an ordinary user who has what tests need.
+    const SCRIPT: &str = r#"#!/bin/sh
+set -e
+test "$(id -u)" = 65534
+test "$1" = smoke
+touch "$HOME/mine" "$TMPDIR/mine"
+test -x "$HOLDFAST_BIN_DIR/holdfast"
+echo "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out"
+"#;
+
+    #[test]
+    fn root_runs_tests_as_an_ordinary_user() {
+        if !is_root() || !has_program("setpriv") {
+            println!("not root, or no setpriv: nothing to show");
+            return;
+        }
+        let closed = tempfile::tempdir().unwrap();
+        let built = Utf8Path::from_path(closed.path()).unwrap();
+        for name in PROGRAMS.iter().chain(&["whole"]) {
+            std::fs::write(built.join(name), SCRIPT).unwrap();
+            std::fs::set_permissions(built.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let shell = Shell { root: built.to_owned(), offline: true };
+        let tests = [built.join("whole")];
+        let (counted, result) = as_user(&shell, Tier::Default, built, &tests).unwrap();
+        result.unwrap();
+        assert_eq!(counted.passed, 1);
+        let (_, result) = as_user(&shell, Tier::Full, built, &tests).unwrap();
+        assert!(result.is_err(), "without `smoke` the script fails, and the failure must be seen");
+    }
 }
