@@ -109,8 +109,7 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 
 /// `train queue=default priority=0 tasks=2 gpus=8 gpumem=80 class=nvidia cores=1 mem=1 in=DE age=60 deny=n1,n2 wait=5`;
 /// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
-/// `side=2x4` adds a second group of two tasks with four
-/// accelerators, each with `sidecores`.
+/// `side=2x4,1x3x16` adds a group of two tasks with four accelerators and one of a task with three and sixteen cores.
 fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let words_of = words(line);
     let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
@@ -123,9 +122,11 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let (cores, mem) = (or("cores", 1), or("mem", 1));
     let worker = devices(small(or("gpus", 0)), or("gpumem", 0));
     let mut groups = vec![group("worker", small(or("tasks", 1)), cores, mem, worker)];
-    if let Some((count, gpus)) = words_of.get("side").and_then(|side| side.split_once('x')) {
-        let side = devices(gpus.parse().unwrap(), 0);
-        groups.push(group("side", count.parse().unwrap(), or("sidecores", cores), mem, side));
+    for side in words_of.get("side").map_or("", |sides| sides).split(',').filter(|side| !side.is_empty()) {
+        let numbers: Vec<u64> = side.split('x').map(|number| number.parse().unwrap()).collect();
+        let cores = numbers.get(2).copied().unwrap_or(cores);
+        let name = format!("side-{}", groups.len());
+        groups.push(group(&name, small(numbers[0]), cores, mem, devices(small(numbers[1]), 0)));
     }
     let denied: BTreeSet<&str> = words_of.get("deny").map_or("", |v| v).split(',').collect();
     let verdict = |node: &NodeView| match denied.contains(node.name.as_str()) {

@@ -23,7 +23,7 @@ fn job_lines() -> impl Strategy<Value = Vec<String>> {
     let order = (0..4_usize, 0..2_i32, 0..6_usize, prop::collection::vec(0..9_u32, 0..4), 0..3_usize);
     let one = (shape, order).prop_map(|((tasks, gpus, class, cores, side), (queue, priority, age, deny, place))| {
         let class = ["nvidia", "nvidia precision=fp8", "amd gpumem=80"][class];
-        let side = ["", "", "side=1x2"][side];
+        let side = ["", "side=1x2", "side=2x1x3,1x2x4"][side];
         let queue = ["default", "default", "small", "stopped"][queue];
         let place = ["", "", "in=DE,NO"][place];
         let age = [5, 60, 60, 60, 3_601, 9_999][age];

@@ -54,16 +54,22 @@ fn a_gang_is_placed_whole_or_not_at_all() {
     check_started(
         &["a gpus=2 cores=16", "b gpus=4 cores=8"],
         &[],
-        &["j gpus=1 side=1x1 sidecores=16"],
+        &["j gpus=1 side=1x1x16"],
         &["j -> 0:b[0] 1:a[0]"],
     );
     // The same with three nodes: what the first attempt took and gave back must not pass for the present.
     check_started(
         &["a gpus=4 cores=4", "b gpus=6 cores=17", "c gpus=8 cores=15"],
         &[],
-        &["j tasks=6 gpus=1 side=1x3 sidecores=16"],
+        &["j tasks=6 gpus=1 side=1x3x16"],
         &["j -> 0:b[3] 1:a[0] 2:a[1] 3:a[2] 4:a[3] 5:c[0] 6:b[0,1,2]"],
     );
+    // With more nodes than changes the order kept from the first attempt is read on, not built anew.
+    let lost: Vec<String> = (0..20).map(|n| format!("lost-{n} phase=Lost")).collect();
+    let mut nodes = vec!["a gpus=4 cores=4", "b gpus=6 cores=17", "c gpus=8 cores=10"];
+    nodes.extend(lost.iter().map(String::as_str));
+    let placed = "j -> 0:b[3] 1:a[0] 2:a[1] 3:c[0] 4:b[0,1,2]";
+    check_started(&nodes, &[], &["j tasks=3 gpus=1 side=1x1x8,1x3x16"], &[placed]);
 }
 
 #[test]
