@@ -4,12 +4,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use camino::Utf8Path;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::Signal;
 
 use crate::error::RuntimeError;
 use crate::files::{self, OnFile, SOCKET, TaskFiles};
 use crate::id::TaskId;
 use crate::lock;
+use crate::process::ProcessMark;
 use crate::shim::protocol::{Reply, Request};
 use crate::status::{ExitStatus, StoredState, TaskState, TaskStatus};
 use crate::wire::{self, Received};
@@ -26,10 +27,14 @@ pub(crate) fn attach(files: &TaskFiles, id: &TaskId) -> Result<OwnedFd, RuntimeE
 
 /// What is to be said of a task whose shim does not take connections.
 fn absent(files: &TaskFiles, id: &TaskId) -> RuntimeError {
-    if files.dir.is_dir() {
-        RuntimeError::NotRunning { id: id.clone() }
-    } else {
-        RuntimeError::NotFound { id: id.clone() }
+    let id = id.clone();
+    if !files.dir.is_dir() {
+        return RuntimeError::NotFound { id };
+    }
+    match lock::try_lock(files) {
+        // It lives, and is just starting, just ending, or has too many clients.
+        Ok(None) => RuntimeError::NoAnswer { id },
+        Ok(Some(_)) | Err(_) => RuntimeError::NotRunning { id },
     }
 }
 
@@ -111,12 +116,7 @@ pub fn kill_all(state_dir: &Utf8Path) -> Result<usize, RuntimeError> {
     let mut killed = 0;
     for id in list(state_dir)? {
         let files = TaskFiles::new(state_dir, &id);
-        let Some(shim) = lock::holder(&files)?.and_then(Pid::from_raw) else { continue };
-        let Ok(shim) = rustix::process::pidfd_open(shim, PidfdFlags::empty()) else { continue };
-        // Asked again with the pidfd in hand: the number could have been given to another process in between.
-        if lock::holder(&files)?.is_none() {
-            continue;
-        }
+        let Some(shim) = lock::holder(&files)?.and_then(ProcessMark::open) else { continue };
         let state: Option<StoredState> = files::read_json(&files.state()).unwrap_or_default();
         let init = state.and_then(|state| state.init.open());
         // A shim that has written the exit status is only about to leave.

@@ -1,51 +1,49 @@
 //! The lock of a task directory: who holds it is the one living shim of the task.
 //!
-//! A POSIX record lock is used because a forked child does not inherit it: only the shim itself keeps it held, and the
-//! kernel lets go of it at the very death of the shim, however it dies.
+//! The kernel lets go of it at the very death of the shim, however it dies. The process inside, which is forked from
+//! the shim, closes its copy before it builds anything.
 
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::FlockOperation;
-use rustix::process::{Flock, FlockType};
 
-use crate::files::{Durability, FileError, OnFile, TaskFiles, write_file};
+use crate::files::{self, Durability, FileError, OnFile, TaskFiles, write_file};
+use crate::process::ProcessMark;
 
 /// The held lock; dropping it lets go.
 #[derive(Debug)]
 pub(crate) struct TaskLock {
-    #[expect(dead_code, reason = "held for its lock alone")]
     file: File,
 }
 
-fn open(files: &TaskFiles) -> Result<File, FileError> {
-    let path = files.lock();
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .on("open", &path)
-}
-
-/// Takes the lock of a task; `None` where another process has it.
+/// Takes the lock of a task; `None` where somebody has it.
 pub(crate) fn try_lock(files: &TaskFiles) -> Result<Option<TaskLock>, FileError> {
-    let file = open(files)?;
-    match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+    let path = files.lock();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).on("open", &path)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(TaskLock { file })),
-        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Ok(None),
-        Err(error) => Err(error).on("lock", &files.lock()),
+        Err(rustix::io::Errno::AGAIN) => Ok(None),
+        Err(error) => Err(error).on("lock", &path),
     }
 }
 
-/// The process that holds the lock of a task.
-pub(crate) fn holder(files: &TaskFiles) -> Result<Option<i32>, FileError> {
-    let file = open(files)?;
-    let wanted = Flock::from(FlockType::WriteLock);
-    let found = rustix::process::fcntl_getlk(&file, &wanted).on("look at lock", &files.lock())?;
-    Ok(found.and_then(|lock| lock.pid).map(|pid| pid.as_raw_nonzero().get()))
+/// Writes into the lock who holds it, so that it can be killed.
+pub(crate) fn sign(files: &TaskFiles, lock: &mut TaskLock, mark: ProcessMark) -> Result<(), FileError> {
+    let text = serde_json::to_vec(&mark).map_err(std::io::Error::from).on("encode", &files.lock())?;
+    lock.file.write_all(&text).on("write", &files.lock())
+}
+
+/// The shim that holds the lock of a task.
+pub(crate) fn holder(files: &TaskFiles) -> Result<Option<ProcessMark>, FileError> {
+    match try_lock(files)? {
+        Some(_) => Ok(None),
+        // Not signed yet is not yet to be found, like not forked yet.
+        None => Ok(files::read_json(&files.lock()).unwrap_or_default()),
+    }
 }
 
 /// Marks a task lost for ever; a shim that comes late finds the mark and gives up.

@@ -61,8 +61,7 @@ struct Zygote {
 pub struct Runtime {
     options: RuntimeOptions,
     zygote: Mutex<Option<Zygote>>,
-    /// Tasks whose shim may not have its lock yet. Also keeps two threads from looking at locks at once: a POSIX lock
-    /// belongs to the process, so one thread's close would drop the other's lock.
+    /// Tasks whose shim may not have its lock yet: looking at one of them now would bury it.
     starting: Mutex<BTreeSet<TaskId>>,
 }
 

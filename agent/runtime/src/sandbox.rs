@@ -7,5 +7,6 @@ mod place;
 mod proc;
 mod root;
 mod seccomp;
+mod sysfs;
 
 pub(crate) use init::{DEFAULT_PATH, InitReport, Plan, run};

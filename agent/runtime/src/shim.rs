@@ -89,11 +89,18 @@ fn take_lock(files: &TaskFiles) -> Result<TaskLock, StartFailure> {
     let null = std::fs::File::open("/dev/null").at(step, "/dev/null")?;
     nix::unistd::dup2_stdin(&null).at(step, "standard input")?;
     let lock = lock::try_lock(files).map_err(|e| StartFailure::new(step, format!("{e}: {}", e.source)))?;
-    let lock = lock.ok_or_else(|| StartFailure::new(step, "another process has the task"))?;
+    let mut lock = lock.ok_or_else(|| StartFailure::new(step, "another process has the task"))?;
     if files.lost().exists() || files.exit().exists() {
         return Err(StartFailure::new(step, "the task was given up before it started"));
     }
+    let signed = lock::sign(files, &mut lock, own_mark()?);
+    signed.map_err(|e| StartFailure::new(step, format!("{e}: {}", e.source)))?;
     Ok(lock)
+}
+
+fn own_mark() -> Result<ProcessMark, StartFailure> {
+    let pid = rustix::process::getpid().as_raw_nonzero().get();
+    ProcessMark::of(pid).ok_or_else(|| StartFailure::new(StartStep::Lock, "own process"))
 }
 
 fn start(
@@ -124,14 +131,8 @@ fn start(
     let log = LogWriter::create(place.files.log(), spec.log).at(StartStep::Log, "log")?;
     let inside = launch(one_thread, place, &spec, cgroup, &unenforced)?;
     unenforced.extend(inside.missing.iter().cloned());
-    let state = StoredState {
-        version: SPEC_VERSION,
-        shim: ProcessMark::of(rustix::process::getpid().as_raw_nonzero().get())
-            .ok_or_else(|| StartFailure::new(StartStep::State, "own process"))?,
-        init: inside.mark,
-        unenforced,
-        started_at: wall_clock(),
-    };
+    let state =
+        StoredState { version: SPEC_VERSION, init: inside.mark, unenforced, started_at: wall_clock() };
     files::write_json(&place.files.state(), &state)
         .map_err(|e| StartFailure::new(StartStep::State, format!("{e}: {}", e.source)))?;
     Ok((Guard::new(&spec, control, listener, log, lease), inside))

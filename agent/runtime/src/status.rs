@@ -219,7 +219,6 @@ impl<T> AtStep<T> for std::io::Result<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredState {
     pub(crate) version: u32,
-    pub(crate) shim: crate::process::ProcessMark,
     pub(crate) init: crate::process::ProcessMark,
     pub(crate) unenforced: Vec<String>,
     #[serde(with = "crate::exact::time")]

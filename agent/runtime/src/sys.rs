@@ -92,8 +92,8 @@ pub(crate) fn close_all_but(kept: BorrowedFd<'_>) {
 
 fn close_range(first: u32, last: u32) {
     if first <= last {
-        // SAFETY: only called in a forked child that never returns to the code whose descriptors these were, so no
-        // owner of a closed descriptor runs again.
+        // SAFETY: only called first thing in a fresh program, or in a forked child that never returns to the code whose
+        // descriptors these were: no owner of a closed descriptor runs again.
         unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     }
 }

@@ -39,6 +39,8 @@ fn run(state_dir: &Utf8Path, cgroup_root: &Utf8Path) -> ExitCode {
     let _ = rustix::thread::set_name(c"holdfast-zygote");
     let _ = rustix::process::setsid();
     let socket = sys::take_stdin();
+    // A descriptor the agent leaked would be held by every shim for as long as its task runs.
+    sys::close_all_but(socket.as_fd());
     loop {
         // Closed means that the agent is gone: its shims do not need us, a new agent starts its own zygote.
         let Ok(Received::Message(ForkShim { id }, Some(report))) = wire::receive(socket.as_fd()) else {

@@ -6,13 +6,14 @@ use camino::Utf8Path;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
 use super::place::{Place, Root, make_dirs};
-use super::{devices, proc};
+use super::{devices, proc, sysfs};
 use crate::spec::{Access, DataMount, TaskSpec};
 use crate::status::{AtStep, StartFailure, StartStep};
 use crate::sys;
 
+/// What is taken from every mount a workload may only read.
+pub(crate) const READ_ONLY: u64 = NO_SUID_DEV | libc::MOUNT_ATTR_RDONLY;
 const NO_SUID_DEV: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-const READ_ONLY: u64 = NO_SUID_DEV | libc::MOUNT_ATTR_RDONLY;
 
 /// Builds the root on `staging` and enters it. Returns the walls this kernel does not let us build.
 pub(crate) fn enter(spec: &TaskSpec, staging: &Utf8Path) -> Result<Vec<String>, StartFailure> {
@@ -26,6 +27,7 @@ pub(crate) fn enter(spec: &TaskSpec, staging: &Utf8Path) -> Result<Vec<String>, 
     mount_tmp(&root, spec)?;
     mount_hosts(&root, spec)?;
     devices::mount(&root, spec)?;
+    sysfs::mount(&root)?;
     let mut missing = Vec::new();
     if !proc::mount(&root)? {
         missing.push("proc".to_owned());
@@ -59,8 +61,7 @@ fn mount_image(spec: &TaskSpec) -> Result<Root, StartFailure> {
     rustix::mount::mount_bind_recursive(spec.rootfs.as_std_path(), "lower").at(step, spec.rootfs.as_str())?;
     restrict("lower", READ_ONLY).at(step, spec.rootfs.as_str())?;
     let lower = Root::open("lower").at(step, spec.rootfs.as_str())?;
-    let dirs = [Utf8Path::new("/dev"), Utf8Path::new("/proc"), Utf8Path::new("/tmp")];
-    let own = dirs.into_iter().map(|dir| (dir, Kind::Directory));
+    let own = ["/dev", "/proc", "/sys", "/tmp"].into_iter().map(|dir| (Utf8Path::new(dir), Kind::Directory));
     let hosts = std::iter::once((Utf8Path::new("/etc/hosts"), Kind::File));
     let data = spec.mounts.iter().filter(|m| !m.target.starts_with("/tmp")).map(|mount| {
         let kind = if mount.source.is_file() { Kind::File } else { Kind::Directory };

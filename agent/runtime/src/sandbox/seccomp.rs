@@ -2,7 +2,8 @@
 //!
 //! The list denies what reaches past the namespaces: other socket families than the Internet's and the local one (a
 //! vsock reaches the hypervisor from any network namespace), io_uring (which makes sockets unseen by this filter),
-//! loading code into the kernel, changing mounts and namespaces, and looking into other processes.
+//! loading code into the kernel, changing mounts and namespaces, looking into other processes, and making files that
+//! lend their owner's identity.
 
 use std::collections::BTreeMap;
 
@@ -84,7 +85,7 @@ const REFUSED_HERE: [libc::c_long; 8] = [
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: [libc::c_long; 0] = [];
 
-const NAMESPACE_FLAGS: [libc::c_int; 8] = [
+const NAMESPACE_FLAGS: [libc::c_int; 7] = [
     libc::CLONE_NEWCGROUP,
     libc::CLONE_NEWIPC,
     libc::CLONE_NEWNET,
@@ -92,46 +93,86 @@ const NAMESPACE_FLAGS: [libc::c_int; 8] = [
     libc::CLONE_NEWPID,
     libc::CLONE_NEWUSER,
     libc::CLONE_NEWUTS,
-    0x80, // CLONE_NEWTIME, which only clone3 and unshare take, refused in case that changes.
 ];
 
+/// Calls with an argument that is a file mode: its index, and where the flags of an opening call are.
+const MODES: [(libc::c_long, u8, Option<u8>); 5] = [
+    (libc::SYS_fchmod, 1, None),
+    (libc::SYS_fchmodat, 2, None),
+    (libc::SYS_fchmodat2, 2, None),
+    (libc::SYS_mknodat, 2, None),
+    (libc::SYS_openat, 3, Some(2)),
+];
+#[cfg(target_arch = "x86_64")]
+const MODES_HERE: [(libc::c_long, u8, Option<u8>); 4] = [
+    (libc::SYS_chmod, 1, None),
+    (libc::SYS_mknod, 1, None),
+    (libc::SYS_creat, 1, None),
+    (libc::SYS_open, 2, Some(1)),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const MODES_HERE: [(libc::c_long, u8, Option<u8>); 0] = [];
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+type Built<T> = Result<T, seccompiler::BackendError>;
+
 /// The filters, in the order in which they are loaded.
-pub(crate) fn programs() -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
+pub(crate) fn programs() -> Built<Vec<BpfProgram>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
-    let mut refused: BTreeMap<i64, Vec<SeccompRule>> =
-        REFUSED.iter().chain(&REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
-    refused.insert(libc::SYS_socket, vec![SeccompRule::new(foreign_families()?)?]);
-    refused.insert(libc::SYS_socketpair, vec![SeccompRule::new(foreign_families()?)?]);
-    refused.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![argument(1, libc::TIOCSTI)?])?]);
-    let namespaces = NAMESPACE_FLAGS.iter().map(|flag| {
-        let flag = u64::from(flag.unsigned_abs());
-        // An exit signal shares the low byte with CLONE_NEWTIME, which clone itself does not know.
-        let mask = if flag == 0x80 { return Ok(None) } else { flag };
-        let masked = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(mask), flag)?;
-        SeccompRule::new(vec![masked]).map(Some)
-    });
-    let namespaces: Vec<Option<SeccompRule>> = namespaces.collect::<Result<_, _>>()?;
-    refused.insert(libc::SYS_clone, namespaces.into_iter().flatten().collect());
-    // The flags of clone3 lie in memory, where a filter cannot look: libraries fall back to clone on ENOSYS.
-    let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    let mut programs = vec![program(refused, libc::EPERM, arch)?, program(absent, libc::ENOSYS, arch)?];
+    // The arguments of these lie in memory, where a filter cannot look: on ENOSYS libraries fall back to the older
+    // calls, at which it can.
+    let absent = BTreeMap::from([(libc::SYS_clone3, Vec::new()), (libc::SYS_openat2, Vec::new())]);
+    let mut programs = vec![program(refused()?, libc::EPERM, arch)?, program(absent, libc::ENOSYS, arch)?];
     if cfg!(target_arch = "x86_64") {
         programs.push(refuse_x32());
     }
     Ok(programs)
 }
 
-fn program(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    errno: libc::c_int,
-    arch: TargetArch,
-) -> Result<BpfProgram, seccompiler::BackendError> {
+fn refused() -> Built<Rules> {
+    let mut rules: Rules = REFUSED.iter().chain(&REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_socket, vec![SeccompRule::new(foreign_families()?)?]);
+    rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(foreign_families()?)?]);
+    let pushes_input = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI)?;
+    rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![pushes_input])?]);
+    let namespaces = NAMESPACE_FLAGS.iter().map(|flag| SeccompRule::new(vec![has(0, flag.unsigned_abs())?]));
+    rules.insert(libc::SYS_clone, namespaces.collect::<Built<_>>()?);
+    for (call, mode, flags) in MODES.iter().chain(&MODES_HERE) {
+        rules.insert(*call, sets_identity(*mode, *flags)?);
+    }
+    Ok(rules)
+}
+
+/// A file that lends its owner's identity. The user inside may be root outside, so such a file, left in a directory
+/// the workload may write, would make root of whoever runs it on the host.
+fn sets_identity(mode: u8, flags: Option<u8>) -> Built<Vec<SeccompRule>> {
+    let mut rules = Vec::new();
+    for bit in [libc::S_ISUID, libc::S_ISGID] {
+        let Some(flags) = flags else {
+            rules.push(SeccompRule::new(vec![has(mode, bit)?])?);
+            continue;
+        };
+        // Without one of these flags the mode is not passed, and the register holds anything.
+        for creates in [libc::O_CREAT, libc::O_TMPFILE & !libc::O_DIRECTORY] {
+            rules.push(SeccompRule::new(vec![has(mode, bit)?, has(flags, creates.unsigned_abs())?])?);
+        }
+    }
+    Ok(rules)
+}
+
+/// An argument that has a bit.
+fn has(argument: u8, bit: u32) -> Built<SeccompCondition> {
+    let bit = u64::from(bit);
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(bit), bit)
+}
+
+fn program(rules: Rules, errno: libc::c_int, arch: TargetArch) -> Built<BpfProgram> {
     let action = SeccompAction::Errno(errno.unsigned_abs());
     SeccompFilter::new(rules, SeccompAction::Allow, action, arch)?.try_into()
 }
 
 /// All three conditions hold for a family that is none of the allowed.
-fn foreign_families() -> Result<Vec<SeccompCondition>, seccompiler::BackendError> {
+fn foreign_families() -> Built<Vec<SeccompCondition>> {
     [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]
         .iter()
         .map(|family| {
@@ -139,10 +180,6 @@ fn foreign_families() -> Result<Vec<SeccompCondition>, seccompiler::BackendError
             SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
         })
         .collect()
-}
-
-fn argument(index: u8, value: u64) -> Result<SeccompCondition, seccompiler::BackendError> {
-    SeccompCondition::new(index, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
 }
 
 /// The x32 calls of x86-64 have the same architecture but other numbers, which would slip past a list of numbers.

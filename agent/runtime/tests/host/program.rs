@@ -42,6 +42,14 @@ fn call(number: libc::c_long, arguments: [libc::c_long; 4]) -> i32 {
     if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap_or(-1) } else { 0 }
 }
 
+/// The error number of a call on an absolute path, 0 for success.
+fn call_with_path(number: libc::c_long, path: &std::ffi::CStr, arguments: [libc::c_long; 2]) -> i32 {
+    let [a, b] = arguments;
+    // SAFETY: the path is NUL-terminated and outlives the call; the other arguments are numbers.
+    let result = unsafe { libc::syscall(number, libc::AT_FDCWD, path.as_ptr(), a, b) };
+    if result < 0 { std::io::Error::last_os_error().raw_os_error().unwrap_or(-1) } else { 0 }
+}
+
 fn sockets(out: &mut impl Write) -> std::io::Result<()> {
     let families = [
         ("unix", libc::AF_UNIX),
@@ -86,6 +94,13 @@ fn syscalls(out: &mut impl Write) -> std::io::Result<()> {
     for (name, number, arguments) in calls {
         writeln!(out, "{name} {}", call(number, arguments))?;
     }
+    let plain = call_with_path(libc::SYS_fchmodat, c"/tmp", [0o755, 0]);
+    let lends = call_with_path(libc::SYS_fchmodat, c"/tmp", [0o4755, 0]);
+    writeln!(out, "fchmodat {lends}\nplain-fchmodat {plain}")?;
+    let create = libc::c_long::from(libc::O_CREAT | libc::O_WRONLY);
+    writeln!(out, "openat {}", call_with_path(libc::SYS_openat, c"/tmp/lends", [create, 0o2755]))?;
+    writeln!(out, "plain-openat {}", call_with_path(libc::SYS_openat, c"/tmp/plain", [create, 0o755]))?;
+    writeln!(out, "openat2 {}", call(libc::SYS_openat2, [0; 4]))?;
     writeln!(out, "clone3 {}", call(libc::SYS_clone3, [0; 4]))?;
     // getpid as the x32 call of the same machine, whose numbers have bit 30 set.
     writeln!(out, "x32 {}", call(0x4000_0000 + 39, [0; 4]))
