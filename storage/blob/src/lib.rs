@@ -17,7 +17,7 @@ mod verified;
 mod writer;
 
 pub use error::{BlobError, Result};
-pub use files::{free_bytes, sync_dir};
+pub use files::{copy, free_bytes, sync_dir};
 pub use materialise::Access;
 pub use reader::VerifiedReader;
 pub use scrub::{ScrubProgress, ScrubReport, Unreadable};

@@ -9,6 +9,7 @@ use holdfast_types::BlobId;
 use rustix::io::Errno;
 
 use crate::error::{BlobError, Result};
+use crate::files::copy;
 use crate::store::BlobStore;
 
 /// What a materialised file may be used for. Nobody may write to it.
@@ -53,12 +54,12 @@ impl BlobStore {
         let mut reader = self.open_verified(id)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target);
         let mut file = file.map_err(|e| BlobError::from_io("create", target, e))?;
-        let mut copy = |file: &mut File| -> io::Result<()> {
-            io::copy(&mut reader, file)?;
+        let mut fill = |file: &mut File| -> io::Result<()> {
+            copy(&mut reader, file, u64::MAX)?;
             file.set_permissions(Permissions::from_mode(mode))?;
             file.sync_all()
         };
-        copy(&mut file).map_err(|e| {
+        fill(&mut file).map_err(|e| {
             // A file whose bytes were not verified to the end must not stay under a name that promises them.
             let _ = std::fs::remove_file(target);
             BlobError::from_io("copy blob to", target, e)

@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use holdfast_types::BlobId;
 
 use crate::error::{BlobError, Result};
+use crate::files::copy;
 use crate::verified::{Stamp, Verified};
 
 /// Reads a blob and hashes what it reads. The last bytes are handed out only after the whole has the hash that is its
@@ -61,7 +62,7 @@ impl VerifiedReader {
 
     /// Reads to the end for the verdict alone.
     pub(crate) fn check(mut self) -> Result<u64> {
-        match io::copy(&mut self, &mut io::sink()) {
+        match copy(&mut self, &mut io::sink(), u64::MAX) {
             Ok(bytes) => Ok(bytes),
             Err(e) => Err(BlobError::from_io("read blob", &self.path, e)),
         }
