@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use holdfast_types::{
     AsProblem, Bytes, CheckpointPolicy, DatasetMount, DeviceRequest, JobKind, JobSpec, JobSpecError,
-    LegalLabel, Millicores, Problem, ProblemKind, QueueSpec, RawJobSpec, Resources, Span, TaskGroup, Time,
+    LegalLabel, Millicores, Problem, QueueSpec, RawJobSpec, Resources, Span, TaskGroup, Time,
 };
 
 use crate::generated::holdfast::v1;
+use crate::problem::invalid_request;
 
 /// Why a message is not a value of the domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum ConvertError {
 
 impl AsProblem for ConvertError {
     fn problem(&self) -> Problem {
-        Problem::new(1001, ProblemKind::Invalid, "the request is not valid").because(self.to_string())
+        invalid_request(self.to_string())
     }
 }
 

@@ -15,4 +15,6 @@ pub use descriptors::{DESCRIPTORS, pool};
 pub use generated::holdfast::internal::v1 as internal;
 pub use generated::holdfast::store::v1 as store;
 pub use generated::holdfast::v1;
-pub use problem::{LEADER_METADATA, problem_from_status, refusal, refusal_problem, status_from_problem};
+pub use problem::{
+    LEADER_METADATA, invalid_request, problem_from_status, refusal, refusal_problem, status_from_problem,
+};

@@ -78,6 +78,12 @@ pub fn problem_from_status(status: &Status) -> Problem {
     Problem::new(5290, kind, "the cluster did not do what was asked").because(status.message().to_owned())
 }
 
+/// A request that breaks a rule of its own form, not of the cluster's state.
+#[must_use]
+pub fn invalid_request(because: impl Into<String>) -> Problem {
+    Problem::new(1001, ProblemKind::Invalid, "the request is not valid").because(because)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

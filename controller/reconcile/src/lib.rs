@@ -1,1 +1,22 @@
-//! The pure planners of the controller: node lifecycle, job lifecycle, placement, replication.
+//! The pure planners of the controller: admission, placement, node liveness, replication, and what each node should run.
+//!
+//! Every function is level-triggered: from the state as it is to what should be said next, so it may run twice or late
+//! without harm. This crate must not know how commands reach the log, nor read a clock.
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod desired;
+mod facts;
+mod imports;
+mod liveness;
+mod placement;
+mod replication;
+
+pub use admission::{Admitted, Refused, admit};
+pub use desired::desired;
+pub use facts::{FactsError, artifact_facts, node_facts, record_decision, user_facts, workload_facts};
+pub use imports::{import_target, import_user_check};
+pub use liveness::lost_nodes;
+pub use placement::{commit_plan, explanation, snapshot};
+pub use replication::replica_targets;

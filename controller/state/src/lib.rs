@@ -1,1 +1,29 @@
-//! The replicated state machine: apply(&mut State, Command, Time) -> Outcome, snapshots and the watch index.
+//! The replicated state machine: `State::apply(Time, &[u8]) -> Applied`, its records, and the index watches resume from.
+//!
+//! Pure and deterministic: ordered maps, integers, time only from the command. This crate must not know how commands
+//! are ordered, stored or sent, nor how the scheduler came to its plan.
+
+#![forbid(unsafe_code)]
+
+mod act;
+mod apply;
+mod artifacts;
+mod cluster;
+mod jobs;
+mod lifecycle;
+mod nodes;
+mod phases;
+mod placement;
+mod queues;
+mod record;
+mod refuse;
+mod state;
+mod table;
+
+pub use apply::Applied;
+pub use refuse::not_found;
+pub use state::{Compacted, Resource, State, WatchItem};
+pub use table::Change;
+
+#[cfg(test)]
+mod tests;

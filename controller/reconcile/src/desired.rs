@@ -1,0 +1,112 @@
+//! What one node should run and keep: everything, every time, from the state alone.
+
+use std::collections::BTreeSet;
+
+use holdfast_api::store::ArtifactRecord;
+use holdfast_api::{internal, v1};
+use holdfast_state::State;
+use holdfast_types::{JobPhase, NodePhase, TaskPhase};
+
+/// The desired state of a node, without the law bundle, which only agents that lack it are sent.
+#[must_use]
+pub fn desired(state: &State, node: &str) -> internal::Desired {
+    let record = state.node(node);
+    let resource = record.and_then(|r| r.node.as_ref());
+    let phase = resource.and_then(|n| n.status.as_ref()).map(|s| s.phase.clone()).unwrap_or_default();
+    let jurisdiction =
+        resource.and_then(|n| n.spec.as_ref()).map(|s| s.jurisdiction.clone()).unwrap_or_default();
+    let tasks = if phase == NodePhase::Retired.as_str() { Vec::new() } else { tasks(state, node) };
+    let replicas = state.artifacts().filter(|r| belongs(r, node)).map(|r| replica(state, r)).collect();
+    internal::Desired {
+        tasks,
+        replicas,
+        bundle: None,
+        revoked_serials: state.revoked().map(str::to_owned).collect(),
+        phase,
+        jurisdiction,
+    }
+}
+
+fn belongs(record: &ArtifactRecord, node: &str) -> bool {
+    let status = record.artifact.as_ref().and_then(|a| a.status.as_ref());
+    status.is_some_and(|s| s.nodes.iter().any(|n| n == node)) || record.targets.iter().any(|n| n == node)
+}
+
+fn tasks(state: &State, node: &str) -> Vec<internal::TaskAssignment> {
+    let active = state.jobs().filter(|job| {
+        let phase = job.status.as_ref().and_then(|s| JobPhase::from_word(&s.phase));
+        matches!(phase, Some(JobPhase::Starting | JobPhase::Running))
+    });
+    active.flat_map(|job| job_tasks(state, job, node)).collect()
+}
+
+fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssignment> {
+    let (Some(metadata), Some(spec), Some(status)) = (&job.metadata, &job.spec, &job.status) else {
+        return Vec::new();
+    };
+    let gang_nodes: BTreeSet<String> = status.tasks.iter().map(|t| t.node.clone()).collect();
+    let leader = status.tasks.iter().find(|t| t.rank == 0).map(|t| t.node.clone()).unwrap_or_default();
+    let local: Vec<&v1::TaskStatus> = status.tasks.iter().filter(|t| t.node == node).collect();
+    let world = u32::try_from(status.tasks.len()).unwrap_or(u32::MAX);
+    let local_world = u32::try_from(local.len()).unwrap_or(u32::MAX);
+    (0..)
+        .zip(local)
+        .filter(|(_, t)| !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal))
+        .map(|(local_rank, task)| internal::TaskAssignment {
+            job: metadata.name.clone(),
+            job_uid: metadata.uid.clone(),
+            fence: status.fence,
+            rank: task.rank,
+            world,
+            group: task.group.clone(),
+            resources: spec.groups.iter().find(|g| g.name == task.group).and_then(|g| g.resources.clone()),
+            devices: task.devices.clone(),
+            image: lookup(state, &format!("image/{}", spec.image)),
+            datasets: spec.datasets.iter().filter_map(|d| mounted(state, d)).collect(),
+            base_model: lookup(state, &format!("model/{}", spec.base_model)),
+            resume: lookup(state, &format!("checkpoint/{}", status.resume)),
+            leader_node: leader.clone(),
+            leader_relay: relay(state, &leader),
+            gang_nodes: gang_nodes.iter().cloned().collect(),
+            label: status.label.clone(),
+            local_rank,
+            local_world,
+            owner: status.submitted_by.clone(),
+            spec: Some(spec.clone()),
+        })
+        .collect()
+}
+
+fn mounted(state: &State, dataset: &v1::DatasetMount) -> Option<internal::MountedArtifact> {
+    let artifact = lookup(state, &format!("dataset/{}", dataset.dataset))?;
+    let own = dataset.dataset.split('@').next().unwrap_or_default();
+    let mount = if dataset.mount.is_empty() { own.to_owned() } else { dataset.mount.clone() };
+    Some(internal::MountedArtifact { mount, artifact: Some(artifact) })
+}
+
+fn lookup(state: &State, key: &str) -> Option<internal::ReplicaAssignment> {
+    state.artifact(key).map(|record| replica(state, record))
+}
+
+fn replica(state: &State, record: &ArtifactRecord) -> internal::ReplicaAssignment {
+    let artifact = record.artifact.clone().unwrap_or_default();
+    let nodes = artifact.status.unwrap_or_default().nodes;
+    let sources = nodes.iter().filter_map(|node| source(state, node)).collect();
+    internal::ReplicaAssignment {
+        key: artifact.metadata.unwrap_or_default().name,
+        spec: artifact.spec,
+        sources,
+    }
+}
+
+fn source(state: &State, node: &str) -> Option<internal::ReplicaSource> {
+    let status = state.node(node)?.node.as_ref()?.status.as_ref()?;
+    let live =
+        !matches!(status.phase.as_str(), "Lost" | "Retired" | "Pending") && !status.data_address.is_empty();
+    live.then(|| internal::ReplicaSource { node: node.to_owned(), data_address: status.data_address.clone() })
+}
+
+fn relay(state: &State, node: &str) -> String {
+    let status = state.node(node).and_then(|r| r.node.as_ref()?.status.as_ref());
+    status.map(|s| s.relay_address.clone()).unwrap_or_default()
+}

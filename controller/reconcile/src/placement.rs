@@ -1,0 +1,224 @@
+//! From the state to the scheduler's snapshot, and from its plan to the command that commits it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_api::store::{CommitPlan, GangPlacement, TaskPlacement};
+use holdfast_api::{millis, v1};
+use holdfast_policy::{ArtifactFacts, Bundle, NodeFacts, decide_classes};
+use holdfast_scheduler::{
+    Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Plan, QueueView, Schedulable, Snapshot,
+    Verdict, Verdicts,
+};
+use holdfast_state::State;
+use holdfast_types::{
+    Bytes, DeviceIndex, JobPhase, JobSpec, Jurisdiction, Millicores, NodeName, NodePhase, Rank, Span,
+    TaskPhase, Time,
+};
+
+use crate::facts::{artifact_facts, node_facts, workload_facts};
+
+/// The longest a gang waits after a failed task before it starts again.
+const LONGEST_BACKOFF: Span = Span::from_secs(60);
+/// The word for a healthy device in an inventory.
+const HEALTHY: &str = "ok";
+
+/// What the scheduler sees: every node, every queue, every job that waits or holds places, with the law's verdicts.
+#[must_use]
+pub fn snapshot(state: &State, bundle: &Bundle, now: Time) -> Snapshot {
+    let facts: Vec<NodeFacts> = state.nodes().filter_map(|r| node_facts(r, bundle).ok()).collect();
+    let mut verdicts = VerdictCache { known: BTreeMap::new(), facts: &facts, state, bundle, now };
+    Snapshot {
+        revision: state.revision(),
+        nodes: state.nodes().filter_map(|r| node_view(r.node.as_ref()?)).collect(),
+        queues: state.queues().filter_map(queue_view).collect(),
+        jobs: state.jobs().filter_map(|job| job_view(job, &mut verdicts)).collect(),
+    }
+}
+
+fn node_view(node: &v1::Node) -> Option<NodeView> {
+    let (spec, status) = (node.spec.as_ref()?, node.status.as_ref()?);
+    let inventory = status.inventory.clone().unwrap_or_default();
+    let phase = NodePhase::from_word(&status.phase)?;
+    Some(NodeView {
+        name: node.metadata.as_ref()?.name.parse().ok()?,
+        jurisdiction: spec.jurisdiction.parse::<Jurisdiction>().ok()?,
+        schedulable: if phase == NodePhase::Ready { Schedulable::Yes } else { Schedulable::No(phase) },
+        cores: Millicores(inventory.cpu_millis),
+        memory: Bytes(inventory.memory_bytes),
+        devices: inventory.devices.iter().filter_map(device_view).collect(),
+    })
+}
+
+fn device_view(device: &v1::Device) -> Option<DeviceView> {
+    Some(DeviceView {
+        index: DeviceIndex(device.index),
+        class: device.class.parse().ok()?,
+        memory: Bytes(device.memory_bytes),
+        healthy: device.health.is_empty() || device.health == HEALTHY,
+        precisions: BTreeSet::new(),
+    })
+}
+
+fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
+    let spec = queue.spec.as_ref()?;
+    Some(QueueView {
+        name: queue.metadata.as_ref()?.name.parse().ok()?,
+        priority: spec.priority,
+        stopped: spec.stopped,
+        max_devices: spec.max_devices,
+    })
+}
+
+fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
+    let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
+    let mut spec = JobSpec::try_from(job.spec.as_ref()?).ok()?;
+    // The scheduler compares codes; what lies within a bloc is for the law to say.
+    let law = verdicts.bundle.law();
+    let within = |j: &&Jurisdiction| law.lies_within(j, &spec.jurisdictions);
+    spec.jurisdictions = law.jurisdictions.keys().filter(within).cloned().collect();
+    let phase = JobPhase::from_word(&status.phase)?;
+    let state = match phase {
+        JobPhase::Pending => JobState::Waiting {
+            verdicts: verdicts.of(&metadata.name, &spec, job),
+            not_before: not_before(status),
+        },
+        JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => JobState::Placed(assignments(status)),
+        JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => return None,
+    };
+    Some(JobView {
+        name: metadata.name.parse().ok()?,
+        uid: metadata.uid.clone(),
+        queue: spec.queue.clone(),
+        spec: Arc::new(spec),
+        submitted: millis(metadata.created_at.as_ref()),
+        state,
+    })
+}
+
+/// After a failed task the gang waits 1 s, 2 s, 4 s and so on; a lost node is nobody's fault and waits for nothing.
+fn not_before(status: &v1::JobStatus) -> Option<Time> {
+    let failures = status.failures.checked_sub(1)?;
+    let pause = Span::from_secs(1u64.checked_shl(failures).unwrap_or(u64::MAX)).min(LONGEST_BACKOFF);
+    Some(millis(status.since.as_ref()) + pause)
+}
+
+fn assignments(status: &v1::JobStatus) -> Vec<Assignment> {
+    let live =
+        status.tasks.iter().filter(|t| !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal));
+    live.filter_map(|t| {
+        let devices = t.devices.iter().map(|d| DeviceIndex(*d)).collect();
+        Some(Assignment { rank: Rank(t.rank), node: t.node.parse().ok()?, devices })
+    })
+    .collect()
+}
+
+/// Verdicts by what the law can tell apart: jobs with the same tenant, purpose, owner and inputs share theirs.
+struct VerdictCache<'a> {
+    known: BTreeMap<String, Verdicts>,
+    facts: &'a [NodeFacts],
+    state: &'a State,
+    bundle: &'a Bundle,
+    now: Time,
+}
+
+impl VerdictCache<'_> {
+    fn of(&mut self, name: &str, spec: &JobSpec, job: &v1::Job) -> Verdicts {
+        let owner = job.status.as_ref().map_or("", |s| s.submitted_by.as_str());
+        let inputs = inputs(spec);
+        let key = format!("{}|{}|{owner}|{}", spec.tenant, spec.purpose, inputs.join(","));
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let decided = self.decide(name, spec, owner, &inputs);
+        self.known.insert(key, decided.clone());
+        decided
+    }
+
+    fn decide(&self, name: &str, spec: &JobSpec, owner: &str, inputs: &[String]) -> Verdicts {
+        // Facts that cannot be stated leave every node without a verdict, which the scheduler reads as denied.
+        let Ok(workload) = workload_facts(name, spec, owner, self.bundle) else { return Verdicts::default() };
+        let artifacts: Option<Vec<ArtifactFacts>> = inputs
+            .iter()
+            .map(|key| artifact_facts(self.state.artifact(key)?.artifact.as_ref()?.spec.as_ref()?).ok())
+            .collect();
+        let Some(artifacts) = artifacts else { return Verdicts::default() };
+        let classes = decide_classes(&workload, &artifacts, self.facts, self.bundle, self.now);
+        let each = classes.iter().flat_map(|class| {
+            let verdict = match class.refusals().next() {
+                None => Verdict::Allow,
+                Some(decision) => {
+                    let rule = decision.reasons.first().map_or("default-deny", |r| r.rule.as_str());
+                    Verdict::Deny { rule: rule.to_owned() }
+                }
+            };
+            class.nodes.iter().map(move |node| (node.clone(), verdict.clone()))
+        });
+        each.collect::<BTreeMap<NodeName, Verdict>>().into()
+    }
+}
+
+/// The keys of everything the job reads.
+fn inputs(spec: &JobSpec) -> Vec<String> {
+    let datasets = spec.datasets.iter().map(|d| format!("dataset/{}", d.dataset));
+    let model = spec.base_model.iter().map(|m| format!("model/{m}"));
+    std::iter::once(format!("image/{}", spec.image)).chain(datasets).chain(model).collect()
+}
+
+/// The command that commits a plan; `None` where the plan neither starts anything nor explains anything new.
+#[must_use]
+pub fn commit_plan(plan: &Plan, policy_hash: &str, state: &State) -> Option<CommitPlan> {
+    let explanations: BTreeMap<String, v1::JobExplanation> = plan
+        .explanations
+        .iter()
+        .map(|(job, e)| (job.to_string(), explanation(e)))
+        .filter(|(job, e)| {
+            let known = state.job(job).and_then(|j| j.status.as_ref()?.explanation.as_ref());
+            known != Some(e)
+        })
+        .collect();
+    if plan.gangs.is_empty() && explanations.is_empty() {
+        return None;
+    }
+    let gangs = plan.gangs.iter().map(|gang| GangPlacement {
+        job: gang.job.to_string(),
+        job_uid: gang.uid.clone(),
+        tasks: gang
+            .assignments
+            .iter()
+            .map(|a| TaskPlacement {
+                rank: a.rank.0,
+                node: a.node.to_string(),
+                devices: a.devices.iter().map(|d| d.0).collect(),
+            })
+            .collect(),
+    });
+    Some(CommitPlan {
+        base_revision: plan.base_revision,
+        policy_hash: policy_hash.to_owned(),
+        logical_now_ms: plan.now.0,
+        plan_hash: plan.hash.clone(),
+        gangs: gangs.collect(),
+        explanations,
+    })
+}
+
+/// The wire form of an explanation.
+#[must_use]
+pub fn explanation(explanation: &Explanation) -> v1::JobExplanation {
+    v1::JobExplanation {
+        summary: explanation.summary.clone(),
+        waterfall: explanation
+            .waterfall
+            .iter()
+            .map(|step| v1::WaterfallStep {
+                filter: step.filter.clone(),
+                remaining: step.remaining,
+                removed: step.removed.iter().cloned().collect(),
+            })
+            .collect(),
+        nodes: explanation.per_node.iter().map(|(n, t)| (n.to_string(), t.clone())).collect(),
+        never_fits: explanation.never_fits,
+        text: explanation.to_string(),
+    }
+}

@@ -1,0 +1,142 @@
+//! Every fact that can become true. One command in, one outcome out; deterministic, so every member agrees.
+//!
+//! A command either changes what it names and says so in the audit log, or is refused with a code and changes nothing
+//! but, where a decision was taken, the audit log.
+
+use holdfast_api::refusal;
+use holdfast_api::store::{ClusterRecord, Command, IdempotencyRecord, Outcome, command, outcome};
+use holdfast_types::{Problem, Time};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::act::{Act, Answer};
+use crate::state::State;
+use crate::table::Change;
+use crate::{artifacts, cluster, jobs, nodes, placement, queues, record, refuse};
+
+/// How many idempotency keys are remembered.
+const MAX_KEYS: usize = 10_000;
+
+/// What one command did.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// The answer to whoever proposed it.
+    pub outcome: Outcome,
+    /// What to write to the applied store.
+    pub changes: Vec<Change>,
+}
+
+impl State {
+    /// Applies one committed command, in its stored form, at a logical time.
+    pub fn apply(&mut self, now: Time, bytes: &[u8]) -> Applied {
+        self.changes.clear();
+        let outcome = match Command::decode(bytes) {
+            Ok(command) => self.apply_command(now, command),
+            Err(error) => self.refused(&refuse::undecodable(&format!("its bytes do not decode: {error}"))),
+        };
+        Applied { outcome, changes: std::mem::take(&mut self.changes) }
+    }
+
+    fn refused(&self, problem: &Problem) -> Outcome {
+        Outcome { revision: self.revision(), result: Some(outcome::Result::Refusal(refusal(problem))) }
+    }
+
+    fn apply_command(&mut self, now: Time, mut command: Command) -> Outcome {
+        // Time in the state never goes back, whatever clock the leader has.
+        let now = now.max(self.time());
+        let key = std::mem::take(&mut command.idempotency_key);
+        if key.is_empty() {
+            return self.apply_once(now, command);
+        }
+        let hash = Sha256::digest(command.encode_to_vec()).to_vec();
+        let row = format!("{}|{key}", command.actor);
+        if let Some(known) = self.idempotency.get(&row) {
+            if known.command_hash != hash {
+                return self.refused(&refuse::key_reused(&key));
+            }
+            return Outcome::decode(known.outcome.as_slice())
+                .unwrap_or_else(|_| self.refused(&refuse::undecodable("a remembered outcome is damaged")));
+        }
+        let outcome = self.apply_once(now, command);
+        self.remember_key(row, hash, &outcome, now);
+        outcome
+    }
+
+    fn remember_key(&mut self, row: String, command_hash: Vec<u8>, outcome: &Outcome, now: Time) {
+        let record = IdempotencyRecord {
+            key: row.clone(),
+            outcome: outcome.encode_to_vec(),
+            at_ms: now.0,
+            command_hash,
+        };
+        self.idempotency.put(&row, record, &mut self.changes);
+        self.idempotency_order.push_back(row);
+        if self.idempotency_order.len() > MAX_KEYS
+            && let Some(oldest) = self.idempotency_order.pop_front()
+        {
+            self.idempotency.remove(&oldest, &mut self.changes);
+        }
+    }
+
+    fn apply_once(&mut self, now: Time, command: Command) -> Outcome {
+        let Some(body) = command.body else {
+            return self.refused(&refuse::undecodable("it has no body this release knows"));
+        };
+        let founding = matches!(body, command::Body::InitCluster(_));
+        let mut cluster = match (self.cluster(), founding) {
+            (None, false) => return self.refused(&refuse::founding("it has not been bootstrapped yet")),
+            (Some(_), true) => return self.refused(&refuse::founding("it has been bootstrapped already")),
+            (None, true) => ClusterRecord::default(),
+            (Some(cluster), false) => cluster.clone(),
+        };
+        cluster.time_ms = now.0;
+        let revision = cluster.revision + 1;
+        let mut act = Act {
+            state: self,
+            cluster,
+            revision,
+            now,
+            actor: command.actor,
+            expected_revision: command.expected_revision,
+            decision: command.decision,
+        };
+        let answer = dispatch(&mut act, body);
+        if let Some(decision) = act.decision.take() {
+            record::decision(&mut act, decision, answer.as_ref().err());
+        }
+        let mut cluster = act.cluster;
+        // A command that changed nothing leaves the revision alone, so that nobody wakes for it.
+        let changed = !self.changes.is_empty();
+        if changed {
+            cluster.revision = revision;
+            self.put_cluster(cluster);
+        }
+        match answer {
+            Ok(result) => Outcome { revision: self.revision(), result: Some(result) },
+            Err(problem) => self.refused(&problem),
+        }
+    }
+}
+
+fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
+    match body {
+        command::Body::InitCluster(init) => cluster::init(act, init),
+        command::Body::CreateToken(token) => nodes::create_token(act, token),
+        command::Body::EnrolNode(enrol) => nodes::enrol(act, enrol),
+        command::Body::RotateNode(rotate) => nodes::rotate(act, &rotate),
+        command::Body::ChangeNode(change) => nodes::change(act, &change),
+        command::Body::ReportNode(report) => nodes::report(act, report),
+        command::Body::SetNodePhase(phase) => nodes::set_alive(act, &phase),
+        command::Body::SubmitJob(submit) => jobs::submit(act, submit),
+        command::Body::CancelJob(end) => jobs::cancel(act, &end.name),
+        command::Body::DeleteJob(end) => jobs::delete(act, &end.name),
+        command::Body::CommitPlan(plan) => placement::commit(act, plan),
+        command::Body::ReportTasks(report) => jobs::report(act, report),
+        command::Body::CommitCheckpoint(commit) => artifacts::checkpoint(act, commit),
+        command::Body::CommitVersion(version) => artifacts::commit(act, version),
+        command::Body::SetReplicas(replicas) => artifacts::replicas(act, replicas),
+        command::Body::PutQueue(put) => queues::put(act, put),
+        command::Body::DeleteQueue(delete) => queues::delete(act, &delete.name),
+        command::Body::RecordDecisions(decisions) => record::decisions(act, decisions),
+    }
+}

@@ -1,0 +1,199 @@
+//! A committed plan: every gang is checked whole against the state as it is now, and taken or left whole.
+//!
+//! The check knows nothing of the scheduler's reasons; it holds what must be true of any placement.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_api::store::{CommitPlan, DecisionRecord, GangPlacement, PlanOutcome, TaskPlacement, outcome};
+use holdfast_api::v1;
+use holdfast_types::{JobPhase, NodePhase, TaskPhase};
+
+use crate::act::{Act, Answer};
+use crate::phases::{job_phase, node_phase, task_phase};
+use crate::{artifacts, lifecycle, record};
+
+pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
+    let mut answer = PlanOutcome::default();
+    for gang in &plan.gangs {
+        match place(act, gang, &plan) {
+            Ok(()) => answer.placed.push(gang.job.clone()),
+            Err(reason) => {
+                answer.rejected.insert(gang.job.clone(), reason);
+            }
+        }
+    }
+    for (name, explanation) in plan.explanations {
+        explain(act, &name, explanation);
+    }
+    Ok(outcome::Result::Plan(answer))
+}
+
+fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
+    let Some(job) = act.state.job(name) else { return };
+    let known = job.status.as_ref().and_then(|s| s.explanation.as_ref());
+    if job_phase(job) != JobPhase::Pending || known == Some(&explanation) {
+        return;
+    }
+    let mut job = job.clone();
+    let status = job.status.get_or_insert_default();
+    status.reason.clone_from(&explanation.summary);
+    status.explanation = Some(explanation);
+    act.state.put_job(job, act.revision);
+}
+
+fn place(act: &mut Act<'_>, gang: &GangPlacement, plan: &CommitPlan) -> Result<(), String> {
+    let Some(job) = act.state.job(&gang.job) else {
+        return Err("the job does not exist any more".to_owned());
+    };
+    let uid = job.metadata.as_ref().map_or("", |m| m.uid.as_str());
+    if uid != gang.job_uid {
+        return Err("the job was deleted and made again".to_owned());
+    }
+    if job_phase(job) != JobPhase::Pending {
+        return Err(format!("the job is {}", job_phase(job)));
+    }
+    let mut job = job.clone();
+    let ranks = ranks(&job);
+    check_whole(&ranks, gang)?;
+    let usage = Usage::of(act);
+    check_fits(act, &usage, &ranks, gang)?;
+    let resume = artifacts::resume_point(act, &job);
+    let status = job.status.get_or_insert_default();
+    status.fence += 1;
+    status.resume = resume;
+    status.explanation = None;
+    status.tasks = gang
+        .tasks
+        .iter()
+        .map(|t| v1::TaskStatus {
+            rank: t.rank,
+            group: ranks.get(&t.rank).map(|(group, _)| group.clone()).unwrap_or_default(),
+            node: t.node.clone(),
+            devices: t.devices.clone(),
+            phase: TaskPhase::Assigned.to_string(),
+            since: Some(holdfast_api::timestamp(act.now)),
+            ..v1::TaskStatus::default()
+        })
+        .collect();
+    let on: BTreeSet<&str> = gang.tasks.iter().map(|t| t.node.as_str()).collect();
+    let on = on.into_iter().collect::<Vec<_>>().join(", ");
+    lifecycle::set_phase(&mut job, JobPhase::Starting, &format!("placed on {on}"), act);
+    act.state.put_job(job, act.revision);
+    let decision = DecisionRecord {
+        action: "place".to_owned(),
+        object: format!("job/{} on {on}", gang.job),
+        verdict: "allow".to_owned(),
+        bundle: plan.policy_hash.clone(),
+        actor: "system".to_owned(),
+        ..DecisionRecord::default()
+    };
+    record::decision(act, decision, None);
+    Ok(())
+}
+
+type Ranks = BTreeMap<u32, (String, v1::Resources)>;
+
+fn ranks(job: &v1::Job) -> Ranks {
+    let groups = job.spec.as_ref().map_or(&[][..], |s| s.groups.as_slice());
+    let each = groups.iter().flat_map(|g| {
+        let resources = g.resources.clone().unwrap_or_default();
+        (0..g.count).map(move |_| (g.name.clone(), resources.clone()))
+    });
+    (0..).zip(each).collect()
+}
+
+fn check_whole(ranks: &Ranks, gang: &GangPlacement) -> Result<(), String> {
+    let given: BTreeSet<u32> = gang.tasks.iter().map(|t| t.rank).collect();
+    if given.len() == gang.tasks.len() && given.iter().eq(ranks.keys()) {
+        Ok(())
+    } else {
+        Err(format!("the gang has {} tasks, {} were placed", ranks.len(), gang.tasks.len()))
+    }
+}
+
+/// What is in use on each node.
+#[derive(Debug, Default)]
+struct Usage {
+    nodes: BTreeMap<String, NodeUsage>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct NodeUsage {
+    cpu_millis: u64,
+    memory_bytes: u64,
+    devices: BTreeSet<u32>,
+}
+
+impl Usage {
+    fn of(act: &Act<'_>) -> Self {
+        let mut usage = Self::default();
+        for job in act.state.jobs().filter(|j| job_phase(j).holds_places()) {
+            let ranks = ranks(job);
+            let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
+            for task in tasks.iter().filter(|t| !task_phase(t).is_terminal()) {
+                let resources = ranks.get(&task.rank).map(|(_, r)| r.clone()).unwrap_or_default();
+                usage.nodes.entry(task.node.clone()).or_default().add(&resources, &task.devices);
+            }
+        }
+        usage
+    }
+}
+
+impl NodeUsage {
+    fn add(&mut self, resources: &v1::Resources, devices: &[u32]) {
+        self.cpu_millis = self.cpu_millis.saturating_add(resources.cpu_millis);
+        self.memory_bytes = self.memory_bytes.saturating_add(resources.memory_bytes);
+        self.devices.extend(devices);
+    }
+}
+
+fn check_fits(act: &Act<'_>, usage: &Usage, ranks: &Ranks, gang: &GangPlacement) -> Result<(), String> {
+    let mut taken = usage.nodes.clone();
+    for task in &gang.tasks {
+        let Some(record) = act.state.node(&task.node) else {
+            return Err(format!("node {} does not exist", task.node));
+        };
+        let phase = node_phase(record);
+        if phase != NodePhase::Ready {
+            return Err(format!("node {} is {phase}", task.node));
+        }
+        let status = record.node.as_ref().and_then(|n| n.status.as_ref());
+        let Some(inventory) = status.and_then(|s| s.inventory.as_ref()) else {
+            return Err(format!("node {} has not reported what it has", task.node));
+        };
+        let resources = ranks.get(&task.rank).map(|(_, r)| r.clone()).unwrap_or_default();
+        let used = taken.entry(task.node.clone()).or_default();
+        check_devices(inventory, used, &resources, task)?;
+        used.add(&resources, &task.devices);
+        if used.cpu_millis > inventory.cpu_millis || used.memory_bytes > inventory.memory_bytes {
+            return Err(format!("node {} has not enough processors or memory left", task.node));
+        }
+    }
+    Ok(())
+}
+
+fn check_devices(
+    inventory: &v1::NodeInventory,
+    used: &NodeUsage,
+    resources: &v1::Resources,
+    task: &TaskPlacement,
+) -> Result<(), String> {
+    let wanted = resources.devices.as_ref().map_or(0, |d| d.count);
+    let distinct: BTreeSet<u32> = task.devices.iter().copied().collect();
+    if distinct.len() != task.devices.len() || u32::try_from(distinct.len()).ok() != Some(wanted) {
+        return Err(format!("task {} needs {wanted} devices, {} were given", task.rank, distinct.len()));
+    }
+    for index in distinct {
+        if used.devices.contains(&index) {
+            return Err(format!("device {index} of node {} is in use", task.node));
+        }
+        let device = inventory.devices.iter().find(|d| d.index == index);
+        let fits = device.is_some_and(|d| {
+            resources.devices.as_ref().is_some_and(|w| d.class == w.class && d.memory_bytes >= w.memory_bytes)
+        });
+        if !fits {
+            return Err(format!("device {index} of node {} is not what the task needs", task.node));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Queues: made, changed, deleted when empty.
+
+use holdfast_api::store::{PutQueue, outcome};
+use holdfast_api::{timestamp, v1};
+use holdfast_types::JobPhase;
+
+use crate::act::{Act, Answer};
+use crate::{record, refuse};
+
+pub(crate) fn create(act: &mut Act<'_>, name: &str, uid: &str, spec: v1::QueueSpec) {
+    let metadata = v1::Metadata {
+        kind: "Queue".to_owned(),
+        name: name.to_owned(),
+        uid: uid.to_owned(),
+        generation: 1,
+        created_at: Some(timestamp(act.now)),
+        ..v1::Metadata::default()
+    };
+    let queue =
+        v1::Queue { metadata: Some(metadata), spec: Some(spec), status: Some(v1::QueueStatus::default()) };
+    act.state.put_queue(queue, act.revision);
+}
+
+pub(crate) fn put(act: &mut Act<'_>, put: PutQueue) -> Answer {
+    let name = put.name;
+    let spec = put.spec.unwrap_or_default();
+    match act.state.queue(&name).cloned() {
+        None => create(act, &name, &put.uid, spec),
+        Some(mut queue) => {
+            let metadata = queue.metadata.get_or_insert_default();
+            act.check_revision("queue", &name, metadata.revision)?;
+            metadata.labels = put.labels;
+            if queue.spec.as_ref() != Some(&spec) {
+                metadata.generation += 1;
+                queue.spec = Some(spec);
+            }
+            act.state.put_queue(queue, act.revision);
+        }
+    }
+    record::mutation(act, "apply-queue", &format!("queue/{name}"), &[]);
+    answer(act, &name)
+}
+
+pub(crate) fn delete(act: &mut Act<'_>, name: &str) -> Answer {
+    let Some(queue) = act.state.queue(name).cloned() else { return Err(refuse::not_found("queue", name)) };
+    act.check_revision("queue", name, queue.metadata.as_ref().map_or(0, |m| m.revision))?;
+    let jobs = act.state.jobs().filter(|job| in_queue(job, name) && !ended(job)).count();
+    if jobs > 0 {
+        return Err(refuse::queue_in_use(name, jobs));
+    }
+    act.state.remove_queue(name, act.revision);
+    record::mutation(act, "delete-queue", &format!("queue/{name}"), &[]);
+    Ok(outcome::Result::Queue(queue))
+}
+
+fn in_queue(job: &v1::Job, name: &str) -> bool {
+    job.spec.as_ref().is_some_and(|s| s.queue == name)
+}
+
+fn ended(job: &v1::Job) -> bool {
+    let phase = job.status.as_ref().and_then(|s| JobPhase::from_word(&s.phase));
+    phase.is_some_and(JobPhase::is_terminal)
+}
+
+fn answer(act: &Act<'_>, name: &str) -> Answer {
+    act.state.queue(name).cloned().map(outcome::Result::Queue).ok_or_else(|| refuse::not_found("queue", name))
+}

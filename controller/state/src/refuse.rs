@@ -1,0 +1,62 @@
+//! Why a command changes nothing. Every refusal is a problem with a code, decided in `apply` and equal on every member.
+
+use holdfast_types::{Problem, ProblemKind};
+
+/// The named thing does not exist.
+#[must_use]
+pub fn not_found(kind: &str, name: &str) -> Problem {
+    let list = match kind {
+        "artifact" => "holdfast dataset list".to_owned(),
+        other => format!("holdfast {other} list"),
+    };
+    Problem::new(1101, ProblemKind::NotFound, format!("{kind} `{name}` does not exist")).next(list)
+}
+
+/// The name is taken.
+pub(crate) fn exists(kind: &str, name: &str) -> Problem {
+    Problem::new(1102, ProblemKind::Conflict, format!("{kind} `{name}` exists already"))
+}
+
+/// The caller decided on an older state.
+pub(crate) fn changed(kind: &str, name: &str, expected: u64, found: u64) -> Problem {
+    Problem::new(1103, ProblemKind::Conflict, format!("{kind} `{name}` has changed since it was read"))
+        .because(format!("the request expects revision {expected}, the {kind} is at revision {found}"))
+        .next(format!("holdfast {kind} show {name}"))
+}
+
+/// The idempotency key belongs to another request.
+pub(crate) fn key_reused(key: &str) -> Problem {
+    Problem::new(1104, ProblemKind::Conflict, format!("idempotency key `{key}` was used for another request"))
+        .because("a key names one request; the same key with other content is a mistake of the caller")
+}
+
+/// The thing is in a phase that does not allow the act.
+pub(crate) fn wrong_phase(kind: &str, name: &str, act: &str, phase: &str, allowed: &str) -> Problem {
+    Problem::new(1105, ProblemKind::Conflict, format!("{kind} `{name}` cannot be {act}"))
+        .because(format!("it is {phase}; {allowed}"))
+        .next(format!("holdfast {kind} show {name}"))
+}
+
+/// A queue that holds jobs cannot go.
+pub(crate) fn queue_in_use(name: &str, jobs: usize) -> Problem {
+    Problem::new(1106, ProblemKind::Conflict, format!("queue `{name}` cannot be deleted"))
+        .because(format!("{jobs} jobs that have not ended are in it"))
+        .next(format!("holdfast job list --queue {name}"))
+}
+
+/// A join token that does not open the door. One text for all causes that an outsider could probe for.
+pub(crate) fn token_refused(node: &str, why: &str) -> Problem {
+    Problem::new(1107, ProblemKind::Unauthorised, format!("node `{node}` cannot join"))
+        .because(format!("its join token {why}"))
+        .next("holdfast node token --jurisdiction CODE")
+}
+
+/// A command this release does not know: a newer member proposed it.
+pub(crate) fn undecodable(why: &str) -> Problem {
+    Problem::new(1108, ProblemKind::Failed, "the command cannot be applied").because(why.to_owned())
+}
+
+/// The cluster has no founding entry yet, or has one already.
+pub(crate) fn founding(because: &str) -> Problem {
+    Problem::new(1109, ProblemKind::Conflict, "the cluster cannot do this now").because(because.to_owned())
+}

@@ -1,0 +1,437 @@
+//! What users rely on of the state machine, told as stories of commands.
+
+use holdfast_api::internal::{CheckpointReport, OutputReport, TaskReport};
+use holdfast_api::store::{self, Command, Outcome, command, outcome};
+use holdfast_api::v1;
+use holdfast_types::Time;
+use prost::Message as _;
+
+use crate::State;
+
+/// A cluster and a clock that moves 100 ms with every command.
+struct World {
+    state: State,
+    now: u64,
+}
+
+fn inventory(devices: u32) -> v1::NodeInventory {
+    let device = |index| v1::Device {
+        index,
+        class: "nvidia".to_owned(),
+        memory_bytes: 80 << 30,
+        health: "ok".to_owned(),
+        simulated: true,
+        ..v1::Device::default()
+    };
+    v1::NodeInventory {
+        cpu_millis: 8_000,
+        memory_bytes: 16 << 30,
+        devices: (0..devices).map(device).collect(),
+        ..v1::NodeInventory::default()
+    }
+}
+
+fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
+    v1::JobSpec {
+        kind: "train".to_owned(),
+        queue: "default".to_owned(),
+        tenant: "lab".to_owned(),
+        purpose: "research".to_owned(),
+        image: "trainer@1".to_owned(),
+        output: "model".to_owned(),
+        retries,
+        checkpoint: Some(v1::CheckpointPolicy { keep: 2, copies: 2 }),
+        groups: vec![v1::TaskGroup {
+            name: "worker".to_owned(),
+            count: tasks,
+            resources: Some(v1::Resources {
+                cpu_millis: 1_000,
+                memory_bytes: 1 << 30,
+                devices: Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 2, memory_bytes: 0 }),
+            }),
+        }],
+        ..v1::JobSpec::default()
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self { state: State::default(), now: 1_000 };
+        let bundle = v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() };
+        let init =
+            store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle: Some(bundle) };
+        world.done(command::Body::InitCluster(init));
+        for (node, jurisdiction) in [("de-1", "DE"), ("de-2", "DE"), ("de-3", "DE")] {
+            world.join(node, jurisdiction);
+        }
+        world
+    }
+
+    fn send(&mut self, command: Command) -> Outcome {
+        self.now += 100;
+        let before = self.state.records();
+        let applied = self.state.apply(Time(self.now), &command.encode_to_vec());
+        // What is told to the store is exactly what changed: replaying it on the records before gives those after.
+        let mut replayed: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = before.into_iter().collect();
+        for (key, value) in applied.changes {
+            match value {
+                Some(value) => replayed.insert(key, value),
+                None => replayed.remove(&key),
+            };
+        }
+        assert_eq!(replayed.into_iter().collect::<Vec<_>>(), self.state.records());
+        applied.outcome
+    }
+
+    fn body(&mut self, body: command::Body) -> Outcome {
+        self.send(Command { actor: "operator/test".to_owned(), body: Some(body), ..Command::default() })
+    }
+
+    fn done(&mut self, body: command::Body) -> outcome::Result {
+        match self.body(body).result {
+            Some(outcome::Result::Refusal(refusal)) => panic!("refused: {refusal:?}"),
+            Some(result) => result,
+            None => panic!("no result"),
+        }
+    }
+
+    fn refused(&mut self, body: command::Body) -> u32 {
+        match self.body(body).result {
+            Some(outcome::Result::Refusal(refusal)) => refusal.code,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    fn token(&mut self, id: &str, jurisdiction: &str, expires_at_ms: u64) {
+        self.done(command::Body::CreateToken(store::CreateToken {
+            id: id.to_owned(),
+            hash: format!("hash-{id}"),
+            jurisdiction: jurisdiction.to_owned(),
+            site: "berlin".to_owned(),
+            expires_at_ms,
+            approve: true,
+        }));
+    }
+
+    fn enrol(node: &str, token: &str) -> command::Body {
+        command::Body::EnrolNode(store::EnrolNode {
+            token_id: token.to_owned(),
+            token_hash: format!("hash-{token}"),
+            node: node.to_owned(),
+            certificate_serial: format!("serial-{node}"),
+            certificate_expires_ms: u64::MAX,
+        })
+    }
+
+    fn join(&mut self, node: &str, jurisdiction: &str) {
+        self.token(node, jurisdiction, u64::MAX);
+        self.done(Self::enrol(node, node));
+        self.done(command::Body::ReportNode(store::ReportNode {
+            node: node.to_owned(),
+            inventory: Some(inventory(2)),
+            data_address: "a:1".to_owned(),
+            ..store::ReportNode::default()
+        }));
+        self.alive(node, true);
+    }
+
+    fn alive(&mut self, node: &str, alive: bool) {
+        let change = store::SetNodePhase { node: node.to_owned(), alive, reason: "told".to_owned() };
+        self.done(command::Body::SetNodePhase(change));
+    }
+
+    fn submit(&mut self, name: &str, spec: v1::JobSpec) {
+        self.done(command::Body::SubmitJob(store::SubmitJob {
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            spec: Some(spec),
+            submitted_by: "alice".to_owned(),
+            label: Some(v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() }),
+            ..store::SubmitJob::default()
+        }));
+    }
+
+    fn place(&mut self, name: &str, nodes: &[&str]) -> store::PlanOutcome {
+        let tasks = (0u32..).zip(nodes).map(|(rank, node)| store::TaskPlacement {
+            rank,
+            node: (*node).to_owned(),
+            devices: vec![0, 1],
+        });
+        let gang = store::GangPlacement {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            tasks: tasks.collect(),
+        };
+        let plan = store::CommitPlan { gangs: vec![gang], ..store::CommitPlan::default() };
+        match self.done(command::Body::CommitPlan(plan)) {
+            outcome::Result::Plan(plan) => plan,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn report(&mut self, name: &str, fence: u64, rank: u32, node: &str, phase: &str) {
+        let output = OutputReport { manifest: "b3-x".to_owned(), bytes: 1, files: 1 };
+        let task = TaskReport {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            fence,
+            rank,
+            phase: phase.to_owned(),
+            reason: format!("told {phase}"),
+            output: (rank == 0 && phase == "Succeeded").then_some(output),
+            ..TaskReport::default()
+        };
+        self.done(command::Body::ReportTasks(store::ReportTasks {
+            node: node.to_owned(),
+            tasks: vec![task],
+        }));
+    }
+
+    fn checkpoint(&mut self, name: &str, fence: u64, step: u64, node: &str) {
+        let checkpoint = CheckpointReport {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            fence,
+            step,
+            manifest: format!("b3-{step}"),
+            ..CheckpointReport::default()
+        };
+        let body = store::CommitCheckpoint { node: node.to_owned(), checkpoint: Some(checkpoint) };
+        self.done(command::Body::CommitCheckpoint(body));
+    }
+
+    fn have(&mut self, node: &str, keys: &[&str]) {
+        let have = keys.iter().map(|k| (*k).to_owned()).collect();
+        self.done(command::Body::SetReplicas(store::SetReplicas {
+            node: node.to_owned(),
+            have,
+            targets: vec![],
+        }));
+    }
+
+    fn status(&self, name: &str) -> v1::JobStatus {
+        self.state.job(name).unwrap().status.clone().unwrap()
+    }
+
+    fn phase(&self, name: &str) -> String {
+        self.status(name).phase
+    }
+}
+
+#[test]
+fn a_gang_runs_to_its_end_and_leaves_a_model_with_its_lineage() {
+    let mut world = World::new();
+    world.submit("train", job_spec(2, 0));
+    assert_eq!(world.place("train", &["de-1", "de-2"]).placed, ["train"]);
+    assert_eq!((world.phase("train").as_str(), world.status("train").fence), ("Starting", 1));
+    world.report("train", 1, 0, "de-1", "Running");
+    assert_eq!(world.phase("train"), "Starting");
+    world.report("train", 1, 1, "de-2", "Running");
+    assert_eq!(world.phase("train"), "Running");
+    world.report("train", 1, 1, "de-2", "Succeeded");
+    assert_eq!(world.phase("train"), "Running");
+    world.report("train", 1, 0, "de-1", "Succeeded");
+    assert_eq!(world.phase("train"), "Succeeded");
+    assert_eq!(world.status("train").output, "model@1");
+    let model = world.state.artifact("model/model@1").unwrap().artifact.clone().unwrap().spec.unwrap();
+    let lineage = model.lineage.unwrap();
+    assert_eq!((lineage.job.as_str(), lineage.image.as_str(), lineage.fence), ("train", "trainer@1", 1));
+    assert_eq!(lineage.nodes, ["de-1", "de-2"]);
+    assert_eq!(model.label.unwrap().residency, ["DE"]);
+}
+
+#[test]
+fn a_lost_node_restarts_the_gang_whole_from_the_newest_checkpoint_that_counts() {
+    let mut world = World::new();
+    world.submit("train", job_spec(2, 0));
+    world.place("train", &["de-1", "de-2"]);
+    for (rank, node) in [(0, "de-1"), (1, "de-2")] {
+        world.report("train", 1, rank, node, "Running");
+    }
+    world.checkpoint("train", 1, 50, "de-1");
+    assert_eq!(world.status("train").checkpoint, "", "one copy is not enough");
+    world.have("de-3", &["checkpoint/train@1"]);
+    assert_eq!(
+        (world.status("train").checkpoint.as_str(), world.status("train").checkpoint_step),
+        ("train@1", 50)
+    );
+    world.checkpoint("train", 1, 100, "de-1");
+
+    world.alive("de-1", false);
+    assert_eq!(world.phase("train"), "Stopping", "the other task may still run");
+    assert!(world.place("train", &["de-2", "de-3"]).placed.is_empty(), "nothing runs twice at once");
+    world.report("train", 1, 1, "de-2", "Stopped");
+    assert_eq!((world.phase("train").as_str(), world.status("train").restarts), ("Pending", 1));
+
+    assert_eq!(world.place("train", &["de-2", "de-3"]).placed, ["train"]);
+    let status = world.status("train");
+    assert_eq!((status.fence, status.resume.as_str()), (2, "train@1"), "step 100 is on the lost node alone");
+
+    world.report("train", 1, 0, "de-1", "Succeeded");
+    world.checkpoint("train", 1, 150, "de-1");
+    assert_eq!(world.phase("train"), "Starting", "reports of an older start change nothing");
+    assert!(world.state.artifact("checkpoint/train@3").is_none());
+}
+
+#[test]
+fn failed_tasks_use_up_the_retries() {
+    let mut world = World::new();
+    world.submit("train", job_spec(1, 1));
+    for (fence, expected) in [(1, "Pending"), (2, "Failed")] {
+        world.place("train", &["de-1"]);
+        world.report("train", fence, 0, "de-1", "Failed");
+        assert_eq!(world.phase("train"), expected);
+    }
+    assert_eq!(world.status("train").failures, 2);
+}
+
+#[test]
+fn a_cancelled_gang_ends_when_its_last_task_is_over() {
+    let mut world = World::new();
+    world.submit("train", job_spec(2, 5));
+    world.place("train", &["de-1", "de-2"]);
+    let cancel = || command::Body::CancelJob(store::EndJob { name: "train".to_owned() });
+    world.done(cancel());
+    assert_eq!(world.phase("train"), "Stopping");
+    world.report("train", 1, 0, "de-1", "Stopped");
+    world.report("train", 1, 1, "de-2", "Failed");
+    assert_eq!(world.phase("train"), "Cancelled");
+    assert_eq!(world.refused(cancel()), 1105);
+    world.done(command::Body::DeleteJob(store::EndJob { name: "train".to_owned() }));
+    assert!(world.state.job("train").is_none());
+}
+
+#[test]
+fn a_plan_is_taken_gang_by_gang_and_never_in_part() {
+    let mut world = World::new();
+    world.submit("one", job_spec(1, 0));
+    world.submit("two", job_spec(2, 0));
+    assert_eq!(world.place("one", &["de-1"]).placed, ["one"]);
+    let rejected = world.place("two", &["de-1", "de-2"]).rejected;
+    assert!(rejected["two"].contains("device 0 of node de-1 is in use"), "{rejected:?}");
+    let rejected = world.place("two", &["de-2"]).rejected;
+    assert!(rejected["two"].contains("the gang has 2 tasks, 1 were placed"), "{rejected:?}");
+    let drain =
+        store::ChangeNode { node: "de-2".to_owned(), change: "drain".to_owned(), ..Default::default() };
+    world.done(command::Body::ChangeNode(drain));
+    let rejected = world.place("two", &["de-2", "de-3"]).rejected;
+    assert!(rejected["two"].contains("node de-2 is Draining"), "{rejected:?}");
+    assert_eq!(world.phase("two"), "Pending");
+}
+
+#[test]
+fn a_join_token_opens_the_door_once() {
+    let mut world = World::new();
+    world.token("t", "DE", u64::MAX);
+    world.done(World::enrol("de-4", "t"));
+    assert_eq!(world.refused(World::enrol("de-5", "t")), 1107);
+    world.token("late", "DE", 1);
+    assert_eq!(world.refused(World::enrol("de-5", "late")), 1107);
+    assert_eq!(world.refused(World::enrol("de-5", "unknown")), 1107);
+    world.token("again", "DE", u64::MAX);
+    assert_eq!(world.refused(World::enrol("de-1", "again")), 1110, "a name that is in use");
+    let retire =
+        store::ChangeNode { node: "de-1".to_owned(), change: "retire".to_owned(), ..Default::default() };
+    world.done(command::Body::ChangeNode(retire));
+    assert!(world.state.revoked().any(|serial| serial == "serial-de-1"));
+    world.done(World::enrol("de-1", "again"));
+}
+
+#[test]
+fn an_idempotency_key_gives_the_first_answer_again() {
+    let mut world = World::new();
+    let put = |priority| Command {
+        idempotency_key: "k".to_owned(),
+        actor: "operator/a".to_owned(),
+        body: Some(command::Body::PutQueue(store::PutQueue {
+            name: "gold".to_owned(),
+            spec: Some(v1::QueueSpec { priority, ..v1::QueueSpec::default() }),
+            ..store::PutQueue::default()
+        })),
+        ..Command::default()
+    };
+    let first = world.send(put(1));
+    let revision = world.state.revision();
+    assert_eq!(world.send(put(1)), first);
+    assert_eq!(world.state.revision(), revision);
+    let Some(outcome::Result::Refusal(refusal)) = world.send(put(2)).result else { panic!("accepted") };
+    assert_eq!(refusal.code, 1104);
+}
+
+#[test]
+fn a_write_on_an_older_revision_is_a_conflict() {
+    let mut world = World::new();
+    let put = |expected_revision| Command {
+        actor: "operator/a".to_owned(),
+        expected_revision,
+        body: Some(command::Body::PutQueue(store::PutQueue {
+            name: "default".to_owned(),
+            ..Default::default()
+        })),
+        ..Command::default()
+    };
+    let read = world.state.queue("default").unwrap().metadata.as_ref().unwrap().revision;
+    assert!(!matches!(world.send(put(read)).result, Some(outcome::Result::Refusal(_))));
+    let Some(outcome::Result::Refusal(refusal)) = world.send(put(read)).result else { panic!("accepted") };
+    assert_eq!((refusal.code, refusal.kind.as_str()), (1103, "conflict"));
+}
+
+#[test]
+fn a_restored_state_is_the_same_and_goes_on_the_same() {
+    let mut world = World::new();
+    world.submit("train", job_spec(2, 0));
+    world.place("train", &["de-1", "de-2"]);
+    let mut again = World { state: State::restore(&world.state.records()).unwrap(), now: world.now };
+    assert_eq!(again.state.records(), world.state.records());
+    for each in [&mut world, &mut again] {
+        each.report("train", 1, 0, "de-1", "Failed");
+        each.alive("de-2", false);
+    }
+    assert_eq!(again.state.records(), world.state.records());
+    assert!(State::restore(&[(b"zz/x".to_vec(), Vec::new())]).is_err());
+}
+
+#[test]
+fn a_watch_resumes_where_it_was_and_says_when_it_cannot() {
+    let mut world = World::new();
+    let from = world.state.revision();
+    world.submit("a", job_spec(1, 0));
+    world.submit("b", job_spec(1, 0));
+    let seen: Vec<String> = world.state.changes_since(from).unwrap().map(|c| c.name.clone()).collect();
+    assert_eq!(seen, ["a", "b"]);
+    let restored = State::restore(&world.state.records()).unwrap();
+    assert_eq!(restored.changes_since(from).err().unwrap().oldest, world.state.revision());
+    assert_eq!(restored.changes_since(world.state.revision()).unwrap().count(), 0);
+}
+
+#[test]
+fn garbage_and_time_running_backwards_do_no_harm() {
+    let mut world = World::new();
+    let applied = world.state.apply(Time(0), b"\xff\xff\xff");
+    assert!(matches!(applied.outcome.result, Some(outcome::Result::Refusal(r)) if r.code == 1108));
+    let time = world.state.time();
+    world.now = 0;
+    world.submit("late", job_spec(1, 0));
+    assert_eq!(world.state.time(), time);
+}
+
+#[test]
+fn every_change_and_every_decision_is_one_leaf_of_the_log() {
+    let mut world = World::new();
+    let before = world.state.audit_size();
+    world.submit("train", job_spec(2, 0));
+    let decision = store::DecisionRecord {
+        action: "use".to_owned(),
+        object: "job/fr".to_owned(),
+        verdict: "deny".to_owned(),
+        reasons: vec![v1::Reason { rule: "c1-residency-use".to_owned(), text: "no".to_owned() }],
+        ..store::DecisionRecord::default()
+    };
+    let record = store::RecordDecisions { decisions: vec![decision], ..store::RecordDecisions::default() };
+    world.done(command::Body::RecordDecisions(record));
+    world.place("train", &["de-1", "de-2"]);
+    assert_eq!(world.state.audit_size(), before + 2);
+    let entry = holdfast_audit::Entry::parse(world.state.audit_entry(before).unwrap()).unwrap();
+    assert_eq!((entry.seq, entry.draft.verdict.as_deref()), (before, Some("deny")));
+    assert_eq!(entry.draft.reasons[0].rule, "c1-residency-use");
+}
