@@ -34,6 +34,10 @@ impl TaskCgroup {
         id: &TaskId,
         limits: &Limits,
     ) -> (Self, Vec<String>) {
+        // What a shim that died left under this name would bring its counters along.
+        let left = Self::find(root, state_dir, id);
+        left.kill();
+        left.remove();
         let name = group_name(state_dir, id);
         if root.join("cgroup.controllers").is_file() {
             if let Some((group, unenforced)) = v2::Group::create(root, &name, limits) {

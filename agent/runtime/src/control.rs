@@ -31,8 +31,11 @@ fn absent(files: &TaskFiles, id: &TaskId) -> RuntimeError {
     if !files.dir.is_dir() {
         return RuntimeError::NotFound { id };
     }
+    if files.exit().exists() {
+        return RuntimeError::NotRunning { id };
+    }
     match lock::try_lock(files) {
-        // It lives, and is just starting, just ending, or has too many clients.
+        // It lives, and is just starting or has too many clients.
         Ok(None) => RuntimeError::NoAnswer { id },
         Ok(Some(_)) | Err(_) => RuntimeError::NotRunning { id },
     }

@@ -223,6 +223,12 @@ impl Runtime {
         }
     }
 
+    /// A descriptor that becomes readable when the task has ended, to be waited on with many others; then look with
+    /// [`Runtime::state`].
+    pub fn watch(&self, id: &TaskId) -> Result<OwnedFd, RuntimeError> {
+        control::attach(&self.files(id), id)
+    }
+
     fn ask(&self, id: &TaskId, request: Request) -> Result<(), RuntimeError> {
         let files = self.files(id);
         let shim = control::attach(&files, id)?;

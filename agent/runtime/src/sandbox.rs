@@ -3,10 +3,11 @@
 mod confine;
 mod devices;
 mod init;
+mod mounts;
 mod place;
 mod proc;
 mod root;
 mod seccomp;
 mod sysfs;
 
-pub(crate) use init::{DEFAULT_PATH, InitReport, Plan, run};
+pub(crate) use init::{InitReport, Plan, run};

@@ -11,6 +11,9 @@ use crate::id::TaskId;
 /// The version of the stored form this build writes; older ones are read for ever, newer ones are refused.
 pub const SPEC_VERSION: u32 = 1;
 
+/// Where programs are looked for when the environment does not say.
+pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 const MAX_LIST: usize = 4096;
 const MAX_MOUNTS: usize = 256;
 const MAX_TEXT: usize = 128 * 1024;
@@ -168,7 +171,7 @@ impl TaskSpec {
             id,
             rootfs,
             argv,
-            env: Env(vec![("PATH".into(), crate::sandbox::DEFAULT_PATH.into())]),
+            env: Env(vec![("PATH".into(), DEFAULT_PATH.into())]),
             cwd: "/".into(),
             mounts: Vec::new(),
             tmp: Bytes(256 << 20),

@@ -2,6 +2,7 @@
 //!
 //! Every assertion is something a user relies on: what a task may see and do, and what survives the agent.
 
+mod figures;
 mod support;
 
 use std::io::{Read, Write};
@@ -130,7 +131,11 @@ fn orphans_are_reaped_and_a_term_without_handler_ends_the_task() {
     assert_eq!(bench.log("t"), "left 0\n");
     let spec = bench.sh("s", "exec sleep 1000");
     bench.start(&spec);
+    let watch = bench.runtime.watch(&spec.id).unwrap();
     bench.runtime.signal(&spec.id, libc::SIGTERM).unwrap();
+    let mut ended = [rustix::event::PollFd::new(&watch, rustix::event::PollFlags::IN)];
+    rustix::event::poll(&mut ended, None).unwrap();
+    assert!(matches!(bench.runtime.state(&spec.id).unwrap().status, TaskStatus::Exited(_)));
     let exit = bench.wait("s");
     assert_eq!((exit.outcome, exit.reason), (Outcome::Signal(libc::SIGTERM), ExitReason::Signalled));
     assert!(matches!(bench.runtime.signal(&spec.id, libc::SIGTERM), Err(RuntimeError::NotRunning { .. })));
@@ -225,6 +230,41 @@ fn tasks_outlive_the_agent_and_are_adopted() {
     std::fs::write(go.join("now"), "").unwrap();
     assert_eq!(bench.wait("t").outcome, Outcome::Code(9));
     assert_eq!(bench.log("t"), "before\nafter\n");
+}
+
+#[test]
+fn an_agent_killed_at_any_moment_loses_and_doubles_nothing() {
+    let mut bench = Bench::new();
+    let out = bench.dir.join("out");
+    std::fs::create_dir(&out).unwrap();
+    bench.kill_agent();
+    for round in 0..10 {
+        let first = round * 10;
+        let state_dir = bench.dir.join("state");
+        let arguments = ["agent", state_dir.as_str(), bench.rootfs.as_str(), out.as_str()];
+        let mut agent = std::process::Command::new(support::HOST);
+        let mut agent = agent.args(arguments).arg(first.to_string()).spawn().unwrap();
+        // Each round the kill comes one task later, somewhere in the middle of starting it.
+        let dir = bench.dir.join(format!("state/tasks/t{}", first + round));
+        eventually("the agent starts tasks", || dir.exists());
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        bench.restart_agent();
+        let found = bench.runtime.scan().unwrap();
+        for task in found {
+            let written = || std::fs::read_to_string(out.join(task.id.as_str())).unwrap_or_default();
+            match bench.runtime.wait(&task.id, LIMIT) {
+                Ok(exit) => {
+                    assert_eq!(exit.unwrap().outcome, Outcome::Code(6), "{}", task.id);
+                    assert_eq!(written(), "ran\n", "{}", task.id);
+                    assert_eq!(bench.log(task.id.as_str()), "said\n");
+                }
+                // The agent died before the task had a shim: then it never runs.
+                Err(RuntimeError::NotRunning { .. }) => assert_eq!(written(), "", "{}", task.id),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
 }
 
 #[test]
@@ -414,31 +454,31 @@ fn the_devices_and_processors_given_are_seen() {
     assert_eq!(bench.run(&spec).outcome, Outcome::Code(0));
 }
 
-/// Set in the environment of the child that may make no user namespace.
-const WITHOUT_NAMESPACES: &str = "HOLDFAST_TEST_WITHOUT_USER_NAMESPACES";
-
 #[test]
 fn refused_user_namespaces_are_explained() {
-    if std::env::var_os(WITHOUT_NAMESPACES).is_some() {
-        let bench = Bench::new();
-        let error = bench.runtime.start_task(&bench.sh("t", "exit 0")).unwrap_err();
-        let problem = error.problem();
-        assert_eq!(problem.code.0, 6005, "{problem}");
-        assert!(problem.next.iter().any(|next| next.contains("user.max_user_namespaces")), "{problem}");
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces";
+    if support::again_poorer("refused_user_namespaces_are_explained", script) {
         return;
     }
-    // The limit of a user namespace of our own leaves everybody else's alone.
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
-    let output = std::process::Command::new("unshare")
-        .args(["-Ur", "sh", "-c", script])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "refused_user_namespaces_are_explained"])
-        .env(WITHOUT_NAMESPACES, "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("1 passed"), "{text}");
+    let bench = Bench::new();
+    let error = bench.runtime.start_task(&bench.sh("t", "exit 0")).unwrap_err();
+    let problem = error.problem();
+    assert_eq!(problem.code.0, 6005, "{problem}");
+    assert!(problem.next.iter().any(|next| next.contains("user.max_user_namespaces")), "{problem}");
+}
+
+#[test]
+fn where_the_kernel_permits_no_proc_the_task_has_none_and_says_so() {
+    // What every outer container does: once a part of /proc is hidden, the kernel lets no namespace mount a whole one.
+    let script = "mount -t tmpfs none /proc/fs";
+    if support::again_poorer("where_the_kernel_permits_no_proc_the_task_has_none_and_says_so", script) {
+        return;
+    }
+    let bench = Bench::new();
+    let handle = bench.runtime.start_task(&bench.sh("t", "for f in /proc/*; do echo $f; done")).unwrap();
+    assert_eq!(handle.unenforced, ["proc"]);
+    assert_eq!(bench.wait("t").outcome, Outcome::Code(0));
+    assert_eq!(bench.log("t"), "/proc/*\n");
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::fs;
 
 use rustix::mount::MountFlags;
 
+use super::mounts::{restrict, tmpfs};
 use super::place::Root;
-use super::root::{restrict, tmpfs};
 use crate::spec::TaskSpec;
 use crate::status::{AtStep, StartFailure, StartStep};
 

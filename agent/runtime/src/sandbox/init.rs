@@ -10,13 +10,10 @@ use rustix::process::{DumpableBehavior, PidfdFlags, Resource, Rlimit, Signal, Wa
 use serde::{Deserialize, Serialize};
 
 use super::{confine, root};
-use crate::spec::{Limits, TaskSpec};
+use crate::spec::{DEFAULT_PATH, Limits, TaskSpec};
 use crate::status::{AtStep, StartFailure, StartStep};
 use crate::sys::{self, Side, SingleThreaded};
 use crate::wire::{self, Received};
-
-/// Where programs are looked for when the environment does not say.
-pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const MAX_OPEN_FILES: u64 = 1 << 20;
 const MAX_REPORT: u64 = 16 * 1024;

@@ -4,8 +4,8 @@
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 
+use super::mounts::{restrict, tmpfs};
 use super::place::Root;
-use super::root::{restrict, tmpfs};
 use crate::status::{AtStep, StartFailure, StartStep};
 
 const HIDDEN_FILES: [&str; 9] = [

@@ -1,19 +1,13 @@
 //! The root file system of the sandbox: the image read-only, private places on top, data bound in, the host gone.
 
-use std::ffi::CString;
-
 use camino::Utf8Path;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
+use super::mounts::{NO_SUID_DEV, READ_ONLY, restrict, tmpfs};
 use super::place::{Place, Root, make_dirs};
 use super::{devices, proc, sysfs};
 use crate::spec::{Access, DataMount, TaskSpec};
 use crate::status::{AtStep, StartFailure, StartStep};
-use crate::sys;
-
-/// What is taken from every mount a workload may only read.
-pub(crate) const READ_ONLY: u64 = NO_SUID_DEV | libc::MOUNT_ATTR_RDONLY;
-const NO_SUID_DEV: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 
 /// Builds the root on `staging` and enters it. Returns the walls this kernel does not let us build.
 pub(crate) fn enter(spec: &TaskSpec, staging: &Utf8Path) -> Result<Vec<String>, StartFailure> {
@@ -40,17 +34,6 @@ pub(crate) fn enter(spec: &TaskSpec, staging: &Utf8Path) -> Result<Vec<String>, 
     }
     pivot(&root)?;
     Ok(missing)
-}
-
-/// Mounts an empty private file system that gives nobody privileges.
-pub(crate) fn tmpfs(target: &str, options: &str) -> rustix::io::Result<()> {
-    let options = CString::new(options).unwrap_or_default();
-    rustix::mount::mount("tmpfs", target, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())
-}
-
-/// Takes rights away from the mount at `path` and all below it.
-pub(crate) fn restrict(path: &str, attributes: u64) -> std::io::Result<()> {
-    sys::restrict_mount(&CString::new(path).unwrap_or_default(), attributes)
 }
 
 /// Mounts the image. Where it lacks the mount points, a skeleton that has them lies over it: the image itself is

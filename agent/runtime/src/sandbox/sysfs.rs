@@ -2,8 +2,8 @@
 
 use camino::Utf8Path;
 
+use super::mounts::{READ_ONLY, restrict, tmpfs};
 use super::place::{Root, make_dirs};
-use super::root::{restrict, tmpfs};
 use crate::status::{AtStep, StartFailure, StartStep};
 
 const SHOWN: [&str; 2] = ["/sys/devices/system/cpu", "/sys/devices/system/node"];
@@ -19,5 +19,5 @@ pub(crate) fn mount(root: &Root) -> Result<(), StartFailure> {
         make_dirs(&sys.path(), Utf8Path::new(below)).at(step, path)?;
         rustix::mount::mount_bind_recursive(path, sys.join(below)).at(step, path)?;
     }
-    restrict(&sys.path(), super::root::READ_ONLY | libc::MOUNT_ATTR_NOEXEC).at(step, "/sys")
+    restrict(&sys.path(), READ_ONLY | libc::MOUNT_ATTR_NOEXEC).at(step, "/sys")
 }

@@ -8,7 +8,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use super::doors::{Act, Doors};
 use crate::cgroup::TaskCgroup;
-use crate::files::{self, SOCKET, TaskFiles};
+use crate::files::{self, TaskFiles};
 use crate::lease::LeaseWatch;
 use crate::log::LogWriter;
 use crate::process::{ProcessMark, boottime_ms, wall_clock};
@@ -115,8 +115,8 @@ impl Guard {
         while self.copy_output(&inside) {}
         let exit = self.exit_status(&inside, killed_by, cgroup.oom_kills());
         cgroup.remove();
+        // The last word: from here on the agent may delete the directory and start another task of this name in it.
         write_exit(files, &exit);
-        let _ = std::fs::remove_file(files.dir.join(SOCKET));
     }
 
     /// Waits for one event and serves it; true when init has ended.

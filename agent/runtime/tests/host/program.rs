@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use holdfast_runtime::{Access, DataMount, Runtime, RuntimeOptions, TaskSpec};
+
 fn main() -> ExitCode {
     if let Some(code) = holdfast_runtime::maybe_run_hidden(std::env::args_os()) {
         return code;
@@ -13,6 +15,9 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut out = std::io::stdout().lock();
     let result = match arguments.as_slice() {
+        ["agent", state_dir, rootfs, out_dir, first] => {
+            agent(state_dir, rootfs, out_dir, first.parse().unwrap_or(0))
+        }
         ["sockets"] => sockets(&mut out),
         ["syscalls"] => syscalls(&mut out),
         ["look"] => look(&mut out),
@@ -31,6 +36,25 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Starts ten tasks that say and write one line each, as fast as it can, until it is killed.
+fn agent(state_dir: &str, rootfs: &str, out_dir: &str, first: usize) -> std::io::Result<()> {
+    let exe = std::env::current_exe()?.into_os_string().into_string().unwrap_or_default();
+    let options = RuntimeOptions::new(state_dir.into(), exe.into());
+    let runtime = Runtime::start(options).map_err(std::io::Error::other)?;
+    for n in first..first + 10 {
+        let id = format!("t{n}");
+        let script = format!("echo ran >> /out/{id}; echo said; exit 6");
+        let argv = ["sh", "-c", &script].map(str::to_owned).to_vec();
+        let mut spec = TaskSpec::new(id.parse().map_err(std::io::Error::other)?, rootfs.into(), argv);
+        spec.mounts =
+            vec![DataMount { source: out_dir.into(), target: "/out".into(), mode: Access::ReadWrite }];
+        runtime.start_task(&spec).map_err(std::io::Error::other)?;
+    }
+    loop {
+        std::thread::park();
     }
 }
 

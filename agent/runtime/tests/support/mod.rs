@@ -16,7 +16,7 @@ use holdfast_runtime::{ExitStatus, Runtime, RuntimeOptions, TaskSpec, TaskState,
 
 /// Longer than anything here may take on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-const HOST: &str = env!("CARGO_BIN_EXE_holdfast-runtime-host");
+pub(crate) const HOST: &str = env!("CARGO_BIN_EXE_holdfast-runtime-host");
 
 pub(crate) struct Bench {
     pub(crate) runtime: Runtime,
@@ -31,7 +31,6 @@ impl Bench {
         let dir = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).unwrap();
         let rootfs = dir.join("image");
         build_image(&rootfs);
-        // Deeper than the 107 bytes a socket name may have.
         let runtime = Runtime::start(options(&dir)).unwrap();
         Self { runtime, dir, rootfs, _temporary: temporary }
     }
@@ -159,6 +158,28 @@ pub(crate) fn cgroups_left(state_dir: &str) -> Vec<String> {
         }
     }
     left
+}
+
+/// Set in the environment of a test that runs once more on a machine made poorer.
+const POORER: &str = "HOLDFAST_TEST_ON_A_POORER_MACHINE";
+
+/// Runs one test again in a user namespace of its own, whose machine a script has made poorer for it alone; false when
+/// this is that run.
+pub(crate) fn again_poorer(test: &str, script: &str) -> bool {
+    if std::env::var_os(POORER).is_some() {
+        return false;
+    }
+    let output = std::process::Command::new("unshare")
+        .args(["-Urm", "sh", "-c", &format!("{script} && exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(POORER, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "{text}");
+    true
 }
 
 #[track_caller]
