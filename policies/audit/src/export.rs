@@ -82,8 +82,8 @@ pub struct Exporter {
     levels: Vec<Vec<Hash>>,
     /// The bytes of the partial bundle.
     bundle: Vec<u8>,
-    /// The partial files of the last checkpoint, to be removed once a new one stands.
-    partial: BTreeSet<Utf8PathBuf>,
+    /// The full tiles and bundles since the last checkpoint; their partial ones go once the next one stands.
+    full: BTreeSet<Utf8PathBuf>,
     touched: BTreeSet<Utf8PathBuf>,
 }
 
@@ -109,7 +109,7 @@ impl Exporter {
             size: 0,
             levels: vec![Vec::new()],
             bundle: Vec::new(),
-            partial: BTreeSet::new(),
+            full: BTreeSet::new(),
             touched: BTreeSet::new(),
         };
         let keys = exporter.keys(signer)?;
@@ -132,7 +132,7 @@ impl Exporter {
         self.size += 1;
         if self.size.is_multiple_of(256) {
             let bytes = std::mem::take(&mut self.bundle);
-            self.write(bundle_path(index / 256, TILE_WIDTH), &bytes)?;
+            self.write_full(bundle_path(index / 256, TILE_WIDTH), &bytes)?;
         }
         let mut hash = leaf_hash(entry);
         for level in 0..LEVELS {
@@ -144,7 +144,7 @@ impl Exporter {
             let full = std::mem::take(hashes);
             let Some(root) = perfect_root(&full) else { break };
             let tile = index.checked_shr(8 * (level + 1)).unwrap_or(0);
-            self.write(tile_path(level, tile, TILE_WIDTH), &tile_bytes(&full))?;
+            self.write_full(tile_path(level, tile, TILE_WIDTH), &tile_bytes(&full))?;
             hash = root;
         }
         Ok(())
@@ -152,28 +152,22 @@ impl Exporter {
 
     /// Writes what is partial, and then the checkpoint, which makes all of it part of the log.
     pub fn commit(&mut self, signer: &Signer) -> Result<Checkpoint, ExportError> {
-        let mut partial = BTreeSet::new();
         for (level, hashes) in (0..LEVELS).zip(self.levels.clone()) {
             if !hashes.is_empty() {
                 let tile = self.size.checked_shr(8 * (level + 1)).unwrap_or(0);
-                let path = tile_path(level, tile, hashes.len());
-                self.write(path.clone(), &tile_bytes(&hashes))?;
-                partial.insert(path);
+                self.write(tile_path(level, tile, hashes.len()), &tile_bytes(&hashes))?;
             }
         }
         let width = tile_width(0, self.size / 256, self.size);
         if width > 0 {
-            let path = bundle_path(self.size / 256, width);
-            self.write(path.clone(), &self.bundle.clone())?;
-            partial.insert(path);
+            self.write(bundle_path(self.size / 256, width), &self.bundle.clone())?;
         }
         self.sync()?;
-        let checkpoint =
-            Checkpoint { origin: signer.verifier().name().to_owned(), size: self.size, root: self.root()? };
+        let origin = signer.verifier().name().to_owned();
+        let checkpoint = Checkpoint { origin, size: self.size, root: self.root()? };
         self.write(CHECKPOINT.into(), checkpoint.sign(signer).as_bytes())?;
         self.sync()?;
-        self.remove_superseded(&partial)?;
-        self.partial = partial;
+        self.remove_superseded()?;
         Ok(checkpoint)
     }
 
@@ -235,7 +229,6 @@ impl Exporter {
             if let (_, Some(error)) = decode_bundle(&self.bundle, width) {
                 return Err(self.damaged(error));
             }
-            self.partial.insert(path);
         }
         if self.root()? == checkpoint.root {
             Ok(())
@@ -246,9 +239,8 @@ impl Exporter {
 
     fn resume_tile(&mut self, level: u32, index: u64, width: usize) -> Result<Vec<Hash>, ExportError> {
         let path = tile_path(level, index, width);
-        let bytes = self.read_bytes(path.clone(), TILE_WIDTH * HASH_BYTES)?;
+        let bytes = self.read_bytes(path, TILE_WIDTH * HASH_BYTES)?;
         let bytes = bytes.ok_or_else(|| self.damaged("a tile is missing"))?;
-        self.partial.insert(path);
         decode_tile(&bytes, width).map_err(|error| self.damaged(error))
     }
 
@@ -286,14 +278,21 @@ impl Exporter {
         Ok(())
     }
 
-    /// Removes the partial files that the checkpoint no longer speaks of.
-    fn remove_superseded(&mut self, current: &BTreeSet<Utf8PathBuf>) -> Result<(), ExportError> {
-        for path in self.partial.difference(current) {
-            let full = self.dir.join(path);
-            match fs::remove_file(&full) {
+    fn write_full(&mut self, path: Utf8PathBuf, bytes: &[u8]) -> Result<(), ExportError> {
+        self.write(path.clone(), bytes)?;
+        self.full.insert(path);
+        Ok(())
+    }
+
+    /// Removes the partial files of what is full now, and of nothing else: whoever copies the log while it grows may
+    /// hold a checkpoint that needs a narrower one, and finds it or the full one.
+    fn remove_superseded(&mut self) -> Result<(), ExportError> {
+        for path in std::mem::take(&mut self.full) {
+            let path = self.dir.join(format!("{path}.p"));
+            match fs::remove_dir_all(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(ExportError::Io { act: "remove", path: full, source }),
+                Err(source) => return Err(ExportError::Io { act: "remove", path, source }),
             }
         }
         Ok(())
