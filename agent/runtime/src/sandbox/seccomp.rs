@@ -133,8 +133,7 @@ fn refused() -> Built<Rules> {
     let mut rules: Rules = REFUSED.iter().chain(&REFUSED_HERE).map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_socket, vec![SeccompRule::new(foreign_families()?)?]);
     rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(foreign_families()?)?]);
-    let pushes_input =
-        SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI as u64)?;
+    let pushes_input = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::TIOCSTI)?;
     rules.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![pushes_input])?]);
     let namespaces = NAMESPACE_FLAGS.iter().map(|flag| SeccompRule::new(vec![has(0, flag.unsigned_abs())?]));
     rules.insert(libc::SYS_clone, namespaces.collect::<Built<_>>()?);
