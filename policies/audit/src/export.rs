@@ -112,9 +112,18 @@ impl Exporter {
             full: BTreeSet::new(),
             touched: BTreeSet::new(),
         };
-        let keys = exporter.keys(signer)?;
+        let key = signer.verifier();
+        let mut keys = exporter.keys()?;
+        let known = keys.contains(&key);
+        if !known {
+            keys.push(key);
+        }
         if let Some(note) = exporter.read(CHECKPOINT.into(), MAX_NOTE)? {
-            exporter.resume(&note, &keys)?;
+            exporter.resume(&note, &keys, signer)?;
+        }
+        if !known {
+            let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
+            exporter.write(KEYS.into(), text.as_bytes())?;
         }
         Ok(exporter)
     }
@@ -160,7 +169,10 @@ impl Exporter {
         }
         let width = tile_width(0, self.size / 256, self.size);
         if width > 0 {
-            self.write(bundle_path(self.size / 256, width), &self.bundle.clone())?;
+            let bundle = std::mem::take(&mut self.bundle);
+            let written = self.write(bundle_path(self.size / 256, width), &bundle);
+            self.bundle = bundle;
+            written?;
         }
         self.sync()?;
         let origin = signer.verifier().name().to_owned();
@@ -194,24 +206,21 @@ impl Exporter {
         frontier.map(|frontier| frontier.root()).ok_or_else(|| self.damaged("its tiles do not fit its size"))
     }
 
-    fn keys(&mut self, signer: &Signer) -> Result<Vec<VerifierKey>, ExportError> {
-        let key = signer.verifier();
-        let known = self.read(KEYS.into(), MAX_NOTE)?.unwrap_or_default();
-        let mut keys: Vec<VerifierKey> = known.lines().filter_map(|line| line.parse().ok()).collect();
-        if !keys.contains(&key) {
-            keys.push(key);
-            let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
-            self.write(KEYS.into(), text.as_bytes())?;
-        }
-        Ok(keys)
+    fn keys(&self) -> Result<Vec<VerifierKey>, ExportError> {
+        let text = self.read(KEYS.into(), MAX_NOTE)?.unwrap_or_default();
+        Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
     }
 
-    fn resume(&mut self, note: &str, keys: &[VerifierKey]) -> Result<(), ExportError> {
+    /// Takes up a log where its checkpoint ends. Any of its keys may have signed that, so that a key can be replaced.
+    fn resume(&mut self, note: &str, keys: &[VerifierKey], signer: &Signer) -> Result<(), ExportError> {
         let mut opened = Err(NoteError::Form("no key of the log is known"));
         for key in keys {
             opened = opened.or_else(|_| Checkpoint::open(note, key));
         }
         let checkpoint = opened.map_err(|source| ExportError::Note { dir: self.dir.clone(), source })?;
+        if checkpoint.origin != signer.verifier().name() {
+            return Err(self.damaged(format!("it is the log of `{}`", checkpoint.origin)));
+        }
         self.size = checkpoint.size;
         self.levels.clear();
         for level in 0..LEVELS {

@@ -88,7 +88,8 @@ impl Decision {
         for reason in &self.reasons {
             problem = problem.because(reason.to_string());
         }
-        for error in &self.errors {
+        let said = |error: &&String| self.reasons.iter().any(|reason| reason.text == **error);
+        for error in self.errors.iter().filter(|error| !said(error)) {
             problem = problem.because(error.clone());
         }
         problem

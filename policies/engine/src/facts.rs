@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use holdfast_types::{
-    ArtifactKey, ArtifactKind, ArtifactName, Jurisdiction, LabelName, LegalLabel, NodeName, PrincipalName,
-    PurposeName, TenantName, Time,
+    ArtifactKey, ArtifactKind, ArtifactName, JobName, Jurisdiction, LabelName, LegalLabel, NodeName,
+    PrincipalName, PurposeName, TenantName, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ pub enum Egress {
 #[serde(deny_unknown_fields)]
 pub struct WorkloadFacts {
     /// The name of the job.
-    pub name: String,
+    pub name: JobName,
     /// On whose behalf it runs.
     pub tenant: TenantName,
     /// Who submitted it.

@@ -113,7 +113,10 @@ impl Slice<'_> {
     }
 
     fn fault(&mut self, rule: &'static str, text: String) {
-        self.faults.push(Fault { rule, text });
+        // A tenant that the law does not know is so for the job and for its owner: it is said once.
+        if self.faults.iter().all(|fault| fault.text != text) {
+            self.faults.push(Fault { rule, text });
+        }
     }
 
     /// A term of the law with everything it leads to.
@@ -203,7 +206,7 @@ impl Slice<'_> {
     }
 
     fn workload(&mut self, workload: &WorkloadFacts) -> EntityUid {
-        let uid = self.bundle.vocabulary.uid(Kind::Workload, &workload.name);
+        let uid = self.bundle.vocabulary.uid(Kind::Workload, workload.name.as_str());
         let tenant = self.term(Kind::Tenant, workload.tenant.as_str());
         let owner = self.user(&workload.owner);
         let purpose = self.term(Kind::Purpose, workload.purpose.as_str());

@@ -23,7 +23,7 @@ fn user() -> UserFacts {
 
 fn workload() -> WorkloadFacts {
     WorkloadFacts {
-        name: "train".to_owned(),
+        name: "train".parse().unwrap(),
         tenant: "lab".parse().unwrap(),
         owner: user(),
         purpose: "research".parse().unwrap(),
@@ -115,6 +115,7 @@ fn every_unknown_term_is_named_and_an_instant_beyond_the_calendar_denies() {
     let bundle = packs::demo().unwrap();
     let mut workload = workload();
     workload.tenant = "nobody".parse().unwrap();
+    workload.owner.tenant = "nobody".parse().unwrap();
     workload.purpose = "fun".parse().unwrap();
     let decision = decide(&Request::Place { workload, node: berlin("n1") }, &bundle, NOW);
     let texts: Vec<&str> = decision.reasons.iter().map(|reason| reason.text.as_str()).collect();
@@ -125,6 +126,7 @@ fn every_unknown_term_is_named_and_an_instant_beyond_the_calendar_denies() {
             r#"the law does not know Holdfast::Purpose::"fun""#
         ]
     );
+    assert_eq!(decision.refusal("job `train` may not be placed").because.len(), 2, "each is said once");
     let request = Request::Submit { user: user(), workload: self::workload() };
     assert_eq!(decide(&request, &bundle, NOW).verdict, Verdict::Allow);
     let decision = decide(&request, &bundle, Time(u64::MAX));
@@ -155,5 +157,79 @@ fn a_class_is_decided_as_each_of_its_nodes() {
         let class = classes.iter().find(|class| class.class == node.class).unwrap();
         let request = Request::Use { workload: workload(), artifact: corpus(), node };
         assert_eq!(class.uses, [decide(&request, &bundle, NOW)]);
+    }
+}
+
+#[test]
+fn a_bundle_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<holdfast_policy::Bundle>();
+}
+
+/// What the constitution promises, said again without Cedar.
+mod promise {
+    use std::collections::BTreeSet;
+
+    use holdfast_policy::Bundle;
+    use holdfast_types::Jurisdiction;
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+
+    use super::*;
+
+    static EVERYTHING: std::sync::LazyLock<Bundle> = std::sync::LazyLock::new(|| {
+        let tenant = r#"@id("everything") @reason("everything") permit (principal, action, resource);"#;
+        packs::under_constitution(tenant, packs::DEMO.law).unwrap()
+    });
+
+    const SITES: [(&str, &str, &str); 3] = [
+        ("DE", "berlin", "rhein-rechenzentrum"),
+        ("FR", "paris", "seine-calcul"),
+        ("US", "ashburn", "potomac-hosting"),
+    ];
+
+    fn within(jurisdiction: &str, residency: &BTreeSet<Jurisdiction>) -> bool {
+        let above: &[&str] = match jurisdiction {
+            "DE" => &["DE", "EU", "EEA"],
+            "FR" => &["FR", "EU", "EEA"],
+            _ => &["US"],
+        };
+        residency.iter().any(|code| above.contains(&code.as_str()))
+    }
+
+    fn serves(purpose: &str, purposes: &[&str]) -> bool {
+        purposes.contains(&purpose) || (purpose == "oncology" && purposes.contains(&"research"))
+    }
+
+    proptest! {
+        #[test]
+        fn under_a_universal_permit_residency_purpose_and_tenant_still_hold(
+            site in select(&SITES[..]),
+            residency in subsequence(vec!["DE", "FR", "EU", "EEA", "US"], 1..=3),
+            purposes in subsequence(vec!["research", "oncology", "quality"], 1..=2),
+            purpose in select(vec!["research", "oncology", "quality"]),
+            tenants in (select(vec!["lab", "clinic"]), select(vec!["lab", "clinic"])),
+            attested in any::<bool>(),
+            label in select(vec!["internal", "phi", "restricted", "classified"]),
+        ) {
+            let mut workload = workload();
+            workload.tenant = tenants.0.parse().unwrap();
+            workload.purpose = purpose.parse().unwrap();
+            let mut artifact = corpus();
+            artifact.tenant = tenants.1.parse().unwrap();
+            artifact.labels = [label.parse().unwrap()].into();
+            artifact.residency = residency.iter().map(|code| code.parse().unwrap()).collect();
+            artifact.purposes = purposes.iter().map(|name| name.parse().unwrap()).collect();
+            let mut node = node("n1", site.0, site.1, site.2);
+            node.class.attested_until = attested.then_some(Time(NOW.0 + 1));
+            let residency = artifact.residency.clone();
+            let decision = decide(&Request::Use { workload, artifact, node }, &EVERYTHING, NOW);
+            prop_assert!(decision.errors.is_empty(), "{:?}", decision);
+            let lawful = within(site.0, &residency) && serves(purpose, &purposes) && tenants.0 == tenants.1;
+            let restricted = ["restricted", "classified"].contains(&label);
+            // Within the EU all three sites but Ashburn answer to the law of their place.
+            let sovereign = site.0 != "US" && within(site.0, &residency) && attested;
+            prop_assert_eq!(decision.is_allow(), lawful && (!restricted || sovereign), "{:?}", decision);
+        }
     }
 }

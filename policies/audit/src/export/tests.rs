@@ -113,10 +113,33 @@ fn a_directory_that_is_not_this_log_is_not_appended_to() {
     assert!(
         refused(&|dir| fs::write(dir.join("tile/entries/001.p/44"), [0; 3]).unwrap()).contains("ends inside")
     );
+    let elsewhere =
+        Checkpoint { origin: "elsewhere".to_owned(), size: 0, root: Hash::empty_root() }.sign(&signer());
+    assert!(
+        refused(&|dir| fs::write(dir.join("checkpoint"), &elsewhere).unwrap())
+            .contains("the log of `elsewhere`")
+    );
     let other = Signer::from_seed("cluster.example", &[2; 32]).unwrap();
     let forged = Checkpoint { origin: "cluster.example".to_owned(), size: 0, root: Hash::empty_root() };
     let note = forged.sign(&other);
     assert!(refused(&move |dir| fs::write(dir.join("checkpoint"), &note).unwrap()).contains("no signature"));
+}
+
+#[test]
+fn another_cluster_does_not_append_and_a_new_key_does() {
+    let (entries, head) = entries(10);
+    let (_guard, dir) = directory();
+    export(&dir, &entries[..5], &signer()).unwrap();
+    let before = files(&dir);
+    let stranger = Signer::from_seed("elsewhere", &[1; 32]).unwrap();
+    assert!(
+        export(&dir, &entries, &stranger).unwrap_err().to_string().contains("the log of `cluster.example`")
+    );
+    assert_eq!(files(&dir), before, "a refused append leaves no trace");
+    let renewed = Signer::from_seed("cluster.example", &[9; 32]).unwrap();
+    assert_eq!(export(&dir, &entries, &renewed).unwrap().root, head.root());
+    let keys = fs::read_to_string(dir.join("keys")).unwrap();
+    assert_eq!(keys, format!("{}\n{}\n", signer().verifier(), renewed.verifier()));
 }
 
 #[test]
