@@ -46,6 +46,7 @@ fn nothing_of_the_host_is_seen_or_written() {
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(seen[set], "0000000000000000", "{set}");
     }
+    assert_eq!(seen["init"], "CapEff:\t0000000000000000");
     assert_eq!((seen["NoNewPrivs"].as_str(), seen["Seccomp"].as_str()), ("1", "2"));
     assert_eq!(seen["dev"], "fd,full,null,ptmx,pts,random,shm,stderr,stdin,stdout,tty,urandom,zero");
     assert_eq!(seen["host"], "rank-0");
@@ -265,6 +266,34 @@ fn an_agent_killed_at_any_moment_loses_and_doubles_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_killed_shim_takes_its_task_along_and_the_task_is_lost_for_ever() {
+    let bench = Bench::new();
+    let spec = bench.sh("t", "exec sleep 1000");
+    bench.start(&spec);
+    let dir = bench.dir.join("state/tasks/t");
+    let pid = |text: String| -> i32 {
+        let (_, rest) = text.split_once("\"pid\":").unwrap();
+        rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    let shim = pid(std::fs::read_to_string(dir.join("lock")).unwrap());
+    let init = pid(std::fs::read_to_string(dir.join("state.json")).unwrap());
+    if is_root() {
+        // Standard streams and the way to the shim; nothing of the shim's or the agent's.
+        assert_eq!(std::fs::read_dir(format!("/proc/{init}/fd")).unwrap().count(), 4);
+        assert!(std::fs::read_dir(format!("/proc/{shim}/fd")).unwrap().count() < 12);
+    }
+    let shim = rustix::process::Pid::from_raw(shim).unwrap();
+    rustix::process::kill_process(shim, rustix::process::Signal::KILL).unwrap();
+    eventually("the task dies with its shim", || !support::lives(init));
+    eventually("it is found lost", || {
+        bench.runtime.state(&spec.id).unwrap().status == TaskStatus::LostUnknown
+    });
+    assert!(dir.join("lost").exists(), "a shim that comes late must find the mark");
+    assert!(matches!(bench.runtime.wait(&spec.id, LIMIT), Err(RuntimeError::NotRunning { .. })));
+    assert!(matches!(bench.runtime.start_task(&spec), Err(RuntimeError::Exists { .. })));
 }
 
 #[test]

@@ -146,6 +146,8 @@ fn look(out: &mut impl Write) -> std::io::Result<()> {
             writeln!(out, "{}", line.replace(":\t", " "))?;
         }
     }
+    let init = std::fs::read_to_string("/proc/1/status")?;
+    writeln!(out, "init {}", init.lines().find(|line| line.starts_with("CapEff")).unwrap_or_default())?;
     let mut names: Vec<String> =
         std::fs::read_dir("/dev")?.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
     names.sort();

@@ -121,6 +121,12 @@ fn build_image(rootfs: &Utf8Path) {
     }
 }
 
+/// Whether a process is there and not just a name left for its parent.
+pub(crate) fn lives(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
 /// Every path below a directory.
 pub(crate) fn tree(dir: &Utf8Path) -> Vec<String> {
     let mut paths = Vec::new();
