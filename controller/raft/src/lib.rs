@@ -1,1 +1,43 @@
-//! The openraft adaptor: segment log, applied state on sled, network, membership, snapshots.
+//! The openraft adaptor: segment log, applied state on sled, network, membership, snapshots. It replicates commands to a
+//! [`Machine`] and must not know what any command means; no type of openraft leaves this crate, on the wire, on disk or in
+//! its interface.
+
+#![forbid(unsafe_code)]
+
+mod applied;
+mod barrier;
+mod codec;
+mod digest;
+mod error;
+mod files;
+mod log;
+mod machine;
+mod membership;
+mod network;
+mod node;
+mod open;
+mod options;
+mod peer;
+mod proposer;
+mod rpc;
+mod snapshot;
+mod status;
+#[cfg(test)]
+mod tests;
+mod tracker;
+mod types;
+mod wire;
+
+pub use codec::MAX_RPC_BYTES;
+pub use digest::StateHash;
+pub use error::{ChangeError, ProposeError, RaftError, ReadError};
+pub use files::FileError;
+pub use machine::{Applied, Change, Machine, Record};
+pub use network::{Inbound, LoopbackLink, LoopbackNetwork, Network, NetworkError, RpcKind};
+pub use node::RaftNode;
+pub use options::{Clock, Options};
+pub use proposer::MAX_COMMAND_BYTES;
+pub use rpc::ServeError;
+pub use status::{MemberStatus, Role, Status};
+pub use tracker::Leadership;
+pub use types::Member;

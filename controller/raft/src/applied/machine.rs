@@ -1,0 +1,150 @@
+//! The state machine as openraft drives it.
+
+use std::sync::Arc;
+
+use openraft::storage::RaftStateMachine;
+use openraft::{AnyError, EntryPayload, RaftSnapshotBuilder, StorageIOError};
+
+use super::cache::Cache;
+use super::live::{Live, Shared};
+use crate::machine::{Change, Machine};
+use crate::snapshot::{Contents, SnapshotStore};
+use crate::types::{
+    Batch, Entry, LogId, Responses, Snapshot, SnapshotFile, SnapshotMeta, StorageError, StoredMembership,
+    TypeConfig,
+};
+
+/// The machine in memory, its copy, and the snapshots.
+pub(crate) struct StateMachine<M> {
+    pub(crate) shared: Arc<Shared<M>>,
+    /// `None` where no copy could be opened; then a restart replays more.
+    pub(crate) cache: Option<Cache>,
+    pub(crate) snapshots: Arc<SnapshotStore>,
+}
+
+/// A state that was taken out to be written as a snapshot.
+pub(crate) struct Builder {
+    contents: Option<Contents>,
+    snapshots: Arc<SnapshotStore>,
+}
+
+fn error_chain(error: &dyn std::error::Error) -> AnyError {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    AnyError::error(format!("{error}{cause}"))
+}
+
+fn snapshot_error(error: &dyn std::error::Error) -> StorageError {
+    StorageIOError::write_snapshot(None, error_chain(error)).into()
+}
+
+/// Runs file work off the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StorageError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StorageIOError::write_snapshot(None, error_chain(&error)).into())
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Builder {
+    async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
+        let contents = self.contents.take().unwrap_or_default();
+        let snapshots = Arc::clone(&self.snapshots);
+        blocking(move || snapshots.save(&contents)).await?.map_err(|error| snapshot_error(&error))
+    }
+}
+
+impl<M: Machine> Live<M> {
+    fn apply(&mut self, entry: Entry, changes: &mut Vec<Change>) -> Responses {
+        let id = entry.log_id;
+        let responses = match entry.payload {
+            EntryPayload::Blank => Responses::default(),
+            EntryPayload::Membership(membership) => {
+                self.position.membership = StoredMembership::new(Some(id), membership);
+                Responses::default()
+            }
+            EntryPayload::Normal(batch) => self.apply_batch(id, &batch, changes),
+        };
+        self.position.applied = Some(id);
+        responses
+    }
+
+    /// The clock of a new leader may be behind that of the old one; time in the state never runs backwards.
+    fn apply_batch(&mut self, id: LogId, batch: &Batch, changes: &mut Vec<Change>) -> Responses {
+        let time_ms = self.position.time_ms.max(batch.time_ms);
+        self.position.time_ms = time_ms;
+        let mut responses = Vec::with_capacity(batch.commands.len());
+        for command in batch.commands.iter() {
+            let applied = self.machine.apply(id.index, time_ms, command);
+            for change in &applied.changes {
+                self.rolling.change(change);
+            }
+            changes.extend(applied.changes);
+            responses.push(applied.response);
+        }
+        Responses(responses)
+    }
+}
+
+impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
+        let live = self.shared.live.read();
+        Ok((live.position.applied, live.position.membership.clone()))
+    }
+
+    async fn apply<I>(&mut self, entries: I) -> Result<Vec<Responses>, StorageError>
+    where
+        I: IntoIterator<Item = Entry> + Send,
+        I::IntoIter: Send,
+    {
+        let mut changes = Vec::new();
+        let (responses, position, records) = {
+            let mut live = self.shared.live.write();
+            let responses = entries.into_iter().map(|entry| live.apply(entry, &mut changes)).collect();
+            live.position.hash = live.rolling.hash();
+            (responses, live.position.clone(), live.rolling.records())
+        };
+        self.shared.announce();
+        if let Some(cache) = &self.cache {
+            cache.apply(changes, position, records).await;
+        }
+        Ok(responses)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder { contents: Some(self.shared.contents()), snapshots: Arc::clone(&self.snapshots) }
+    }
+
+    async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotFile>, StorageError> {
+        self.snapshots.receive().map(Box::new).map_err(|error| snapshot_error(&error))
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        _meta: &SnapshotMeta,
+        snapshot: Box<SnapshotFile>,
+    ) -> Result<(), StorageError> {
+        let snapshots = Arc::clone(&self.snapshots);
+        let saved = move || {
+            let contents = snapshots.read(&snapshot).map_err(|error| error_chain(&error))?;
+            // Saved before the machine takes it: whatever is in memory can be found on disk again.
+            snapshots.save(&contents).map_err(|error| error_chain(&error))?;
+            Ok::<_, AnyError>(contents)
+        };
+        let saved = blocking(saved).await?;
+        let saved = saved.map_err(|error| StorageIOError::write_snapshot(None, error));
+        let Contents { position, records } = saved?;
+        let copy = self.cache.as_ref().map(|_| Arc::new(records.clone()));
+        let restored = self.shared.restore(&position, records);
+        restored.map_err(|reason| StorageIOError::write_state_machine(AnyError::error(reason)))?;
+        if let (Some(cache), Some(copy)) = (&self.cache, copy) {
+            cache.replace(copy, position).await;
+        }
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
+        let snapshots = Arc::clone(&self.snapshots);
+        let current = blocking(move || snapshots.current()).await?;
+        current.map_err(|error| StorageIOError::read_snapshot(None, error_chain(&error)).into())
+    }
+}

@@ -1,0 +1,130 @@
+//! The rolling hash of the state: the sum of the SHA-256 of every record, modulo 2^64 in each of four lanes. A change
+//! costs one hash, the order of changes does not matter, and the hash of a stored state can be computed from the state
+//! alone, so that a cache, a snapshot and a member can each be held against it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::machine::{Change, Record};
+
+/// The hash of a whole state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StateHash([u64; 4]);
+
+impl StateHash {
+    /// The hash as 32 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (slot, lane) in bytes.chunks_exact_mut(8).zip(self.0) {
+            slot.copy_from_slice(&lane.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// The hash that was stored as these bytes; `None` where there are not 32 of them.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 32] = bytes.try_into().ok()?;
+        let mut lanes = [0; 4];
+        for (lane, slot) in lanes.iter_mut().zip(bytes.chunks_exact(8)) {
+            *lane = u64::from_be_bytes(slot.try_into().ok()?);
+        }
+        Some(Self(lanes))
+    }
+
+    fn add(&mut self, other: Self) {
+        for (lane, value) in self.0.iter_mut().zip(other.0) {
+            *lane = lane.wrapping_add(value);
+        }
+    }
+
+    fn subtract(&mut self, other: Self) {
+        for (lane, value) in self.0.iter_mut().zip(other.0) {
+            *lane = lane.wrapping_sub(value);
+        }
+    }
+
+    fn of_record(key: &[u8], value: &[u8]) -> Self {
+        let length = u64::try_from(key.len()).unwrap_or(u64::MAX);
+        let mut hasher = Sha256::new();
+        hasher.update(length.to_be_bytes());
+        hasher.update(key);
+        hasher.update(value);
+        Self::from_bytes(&hasher.finalize()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for StateHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|lane| write!(f, "{lane:016x}"))
+    }
+}
+
+/// The hash of a state that changes, with what is needed to take a record out of it again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rolling {
+    records: BTreeMap<Vec<u8>, StateHash>,
+    sum: StateHash,
+}
+
+impl Rolling {
+    pub(crate) fn of(records: &[Record]) -> Self {
+        let mut rolling = Self::default();
+        for (key, value) in records {
+            rolling.put(key, value);
+        }
+        rolling
+    }
+
+    pub(crate) fn change(&mut self, (key, value): &Change) {
+        match value {
+            Some(value) => self.put(key, value),
+            None => {
+                if let Some(old) = self.records.remove(key) {
+                    self.sum.subtract(old);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn hash(&self) -> StateHash {
+        self.sum
+    }
+
+    pub(crate) fn records(&self) -> usize {
+        self.records.len()
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) {
+        let new = StateHash::of_record(key, value);
+        if let Some(old) = self.records.insert(key.to_vec(), new) {
+            self.sum.subtract(old);
+        }
+        self.sum.add(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_follows_the_state_and_not_its_history() {
+        let record = |k: &str, v: &str| (k.as_bytes().to_vec(), v.as_bytes().to_vec());
+        let wanted = Rolling::of(&[record("a", "1"), record("b", "2")]);
+        let mut other = Rolling::of(&[record("c", "x"), record("b", "old")]);
+        other.change(&(b"b".to_vec(), Some(b"2".to_vec())));
+        other.change(&(b"a".to_vec(), Some(b"1".to_vec())));
+        assert_ne!(other.hash(), wanted.hash());
+        other.change(&(b"c".to_vec(), None));
+        other.change(&(b"never there".to_vec(), None));
+        assert_eq!(other.hash(), wanted.hash());
+        assert_eq!(other.records(), 2);
+        assert_eq!(StateHash::from_bytes(&wanted.hash().to_bytes()), Some(wanted.hash()));
+        // A byte that moves from the key into the value is another state.
+        assert_ne!(Rolling::of(&[record("ab", "c")]).hash(), Rolling::of(&[record("a", "bc")]).hash());
+    }
+}

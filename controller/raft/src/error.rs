@@ -1,0 +1,265 @@
+//! What the users of the crate see when something is refused or fails, with the codes of the room.
+
+use camino::Utf8PathBuf;
+use holdfast_types::{AsProblem, Problem, ProblemKind};
+
+use crate::applied::RecoverError;
+use crate::files::FileError;
+use crate::log::LogError;
+use crate::rpc::ServeError;
+use crate::types::Member;
+
+/// Why a member cannot be opened, bootstrapped or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RaftError {
+    /// A file of the member cannot be used.
+    #[error("use the directory of the raft member")]
+    File(#[from] FileError),
+    /// Another process has the directory open.
+    #[error("raft directory `{dir}` is in use by another process")]
+    Locked {
+        /// The directory.
+        dir: Utf8PathBuf,
+    },
+    /// The directory was written by another member or for another cluster.
+    #[error("raft directory `{dir}` belongs to {owner}")]
+    Foreign {
+        /// The directory.
+        dir: Utf8PathBuf,
+        /// Whose it is.
+        owner: String,
+    },
+    /// The log or the directory is damaged.
+    #[error("{0}")]
+    Corrupt(String),
+    /// The directory was written by a newer release.
+    #[error("{0}")]
+    Newer(String),
+    /// The state cannot be rebuilt from what the directory holds.
+    #[error("{0}")]
+    NoState(String),
+    /// An option has a value that cannot work.
+    #[error("raft options are not valid: {0}")]
+    Options(String),
+    /// Raft has stopped.
+    #[error("raft has stopped: {0}")]
+    Stopped(String),
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl From<LogError> for RaftError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::File(file) => Self::File(file),
+            LogError::Newer { .. } => Self::Newer(chain(&error)),
+            LogError::Corrupt { .. } | LogError::Decode { .. } | LogError::Gap { .. } => {
+                Self::Corrupt(chain(&error))
+            }
+            LogError::Refused(reason) => Self::Stopped(reason),
+        }
+    }
+}
+
+impl From<RecoverError> for RaftError {
+    fn from(error: RecoverError) -> Self {
+        match error {
+            RecoverError::File(file) => Self::File(file),
+            RecoverError::Unreachable { .. } | RecoverError::Machine(_) => Self::NoState(chain(&error)),
+            RecoverError::Thread(_) => Self::Stopped(chain(&error)),
+        }
+    }
+}
+
+impl AsProblem for RaftError {
+    fn problem(&self) -> Problem {
+        let (code, kind, next) = match self {
+            Self::File(_) => {
+                (5100, ProblemKind::Failed, "check that the disk is mounted, writable and not full")
+            }
+            Self::Locked { .. } => (5101, ProblemKind::Conflict, "stop the other controller on this node"),
+            Self::Foreign { .. } => {
+                (5102, ProblemKind::Conflict, "start the controller with the directory of this member")
+            }
+            Self::Corrupt(_) => {
+                (5103, ProblemKind::Failed, "move the directory aside and join again under a new id")
+            }
+            Self::NoState(_) => {
+                (5104, ProblemKind::Failed, "move the directory aside and join again under a new id")
+            }
+            Self::Stopped(_) => {
+                (5106, ProblemKind::Unreachable, "read the controller's log, then start it again")
+            }
+            Self::Options(_) => (5114, ProblemKind::Invalid, "correct the controller's configuration"),
+            Self::Newer(_) => {
+                (5115, ProblemKind::Invalid, "start the release that wrote the directory, or a newer one")
+            }
+        };
+        let mut problem = Problem::new(code, kind, self.to_string());
+        if let Self::File(file) = self {
+            problem = problem.because(file.reason());
+        }
+        problem.next(next)
+    }
+}
+
+/// Why a command was not committed, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// This member is not the leader, or can no longer reach a quorum. The command was not taken.
+    #[error("this controller is not the leader")]
+    NotLeader {
+        /// The leader as far as this member knows.
+        leader: Option<Member>,
+    },
+    /// Too many commands wait already. The command was not taken; retrying later can help.
+    #[error("too many commands wait to be committed")]
+    Busy,
+    /// Nobody knows whether the command was or will be committed. Retry only with an idempotency key.
+    #[error("the outcome of the command is not known")]
+    Unknown,
+    /// This member's disk refuses writes. The command was not taken.
+    #[error("this controller cannot store commands: {reason}")]
+    Storage {
+        /// What the disk said.
+        reason: String,
+    },
+    /// The command is longer than any that is taken.
+    #[error("command of {bytes} bytes is too large, at most {limit} are taken")]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The member has been shut down. The command was not taken.
+    #[error("raft has stopped")]
+    Stopped,
+}
+
+impl AsProblem for ProposeError {
+    fn problem(&self) -> Problem {
+        let (code, kind) = match self {
+            Self::Storage { .. } => (5105, ProblemKind::Exhausted),
+            Self::Stopped => (5106, ProblemKind::Unreachable),
+            Self::NotLeader { .. } => (5108, ProblemKind::Unreachable),
+            Self::Unknown => (5109, ProblemKind::Unreachable),
+            Self::Busy => (5110, ProblemKind::Exhausted),
+            Self::TooLarge { .. } => (5111, ProblemKind::Invalid),
+        };
+        let problem = Problem::new(code, kind, self.to_string());
+        match self {
+            Self::NotLeader { leader } => not_leader(problem, leader.as_ref()),
+            Self::Unknown => problem.next("read the object again before you repeat the command"),
+            Self::Busy => problem.next("repeat the command in a moment"),
+            Self::Storage { .. } => {
+                problem.next("free space or replace the disk, then start the controller again")
+            }
+            Self::TooLarge { .. } => problem.next("split the command"),
+            Self::Stopped => problem.next("ask another controller"),
+        }
+    }
+}
+
+fn not_leader(problem: Problem, leader: Option<&Member>) -> Problem {
+    match leader {
+        Some(leader) => {
+            let name = &leader.name;
+            problem
+                .because(format!("the leader is `{name}`"))
+                .next(format!("ask `{name}` at {}", leader.address))
+        }
+        None => problem.because("no leader with a quorum is known").next("holdfast cluster status"),
+    }
+}
+
+/// Why a linearizable read cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// This member is not the leader.
+    #[error("this controller is not the leader")]
+    NotLeader {
+        /// The leader as far as this member knows.
+        leader: Option<Member>,
+    },
+    /// The leader could not confirm in time that a quorum still follows it.
+    #[error("this controller cannot reach a quorum")]
+    NoQuorum,
+    /// Too many reads wait already.
+    #[error("too many reads wait")]
+    Busy,
+    /// The member has stopped.
+    #[error("raft has stopped: {0}")]
+    Stopped(String),
+}
+
+impl AsProblem for ReadError {
+    fn problem(&self) -> Problem {
+        let (code, kind) = match self {
+            Self::Stopped(_) => (5106, ProblemKind::Unreachable),
+            Self::NotLeader { .. } => (5108, ProblemKind::Unreachable),
+            Self::Busy => (5110, ProblemKind::Exhausted),
+            Self::NoQuorum => (5112, ProblemKind::Unreachable),
+        };
+        let problem = Problem::new(code, kind, self.to_string());
+        match self {
+            Self::NotLeader { leader } => not_leader(problem, leader.as_ref()),
+            Self::NoQuorum | Self::Busy | Self::Stopped(_) => problem.next("holdfast cluster status"),
+        }
+    }
+}
+
+/// Why the membership was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// This member is not the leader.
+    #[error("this controller is not the leader")]
+    NotLeader {
+        /// The leader as far as this member knows.
+        leader: Option<Member>,
+    },
+    /// The change is not safe now, or not one step.
+    #[error("the membership is not changed: {0}")]
+    Refused(String),
+    /// Nobody knows whether the change was or will be committed.
+    #[error("the outcome of the membership change is not known")]
+    Unknown,
+    /// The member has stopped.
+    #[error("raft has stopped: {0}")]
+    Stopped(String),
+}
+
+impl AsProblem for ChangeError {
+    fn problem(&self) -> Problem {
+        let (code, kind) = match self {
+            Self::Stopped(_) => (5106, ProblemKind::Unreachable),
+            Self::Refused(_) => (5107, ProblemKind::Conflict),
+            Self::NotLeader { .. } => (5108, ProblemKind::Unreachable),
+            Self::Unknown => (5109, ProblemKind::Unreachable),
+        };
+        let problem = Problem::new(code, kind, self.to_string());
+        match self {
+            Self::NotLeader { leader } => not_leader(problem, leader.as_ref()),
+            Self::Refused(_) | Self::Unknown | Self::Stopped(_) => problem.next("holdfast cluster status"),
+        }
+    }
+}
+
+impl AsProblem for ServeError {
+    fn problem(&self) -> Problem {
+        let (code, kind) = match self {
+            Self::Invalid(_) | Self::Misdirected { .. } => (5113, ProblemKind::Invalid),
+            Self::Stopped(_) => (5106, ProblemKind::Unreachable),
+            Self::Snapshot(_) => (5100, ProblemKind::Failed),
+        };
+        Problem::new(code, kind, self.to_string()).next("holdfast cluster status")
+    }
+}

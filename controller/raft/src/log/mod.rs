@@ -1,0 +1,15 @@
+//! The raft log: votes and entries in one stream of checksummed, chained records in preallocated segment files, written
+//! by one thread with one sync for each group. It is the truth of a member; it knows nothing of commands.
+
+mod committer;
+mod error;
+mod index;
+mod record;
+mod recover;
+mod segment;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use error::LogError;
+pub(crate) use store::LogStore;

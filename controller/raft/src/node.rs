@@ -1,0 +1,326 @@
+//! The handle to one member: open, propose, read, watch, change the membership, answer calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use openraft::error::{InitializeError, RaftError as CoreError};
+use openraft::{RaftMetrics, ServerState};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::applied::{Cache, Shared, StateMachine};
+use crate::barrier::Barrier;
+use crate::error::{ChangeError, ProposeError, RaftError, ReadError};
+use crate::log::LogStore;
+use crate::machine::Machine;
+use crate::membership::Changer;
+use crate::network::{Inbound, Network, NetworkError, RpcKind};
+use crate::open::open;
+use crate::options::Options;
+use crate::peer::{Contacts, Peers};
+use crate::proposer::Proposer;
+use crate::rpc::{ServeError, Server};
+use crate::status::{MemberStatus, Role, Status};
+use crate::tracker::{Leadership, Tracker, leader_of};
+use crate::types::{Member, Peer, Raft};
+
+/// How often the applied store is made durable and the size of the log is looked at.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How long openraft may take to stop before the tasks around it are ended anyway.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A member of the controller quorum. Cheap to clone; when the last handle is dropped the member stops.
+pub struct RaftNode<M> {
+    inner: Arc<Inner<M>>,
+}
+
+impl<M> Clone for RaftNode<M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M> std::fmt::Debug for RaftNode<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RaftNode").field("options", &self.inner.options).finish_non_exhaustive()
+    }
+}
+
+struct Inner<M> {
+    options: Options,
+    raft: Raft,
+    log: LogStore,
+    shared: Arc<Shared<M>>,
+    proposer: Proposer,
+    barrier: Barrier,
+    tracker: Arc<Tracker>,
+    changer: Changer,
+    server: Server,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// openraft's core keeps itself alive, so it is told to stop; that needs the runtime, which may be gone already.
+impl<M> Drop for Inner<M> {
+    fn drop(&mut self) {
+        let raft = self.raft.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { raft.shutdown().await });
+        }
+    }
+}
+
+impl<M: Machine> RaftNode<M> {
+    /// Opens the member and recovers its state from disk. It takes part in the cluster from here on: it answers calls
+    /// handed to [`RaftNode::serve`], and stands for election if it is a voter.
+    ///
+    /// # Errors
+    ///
+    /// The directory is locked, foreign or damaged, or the options cannot work.
+    pub async fn open(options: Options, machine: M, network: impl Network) -> Result<Self, RaftError> {
+        let config = Arc::new(options.config().map_err(RaftError::Options)?);
+        let opening = options.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&opening, machine)).await;
+        let (log, state) = opened.map_err(|error| RaftError::Stopped(error.to_string()))??;
+        let peers = Peers {
+            network: Arc::new(network),
+            cluster_id: options.cluster_id.as_str().into(),
+            id: options.id,
+            contacts: Contacts::default(),
+        };
+        let StateMachine { shared, cache, snapshots } = state;
+        let state = StateMachine {
+            shared: Arc::clone(&shared),
+            cache: cache.clone(),
+            snapshots: Arc::clone(&snapshots),
+        };
+        let raft = Raft::new(options.id, config, peers.clone(), log.clone(), state).await;
+        let raft = raft.map_err(|fatal| RaftError::Stopped(fatal.to_string()))?;
+
+        let mut tasks = JoinSet::new();
+        let clock = Arc::clone(&options.clock);
+        let proposer = Proposer::start(raft.clone(), clock, options.propose_timeout, &mut tasks);
+        let barrier = Barrier::start(raft.clone(), shared.watch(), options.election.1 * 2, &mut tasks);
+        let tracker = Tracker::start(&raft, &mut tasks);
+        tasks.spawn(keep_house(raft.clone(), log.clone(), cache, options.log_bytes));
+        let changer = Changer::new(raft.clone(), options.id, peers.contacts, options.election.1 * 2);
+        let server = Server::new(raft.clone(), options.id, peers.cluster_id, snapshots);
+        let tasks = Mutex::new(tasks);
+        let inner = Inner { options, raft, log, shared, proposer, barrier, tracker, changer, server, tasks };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Founds the cluster with these voters. One member does this once; again, or on a member that belongs to a cluster
+    /// already, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// This member is not among the voters, or raft has stopped.
+    pub async fn bootstrap(&self, members: Vec<Member>) -> Result<(), RaftError> {
+        let peers: BTreeMap<u64, Peer> =
+            members.iter().map(|member| (member.id, Peer::from(member))).collect();
+        match self.inner.raft.initialize(peers).await {
+            Ok(()) | Err(CoreError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(CoreError::APIError(InitializeError::NotInMembers(error))) => Err(RaftError::Options(
+                format!("member {} founds a cluster it is not part of", error.node_id),
+            )),
+            Err(CoreError::Fatal(fatal)) => Err(RaftError::Stopped(fatal.to_string())),
+        }
+    }
+
+    /// Commits a command and answers what the machine answered. Commands of many callers travel together.
+    ///
+    /// # Errors
+    ///
+    /// Every error but [`ProposeError::Unknown`] means that the command was not taken.
+    pub async fn propose(&self, command: Vec<u8>) -> Result<Vec<u8>, ProposeError> {
+        let inner = &self.inner;
+        if let Some(reason) = inner.log.failure() {
+            return Err(ProposeError::Storage { reason });
+        }
+        // A leader that lost its quorum cannot commit: better to say so than to let callers wait.
+        if inner.tracker.quorum_within(inner.options.election.1 * 2) == Some(false) {
+            return Err(ProposeError::NotLeader { leader: None });
+        }
+        let answer = inner.proposer.propose(command).await;
+        match (answer, inner.log.failure()) {
+            (Err(ProposeError::Storage { .. }), Some(reason)) => Err(ProposeError::Storage { reason }),
+            (answer, _) => answer,
+        }
+    }
+
+    /// Waits until this member, as the leader, has applied everything that was committed before the call.
+    ///
+    /// # Errors
+    ///
+    /// This member does not lead, or cannot confirm in time that it still does.
+    pub async fn read_barrier(&self) -> Result<u64, ReadError> {
+        self.inner.barrier.wait().await
+    }
+
+    /// Reads the machine as this member has applied it.
+    pub fn with<R>(&self, read: impl FnOnce(&M) -> R) -> R {
+        self.inner.shared.with(read)
+    }
+
+    /// The index of the last applied entry, to wake whoever waits for changes.
+    #[must_use]
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.inner.shared.watch()
+    }
+
+    /// The leader as far as this member knows.
+    #[must_use]
+    pub fn leader(&self) -> Option<Member> {
+        leader_of(&self.inner.raft.metrics().borrow())
+    }
+
+    /// Whether this member takes itself for the leader; only [`RaftNode::read_barrier`] proves it.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.inner.raft.metrics().borrow().state == ServerState::Leader
+    }
+
+    /// The leader and its term, as they change.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.tracker.watch()
+    }
+
+    /// Whether this member leads and a quorum answered it within `max_age`.
+    #[must_use]
+    pub fn quorum_fresh(&self, max_age: Duration) -> bool {
+        self.inner.tracker.quorum_within(max_age) == Some(true)
+    }
+
+    /// What this member says of itself.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let inner = &self.inner;
+        let metrics = inner.raft.metrics().borrow().clone();
+        let stopped = metrics.running_state.as_ref().err().map(ToString::to_string);
+        let counters = &inner.proposer.counters;
+        Status {
+            id: inner.options.id,
+            term: metrics.current_term,
+            leader: leader_of(&metrics),
+            last_log: inner.log.last().map(|id| id.index),
+            applied: inner.shared.applied().map(|id| id.index),
+            snapshot_index: metrics.snapshot.map(|id| id.index),
+            purged: inner.log.purged().map(|id| id.index),
+            members: members_of(&metrics),
+            state_hash: inner.shared.hash(),
+            log_bytes: inner.log.bytes(),
+            fsyncs: inner.log.fsyncs(),
+            records: inner.log.records(),
+            proposals: counters.commands.load(Ordering::Relaxed),
+            batches: counters.batches.load(Ordering::Relaxed),
+            failure: inner.log.failure().or(stopped),
+        }
+    }
+
+    /// Adds a member that receives the log and does not count for the quorum.
+    ///
+    /// # Errors
+    ///
+    /// This member does not lead, another change is under way, or the id is taken.
+    pub async fn add_learner(&self, member: Member) -> Result<(), ChangeError> {
+        self.inner.changer.add_learner(member).await
+    }
+
+    /// Removes a member that is not a voter.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RaftNode::add_learner`].
+    pub async fn remove_learner(&self, id: u64) -> Result<(), ChangeError> {
+        self.inner.changer.remove_learner(id).await
+    }
+
+    /// Makes these the voters. At most one voter comes or goes; one that goes leaves the cluster, one that comes is a
+    /// learner that has caught up.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RaftNode::add_learner`], or too few of the voters can be reached.
+    pub async fn change_membership(&self, voters: BTreeSet<u64>) -> Result<(), ChangeError> {
+        self.inner.changer.change(voters).await
+    }
+
+    /// Asks for a snapshot now.
+    ///
+    /// # Errors
+    ///
+    /// Raft has stopped.
+    pub async fn trigger_snapshot(&self) -> Result<(), RaftError> {
+        let asked = self.inner.raft.trigger().snapshot().await;
+        asked.map_err(|fatal| RaftError::Stopped(fatal.to_string()))
+    }
+
+    /// Answers a call of another member.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no call for this member, or raft has stopped.
+    pub async fn serve(&self, kind: RpcKind, bytes: Vec<u8>) -> Result<Vec<u8>, ServeError> {
+        self.inner.server.serve(kind, bytes).await
+    }
+
+    /// Stops this member. Files are released when the last handle is dropped as well.
+    pub async fn shutdown(&self) {
+        let stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.inner.raft.shutdown()).await;
+        if !matches!(stopped, Ok(Ok(()))) {
+            tracing::warn!("raft did not stop in time");
+        }
+        self.inner.tasks.lock().abort_all();
+    }
+}
+
+impl<M: Machine> Inbound for RaftNode<M> {
+    fn serve_call(
+        self: Arc<Self>,
+        rpc: RpcKind,
+        body: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, NetworkError>> {
+        Box::pin(async move {
+            self.serve(rpc, body).await.map_err(|error| NetworkError::Refused(error.to_string()))
+        })
+    }
+}
+
+fn members_of(metrics: &RaftMetrics<u64, Peer>) -> Vec<MemberStatus> {
+    let membership = metrics.membership_config.membership();
+    let voters: BTreeSet<u64> = membership.voter_ids().collect();
+    let matched = |id: &u64| metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
+    let members = membership.nodes().map(|(id, peer)| MemberStatus {
+        member: peer.member(*id),
+        role: if voters.contains(id) { Role::Voter } else { Role::Learner },
+        matched: matched(id).map(|id| id.index),
+    });
+    members.collect()
+}
+
+/// Makes the applied store durable now and then, and keeps a log of few but large entries from growing without bound.
+async fn keep_house(raft: Raft, log: LogStore, cache: Option<Cache>, log_bytes: u64) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Some(cache) = &cache {
+            cache.tick();
+        }
+        if log.bytes() <= log_bytes {
+            continue;
+        }
+        let snapshot = raft.metrics().borrow().snapshot;
+        tracing::info!(bytes = log.bytes(), "taking a snapshot because the log is large");
+        // A raft that has stopped takes no snapshot, and its log no longer grows.
+        drop(raft.trigger().snapshot().await);
+        if let Some(id) = snapshot {
+            drop(raft.trigger().purge_log(id.index).await);
+        }
+    }
+}

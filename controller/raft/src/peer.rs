@@ -1,0 +1,215 @@
+//! The sending side of openraft's network: turns its calls into messages and the answers back, sends snapshots in
+//! pieces, and notes when each member last answered.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::os::unix::fs::FileExt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use openraft::error::{
+    Fatal, NetworkError as RaftNetworkError, RPCError, RaftError, ReplicationClosed, StreamingError,
+    Unreachable,
+};
+use openraft::network::{Backoff, RPCOption};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
+};
+use openraft::{RaftNetwork, RaftNetworkFactory};
+use parking_lot::Mutex;
+use prost::Message;
+
+use crate::codec::{
+    CodecError, append_request_out, append_response_in, decode, vote_in, vote_out, vote_request_out,
+    vote_response_in,
+};
+use crate::network::{Network, NetworkError, RpcKind};
+use crate::types::{Member, Peer, Snapshot, SnapshotFile, TypeConfig, Vote};
+use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION};
+
+/// One piece of a snapshot.
+const CHUNK_BYTES: usize = 1 << 20;
+/// How long a piece may take; the last one includes that the receiver checks and installs the whole snapshot.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long sending to an unreachable member pauses: long enough not to spin, short enough to be back soon.
+const BACKOFF: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(50), Duration::from_millis(100)];
+const BACKOFF_MOST: Duration = Duration::from_millis(200);
+
+/// When each member last answered a call of ours.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contacts {
+    seen: Arc<Mutex<BTreeMap<u64, Instant>>>,
+}
+
+impl Contacts {
+    fn note(&self, id: u64) {
+        self.seen.lock().insert(id, Instant::now());
+    }
+
+    pub(crate) fn within(&self, id: u64, age: Duration) -> bool {
+        self.seen.lock().get(&id).is_some_and(|seen| seen.elapsed() <= age)
+    }
+}
+
+/// Makes the sending end for each member.
+#[derive(Clone)]
+pub(crate) struct Peers {
+    pub(crate) network: Arc<dyn Network>,
+    pub(crate) cluster_id: Arc<str>,
+    pub(crate) id: u64,
+    pub(crate) contacts: Contacts,
+}
+
+/// The sending end for one member.
+pub(crate) struct Link {
+    peers: Peers,
+    target: Member,
+}
+
+impl RaftNetworkFactory<TypeConfig> for Peers {
+    type Network = Link;
+
+    async fn new_client(&mut self, target: u64, node: &Peer) -> Link {
+        Link { peers: self.clone(), target: node.member(target) }
+    }
+}
+
+/// Why a call failed on its way or on its way back.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+type CallResult<T> = Result<T, RPCError<u64, Peer, RaftError<u64>>>;
+
+fn rpc_error(error: &CallError) -> RPCError<u64, Peer, RaftError<u64>> {
+    match error {
+        CallError::Network(NetworkError::Timeout) => RPCError::Network(RaftNetworkError::new(error)),
+        CallError::Network(_) | CallError::Codec(_) => RPCError::Unreachable(Unreachable::new(error)),
+    }
+}
+
+impl Link {
+    async fn call(&self, rpc: RpcKind, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, CallError> {
+        let envelope = Envelope {
+            version: FORMAT_VERSION,
+            cluster_id: self.peers.cluster_id.to_string(),
+            from: self.peers.id,
+            to: self.target.id,
+            body: body.into(),
+        };
+        let answer = self.peers.network.call(&self.target, rpc, envelope.encode_to_vec(), timeout).await?;
+        self.peers.contacts.note(self.target.id);
+        Ok(answer)
+    }
+
+    async fn append(
+        &self,
+        request: AppendEntriesRequest<TypeConfig>,
+        timeout: Duration,
+    ) -> Result<AppendEntriesResponse<u64>, CallError> {
+        let body = append_request_out(&request).encode_to_vec();
+        drop(request);
+        Ok(append_response_in(&self.call(RpcKind::Append, body, timeout).await?)?)
+    }
+
+    async fn ask(
+        &self,
+        request: VoteRequest<u64>,
+        timeout: Duration,
+    ) -> Result<VoteResponse<u64>, CallError> {
+        let body = vote_request_out(&request).encode_to_vec();
+        Ok(vote_response_in(&self.call(RpcKind::Vote, body, timeout).await?)?)
+    }
+
+    /// Sends the pieces the receiver asks for until it has installed the snapshot or knows a greater vote.
+    async fn send(&self, vote: Vote, snapshot: &Snapshot) -> Result<Vote, SendError> {
+        let mut offset = 0;
+        loop {
+            let file = (*snapshot.snapshot).clone();
+            let total = file.len;
+            let data = tokio::task::spawn_blocking(move || read_piece(&file, offset)).await;
+            let data = data.map_err(std::io::Error::other)??;
+            let message = ChunkMessage {
+                vote: Some(vote_out(&vote)),
+                snapshot_id: snapshot.meta.snapshot_id.clone(),
+                offset,
+                total,
+                data,
+            };
+            let answer = self.call(RpcKind::InstallSnapshot, message.encode_to_vec(), CHUNK_TIMEOUT).await?;
+            let answer: ChunkAnswerMessage = decode("snapshot answer", answer.as_slice())?;
+            let theirs = vote_in(answer.vote.as_ref())?;
+            if answer.installed || theirs > vote {
+                return Ok(theirs);
+            }
+            if answer.next_offset > total {
+                return Err(CodecError::Rule("a receiver asks for bytes inside the snapshot").into());
+            }
+            offset = answer.next_offset;
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("read the snapshot")]
+    Read(#[from] std::io::Error),
+}
+
+impl From<CodecError> for SendError {
+    fn from(error: CodecError) -> Self {
+        Self::Call(error.into())
+    }
+}
+
+fn read_piece(file: &SnapshotFile, offset: u64) -> std::io::Result<Bytes> {
+    let rest = usize::try_from(file.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let mut piece = vec![0; rest.min(CHUNK_BYTES)];
+    file.file.read_exact_at(&mut piece, offset)?;
+    Ok(piece.into())
+}
+
+impl RaftNetwork<TypeConfig> for Link {
+    async fn append_entries(
+        &mut self,
+        rpc: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> CallResult<AppendEntriesResponse<u64>> {
+        self.append(rpc, option.hard_ttl()).await.map_err(|error| rpc_error(&error))
+    }
+
+    async fn vote(&mut self, rpc: VoteRequest<u64>, option: RPCOption) -> CallResult<VoteResponse<u64>> {
+        self.ask(rpc, option.hard_ttl()).await.map_err(|error| rpc_error(&error))
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<u64>, StreamingError<TypeConfig, Fatal<u64>>> {
+        let cancel = pin!(cancel);
+        let send = pin!(self.send(vote, &snapshot));
+        match futures::future::select(cancel, send).await {
+            futures::future::Either::Left((closed, _)) => Err(StreamingError::Closed(closed)),
+            futures::future::Either::Right((Ok(vote), _)) => Ok(SnapshotResponse::new(vote)),
+            futures::future::Either::Right((Err(error), _)) => {
+                Err(StreamingError::Unreachable(Unreachable::new(&error)))
+            }
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new(BACKOFF.into_iter().chain(std::iter::repeat(BACKOFF_MOST)))
+    }
+}

@@ -1,0 +1,167 @@
+//! Gathers commands into batches. openraft 0.9 waits for the disk once per proposal, so one proposal carries many
+//! commands: everything that queued while the batches before were on their way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::error::ClientWriteError;
+use openraft::raft::ClientWriteResult;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::error::ProposeError;
+use crate::options::Clock;
+use crate::types::{Batch, Member, Raft, TypeConfig};
+
+/// The longest command.
+pub const MAX_COMMAND_BYTES: usize = 4 << 20;
+const BATCH_COMMANDS: usize = 512;
+const BATCH_BYTES: usize = 1 << 20;
+/// One batch is on its way while the next one is written.
+const IN_FLIGHT: usize = 2;
+const QUEUE_COMMANDS: usize = 8_192;
+/// Commands that wait hold at most this much memory.
+const QUEUE_BYTES: usize = 64 << 20;
+
+type Answer = Result<Vec<u8>, ProposeError>;
+
+struct Waiting {
+    command: Bytes,
+    answer: oneshot::Sender<Answer>,
+    /// Its share of the queue's bytes; given back when the command is handed to raft.
+    _share: OwnedSemaphorePermit,
+}
+
+/// Counters of the proposer since the start.
+#[derive(Debug, Default)]
+pub(crate) struct ProposerCounters {
+    pub(crate) commands: AtomicU64,
+    pub(crate) batches: AtomicU64,
+}
+
+/// The queue of commands.
+pub(crate) struct Proposer {
+    queue: mpsc::Sender<Waiting>,
+    share: Arc<Semaphore>,
+    timeout: Duration,
+    pub(crate) counters: Arc<ProposerCounters>,
+}
+
+impl Proposer {
+    /// Starts the batcher as a task of `tasks`.
+    pub(crate) fn start(raft: Raft, clock: Clock, timeout: Duration, tasks: &mut JoinSet<()>) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS);
+        let counters = Arc::new(ProposerCounters::default());
+        let batcher = Batcher { raft, clock, waiting, held: None, counters: Arc::clone(&counters) };
+        tasks.spawn(batcher.run());
+        Self { queue, share: Arc::new(Semaphore::new(QUEUE_BYTES)), timeout, counters }
+    }
+
+    pub(crate) async fn propose(&self, command: Vec<u8>) -> Answer {
+        let bytes = command.len();
+        let too_large = ProposeError::TooLarge { bytes, limit: MAX_COMMAND_BYTES };
+        if bytes > MAX_COMMAND_BYTES {
+            return Err(too_large);
+        }
+        let share = u32::try_from(bytes).map_err(|_| too_large)?;
+        let share = Arc::clone(&self.share).try_acquire_many_owned(share).map_err(|_| ProposeError::Busy)?;
+        let (answer, receiver) = oneshot::channel();
+        let waiting = Waiting { command: command.into(), answer, _share: share };
+        self.queue.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ProposeError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped,
+        })?;
+        match tokio::time::timeout(self.timeout, receiver).await {
+            Ok(Ok(answer)) => answer,
+            // Nobody is left to say what became of it.
+            Ok(Err(_)) | Err(_) => Err(ProposeError::Unknown),
+        }
+    }
+}
+
+struct Batcher {
+    raft: Raft,
+    clock: Clock,
+    waiting: mpsc::Receiver<Waiting>,
+    /// The command that no longer fitted into the batch before.
+    held: Option<Waiting>,
+    counters: Arc<ProposerCounters>,
+}
+
+impl Batcher {
+    async fn run(mut self) {
+        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT));
+        let mut sent = JoinSet::new();
+        loop {
+            // First the place, then the commands: what queues while there is no place travels together.
+            let Ok(place) = Arc::clone(&in_flight).acquire_owned().await else { return };
+            let Some(batch) = self.gather().await else { return };
+            let (commands, answers): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+            self.counters.commands.fetch_add(u64::try_from(commands.len()).unwrap_or(0), Ordering::Relaxed);
+            self.counters.batches.fetch_add(1, Ordering::Relaxed);
+            let batch = Batch { time_ms: (self.clock)(), commands: commands.into() };
+            match self.raft.client_write_ff(batch).await {
+                Ok(result) => {
+                    sent.spawn(async move {
+                        fan_out(answers, result.await.ok());
+                        drop(place);
+                    });
+                }
+                Err(fatal) => {
+                    // Raft stopped before it could take the batch.
+                    refuse(answers, &ProposeError::Storage { reason: fatal.to_string() });
+                }
+            }
+            while sent.try_join_next().is_some() {}
+        }
+    }
+
+    /// The next batch: at least one command, then whatever waits and fits.
+    async fn gather(&mut self) -> Option<Vec<Waiting>> {
+        let first = match self.held.take() {
+            Some(held) => held,
+            None => self.waiting.recv().await?,
+        };
+        let mut bytes = first.command.len();
+        let mut batch = vec![first];
+        while batch.len() < BATCH_COMMANDS {
+            let Ok(next) = self.waiting.try_recv() else { break };
+            bytes += next.command.len();
+            if bytes > BATCH_BYTES {
+                self.held = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
+        Some(batch)
+    }
+}
+
+fn refuse(answers: Vec<oneshot::Sender<Answer>>, error: &ProposeError) {
+    for answer in answers {
+        // Whoever stopped waiting needs no answer.
+        drop(answer.send(Err(error.clone())));
+    }
+}
+
+fn fan_out(answers: Vec<oneshot::Sender<Answer>>, result: Option<ClientWriteResult<TypeConfig>>) {
+    match result {
+        Some(Ok(response)) => {
+            let mut responses = response.data.0.into_iter();
+            for answer in answers {
+                drop(answer.send(responses.next().ok_or(ProposeError::Unknown)));
+            }
+        }
+        Some(Err(ClientWriteError::ForwardToLeader(forward))) => {
+            let leader: Option<Member> =
+                forward.leader_id.zip(forward.leader_node).map(|(id, peer)| peer.member(id));
+            refuse(answers, &ProposeError::NotLeader { leader });
+        }
+        Some(Err(ClientWriteError::ChangeMembershipError(_))) | None => {
+            refuse(answers, &ProposeError::Unknown)
+        }
+    }
+}

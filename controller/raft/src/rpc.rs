@@ -1,0 +1,171 @@
+//! The answering side of the calls between members.
+
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openraft::error::RaftError;
+use prost::Message;
+
+use crate::codec::{
+    CodecError, MAX_RPC_BYTES, append_request_in, append_response_out, decode, vote_in, vote_out,
+    vote_request_in, vote_response_out,
+};
+use crate::network::RpcKind;
+use crate::snapshot::{SnapshotStore, meta_of};
+use crate::types::{Raft, Snapshot, SnapshotFile, Vote};
+use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION};
+
+/// The longest snapshot a member takes in.
+const MAX_SNAPSHOT_BYTES: u64 = 64 << 30;
+
+/// Why an inbound call is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The bytes are not a call, or break a rule of the protocol.
+    #[error("inbound raft call is not valid: {0}")]
+    Invalid(String),
+    /// The call was meant for another cluster or another member.
+    #[error("inbound raft call is for member {to} of cluster `{cluster}`")]
+    Misdirected {
+        /// The cluster the caller belongs to.
+        cluster: String,
+        /// The member the caller wanted.
+        to: u64,
+    },
+    /// This member has stopped.
+    #[error("raft has stopped: {0}")]
+    Stopped(String),
+    /// A snapshot could not be taken in.
+    #[error("take in a snapshot: {0}")]
+    Snapshot(String),
+}
+
+impl From<CodecError> for ServeError {
+    fn from(error: CodecError) -> Self {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        Self::Invalid(format!("{error}{cause}"))
+    }
+}
+
+/// A snapshot on its way in.
+struct Incoming {
+    snapshot_id: String,
+    total: u64,
+    file: SnapshotFile,
+}
+
+/// Answers calls for one member.
+pub(crate) struct Server {
+    raft: Raft,
+    id: u64,
+    cluster_id: Arc<str>,
+    snapshots: Arc<SnapshotStore>,
+    incoming: tokio::sync::Mutex<Option<Incoming>>,
+}
+
+fn stopped<E: std::error::Error>(error: &RaftError<u64, E>) -> ServeError {
+    ServeError::Stopped(error.to_string())
+}
+
+impl Server {
+    pub(crate) fn new(raft: Raft, id: u64, cluster_id: Arc<str>, snapshots: Arc<SnapshotStore>) -> Self {
+        Self { raft, id, cluster_id, snapshots, incoming: tokio::sync::Mutex::new(None) }
+    }
+
+    pub(crate) async fn serve(&self, kind: RpcKind, bytes: Vec<u8>) -> Result<Vec<u8>, ServeError> {
+        if bytes.len() > MAX_RPC_BYTES {
+            return Err(ServeError::Invalid(format!(
+                "{} bytes, at most {MAX_RPC_BYTES} are taken",
+                bytes.len()
+            )));
+        }
+        let envelope: Envelope = decode("envelope", Bytes::from(bytes))?;
+        if envelope.version != FORMAT_VERSION {
+            return Err(ServeError::Invalid(format!("format {} is not spoken here", envelope.version)));
+        }
+        if envelope.cluster_id != *self.cluster_id || envelope.to != self.id {
+            return Err(ServeError::Misdirected { cluster: envelope.cluster_id, to: envelope.to });
+        }
+        match kind {
+            RpcKind::Append => self.append(envelope.body).await,
+            RpcKind::Vote => self.vote(envelope.body).await,
+            RpcKind::InstallSnapshot => self.chunk(envelope.body).await,
+        }
+    }
+
+    async fn append(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
+        let request = append_request_in(body)?;
+        let response = self.raft.append_entries(request).await.map_err(|error| stopped(&error))?;
+        Ok(append_response_out(&response).encode_to_vec())
+    }
+
+    async fn vote(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
+        let response = self.raft.vote(vote_request_in(body)?).await.map_err(|error| stopped(&error))?;
+        Ok(vote_response_out(&response).encode_to_vec())
+    }
+
+    async fn chunk(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
+        let chunk: ChunkMessage = decode("snapshot piece", body)?;
+        let theirs = vote_in(chunk.vote.as_ref())?;
+        if !theirs.committed || chunk.total > MAX_SNAPSHOT_BYTES {
+            return Err(
+                CodecError::Rule("only an elected leader sends a snapshot, and of a sane size").into()
+            );
+        }
+        let ours = self.raft.with_raft_state(|state| *state.vote_ref()).await;
+        let ours = ours.map_err(|error| ServeError::Stopped(error.to_string()))?;
+        if ours > theirs {
+            return Ok(answer(ours, 0, false));
+        }
+        let mut incoming = self.incoming.lock().await;
+        let next = self.take(&mut incoming, &chunk).await?;
+        if next < chunk.total {
+            return Ok(answer(theirs, next, false));
+        }
+        let Some(whole) = incoming.take() else { return Ok(answer(theirs, 0, false)) };
+        self.install(theirs, whole).await
+    }
+
+    /// Stores a piece if it is the one that is missing, and answers which byte is missing next.
+    async fn take(&self, slot: &mut Option<Incoming>, chunk: &ChunkMessage) -> Result<u64, ServeError> {
+        let same =
+            slot.as_ref().is_some_and(|i| i.snapshot_id == chunk.snapshot_id && i.total == chunk.total);
+        if !same {
+            let snapshots = Arc::clone(&self.snapshots);
+            let file = blocking(move || snapshots.receive().map_err(|error| error.reason())).await?;
+            *slot = Some(Incoming { snapshot_id: chunk.snapshot_id.clone(), total: chunk.total, file });
+        }
+        let Some(incoming) = slot.as_mut() else { return Ok(0) };
+        let end = incoming.file.len.saturating_add(u64::try_from(chunk.data.len()).unwrap_or(u64::MAX));
+        if chunk.offset == incoming.file.len && end <= incoming.total {
+            let (file, data, offset) = (Arc::clone(&incoming.file.file), chunk.data.clone(), chunk.offset);
+            blocking(move || file.write_all_at(&data, offset).map_err(|error| error.to_string())).await?;
+            incoming.file.len = end;
+        }
+        Ok(incoming.file.len)
+    }
+
+    async fn install(&self, vote: Vote, incoming: Incoming) -> Result<Vec<u8>, ServeError> {
+        let (snapshots, file) = (Arc::clone(&self.snapshots), incoming.file.clone());
+        // The whole file is checked before openraft hears of it: an error after that would stop this member.
+        let contents = blocking(move || snapshots.read(&file).map_err(|error| error.to_string())).await?;
+        let meta = meta_of(&contents.position);
+        drop(contents);
+        let snapshot = Snapshot { meta, snapshot: Box::new(incoming.file) };
+        let response = self.raft.install_full_snapshot(vote, snapshot).await;
+        let response = response.map_err(|error| ServeError::Stopped(error.to_string()))?;
+        Ok(answer(response.vote, incoming.total, true))
+    }
+}
+
+fn answer(vote: Vote, next_offset: u64, installed: bool) -> Vec<u8> {
+    ChunkAnswerMessage { vote: Some(vote_out(&vote)), next_offset, installed }.encode_to_vec()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, ServeError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(error.to_string())).map_err(ServeError::Snapshot)
+}

@@ -1,0 +1,7 @@
+//! Whole members, alone and in threes.
+
+mod cluster;
+mod harness;
+mod single;
+mod suite;
+mod wire;

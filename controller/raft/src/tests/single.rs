@@ -1,0 +1,216 @@
+//! One member: what it keeps over restarts and damage, what it refuses, what it costs.
+
+use std::fs;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::harness::{
+    Register, Running, alone, copy_dir, member, options_at, options_in, start, until, utf8,
+};
+use crate::{
+    LoopbackNetwork, MAX_COMMAND_BYTES, Options, ProposeError, RaftError, RaftNode, ReadError, RpcKind,
+    ServeError,
+};
+
+async fn propose_many(node: &Running, count: usize) {
+    for number in 0..count {
+        node.propose(format!("k{number}").into_bytes()).await.unwrap();
+    }
+}
+
+fn numbers(count: usize) -> Vec<String> {
+    (0..count).map(|number| number.to_string()).collect()
+}
+
+async fn reopened(options: &Options) -> Running {
+    let node = start(options, &LoopbackNetwork::default()).await;
+    until("the leader of one", || node.is_leader()).await;
+    node.read_barrier().await.unwrap();
+    node
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_commands_survive_a_stop_without_shutdown() {
+    let temp = TempDir::new().unwrap();
+    let options = options_in(&temp, 1);
+    let node = alone(&options).await;
+    assert_eq!(node.propose(b"kfirst".to_vec()).await.unwrap(), b"6");
+    node.bootstrap(vec![member(1)]).await.unwrap();
+    propose_many(&node, 20).await;
+    let hash = node.status().state_hash;
+    // What a crash leaves: the files as they are while everything is open.
+    let crash = TempDir::new().unwrap();
+    copy_dir(&options.dir, &utf8(&crash).join("member-1"));
+    drop(node);
+
+    for options in [options, options_at(utf8(&crash), 1)] {
+        let node = reopened(&options).await;
+        let mut wanted = vec!["first".to_owned()];
+        wanted.extend(numbers(20));
+        assert_eq!(node.with(|machine| machine.words("k")), wanted);
+        assert_eq!(node.status().state_hash, hash);
+        assert_eq!(node.status().members.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_or_damaged_applied_store_is_rebuilt_with_the_same_hash() {
+    let temp = TempDir::new().unwrap();
+    let mut options = options_in(&temp, 1);
+    options.snapshot_every = 10;
+    let node = alone(&options).await;
+    node.propose([b"L".to_vec(), vec![b'x'; 20_000]].concat()).await.unwrap();
+    propose_many(&node, 60).await;
+    until("a snapshot", || node.status().snapshot_index.is_some_and(|index| index > 20)).await;
+    let hash = node.status().state_hash;
+    node.shutdown().await;
+    drop(node);
+    let applied = options.dir.join("applied");
+
+    type Damage = fn(&camino::Utf8Path);
+    let damages: [(&str, Damage); 4] = [
+        ("nothing", |_| {}),
+        ("deleted", |applied| fs::remove_dir_all(applied).unwrap()),
+        ("a flipped bit in every page", |applied| {
+            let mut bytes = fs::read(applied.join("db")).unwrap();
+            bytes.iter_mut().step_by(97).for_each(|byte| *byte ^= 4);
+            fs::write(applied.join("db"), bytes).unwrap();
+        }),
+        ("not a database", |applied| fs::write(applied.join("conf"), "what is this").unwrap()),
+    ];
+    for (name, damage) in damages {
+        until("the lock", || crate::files::DirLock::take(&options.dir).unwrap().is_some()).await;
+        damage(&applied);
+        let node = reopened(&options).await;
+        assert_eq!(node.status().state_hash, hash, "{name}");
+        assert_eq!(node.with(|machine| machine.words("k")), numbers(60), "{name}");
+        assert_eq!(fs::read_dir(applied.join("blobs")).unwrap().count(), 0, "{name}");
+        node.shutdown().await;
+    }
+    assert!(options.dir.join("applied.broken").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_snapshot_falls_back_to_the_one_before() {
+    let temp = TempDir::new().unwrap();
+    let mut options = options_in(&temp, 1);
+    options.snapshot_every = 10;
+    let node = alone(&options).await;
+    propose_many(&node, 60).await;
+    until("purged entries", || node.status().purged.is_some()).await;
+    let hash = node.status().state_hash;
+    node.shutdown().await;
+    drop(node);
+    until("the lock", || crate::files::DirLock::take(&options.dir).unwrap().is_some()).await;
+    fs::remove_dir_all(options.dir.join("applied")).unwrap();
+    let mut snapshots: Vec<_> =
+        options.dir.join("snapshots").read_dir_utf8().unwrap().map(|e| e.unwrap().into_path()).collect();
+    snapshots.sort();
+    assert_eq!(snapshots.len(), 2, "two are kept");
+    let mut bytes = fs::read(&snapshots[1]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&snapshots[1], bytes).unwrap();
+
+    let node = reopened(&options).await;
+    assert_eq!(node.status().state_hash, hash);
+    node.shutdown().await;
+    drop(node);
+    // With both gone and the log purged there is nothing to rebuild from, and the member says so.
+    until("the lock", || crate::files::DirLock::take(&options.dir).unwrap().is_some()).await;
+    fs::remove_dir_all(options.dir.join("applied")).unwrap();
+    fs::remove_dir_all(options.dir.join("snapshots")).unwrap();
+    let network = LoopbackNetwork::default();
+    let refused = RaftNode::open(options.clone(), Register::default(), network.link(1)).await;
+    assert!(matches!(refused, Err(RaftError::NoState(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_commands_share_a_sync() {
+    let temp = TempDir::new().unwrap();
+    let node = alone(&options_in(&temp, 1)).await;
+    let before = node.status().fsyncs;
+    let mut clients = tokio::task::JoinSet::new();
+    let node = Arc::new(node);
+    for client in 0..64 {
+        let node = Arc::clone(&node);
+        clients.spawn(async move {
+            for number in 0..16 {
+                node.propose(format!("{}{number}", char::from(b'0' + client)).into_bytes()).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = clients.join_next().await {
+        done.unwrap();
+    }
+    let status = node.status();
+    let per_thousand = (status.fsyncs - before) * 1000 / 1024;
+    println!("{per_thousand} syncs per 1,000 proposals at 64 clients, {} batches", status.batches);
+    assert!(per_thousand <= 250, "{per_thousand} syncs per 1,000 proposals");
+    assert_eq!(status.proposals, 1024);
+    for client in 0..64_u8 {
+        let key = char::from(b'0' + client).to_string();
+        assert_eq!(node.with(|machine| machine.words(&key)), numbers(16));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_has_one_owner_and_one_user() {
+    let temp = TempDir::new().unwrap();
+    let options = options_in(&temp, 1);
+    let node = alone(&options).await;
+    let network = LoopbackNetwork::default();
+    let second = RaftNode::open(options.clone(), Register::default(), network.link(1)).await;
+    assert!(matches!(second, Err(RaftError::Locked { .. })), "{second:?}");
+    node.shutdown().await;
+    drop(node);
+    until("the lock", || crate::files::DirLock::take(&options.dir).unwrap().is_some()).await;
+    let mut other = options.clone();
+    other.id = 2;
+    let foreign = RaftNode::open(other, Register::default(), network.link(2)).await;
+    assert!(matches!(foreign, Err(RaftError::Foreign { .. })), "{foreign:?}");
+    let mut other = options.clone();
+    other.cluster_id = "another".to_owned();
+    let foreign = RaftNode::open(other, Register::default(), network.link(1)).await;
+    assert!(matches!(foreign, Err(RaftError::Foreign { .. })), "{foreign:?}");
+    let mut wrong = options;
+    wrong.election.1 = wrong.election.0;
+    let refused = RaftNode::open(wrong, Register::default(), network.link(1)).await;
+    assert!(matches!(refused, Err(RaftError::Options(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_done_is_refused_by_name() {
+    let temp = TempDir::new().unwrap();
+    let options = options_in(&temp, 1);
+    let node = start(&options, &LoopbackNetwork::default()).await;
+    // Nobody leads a member that was never bootstrapped.
+    assert_eq!(node.propose(b"kx".to_vec()).await, Err(ProposeError::NotLeader { leader: None }));
+    assert_eq!(node.read_barrier().await, Err(ReadError::NotLeader { leader: None }));
+    assert!(matches!(node.bootstrap(vec![member(2)]).await, Err(RaftError::Options(_))));
+    node.bootstrap(vec![member(1)]).await.unwrap();
+    until("a leader", || node.is_leader()).await;
+    let too_large = node.propose(vec![b'k'; MAX_COMMAND_BYTES + 1]).await;
+    assert!(matches!(too_large, Err(ProposeError::TooLarge { .. })));
+    node.propose(vec![b'k'; MAX_COMMAND_BYTES]).await.unwrap();
+    for bytes in [vec![], vec![0xff; 100], vec![0; crate::MAX_RPC_BYTES + 1]] {
+        let served = node.serve(RpcKind::Append, bytes).await;
+        assert!(matches!(served, Err(ServeError::Invalid(_) | ServeError::Misdirected { .. })), "{served:?}");
+    }
+    // A disk that fails is named, to the proposer and in the status.
+    fs::rename(options.dir.join("log"), options.dir.join("elsewhere")).unwrap();
+    let refused = loop {
+        match node.propose(vec![b'k'; 100_000]).await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    let after = node.propose(b"kx".to_vec()).await.unwrap_err();
+    assert!(matches!(refused, ProposeError::Unknown | ProposeError::Storage { .. }), "{refused:?}");
+    assert!(
+        matches!(&after, ProposeError::Storage { reason } if reason.contains("create segment")),
+        "{after:?}"
+    );
+    assert!(node.status().failure.unwrap().contains("create segment"));
+}
