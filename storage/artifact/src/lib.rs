@@ -13,6 +13,7 @@ mod error;
 mod import;
 mod ingest;
 mod manifest;
+pub mod oci;
 mod rel_path;
 mod staging;
 mod view;

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn paths_stay_below_the_root() {
-        for good in ["a", "a/b.txt", "..a/b..", "ä/ ", "a\nb", &"x/".repeat(127).trim_end_matches('/')] {
+        for good in ["a", "a/b.txt", "..a/b..", "ä/ ", "a\nb", "x/".repeat(127).trim_end_matches('/')] {
             assert_eq!(good.parse::<RelPath>().unwrap().as_str(), good);
         }
         let long = "a".repeat(256);
