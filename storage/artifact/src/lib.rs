@@ -26,5 +26,5 @@ pub use error::{ArtifactError, Result};
 pub use import::{ImportOptions, ImportProgress, import_dir};
 pub use manifest::{CHUNK_BYTES, Chunk, FileEntry, FileMode, MAX_ENTRIES, Manifest, ManifestError};
 pub use rel_path::{MAX_PATH_BYTES, RelPath, RelPathError};
-pub use staging::remove_tree;
+pub use staging::{remove_partials, remove_tree};
 pub use view::materialise;

@@ -9,6 +9,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_blob::{BlobError, sync_dir};
 use rustix::fs::{CWD, RenameFlags, renameat_with, syncfs};
 
+/// What the name of a half-built directory has in it.
+const PARTIAL: &str = ".partial-";
+
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A directory that is being built; dropped before it is published, it goes away with all its content.
@@ -29,7 +32,7 @@ impl Staging {
             return Err(BlobError::Exists { act: "build directory", path: target.to_owned() });
         }
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!(".{name}.partial-{}-{number}", std::process::id()));
+        let path = parent.join(format!(".{name}{PARTIAL}{}-{number}", std::process::id()));
         let create = || -> io::Result<()> {
             fs::create_dir_all(&parent)?;
             // Left by a process that had this number before it was killed.
@@ -76,6 +79,24 @@ pub fn remove_tree(path: &Utf8Path) -> Result<(), BlobError> {
     remove_any(path).map_err(|e| BlobError::from_io("remove directory", path, e))
 }
 
+/// Removes what killed processes left half-built in `dir`, and says how many there were. Only who owns `dir`, and is
+/// building nothing in it yet, may call this.
+///
+/// # Errors
+/// Where the file system does not let them go.
+pub fn remove_partials(dir: &Utf8Path) -> Result<u64, BlobError> {
+    let act = "remove half-built directory in";
+    let mut removed = 0_u64;
+    for entry in dir.read_dir_utf8().map_err(|e| BlobError::from_io(act, dir, e))? {
+        let entry = entry.map_err(|e| BlobError::from_io(act, dir, e))?;
+        if entry.file_name().starts_with('.') && entry.file_name().contains(PARTIAL) {
+            remove_tree(entry.path())?;
+            removed = removed.saturating_add(1);
+        }
+    }
+    Ok(removed)
+}
+
 fn remove_any(path: &Utf8Path) -> io::Result<()> {
     if let Err(e) = fs::symlink_metadata(path) {
         return if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) };
@@ -97,4 +118,35 @@ fn open_up(dir: &Utf8Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_build_is_never_seen_and_can_be_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let target = root.join("views/one");
+        let killed = Staging::beside(&target).unwrap();
+        fs::create_dir(killed.path().join("closed")).unwrap();
+        fs::write(killed.path().join("closed/file"), "x").unwrap();
+        fs::set_permissions(killed.path().join("closed"), Permissions::from_mode(0o555)).unwrap();
+        // A killed process does not run its drop.
+        std::mem::forget(killed);
+        assert!(!target.exists());
+        let second = Staging::beside(&target).unwrap();
+        fs::write(second.path().join("file"), "whole").unwrap();
+        second.publish().unwrap();
+        assert_eq!(remove_partials(&root.join("views")).unwrap(), 1);
+        let left: Vec<_> =
+            root.join("views").read_dir_utf8().unwrap().map(|e| e.unwrap().file_name().to_owned()).collect();
+        assert_eq!(left, ["one"]);
+        // Two builds of one target: the second to finish is told, and nothing is replaced.
+        fs::rename(target.as_std_path(), root.join("aside")).unwrap();
+        let (first, late) = (Staging::beside(&target).unwrap(), Staging::beside(&target).unwrap());
+        first.publish().unwrap();
+        assert!(matches!(late.publish(), Err(BlobError::Exists { .. })));
+    }
 }

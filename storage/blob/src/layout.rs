@@ -35,7 +35,11 @@ impl Layout {
             let act = "create store directory";
             std::fs::create_dir_all(&dir).map_err(|e| BlobError::from_io(act, &dir, e))?;
         }
-        sync_dir(root).map_err(|e| BlobError::from_io("sync store directory", root, e))?;
+        // The root's own name counts too where it was created just now.
+        let above = root.parent().filter(|p| !p.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+        for dir in [root, above] {
+            sync_dir(dir).map_err(|e| BlobError::from_io("sync store directory", dir, e))?;
+        }
         Ok(layout)
     }
 

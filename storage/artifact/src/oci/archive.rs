@@ -11,6 +11,8 @@ use tar::EntryType;
 use super::error::{OciError, Result};
 use super::layer::{Budget, entry_path};
 use super::limits::{Limits, MAX_HEADER_BYTES};
+use super::spec::{INDEX_FILE, LAYOUT_FILE};
+use crate::rel_path::RelPath;
 
 const BLOCK: u64 = 512;
 
@@ -29,7 +31,7 @@ pub(crate) struct Archive {
 }
 
 impl Archive {
-    /// Indexes the tar. Every entry that is not a plain file or directory of plain name is refused: a layout has none.
+    /// Indexes the tar. What no layout has is refused, or left out where an honest tool puts it beside one.
     pub(crate) fn index(file: File, origin: &str, limits: &Limits) -> Result<Self> {
         let broken = |why: io::Error| OciError::Broken {
             origin: origin.to_owned(),
@@ -63,6 +65,13 @@ impl Archive {
             match entry.header().entry_type() {
                 EntryType::Directory | EntryType::XGlobalHeader => continue,
                 EntryType::Regular => {}
+                // Old docker archives have links. Nothing reads through one, and none may stand for a part of a layout.
+                EntryType::Symlink if !is_part(path.as_ref()) => continue,
+                EntryType::Link if !is_part(path.as_ref()) => {
+                    let to = entry.link_name_bytes().unwrap_or_default();
+                    entry_path(&to).map_err(|why| refuse(&format!("is a hard link that {why}")))?;
+                    continue;
+                }
                 _ => return Err(refuse("is neither a file nor a directory, and a layout has nothing else")),
             }
             let path = path.ok_or_else(|| refuse("is a file without a name"))?;
@@ -85,6 +94,12 @@ impl Archive {
     pub(crate) fn open(&self, extent: Extent) -> impl Read + Send + use<> {
         ExtentReader { file: Arc::clone(&self.file), at: extent.start, left: extent.len }
     }
+}
+
+/// Whether a path is one that a layout is read from.
+fn is_part(path: Option<&RelPath>) -> bool {
+    path.and_then(|path| path.components().next())
+        .is_some_and(|top| matches!(top, "blobs" | LAYOUT_FILE | INDEX_FILE))
 }
 
 fn not_a_tar(origin: &str) -> OciError {

@@ -15,6 +15,12 @@ pub type Result<T, E = OciError> = std::result::Result<T, E>;
 /// Why an image cannot be packed, read or unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum OciError {
+    /// There is nothing to read.
+    #[error("open image `{path}`: there is no such file or directory")]
+    NoImage {
+        /// The archive or directory.
+        path: Utf8PathBuf,
+    },
     /// It is no layout at all.
     #[error("`{origin}` is not an OCI image layout: {why}")]
     NotALayout {
@@ -201,6 +207,8 @@ impl AsProblem for OciError {
             Self::PackOptions { .. } => {
                 Problem::new(4209, ProblemKind::Invalid, summary).next("correct the named file or value")
             }
+            Self::NoImage { path } => Problem::new(4210, ProblemKind::NotFound, summary)
+                .next(format!("ls -l {path}, on the machine that imports")),
             Self::Artifact(error) => error.problem(),
         }
     }

@@ -44,7 +44,10 @@ impl Layout {
     /// # Errors
     /// Where there is nothing, or something else.
     pub fn open(path: &Utf8Path, limits: &Limits) -> Result<Self> {
-        let file = File::open(path).map_err(|e| BlobError::from_io("open image", path, e))?;
+        let file = File::open(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => OciError::NoImage { path: path.to_owned() },
+            _ => BlobError::from_io("open image", path, e).into(),
+        })?;
         let meta = file.metadata().map_err(|e| BlobError::from_io("stat image", path, e))?;
         let origin = path.to_string();
         if meta.is_dir() {

@@ -413,6 +413,8 @@ fn archives_that_are_broken_or_hostile_are_refused() {
         ("absolute", 4204, with(FILE, "/etc/x", "")),
         ("link", 4204, with(LINK, "blobs", "/etc")),
         ("hard link", 4204, with(HARD, "x", "/etc/passwd")),
+        ("hard link up", 4204, with(HARD, "x", "a/../../y")),
+        ("hard link to a part", 4204, with(HARD, "index.json", "y")),
         ("device", 4204, with(EntryType::Char, "null", "")),
         ("long name", 4201, [long, good.clone()].concat()),
     ];
@@ -423,11 +425,18 @@ fn archives_that_are_broken_or_hostile_are_refused() {
         assert_eq!(code(&error), expected, "{name}: {error}");
         place.untouched();
     }
+    // What an old docker archive has is not hostile, only not a layout.
+    let mut old = Vec::new();
+    entry(&mut old, LINK, "1/layer.tar", "../2/layer.tar", 0o777, b"");
+    entry(&mut old, FILE, "manifest.json", "", 0o644, b"[]");
+    old.extend([0; 1024]);
     let place = place();
+    let error = read_archive(&place.write(&old), host(), &Limits::default()).unwrap_err();
+    assert!(code(&error) == 4200 && error.to_string().contains("docker archive"), "{error}");
     let few = Limits { max_entries: 3, ..Limits::default() };
     assert_eq!(code(&read_archive(&place.write(&good), host(), &few).unwrap_err()), 4205);
     let missing = Layout::open(&place.root.join("none"), &few).unwrap_err();
-    assert_eq!(code(&missing), 4008);
+    assert_eq!(code(&missing), 4210);
 }
 
 #[test]

@@ -201,6 +201,24 @@ fn materialising_links_what_is_good_and_refuses_what_is_not() {
     }
 }
 
+#[test]
+fn many_writers_at_once_lose_and_double_nothing() {
+    let (_dir, store) = store();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for n in 0..20_u8 {
+                    let id = store.put(&[n; 1000]).unwrap();
+                    assert_eq!(store.read_all_verified(id, 1000).unwrap(), [n; 1000]);
+                }
+            });
+        }
+    });
+    let report = scrub(&store);
+    assert_eq!((report.good, report.quarantined.len(), report.strangers.len()), (20, 0, 0));
+    assert!(names(&store.layout().tmp()).is_empty());
+}
+
 /// A small file system of its own; `None` where this user may not mount one.
 struct Tmpfs(Utf8PathBuf);
 
