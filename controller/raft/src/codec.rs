@@ -222,16 +222,21 @@ pub(crate) fn vote_request_out(request: &VoteRequest<u64>) -> VoteRequestMessage
     VoteRequestMessage {
         vote: Some(vote_out(&request.vote)),
         last_log_id: request.last_log_id.as_ref().map(log_id_out),
+        probe: false,
     }
 }
 
-pub(crate) fn vote_request_in(body: Bytes) -> Result<VoteRequest<u64>, CodecError> {
+/// The request for a vote, or `None` for the question whether a leader is heard.
+pub(crate) fn vote_request_in(body: Bytes) -> Result<Option<VoteRequest<u64>>, CodecError> {
     let message: VoteRequestMessage = decode("vote request", body)?;
+    if message.probe {
+        return Ok(None);
+    }
     let vote = vote_in(message.vote.as_ref())?;
     if vote.committed {
         return Err(CodecError::Rule("a candidate asks with a vote that is not committed"));
     }
-    Ok(VoteRequest::new(vote, message.last_log_id.as_ref().map(log_id_in)))
+    Ok(Some(VoteRequest::new(vote, message.last_log_id.as_ref().map(log_id_in))))
 }
 
 pub(crate) fn vote_response_out(response: &VoteResponse<u64>) -> VoteResponseMessage {
@@ -239,6 +244,7 @@ pub(crate) fn vote_response_out(response: &VoteResponse<u64>) -> VoteResponseMes
         vote: Some(vote_out(&response.vote)),
         granted: response.vote_granted,
         last_log_id: response.last_log_id.as_ref().map(log_id_out),
+        hears_leader: false,
     }
 }
 

@@ -8,6 +8,7 @@ mod applied;
 mod barrier;
 mod codec;
 mod digest;
+mod election;
 mod error;
 mod files;
 mod log;

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::applied::{Cache, Shared, StateMachine};
 use crate::barrier::Barrier;
+use crate::election::{self, Heard};
 use crate::error::{ChangeError, ProposeError, RaftError, ReadError};
 use crate::log::LogStore;
 use crate::machine::Machine;
@@ -106,8 +107,10 @@ impl<M: Machine> RaftNode<M> {
         let barrier = Barrier::start(raft.clone(), shared.watch(), options.election.1 * 2, &mut tasks);
         let tracker = Tracker::start(&raft, &mut tasks);
         tasks.spawn(keep_house(raft.clone(), log.clone(), cache, options.log_bytes));
+        let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
+        election::start(raft.clone(), peers.clone(), Arc::clone(&heard), options.heartbeat, &mut tasks);
+        let server = Server::new(raft.clone(), &peers, snapshots, heard);
         let changer = Changer::new(raft.clone(), options.id, peers.contacts, options.election.1 * 2);
-        let server = Server::new(raft.clone(), options.id, peers.cluster_id, snapshots);
         let tasks = Mutex::new(tasks);
         let inner = Inner { options, raft, log, shared, proposer, barrier, tracker, changer, server, tasks };
         Ok(Self { inner: Arc::new(inner) })

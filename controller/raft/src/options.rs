@@ -93,6 +93,8 @@ impl Options {
             max_payload_entries: ENTRIES_PER_CALL,
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_every),
             max_in_snapshot_log_to_keep: kept,
+            // Standing for election is allowed from moment to moment, see `election`.
+            enable_elect: false,
             replication_lag_threshold: kept.saturating_add(self.snapshot_every),
             ..Config::default()
         };

@@ -27,7 +27,9 @@ use crate::codec::{
 };
 use crate::network::{Network, NetworkError, RpcKind};
 use crate::types::{Member, Peer, Snapshot, SnapshotFile, TypeConfig, Vote};
-use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION};
+use crate::wire::{
+    ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
+};
 
 /// One piece of a snapshot.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -74,6 +76,18 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
 
     async fn new_client(&mut self, target: u64, node: &Peer) -> Link {
         Link { peers: self.clone(), target: node.member(target) }
+    }
+}
+
+impl Peers {
+    /// Whether a member hears a leader; `None` where it does not answer.
+    pub(crate) async fn hears_leader(&self, member: Member, timeout: Duration) -> Option<bool> {
+        let link = Link { peers: self.clone(), target: member };
+        let body = VoteRequestMessage { probe: true, ..VoteRequestMessage::default() }.encode_to_vec();
+        let answer =
+            tokio::time::timeout(timeout, link.call(RpcKind::Vote, body, timeout)).await.ok()?.ok()?;
+        let answer: VoteResponseMessage = decode("probe answer", answer.as_slice()).ok()?;
+        Some(answer.hears_leader)
     }
 }
 

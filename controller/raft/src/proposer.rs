@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft::error::ClientWriteError;
+use openraft::error::{ClientWriteError, Fatal};
 use openraft::raft::ClientWriteResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -112,7 +112,7 @@ impl Batcher {
                 }
                 Err(fatal) => {
                     // Raft stopped before it could take the batch.
-                    refuse(answers, &ProposeError::Storage { reason: fatal.to_string() });
+                    refuse(answers, &stopped(&fatal));
                 }
             }
             while sent.try_join_next().is_some() {}
@@ -137,6 +137,13 @@ impl Batcher {
             batch.push(next);
         }
         Some(batch)
+    }
+}
+
+fn stopped(fatal: &Fatal<u64>) -> ProposeError {
+    match fatal {
+        Fatal::StorageError(error) => ProposeError::Storage { reason: error.to_string() },
+        Fatal::Panicked | Fatal::Stopped => ProposeError::Stopped,
     }
 }
 

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::error::RaftError;
+use openraft::raft::AppendEntriesResponse;
 use prost::Message;
 
 use crate::codec::{
     CodecError, MAX_RPC_BYTES, append_request_in, append_response_out, decode, vote_in, vote_out,
     vote_request_in, vote_response_out,
 };
+use crate::election::Heard;
 use crate::network::RpcKind;
+use crate::peer::Peers;
 use crate::snapshot::{SnapshotStore, meta_of};
 use crate::types::{Raft, Snapshot, SnapshotFile, Vote};
-use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION};
+use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteResponseMessage};
 
 /// The longest snapshot a member takes in.
 const MAX_SNAPSHOT_BYTES: u64 = 64 << 30;
@@ -61,6 +64,7 @@ pub(crate) struct Server {
     id: u64,
     cluster_id: Arc<str>,
     snapshots: Arc<SnapshotStore>,
+    heard: Arc<Heard>,
     incoming: tokio::sync::Mutex<Option<Incoming>>,
 }
 
@@ -69,8 +73,9 @@ fn stopped<E: std::error::Error>(error: &RaftError<u64, E>) -> ServeError {
 }
 
 impl Server {
-    pub(crate) fn new(raft: Raft, id: u64, cluster_id: Arc<str>, snapshots: Arc<SnapshotStore>) -> Self {
-        Self { raft, id, cluster_id, snapshots, incoming: tokio::sync::Mutex::new(None) }
+    pub(crate) fn new(raft: Raft, peers: &Peers, snapshots: Arc<SnapshotStore>, heard: Arc<Heard>) -> Self {
+        let (id, cluster_id) = (peers.id, Arc::clone(&peers.cluster_id));
+        Self { raft, id, cluster_id, snapshots, heard, incoming: tokio::sync::Mutex::new(None) }
     }
 
     pub(crate) async fn serve(&self, kind: RpcKind, bytes: Vec<u8>) -> Result<Vec<u8>, ServeError> {
@@ -97,11 +102,18 @@ impl Server {
     async fn append(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
         let request = append_request_in(body)?;
         let response = self.raft.append_entries(request).await.map_err(|error| stopped(&error))?;
+        if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
+            self.heard.note();
+        }
         Ok(append_response_out(&response).encode_to_vec())
     }
 
     async fn vote(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
-        let response = self.raft.vote(vote_request_in(body)?).await.map_err(|error| stopped(&error))?;
+        let Some(request) = vote_request_in(body)? else {
+            let hears_leader = self.heard.leader();
+            return Ok(VoteResponseMessage { hears_leader, ..VoteResponseMessage::default() }.encode_to_vec());
+        };
+        let response = self.raft.vote(request).await.map_err(|error| stopped(&error))?;
         Ok(vote_response_out(&response).encode_to_vec())
     }
 
@@ -118,6 +130,7 @@ impl Server {
         if ours > theirs {
             return Ok(answer(ours, 0, false));
         }
+        self.heard.note();
         let mut incoming = self.incoming.lock().await;
         let next = self.take(&mut incoming, &chunk).await?;
         if next < chunk.total {

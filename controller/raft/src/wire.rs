@@ -142,13 +142,16 @@ pub(crate) struct AppendResponseMessage {
     pub(crate) vote: Option<VoteMessage>,
 }
 
-/// A candidate asks for a vote.
+/// A candidate asks for a vote, or a member that may become one asks whether a leader is heard.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(crate) struct VoteRequestMessage {
     #[prost(message, optional, tag = "1")]
     pub(crate) vote: Option<VoteMessage>,
     #[prost(message, optional, tag = "2")]
     pub(crate) last_log_id: Option<LogIdMessage>,
+    /// Only the question; no vote is asked for.
+    #[prost(bool, tag = "3")]
+    pub(crate) probe: bool,
 }
 
 /// The answer to a candidate.
@@ -160,6 +163,9 @@ pub(crate) struct VoteResponseMessage {
     pub(crate) granted: bool,
     #[prost(message, optional, tag = "3")]
     pub(crate) last_log_id: Option<LogIdMessage>,
+    /// The answer to a probe.
+    #[prost(bool, tag = "4")]
+    pub(crate) hears_leader: bool,
 }
 
 /// A piece of a snapshot.

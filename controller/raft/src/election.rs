@@ -1,0 +1,74 @@
+//! Keeps a member from standing for election that could not win: openraft 0.9 has no pre-vote, so a member that was cut
+//! off would come back with a higher term and depose a healthy leader. It may stand only while a quorum answers that it
+//! hears no leader either.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
+
+use crate::peer::Peers;
+use crate::tracker::Tracker;
+use crate::types::{Membership, Raft};
+
+/// Whether this member hears a leader.
+pub(crate) struct Heard {
+    at: Mutex<Option<Instant>>,
+    /// A leader that was silent for longer is not heard any more; shorter than any election timeout.
+    within: Duration,
+    tracker: Arc<Tracker>,
+}
+
+impl Heard {
+    pub(crate) fn new(within: Duration, tracker: Arc<Tracker>) -> Self {
+        Self { at: Mutex::new(None), within, tracker }
+    }
+
+    /// A call of the present leader came in.
+    pub(crate) fn note(&self) {
+        *self.at.lock() = Some(Instant::now());
+    }
+
+    /// Whether a leader was heard of late, or this member is one with a quorum.
+    pub(crate) fn leader(&self) -> bool {
+        self.at.lock().is_some_and(|at| at.elapsed() <= self.within)
+            || self.tracker.quorum_within(self.within * 2) == Some(true)
+    }
+}
+
+/// Starts the task that lets this member stand for election or not.
+pub(crate) fn start(raft: Raft, peers: Peers, heard: Arc<Heard>, every: Duration, tasks: &mut JoinSet<()>) {
+    tasks.spawn(async move {
+        let mut tick = tokio::time::interval(every);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let may_stand = !heard.leader() && quorum_hears_none(&raft, &peers, every).await;
+            raft.runtime_config().elect(may_stand);
+        }
+    });
+}
+
+async fn quorum_hears_none(raft: &Raft, peers: &Peers, timeout: Duration) -> bool {
+    let membership = raft.metrics().borrow().membership_config.membership().clone();
+    let others = membership.voter_ids().filter(|id| *id != peers.id);
+    let asked = others.filter_map(|id| {
+        let member = membership.get_node(&id)?.member(id);
+        Some(async move { (id, peers.hears_leader(member, timeout).await) })
+    });
+    let mut leaderless: Vec<u64> = futures::future::join_all(asked)
+        .await
+        .into_iter()
+        .filter_map(|(id, hears)| (hears == Some(false)).then_some(id))
+        .collect();
+    leaderless.push(peers.id);
+    is_quorum(&membership, &leaderless)
+}
+
+/// Whether these are a majority of every set of voters.
+fn is_quorum(membership: &Membership, ids: &[u64]) -> bool {
+    let sets = membership.get_joint_config();
+    !sets.is_empty()
+        && sets.iter().all(|set| set.iter().filter(|id| ids.contains(id)).count() > set.len() / 2)
+}
