@@ -62,7 +62,7 @@ pub fn admit(
     bundle.law().validate_job(format!("job `{name}`"), &spec.tenant, &spec.purpose, &spec.jurisdictions)?;
     let (spec, inputs) = resolve(spec, state)?;
     let label = output_label(name, &spec, &inputs, bundle)?;
-    let workload = workload_facts(name, &spec, user.name.as_str(), bundle)?;
+    let workload = workload_facts(name, &spec, user.clone())?;
 
     let submit = decide(&Request::Submit { user: user.clone(), workload: workload.clone() }, bundle, now);
     if !submit.is_allow() {

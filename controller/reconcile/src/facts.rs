@@ -70,18 +70,10 @@ pub fn user_facts(
 ///
 /// # Errors
 ///
-/// Where its owner cannot be described.
-pub fn workload_facts(
-    name: &str,
-    spec: &JobSpec,
-    owner: &str,
-    bundle: &Bundle,
-) -> Result<WorkloadFacts, FactsError> {
-    let object = format!("job `{name}`");
-    let owner: PrincipalName = parse(&object, owner.rsplit('/').next().unwrap_or(owner))?;
-    let owner = user_facts(&owner, &spec.tenant, std::iter::empty::<&str>(), bundle)?;
+/// Where its name is not one.
+pub fn workload_facts(name: &str, spec: &JobSpec, owner: UserFacts) -> Result<WorkloadFacts, FactsError> {
     Ok(WorkloadFacts {
-        name: name.to_owned(),
+        name: parse(&format!("job `{name}`"), name)?,
         tenant: spec.tenant.clone(),
         owner,
         purpose: spec.purpose.clone(),
@@ -89,6 +81,17 @@ pub fn workload_facts(
         egress: Egress::None,
         image_verified: true,
     })
+}
+
+/// The owner of a job as it is known after its admission: by name, without the roles held then.
+///
+/// # Errors
+///
+/// Where the law does not know the tenant.
+pub fn owner_facts(owner: &str, tenant: &TenantName, bundle: &Bundle) -> Result<UserFacts, FactsError> {
+    let name: PrincipalName =
+        parse(&format!("principal `{owner}`"), owner.rsplit('/').next().unwrap_or(owner))?;
+    user_facts(&name, tenant, std::iter::empty::<&str>(), bundle)
 }
 
 /// A node as the law sees it: its jurisdiction is that of its issuing CA, its operator that of its site.

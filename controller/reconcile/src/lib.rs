@@ -15,7 +15,9 @@ mod replication;
 
 pub use admission::{Admitted, Refused, admit};
 pub use desired::desired;
-pub use facts::{FactsError, artifact_facts, node_facts, record_decision, user_facts, workload_facts};
+pub use facts::{
+    FactsError, artifact_facts, node_facts, owner_facts, record_decision, user_facts, workload_facts,
+};
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
 pub use placement::{commit_plan, explanation, snapshot};

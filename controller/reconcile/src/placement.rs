@@ -16,7 +16,7 @@ use holdfast_types::{
     TaskPhase, Time,
 };
 
-use crate::facts::{artifact_facts, node_facts, workload_facts};
+use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
 
 /// The longest a gang waits after a failed task before it starts again.
 const LONGEST_BACKOFF: Span = Span::from_secs(60);
@@ -137,7 +137,10 @@ impl VerdictCache<'_> {
 
     fn decide(&self, name: &str, spec: &JobSpec, owner: &str, inputs: &[String]) -> Verdicts {
         // Facts that cannot be stated leave every node without a verdict, which the scheduler reads as denied.
-        let Ok(workload) = workload_facts(name, spec, owner, self.bundle) else { return Verdicts::default() };
+        let owner = owner_facts(owner, &spec.tenant, self.bundle);
+        let Ok(workload) = owner.and_then(|owner| workload_facts(name, spec, owner)) else {
+            return Verdicts::default();
+        };
         let artifacts: Option<Vec<ArtifactFacts>> = inputs
             .iter()
             .map(|key| artifact_facts(self.state.artifact(key)?.artifact.as_ref()?.spec.as_ref()?).ok())

@@ -45,7 +45,8 @@ impl State {
         // Time in the state never goes back, whatever clock the leader has.
         let now = now.max(self.time());
         let key = std::mem::take(&mut command.idempotency_key);
-        if key.is_empty() {
+        // Before the founding entry nothing is decided, so there is no answer to remember either.
+        if key.is_empty() || self.cluster().is_none() {
             return self.apply_once(now, command);
         }
         let hash = Sha256::digest(command.encode_to_vec()).to_vec();
@@ -84,8 +85,8 @@ impl State {
         };
         let founding = matches!(body, command::Body::InitCluster(_));
         let mut cluster = match (self.cluster(), founding) {
-            (None, false) => return self.refused(&refuse::founding("it has not been bootstrapped yet")),
-            (Some(_), true) => return self.refused(&refuse::founding("it has been bootstrapped already")),
+            (None, false) => return self.refused(&refuse::not_founded()),
+            (Some(_), true) => return self.refused(&refuse::founding("it has been founded already")),
             (None, true) => ClusterRecord::default(),
             (Some(cluster), false) => cluster.clone(),
         };

@@ -56,7 +56,14 @@ pub(crate) fn undecodable(why: &str) -> Problem {
     Problem::new(1108, ProblemKind::Failed, "the command cannot be applied").because(why.to_owned())
 }
 
-/// The cluster has no founding entry yet, or has one already.
+/// The cluster has been founded already, or was given nothing to be founded on.
 pub(crate) fn founding(because: &str) -> Problem {
-    Problem::new(1109, ProblemKind::Conflict, "the cluster cannot do this now").because(because.to_owned())
+    Problem::new(1109, ProblemKind::Conflict, "the cluster cannot be founded").because(because.to_owned())
+}
+
+/// The founding entry is still to come: asking again helps.
+pub(crate) fn not_founded() -> Problem {
+    Problem::new(1111, ProblemKind::Unreachable, "the cluster is being founded")
+        .because("its first entry is not committed yet")
+        .next("holdfast cluster status")
 }

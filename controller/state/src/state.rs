@@ -245,6 +245,13 @@ impl State {
         self.cluster().map_or(0, |c| c.audit_size)
     }
 
+    /// How many entries the audit log has, and the root of their tree.
+    #[must_use]
+    pub fn audit_root(&self) -> (u64, holdfast_audit::Hash) {
+        let head = self.cluster().and_then(|c| holdfast_audit::Head::from_bytes(&c.audit_head).ok());
+        head.map_or_else(|| (0, holdfast_audit::Hash::empty_root()), |head| (head.size(), head.root()))
+    }
+
     /// The canonical bytes of an audit entry.
     #[must_use]
     pub fn audit_entry(&self, index: u64) -> Option<&[u8]> {

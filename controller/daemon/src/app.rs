@@ -1,0 +1,245 @@
+//! What every service and loop shares: the log, the law, the CA, and who has been heard from.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use holdfast_api::store::{Command, DecisionRecord, Outcome, RecordDecisions, command, outcome};
+use holdfast_api::{LEADER_METADATA, refusal_problem, status_from_problem, v1};
+use holdfast_identity::{ClusterCa, IdentityHandle, Trust};
+use holdfast_policy::{Bundle, BundleSource, UserFacts};
+use holdfast_raft::{ProposeError, RaftNode, ReadError};
+use holdfast_reconcile::user_facts;
+use holdfast_state::State;
+use holdfast_types::{AsProblem as _, Problem, ProblemKind, TenantName, Time};
+use parking_lot::Mutex;
+use prost::Message as _;
+use tonic::Status;
+
+use crate::caller::Operator;
+use crate::config::Config;
+use crate::machine::StateMachine;
+
+/// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.
+pub(crate) const LEADER_FRESH: Duration = Duration::from_millis(600);
+
+/// When nodes were last heard from. Kept by the leader alone and never in the log.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// The term this was collected in; another term begins anew.
+    pub(crate) term: u64,
+    /// When this member began to listen in that term.
+    pub(crate) since: Time,
+    pub(crate) last: BTreeMap<String, Time>,
+}
+
+/// The shared parts of a controller.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) raft: RaftNode<StateMachine>,
+    pub(crate) ca: ClusterCa,
+    pub(crate) trust: Trust,
+    pub(crate) identity: IdentityHandle,
+    pub(crate) audit_key: holdfast_audit::Signer,
+    pub(crate) heard: Mutex<Heard>,
+    bundle: Mutex<Option<(String, Arc<Bundle>)>>,
+}
+
+/// The wall clock, read here and nowhere deeper.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a controller is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) raft: RaftNode<StateMachine>,
+    pub(crate) ca: ClusterCa,
+    pub(crate) trust: Trust,
+    pub(crate) identity: IdentityHandle,
+    pub(crate) audit_key: holdfast_audit::Signer,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { config, raft, ca, trust, identity, audit_key } = parts;
+        let (heard, bundle) = (Mutex::default(), Mutex::default());
+        Self { config, raft, ca, trust, identity, audit_key, heard, bundle }
+    }
+
+    /// Reads the state as this member has it.
+    pub(crate) fn with<R>(&self, read: impl FnOnce(&State) -> R) -> R {
+        self.raft.with(|machine| read(&machine.state))
+    }
+
+    /// Waits until this member has applied everything that was acknowledged before the call. Only the leader can say;
+    /// others send the caller to it.
+    pub(crate) async fn barrier(&self, stale: bool) -> Result<(), Status> {
+        if stale {
+            return Ok(());
+        }
+        match self.raft.read_barrier().await {
+            Ok(_) => Ok(()),
+            Err(ReadError::NotLeader { .. }) => Err(self.not_leader()),
+            Err(other) => Err(status_from_problem(&other.problem())),
+        }
+    }
+
+    /// The status that sends a caller on to the leader.
+    pub(crate) fn not_leader(&self) -> Status {
+        let leader = self.raft.leader().map(|m| m.address);
+        let problem = Problem::new(1203, ProblemKind::Unreachable, "this controller does not lead")
+            .because(
+                leader.clone().map_or_else(|| "no leader is elected".to_owned(), |l| format!("{l} leads")),
+            )
+            .next("holdfast cluster status");
+        let mut status = status_from_problem(&problem);
+        if let Some(value) = leader.and_then(|l| l.parse().ok()) {
+            status.metadata_mut().insert(LEADER_METADATA, value);
+        }
+        status
+    }
+
+    fn raft_status(&self, error: ProposeError) -> Status {
+        match error {
+            ProposeError::NotLeader { .. } => self.not_leader(),
+            other => status_from_problem(&other.problem()),
+        }
+    }
+
+    /// Proposes a command and returns what applying it gave, or the refusal as a status.
+    pub(crate) async fn propose(&self, command: Command) -> Result<Outcome, Status> {
+        let answer =
+            self.raft.propose(command.encode_to_vec()).await.map_err(|error| self.raft_status(error))?;
+        let outcome = Outcome::decode(answer.as_slice())
+            .map_err(|error| Status::internal(format!("the outcome does not decode: {error}")))?;
+        accepted(outcome)
+    }
+
+    /// Proposes a command as a caller asked for it: with key and expected revision, or only as a trial.
+    pub(crate) async fn execute(
+        &self,
+        actor: String,
+        options: Option<v1::WriteOptions>,
+        decision: Option<DecisionRecord>,
+        body: command::Body,
+    ) -> Result<outcome::Result, Status> {
+        let options = options.unwrap_or_default();
+        if options.idempotency_key.len() > 128 {
+            let problem = Problem::new(1204, ProblemKind::Invalid, "the idempotency key is too long")
+                .because(format!(
+                    "it has {} characters, at most 128 are allowed",
+                    options.idempotency_key.len()
+                ));
+            return Err(status_from_problem(&problem));
+        }
+        let command = Command {
+            idempotency_key: options.idempotency_key,
+            actor,
+            expected_revision: options.expected_revision,
+            decision,
+            body: Some(body),
+        };
+        let outcome = if options.dry_run {
+            self.barrier(false).await?;
+            // The same code on a copy: what a trial answers is what the command would have answered.
+            let mut trial = self.with(State::clone);
+            accepted(trial.apply(now(), &command.encode_to_vec()).outcome)?
+        } else {
+            self.propose(command).await?
+        };
+        outcome.result.ok_or_else(|| Status::internal("the outcome is empty"))
+    }
+
+    /// Keeps the record of a decision before its effect.
+    pub(crate) async fn record(&self, decision: DecisionRecord) -> Result<(), Status> {
+        let body = RecordDecisions { decisions: vec![decision], node: String::new(), through: 0 };
+        self.propose(system(command::Body::RecordDecisions(body))).await.map(|_| ())
+    }
+
+    /// Keeps the record of a refusal. The caller is refused all the same when that fails, so the failure is only logged.
+    pub(crate) async fn record_refusal(&self, decision: Option<DecisionRecord>) {
+        let Some(decision) = decision else { return };
+        if let Err(status) = self.record(decision).await {
+            tracing::error!(error = status.message(), "a refusal could not be recorded");
+        }
+    }
+
+    /// The law in force, parsed once for each bundle.
+    pub(crate) fn bundle(&self) -> Result<Arc<Bundle>, Status> {
+        let Some(stored) = self.with(|state| state.bundle().cloned()) else {
+            let problem = Problem::new(1205, ProblemKind::Unreachable, "no law is in force yet")
+                .because("the cluster is being founded")
+                .next("holdfast cluster status");
+            return Err(status_from_problem(&problem));
+        };
+        let mut cached = self.bundle.lock();
+        if let Some((hash, bundle)) = cached.as_ref()
+            && *hash == stored.hash
+        {
+            return Ok(Arc::clone(bundle));
+        }
+        let bundle = parse_bundle(&stored).map_err(|problem| status_from_problem(&problem))?;
+        let bundle = Arc::new(bundle);
+        *cached = Some((stored.hash, Arc::clone(&bundle)));
+        Ok(bundle)
+    }
+
+    /// The caller as the law sees them, acting for a tenant. A certificate that names a tenant binds its holder to it.
+    pub(crate) fn user(
+        &self,
+        operator: &Operator,
+        tenant: &TenantName,
+        bundle: &Bundle,
+    ) -> Result<UserFacts, Status> {
+        if let Some(own) = &operator.tenant
+            && own != tenant
+        {
+            let problem = Problem::new(
+                1206,
+                ProblemKind::Refused,
+                format!("operator `{}` may not act for tenant `{tenant}`", operator.name),
+            )
+            .because(format!("their certificate is for tenant `{own}`"));
+            return Err(status_from_problem(&problem));
+        }
+        user_facts(&operator.name, tenant, &operator.roles, bundle)
+            .map_err(|error| status_from_problem(&error.problem()))
+    }
+}
+
+/// Parses a stored bundle and checks that it is the one its hash says.
+pub(crate) fn parse_bundle(stored: &v1::PolicyBundle) -> Result<Bundle, Problem> {
+    let source = BundleSource {
+        schema: &stored.schema,
+        constitution: &stored.constitution,
+        tenant: &stored.tenant,
+        law: &stored.law,
+    };
+    let bundle = Bundle::parse(source).map_err(|findings| {
+        let problem = Problem::new(1207, ProblemKind::Failed, "the law in force cannot be read");
+        findings.iter().take(8).fold(problem, |p, finding| p.because(finding.to_string()))
+    })?;
+    if bundle.hash().to_string() == stored.hash {
+        Ok(bundle)
+    } else {
+        Err(Problem::new(1207, ProblemKind::Failed, "the law in force cannot be read").because(format!(
+            "its texts hash to {}, its record says {}",
+            bundle.hash(),
+            stored.hash
+        )))
+    }
+}
+
+/// A command that the cluster itself gives.
+pub(crate) fn system(body: command::Body) -> Command {
+    Command { actor: "system".to_owned(), body: Some(body), ..Command::default() }
+}
+
+fn accepted(outcome: Outcome) -> Result<Outcome, Status> {
+    match &outcome.result {
+        Some(outcome::Result::Refusal(refusal)) => Err(status_from_problem(&refusal_problem(refusal))),
+        _ => Ok(outcome),
+    }
+}

@@ -1,0 +1,144 @@
+//! A controller from its configuration file to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8Path;
+use holdfast_audit::Signer;
+use holdfast_identity::{
+    Alpn, ClientAuth, ClusterCa, Identity, IdentityHandle, KeyExchange, Trust, server_config,
+};
+use holdfast_raft::{Member, Options, RaftNode};
+use holdfast_types::{AsProblem as _, Problem, ProblemKind};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Parts, now};
+use crate::config::Config;
+use crate::loops::{lead, renew_certificate, renewed};
+use crate::machine::StateMachine;
+use crate::network::GrpcNetwork;
+use crate::server::{Faces, serve};
+use crate::{rest, services};
+
+/// How long open calls may take to end once the controller was told to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+fn failed(because: impl Into<String>) -> Problem {
+    Problem::new(1219, ProblemKind::Failed, "the controller cannot start").because(because)
+}
+
+/// Runs a controller until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// Where it cannot start: the configuration, the directory, the port.
+pub fn main_with_config(path: &Utf8Path) -> Result<(), Problem> {
+    let config = Config::load(path).map_err(|error| error.problem())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("controller")
+        .build()
+        .map_err(|error| failed(format!("start the runtime: {error}")))?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> Result<(), Problem> {
+    let app = Arc::new(prepare(config).await?);
+    let listener = TcpListener::bind(&app.config.listen).await.map_err(|error| {
+        let problem =
+            Problem::new(1220, ProblemKind::Failed, format!("cannot listen on {}", app.config.listen));
+        problem.because(error.to_string()).next("stop what uses the port, or set another `listen` address")
+    })?;
+    let config = server_config(
+        &app.identity,
+        &app.trust,
+        KeyExchange::HybridOrClassical,
+        ClientAuth::Optional,
+        Alpn::H2AndHttp1,
+    )
+    .map_err(|error| error.problem())?;
+    let faces = faces(&app)?;
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve(Arc::clone(&app), listener, TlsAcceptor::from(config), faces, stop.clone()));
+    tasks.spawn(lead(Arc::clone(&app), stop.clone()));
+    tasks.spawn(renew_certificate(Arc::clone(&app), stop.clone()));
+    bootstrap(&app).await?;
+    tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");
+
+    let ended = until_told(&mut tasks).await;
+    stop.cancel();
+    let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!("some calls had not ended when the controller stopped");
+    }
+    app.raft.shutdown().await;
+    ended
+}
+
+/// Waits for a signal. A task that ends by itself has failed: better no controller than half of one.
+async fn until_told(tasks: &mut JoinSet<()>) -> Result<(), Problem> {
+    let handler = |kind| signal(kind).map_err(|error| failed(format!("handle signals: {error}")));
+    let (mut terminate, mut interrupt) =
+        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        ended = tasks.join_next() => {
+            let why = match ended {
+                Some(Err(error)) => error.to_string(),
+                _ => "a part of it ended".to_owned(),
+            };
+            Err(Problem::new(1221, ProblemKind::Failed, "the controller has stopped").because(why))
+        }
+    }
+}
+
+fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
+    let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
+    let grpc = services::routes(app).prepare();
+    let rest = rest::router(&pool, &grpc).map_err(failed)?;
+    Ok(Faces { grpc, rest })
+}
+
+async fn prepare(config: Config) -> Result<App, Problem> {
+    let directory = config.directory.clone();
+    let ca = ClusterCa::load(&directory.join("pki")).map_err(|error| error.problem())?;
+    let trust = Trust::new(&ca.root_pem()).map_err(|error| error.problem())?;
+    let place = directory.join("identity");
+    let stored = Identity::load(&place.join("chain.pem"), &place.join("key.pem")).map_err(|e| e.problem())?;
+    // A controller that was off for longer than its certificate lasts comes back with a new one.
+    let identity =
+        if stored.needs_rotation(now()) { renewed(&ca, stored.principal(), &directory)? } else { stored };
+    let identity = IdentityHandle::new(identity);
+    let audit_key = audit_key(&config)?;
+    let network = GrpcNetwork::new(identity.clone(), trust.clone());
+    let clock = Arc::new(|| now().0);
+    let options = Options::new(config.id, config.cluster.clone(), directory.join("raft"), clock);
+    let raft =
+        RaftNode::open(options, StateMachine::default(), network).await.map_err(|error| error.problem())?;
+    Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key }))
+}
+
+fn audit_key(config: &Config) -> Result<Signer, Problem> {
+    let path = config.directory.join("pki/audit.key");
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(format!("read `{path}`: {error}")))?;
+    let mut seed = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut seed)
+        .map_err(|_| failed(format!("`{path}` is not 64 hexadecimal digits")))?;
+    Signer::from_seed(&config.cluster, &seed).map_err(|error| failed(error.to_string()))
+}
+
+/// Tells raft who the founding members are; where it knows its members already this does nothing.
+async fn bootstrap(app: &App) -> Result<(), Problem> {
+    let members = app.config.members.iter().map(|m| Member {
+        id: m.id,
+        address: m.address.clone(),
+        name: m.name.clone(),
+    });
+    app.raft.bootstrap(members.collect()).await.map_err(|error| error.problem())
+}

@@ -1,0 +1,181 @@
+//! What the leader does without being asked: found the cluster, place, watch over leases, spread copies. Every round
+//! reads the state as it is and says what follows, so a round may come late, twice, or from the next leader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_api::store::{InitCluster, SetReplicas, command};
+use holdfast_api::v1;
+use holdfast_identity::{CONTROLLER_VALIDITY, Identity, Serial};
+use holdfast_policy::packs;
+use holdfast_reconcile::{commit_plan, lost_nodes, replica_targets, snapshot};
+use holdfast_scheduler::{Config as Planning, plan};
+use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::app::{App, Heard, now, system};
+
+/// A round at least this often, because leases run out while nothing changes.
+const ROUND: Duration = Duration::from_millis(250);
+/// What the leader waits beyond the lease: an older leader may have answered a heartbeat for as long as it took its
+/// quorum to leave it (`LEADER_FRESH`), and clocks of agent and leader may drift by a per mille.
+const GRACE: Span = Span::from_secs(1);
+/// How often a controller looks at the age of its own certificate.
+const CERTIFICATE_ROUND: Duration = Duration::from_secs(600);
+
+/// Runs until it is cancelled.
+pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
+    let mut applied = app.raft.applied();
+    let mut trusted = 0;
+    loop {
+        let woken = tokio::time::timeout(ROUND, applied.changed());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = woken => {}
+        }
+        refresh_trust(&app, &mut trusted);
+        if !app.raft.is_leader() {
+            continue;
+        }
+        if let Err(status) = round(&app).await {
+            tracing::warn!(error = status.message(), "a round of the leader was not finished");
+        }
+    }
+}
+
+/// Takes revoked serials from the state into the trust of this process, so that open connections are closed.
+fn refresh_trust(app: &App, seen: &mut u64) {
+    let revision = app.with(holdfast_state::State::revision);
+    if revision == *seen {
+        return;
+    }
+    *seen = revision;
+    let serials: Vec<Serial> = app.with(|state| state.revoked().filter_map(|s| s.parse().ok()).collect());
+    if serials.iter().any(|serial| !app.trust.is_revoked(*serial)) {
+        app.trust.replace_revoked(serials.into_iter().collect());
+    }
+}
+
+async fn round(app: &App) -> Result<(), Status> {
+    if app.with(|state| state.cluster().is_none()) {
+        return found(app).await;
+    }
+    watch_leases(app).await?;
+    place(app).await?;
+    replicate(app).await
+}
+
+async fn found(app: &App) -> Result<(), Status> {
+    let bundle = founding_law(app).map_err(|problem| holdfast_api::status_from_problem(&problem))?;
+    let body = InitCluster {
+        cluster_id: app.config.cluster.clone(),
+        name: app.config.cluster_name.clone(),
+        bundle: Some(bundle),
+    };
+    app.propose(system(command::Body::InitCluster(body))).await?;
+    tracing::info!(cluster = app.config.cluster, "cluster founded");
+    Ok(())
+}
+
+/// The law of the founding entry: the constitution that every cluster has, with the site's own terms and rules.
+fn founding_law(app: &App) -> Result<v1::PolicyBundle, Problem> {
+    let read = |name: &str| {
+        let directory = app.config.law.clone().unwrap_or_else(|| app.config.directory.join("law"));
+        let path = directory.join(name);
+        std::fs::read_to_string(&path).map_err(|error| {
+            Problem::new(1217, ProblemKind::Failed, "the cluster cannot be founded")
+                .because(format!("read `{path}`: {error}"))
+        })
+    };
+    let (tenant, law) = (read("tenant.cedar")?, read("law.toml")?);
+    let parsed = packs::under_constitution(&tenant, &law).map_err(|findings| {
+        let problem = Problem::new(1217, ProblemKind::Failed, "the cluster cannot be founded");
+        findings.iter().take(8).fold(problem, |p, finding| p.because(finding.problem().to_string()))
+    })?;
+    Ok(v1::PolicyBundle {
+        hash: parsed.hash().to_string(),
+        version: 0,
+        schema: packs::SCHEMA.to_owned(),
+        constitution: packs::CONSTITUTION.to_owned(),
+        tenant,
+        law,
+        since: None,
+    })
+}
+
+async fn watch_leases(app: &App) -> Result<(), Status> {
+    let term = app.raft.status().term;
+    let (heard, since) = {
+        let mut heard = app.heard.lock();
+        if heard.term != term {
+            *heard = Heard { term, since: now(), ..Heard::default() };
+        }
+        (heard.last.clone(), heard.since)
+    };
+    let silence = Span(app.config.lease_ms + GRACE.0);
+    let lost = app.with(|state| lost_nodes(state, &heard, since, now(), silence));
+    for change in lost {
+        tracing::warn!(node = change.node, reason = change.reason, "node lost");
+        app.propose(system(command::Body::SetNodePhase(change))).await?;
+    }
+    Ok(())
+}
+
+async fn place(app: &App) -> Result<(), Status> {
+    if app.with(|state| !state.jobs().any(|j| j.status.as_ref().is_some_and(|s| s.phase == "Pending"))) {
+        return Ok(());
+    }
+    let bundle = app.bundle()?;
+    let at = now();
+    let view = app.with(|state| snapshot(state, &bundle, at));
+    let hash = bundle.hash().to_string();
+    let planning = Planning { policy_hash: hash.clone(), ..Planning::default() };
+    // Planning a large cluster takes longer than a turn of the runtime should.
+    let planned = tokio::task::spawn_blocking(move || plan(&view, &planning, at)).await;
+    let planned = planned.map_err(|error| Status::internal(format!("the scheduler stopped: {error}")))?;
+    let Some(commit) = app.with(|state| commit_plan(&planned, &hash, state)) else { return Ok(()) };
+    app.propose(system(command::Body::CommitPlan(commit))).await.map(|_| ())
+}
+
+async fn replicate(app: &App) -> Result<(), Status> {
+    let bundle = app.bundle()?;
+    let targets = app.with(|state| replica_targets(state, &bundle, now()));
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let body = SetReplicas { node: String::new(), have: Vec::new(), targets };
+    app.propose(system(command::Body::SetReplicas(body))).await.map(|_| ())
+}
+
+/// Renews this controller's own certificate, which it can because it holds the key of the cluster's issuing CA.
+pub(crate) async fn renew_certificate(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(CERTIFICATE_ROUND) => {}
+        }
+        if !app.identity.current().needs_rotation(now()) {
+            continue;
+        }
+        match renewed(&app.ca, app.identity.current().principal(), &app.config.directory) {
+            Ok(identity) => app.identity.replace(identity),
+            Err(problem) => tracing::error!(%problem, "the certificate could not be renewed"),
+        }
+    }
+}
+
+/// A fresh certificate for a controller, saved before it is used.
+pub(crate) fn renewed(
+    ca: &holdfast_identity::ClusterCa,
+    principal: &holdfast_identity::Principal,
+    directory: &camino::Utf8Path,
+) -> Result<Identity, Problem> {
+    let (key, request) = Identity::generate_csr().map_err(|error| error.problem())?;
+    let issued =
+        ca.issue(&request, principal, CONTROLLER_VALIDITY, now()).map_err(|error| error.problem())?;
+    let identity = Identity::from_pem(&issued.chain_pem, key).map_err(|error| error.problem())?;
+    let place = directory.join("identity");
+    identity.save(&place.join("chain.pem"), &place.join("key.pem")).map_err(|error| error.problem())?;
+    Ok(identity)
+}

@@ -1,0 +1,73 @@
+//! The gRPC services. Each checks who calls, decides by the law where the law has a say, proposes, and answers.
+
+mod agents;
+mod artifacts;
+mod cluster;
+mod enrolment;
+mod jobs;
+mod law;
+mod nodes;
+mod queues;
+mod raft;
+
+use std::sync::Arc;
+
+use holdfast_api::internal::agent_session_server::AgentSessionServer;
+use holdfast_api::internal::enrolment_server::EnrolmentServer;
+use holdfast_api::internal::raft_server::RaftServer;
+use holdfast_api::v1;
+use tonic::service::Routes;
+
+use crate::app::App;
+
+/// The largest message a public service takes: a manifest is at most 1 MiB, and a little more on the wire.
+const MAX_PUBLIC: usize = 2 << 20;
+/// The largest message agents and controllers send each other.
+const MAX_INTERNAL: usize = 16 << 20;
+
+/// Every service.
+pub(crate) fn routes(app: &Arc<App>) -> Routes {
+    let mut routes = Routes::builder();
+    let law = law::Service(Arc::clone(app));
+    let cluster = cluster::Service(Arc::clone(app));
+    let artifacts = artifacts::Service(Arc::clone(app));
+    routes
+        .add_service(
+            v1::nodes_server::NodesServer::new(nodes::Service(Arc::clone(app)))
+                .max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(
+            v1::queues_server::QueuesServer::new(queues::Service(Arc::clone(app)))
+                .max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(
+            v1::jobs_server::JobsServer::new(jobs::Service(Arc::clone(app)))
+                .max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(
+            v1::artifacts_server::ArtifactsServer::new(artifacts.clone())
+                .max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(v1::images_server::ImagesServer::new(artifacts).max_decoding_message_size(MAX_PUBLIC))
+        .add_service(
+            v1::policies_server::PoliciesServer::new(law.clone()).max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(v1::audit_server::AuditServer::new(law).max_decoding_message_size(MAX_PUBLIC))
+        .add_service(
+            v1::cluster_server::ClusterServer::new(cluster.clone()).max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(v1::events_server::EventsServer::new(cluster).max_decoding_message_size(MAX_PUBLIC));
+    routes
+        .add_service(
+            EnrolmentServer::new(enrolment::Service(Arc::clone(app))).max_decoding_message_size(64 << 10),
+        )
+        .add_service(
+            AgentSessionServer::new(agents::Service(Arc::clone(app))).max_decoding_message_size(MAX_INTERNAL),
+        )
+        .add_service(
+            RaftServer::new(raft::Service(Arc::clone(app)))
+                .max_decoding_message_size(MAX_INTERNAL)
+                .max_encoding_message_size(MAX_INTERNAL),
+        );
+    routes.routes()
+}

@@ -1,0 +1,287 @@
+//! The session with agents: they say what is, and are told what should be.
+//!
+//! Heartbeats never go through the log. What an agent says is proposed only where it differs from the state, so an idle
+//! cluster writes nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_api::internal::agent_session_server::AgentSession;
+use holdfast_api::internal::{Desired, EnrolResponse, RotateRequest, SyncRequest, SyncResponse, TaskReport};
+use holdfast_api::store::{
+    Command, CommitCheckpoint, DecisionRecord, NodeRecord, RecordDecisions, ReportNode, ReportTasks,
+    RotateNode, SetNodePhase, SetReplicas, command,
+};
+use holdfast_api::{status_from_problem, v1};
+use holdfast_identity::{NODE_VALIDITY, Principal};
+use holdfast_reconcile::desired;
+use holdfast_state::State;
+use holdfast_types::{AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, TaskPhase};
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+
+use crate::app::{App, LEADER_FRESH, now, system};
+use crate::caller;
+
+pub(crate) struct Service(pub(crate) Arc<App>);
+
+/// How long an answer is held while nothing changes.
+const HOLD: Duration = Duration::from_millis(1_000);
+/// The most decisions taken over from an agent at once.
+const MAX_DECISIONS: usize = 256;
+
+fn unknown(node: &str) -> Status {
+    status_from_problem(&holdfast_state::not_found("node", node))
+}
+
+fn hash(desired: &Desired) -> String {
+    hex::encode(Sha256::digest(desired.encode_to_vec()))
+}
+
+impl Service {
+    async fn say(&self, node: &str, body: command::Body) -> Result<(), Status> {
+        let command = Command { actor: format!("node/{node}"), ..system(body) };
+        self.0.propose(command).await.map(|_| ())
+    }
+
+    fn record(&self, node: &str) -> Result<NodeRecord, Status> {
+        self.0.with(|state| state.node(node).cloned()).ok_or_else(|| unknown(node))
+    }
+
+    /// Only a leader that a quorum still follows may renew a lease: another may lead by now and give the work away.
+    fn hear(&self, node: &str) -> Result<(), Status> {
+        if !self.0.raft.is_leader() || !self.0.raft.quorum_fresh(LEADER_FRESH) {
+            return Err(self.0.not_leader());
+        }
+        self.0.heard.lock().last.insert(node.to_owned(), now());
+        Ok(())
+    }
+
+    /// Takes over what the agent says, where it says something new.
+    async fn take(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
+        let record = self.record(node)?;
+        let status = record.node.as_ref().and_then(|n| n.status.clone()).unwrap_or_default();
+        let told =
+            (&sync.data_address, &sync.relay_address, &sync.agent_version, sync.simulated, &sync.inventory);
+        let known = (
+            &status.data_address,
+            &status.relay_address,
+            &status.agent_version,
+            status.simulated,
+            &status.inventory,
+        );
+        if told != known {
+            let body = ReportNode {
+                node: node.to_owned(),
+                inventory: sync.inventory.clone(),
+                data_address: sync.data_address.clone(),
+                relay_address: sync.relay_address.clone(),
+                agent_version: sync.agent_version.clone(),
+                simulated: sync.simulated,
+            };
+            self.say(node, command::Body::ReportNode(body)).await?;
+        }
+        if !record.alive {
+            let body =
+                SetNodePhase { node: node.to_owned(), alive: true, reason: "its agent reports".to_owned() };
+            self.say(node, command::Body::SetNodePhase(body)).await?;
+        }
+        // Checkpoints before tasks: the end of a task may be the end of the start that the checkpoint belongs to.
+        self.take_checkpoints(node, sync).await?;
+        let tasks = self.0.with(|state| news(state, node, sync));
+        if !tasks.is_empty() {
+            self.say(node, command::Body::ReportTasks(ReportTasks { node: node.to_owned(), tasks })).await?;
+        }
+        let have = self.0.with(|state| new_replicas(state, node, &sync.replicas));
+        if !have.is_empty() {
+            let body = SetReplicas { node: node.to_owned(), have, targets: Vec::new() };
+            self.say(node, command::Body::SetReplicas(body)).await?;
+        }
+        self.take_decisions(node, sync, record.decisions_through).await
+    }
+
+    async fn take_checkpoints(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
+        for checkpoint in &sync.checkpoints {
+            let known = self.0.with(|state| {
+                let specs = state.artifacts().filter_map(|r| r.artifact.as_ref()?.spec.as_ref());
+                specs.filter(|s| s.kind == "checkpoint" && s.name == checkpoint.job).any(|s| {
+                    let uid = s.lineage.as_ref().map_or("", |l| l.job_uid.as_str());
+                    s.step == checkpoint.step && uid == checkpoint.job_uid
+                })
+            });
+            if !known {
+                let body = CommitCheckpoint { node: node.to_owned(), checkpoint: Some(checkpoint.clone()) };
+                self.say(node, command::Body::CommitCheckpoint(body)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_decisions(&self, node: &str, sync: &SyncRequest, known: u64) -> Result<(), Status> {
+        let mut new: Vec<_> = sync.decisions.iter().filter(|d| d.number > known).collect();
+        new.sort_by_key(|d| d.number);
+        new.truncate(MAX_DECISIONS);
+        let Some(through) = new.last().map(|d| d.number) else { return Ok(()) };
+        let decisions = new.into_iter().map(|d| DecisionRecord {
+            action: d.action.clone(),
+            object: if d.job.is_empty() {
+                d.object.clone()
+            } else {
+                format!("{} by job/{}", d.object, d.job)
+            },
+            verdict: d.verdict.clone(),
+            reasons: d.reasons.clone(),
+            bundle: d.bundle.clone(),
+            actor: format!("node/{node}"),
+        });
+        let body = RecordDecisions { decisions: decisions.collect(), node: node.to_owned(), through };
+        self.say(node, command::Body::RecordDecisions(body)).await
+    }
+
+    /// Waits until what the node should do differs from what it knows, or for [`HOLD`].
+    async fn answer(&self, node: &str, sync: &SyncRequest) -> Result<SyncResponse, Status> {
+        let mut applied = self.0.raft.applied();
+        let deadline = Instant::now() + HOLD;
+        loop {
+            applied.borrow_and_update();
+            let (mut wanted, bundle, through) = self.0.with(|state| {
+                let through = state.node(node).map_or(0, |r| r.decisions_through);
+                (desired(state, node), state.bundle().cloned(), through)
+            });
+            let desired_hash = hash(&wanted);
+            let has_law = bundle.as_ref().is_none_or(|b| b.hash == sync.bundle);
+            if desired_hash != sync.known_desired || !has_law {
+                wanted.bundle = if has_law { None } else { bundle };
+                return Ok(self.response(desired_hash, Some(wanted), through));
+            }
+            let woken = tokio::time::timeout_at(deadline, applied.changed()).await;
+            if !matches!(woken, Ok(Ok(()))) {
+                return Ok(self.response(desired_hash, None, through));
+            }
+        }
+    }
+
+    fn response(
+        &self,
+        desired_hash: String,
+        desired: Option<Desired>,
+        decisions_recorded: u64,
+    ) -> SyncResponse {
+        SyncResponse { desired_hash, desired, lease_ms: self.0.config.lease_ms, decisions_recorded }
+    }
+}
+
+/// The reports that change something, and the tasks of which it follows that they never started: the agent has taken
+/// over a desired state without them and does not report them.
+fn news(state: &State, node: &str, sync: &SyncRequest) -> Vec<TaskReport> {
+    let mut out: Vec<TaskReport> = sync.tasks.iter().filter(|t| is_news(state, node, t)).cloned().collect();
+    let reported: BTreeSet<(&str, u64, u32)> =
+        sync.tasks.iter().map(|t| (t.job_uid.as_str(), t.fence, t.rank)).collect();
+    let current = hash(&desired(state, node)) == sync.known_desired;
+    if !current {
+        return out;
+    }
+    for job in state.jobs() {
+        let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
+        if status.phase != "Stopping" {
+            continue;
+        }
+        for task in status.tasks.iter().filter(|t| t.node == node && !is_over(t)) {
+            if !reported.contains(&(metadata.uid.as_str(), status.fence, task.rank)) {
+                out.push(TaskReport {
+                    job: metadata.name.clone(),
+                    job_uid: metadata.uid.clone(),
+                    fence: status.fence,
+                    rank: task.rank,
+                    phase: TaskPhase::Stopped.to_string(),
+                    reason: "was not running when the gang stopped".to_owned(),
+                    ..TaskReport::default()
+                });
+            }
+        }
+    }
+    out
+}
+
+fn is_over(task: &v1::TaskStatus) -> bool {
+    TaskPhase::from_word(&task.phase).is_some_and(TaskPhase::is_terminal)
+}
+
+fn is_news(state: &State, node: &str, report: &TaskReport) -> bool {
+    let Some(job) = state.job(&report.job) else { return false };
+    let current = job.metadata.as_ref().is_some_and(|m| m.uid == report.job_uid)
+        && job.status.as_ref().is_some_and(|s| s.fence == report.fence);
+    let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
+    let task = tasks.iter().find(|t| t.rank == report.rank && t.node == node);
+    current && task.is_some_and(|t| !is_over(t) && t.phase != report.phase)
+}
+
+fn new_replicas(state: &State, node: &str, reported: &[String]) -> Vec<String> {
+    let is_new = |key: &&String| {
+        let status = state.artifact(key).and_then(|r| r.artifact.as_ref()?.status.as_ref());
+        status.is_some_and(|s| !s.nodes.iter().any(|n| n == node))
+    };
+    reported.iter().filter(is_new).cloned().collect()
+}
+
+#[tonic::async_trait]
+impl AgentSession for Service {
+    async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
+        let (name, _) = caller::node(&request)?;
+        let sync = request.into_inner();
+        self.hear(name.as_str())?;
+        let record = self.record(name.as_str())?;
+        let phase = record.node.as_ref().and_then(|n| n.status.as_ref()).map_or("", |s| s.phase.as_str());
+        if phase == NodePhase::Retired.as_str() {
+            let problem =
+                Problem::new(1216, ProblemKind::Unauthorised, format!("node `{name}` has been retired"))
+                    .because("a retired node never comes back")
+                    .next("holdfast node token --jurisdiction CODE");
+            return Err(status_from_problem(&problem));
+        }
+        self.take(name.as_str(), &sync).await?;
+        let answer = self.answer(name.as_str(), &sync).await?;
+        // Held answers are the usual ones: the node was there all the while.
+        self.hear(name.as_str())?;
+        Ok(Response::new(answer))
+    }
+
+    async fn rotate(&self, request: Request<RotateRequest>) -> Result<Response<EnrolResponse>, Status> {
+        let (name, old_serial) = caller::node(&request)?;
+        let ask = request.into_inner();
+        self.0.barrier(false).await?;
+        let record = self.record(name.as_str())?;
+        let jurisdiction = record.node.and_then(|n| n.spec).unwrap_or_default().jurisdiction;
+        let chain = self.certify(&name, &jurisdiction, &ask.csr_pem)?;
+        let body = RotateNode {
+            node: name.to_string(),
+            old_serial,
+            new_serial: chain.serial.to_string(),
+            expires_ms: chain.not_after.0,
+        };
+        self.say(name.as_str(), command::Body::RotateNode(body)).await?;
+        let cluster_id = self.0.config.cluster.clone();
+        Ok(Response::new(EnrolResponse { chain_pem: chain.chain_pem, cluster_id, jurisdiction }))
+    }
+}
+
+impl Service {
+    fn certify(
+        &self,
+        name: &NodeName,
+        jurisdiction: &str,
+        csr: &str,
+    ) -> Result<holdfast_identity::Issued, Status> {
+        let jurisdiction: Jurisdiction = jurisdiction
+            .parse()
+            .map_err(|error: holdfast_types::JurisdictionError| Status::internal(error.to_string()))?;
+        let principal = Principal::Node { name: name.clone(), jurisdiction };
+        self.0
+            .ca
+            .issue(csr, &principal, NODE_VALIDITY, now())
+            .map_err(|error| status_from_problem(&error.problem()))
+    }
+}

@@ -1,0 +1,292 @@
+//! Artifacts: where imports go, what becomes a version, who may take bytes away. No byte of data passes here.
+
+use std::sync::Arc;
+
+use holdfast_api::store::{CommitVersion, command, outcome};
+use holdfast_api::v1::artifacts_server::Artifacts;
+use holdfast_api::v1::images_server::Images;
+use holdfast_api::v1::{
+    Artifact, ArtifactList, ArtifactSpec, CommitArtifactRequest, ExportPlan, ExportSource, GetRequest,
+    ImportPlan, ListArtifactsRequest, ListRequest, PlanExportRequest, PlanImportRequest,
+};
+use holdfast_api::{invalid_request, status_from_problem};
+use holdfast_policy::{ArtifactFacts, Basis, Bundle, Request as LawRequest, UserFacts, decide};
+use holdfast_reconcile::{artifact_facts, import_target, import_user_check, node_facts, record_decision};
+use holdfast_state::State;
+use holdfast_types::{ArtifactKind, BlobId, Jurisdiction, Problem, ProblemKind, TenantName};
+use tonic::{Request, Response, Status};
+
+use crate::app::{App, now};
+use crate::caller::{self, Operator};
+use crate::page::page;
+
+#[derive(Clone)]
+pub(crate) struct Service(pub(crate) Arc<App>);
+
+/// On how many nodes an import should be where nobody says.
+const DEFAULT_COPIES: u32 = 2;
+/// The most copies that may be asked for.
+const MAX_COPIES: u32 = 16;
+
+fn problem(error: &impl holdfast_types::AsProblem) -> Status {
+    status_from_problem(&error.problem())
+}
+
+/// Artifacts as sources of bytes: the nodes that have them and can be reached.
+pub(crate) fn sources(state: &State, artifact: &Artifact) -> Vec<ExportSource> {
+    let nodes = artifact.status.as_ref().map_or(&[][..], |s| s.nodes.as_slice());
+    let source = |node: &String| {
+        let status = state.node(node)?.node.as_ref()?.status.as_ref()?;
+        let live = !matches!(status.phase.as_str(), "Lost" | "Retired") && !status.data_address.is_empty();
+        live.then(|| ExportSource { node: node.clone(), data_address: status.data_address.clone() })
+    };
+    nodes.iter().filter_map(source).collect()
+}
+
+impl Service {
+    /// What is asked for, checked as an artifact of the law, with the one who asks.
+    fn facts(
+        &self,
+        operator: &Operator,
+        spec: &ArtifactSpec,
+        bundle: &Bundle,
+    ) -> Result<(ArtifactFacts, UserFacts), Status> {
+        let kind: ArtifactKind = spec.kind.parse().map_err(|error: holdfast_types::ArtifactKindError| {
+            status_from_problem(&invalid_request(format!("kind: {error}")))
+        })?;
+        if kind == ArtifactKind::Checkpoint {
+            let because = "kind: checkpoints are made by jobs and cannot be imported";
+            return Err(status_from_problem(&invalid_request(because)));
+        }
+        let tenant: TenantName = spec.tenant.parse().map_err(|error: holdfast_types::NameError| {
+            status_from_problem(&invalid_request(format!("tenant: {error}")))
+        })?;
+        let owned = ArtifactSpec { owner: operator.name.to_string(), ..spec.clone() };
+        let facts =
+            artifact_facts(&owned).map_err(|e| status_from_problem(&invalid_request(e.to_string())))?;
+        let label = holdfast_types::LegalLabel {
+            labels: facts.labels.clone(),
+            residency: facts.residency.clone(),
+            purposes: facts.purposes.clone(),
+            level: facts.level,
+        };
+        bundle.law().validate_artifact(&facts.key(), &tenant, &label).map_err(|e| problem(&e))?;
+        let user = self.0.user(operator, &tenant, bundle)?;
+        Ok((facts, user))
+    }
+
+    fn find(&self, name: &str) -> Result<Artifact, Status> {
+        let found = self.0.with(|state| {
+            let record = if name.contains('@') { state.artifact(name) } else { state.newest(name) };
+            record.and_then(|r| r.artifact.clone())
+        });
+        found.ok_or_else(|| status_from_problem(&holdfast_state::not_found("artifact", name)))
+    }
+
+    fn visible(operator: &Operator, artifact: &Artifact) -> bool {
+        let tenant = artifact.spec.as_ref().map_or("", |s| s.tenant.as_str());
+        operator.tenant.as_ref().is_none_or(|own| own.as_str() == tenant)
+    }
+
+    async fn list_where(
+        &self,
+        operator: &Operator,
+        list: ListRequest,
+        wanted: impl Fn(&ArtifactSpec) -> bool,
+    ) -> Result<Response<ArtifactList>, Status> {
+        self.0.barrier(list.stale).await?;
+        self.0.with(|state| {
+            let artifacts = state
+                .artifacts()
+                .filter_map(|r| r.artifact.as_ref())
+                .filter(|a| Self::visible(operator, a) && a.spec.as_ref().is_some_and(&wanted));
+            // The state sorts by number of version; pages need the order of the names they continue from.
+            let mut sorted: Vec<&Artifact> = artifacts.collect();
+            sorted.sort_by(|a, b| {
+                a.metadata.as_ref().map(|m| &m.name).cmp(&b.metadata.as_ref().map(|m| &m.name))
+            });
+            let (items, next_page_token) =
+                page(sorted.into_iter(), |a: &Artifact| a.metadata.as_ref(), &list)?;
+            Ok(Response::new(ArtifactList { items, next_page_token, revision: state.revision() }))
+        })
+    }
+
+    async fn get_artifact(&self, operator: &Operator, get: GetRequest) -> Result<Artifact, Status> {
+        self.0.barrier(get.stale).await?;
+        let artifact = self.find(&get.name)?;
+        if Self::visible(operator, &artifact) {
+            Ok(artifact)
+        } else {
+            Err(status_from_problem(&holdfast_state::not_found("artifact", &get.name)))
+        }
+    }
+}
+
+fn check_bytes(spec: &ArtifactSpec) -> Result<(), Status> {
+    if let Err(error) = spec.manifest.parse::<BlobId>() {
+        return Err(status_from_problem(&invalid_request(format!("manifest: {error}"))));
+    }
+    if spec.copies > MAX_COPIES {
+        let because = format!("copies: {} asked for, at most {MAX_COPIES} are allowed", spec.copies);
+        return Err(status_from_problem(&invalid_request(because)));
+    }
+    Ok(())
+}
+
+#[tonic::async_trait]
+impl Artifacts for Service {
+    async fn list(&self, request: Request<ListArtifactsRequest>) -> Result<Response<ArtifactList>, Status> {
+        let operator = caller::operator(&request)?;
+        let request = request.into_inner();
+        let (kind, name) = (request.kind, request.name);
+        let wanted =
+            |s: &ArtifactSpec| (kind.is_empty() || s.kind == kind) && (name.is_empty() || s.name == name);
+        self.list_where(&operator, request.list.unwrap_or_default(), wanted).await
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Artifact>, Status> {
+        let operator = caller::operator(&request)?;
+        self.get_artifact(&operator, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn plan_import(&self, request: Request<PlanImportRequest>) -> Result<Response<ImportPlan>, Status> {
+        let operator = caller::operator(&request)?;
+        let ask = request.into_inner();
+        self.0.barrier(false).await?;
+        let bundle = self.0.bundle()?;
+        let spec = ArtifactSpec {
+            kind: ask.kind,
+            name: ask.name,
+            label: ask.label,
+            tenant: ask.tenant,
+            ..ArtifactSpec::default()
+        };
+        let (facts, user) = self.facts(&operator, &spec, &bundle)?;
+        let planned = self.0.with(|state| {
+            let (node, _) = import_target(&facts, &user, state, &bundle, now())?;
+            let newest = state.newest(&format!("{}/{}", spec.kind, spec.name));
+            let version = newest.and_then(|r| r.artifact.as_ref()?.spec.as_ref()).map_or(0, |s| s.version);
+            Ok::<_, Box<holdfast_reconcile::Refused>>(ImportPlan {
+                node: node.metadata.clone().unwrap_or_default().name,
+                data_address: node.status.clone().unwrap_or_default().data_address,
+                jurisdiction: node.spec.clone().unwrap_or_default().jurisdiction,
+                next_version: version + 1,
+            })
+        });
+        match planned {
+            Ok(plan) => Ok(Response::new(plan)),
+            Err(refused) => {
+                self.0.record_refusal(refused.decision).await;
+                Err(status_from_problem(&refused.problem))
+            }
+        }
+    }
+
+    async fn commit(&self, request: Request<CommitArtifactRequest>) -> Result<Response<Artifact>, Status> {
+        let operator = caller::operator(&request)?;
+        let request = request.into_inner();
+        self.0.barrier(false).await?;
+        let bundle = self.0.bundle()?;
+        let asked = request.spec.unwrap_or_default();
+        check_bytes(&asked)?;
+        let (facts, user) = self.facts(&operator, &asked, &bundle)?;
+        // Decided once more where the bytes really are: the plan may be old, and the caller names the node.
+        let node = self.0.with(|state| state.node(&request.node).cloned());
+        let Some(node) = node else {
+            return Err(status_from_problem(&holdfast_state::not_found("node", &request.node)));
+        };
+        let place = node_facts(&node, &bundle).map_err(|error| problem(&error))?;
+        let object = format!("{}/{}", asked.kind, asked.name);
+        let decision = import_user_check(&facts, &user, &place.class.jurisdiction, &bundle, now());
+        let record = record_decision("import", &object, &operator.actor(), &decision);
+        if !decision.is_allow() {
+            self.0.record_refusal(Some(record)).await;
+            return Err(status_from_problem(&decision.refusal(format!("{object} may not be imported"))));
+        }
+        let key = request.options.as_ref().map_or("", |o| o.idempotency_key.as_str());
+        let uid = if key.is_empty() {
+            holdfast_client::idempotency_key().map_err(|p| status_from_problem(&p))?
+        } else {
+            key.to_owned()
+        };
+        let spec = ArtifactSpec {
+            owner: operator.name.to_string(),
+            copies: if asked.copies == 0 { DEFAULT_COPIES } else { asked.copies },
+            // Only the state machine says these.
+            version: 0,
+            step: 0,
+            lineage: None,
+            ..asked
+        };
+        let body = CommitVersion {
+            spec: Some(spec),
+            uid: format!("artifact-{uid}"),
+            node: request.node,
+            new_version: request.new_version,
+        };
+        let body = command::Body::CommitVersion(body);
+        match self.0.execute(operator.actor(), request.options, Some(record), body).await? {
+            outcome::Result::Artifact(artifact) => Ok(Response::new(artifact)),
+            other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
+        }
+    }
+
+    async fn plan_export(&self, request: Request<PlanExportRequest>) -> Result<Response<ExportPlan>, Status> {
+        let operator = caller::operator(&request)?;
+        let ask = request.into_inner();
+        let get = GetRequest { name: ask.name.clone(), stale: false };
+        let artifact = self.get_artifact(&operator, get).await?;
+        let bundle = self.0.bundle()?;
+        let spec = artifact.spec.clone().unwrap_or_default();
+        let facts = artifact_facts(&spec).map_err(|error| problem(&error))?;
+        let user = self.0.user(&operator, &facts.tenant, &bundle)?;
+        let destination: Jurisdiction =
+            ask.destination.parse().map_err(|error: holdfast_types::JurisdictionError| {
+                status_from_problem(&invalid_request(format!("destination: {error}")))
+            })?;
+        let basis = basis(&ask.basis)?;
+        let law = LawRequest::Export { user, artifact: facts, destination, basis, approval: None };
+        let decision = decide(&law, &bundle, now());
+        // Durable before its effect, allowed or not.
+        let record = record_decision("export", &ask.name, &operator.actor(), &decision);
+        self.0.record(record).await?;
+        if !decision.is_allow() {
+            return Err(status_from_problem(&decision.refusal(format!("{} may not be exported", ask.name))));
+        }
+        let sources = self.0.with(|state| sources(state, &artifact));
+        if sources.is_empty() {
+            let gone =
+                Problem::new(1211, ProblemKind::Unreachable, format!("{} cannot be exported now", ask.name))
+                    .because("no node that has its bytes can be reached")
+                    .next("holdfast node list");
+            return Err(status_from_problem(&gone));
+        }
+        Ok(Response::new(ExportPlan { artifact: Some(artifact), sources }))
+    }
+}
+
+fn basis(text: &str) -> Result<Basis, Status> {
+    let all = [Basis::None, Basis::Adequacy, Basis::Scc, Basis::Bcr, Basis::Derogation49];
+    if text.is_empty() {
+        return Ok(Basis::None);
+    }
+    all.into_iter().find(|b| b.as_str() == text).ok_or_else(|| {
+        let known = all.map(Basis::as_str).join(", ");
+        status_from_problem(&invalid_request(format!("basis: `{text}` is not a legal basis: use {known}")))
+    })
+}
+
+#[tonic::async_trait]
+impl Images for Service {
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<ArtifactList>, Status> {
+        let operator = caller::operator(&request)?;
+        self.list_where(&operator, request.into_inner(), |s| s.kind == "image").await
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Artifact>, Status> {
+        let operator = caller::operator(&request)?;
+        let get = request.into_inner();
+        let name = if get.name.starts_with("image/") { get.name } else { format!("image/{}", get.name) };
+        self.get_artifact(&operator, GetRequest { name, stale: get.stale }).await.map(Response::new)
+    }
+}

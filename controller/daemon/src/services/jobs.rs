@@ -1,0 +1,212 @@
+//! Jobs: admission, lists, explanations, and the way to their logs.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use holdfast_api::store::{EndJob, SubmitJob, command, outcome};
+use holdfast_api::v1::jobs_server::Jobs;
+use holdfast_api::v1::{
+    CancelJobRequest, GetRequest, Job, JobExplanation, JobList, JobLogsRequest, ListJobsRequest, LogChunk,
+    SubmitJobRequest,
+};
+use holdfast_api::{internal, invalid_request, status_from_problem, v1};
+use holdfast_policy::{Request as LawRequest, decide};
+use holdfast_reconcile::{admit, owner_facts, record_decision, workload_facts};
+use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec, NameError};
+use tonic::codegen::tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+use crate::app::{App, now};
+use crate::caller::{self, Operator};
+use crate::page::page;
+use crate::peers;
+
+pub(crate) struct Service(pub(crate) Arc<App>);
+
+fn not_found(name: &str) -> Status {
+    status_from_problem(&holdfast_state::not_found("job", name))
+}
+
+fn invalid(because: impl Into<String>) -> Status {
+    status_from_problem(&invalid_request(because))
+}
+
+fn job_of(result: outcome::Result) -> Result<Response<Job>, Status> {
+    match result {
+        outcome::Result::Job(job) => Ok(Response::new(job)),
+        other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
+    }
+}
+
+/// A new uid: random, so that two lives of one name never meet.
+fn uid() -> Result<String, Status> {
+    let key = holdfast_client::idempotency_key().map_err(|problem| status_from_problem(&problem))?;
+    Ok(format!("job-{key}"))
+}
+
+impl Service {
+    fn job(&self, name: &str) -> Result<Job, Status> {
+        self.0.with(|state| state.job(name).cloned()).ok_or_else(|| not_found(name))
+    }
+
+    /// Whether the caller may act on a job of this tenant at all: an operator bound to a tenant only on its own.
+    fn check_tenant(operator: &Operator, job: &Job) -> Result<(), Status> {
+        let tenant = job.spec.as_ref().map_or("", |s| s.tenant.as_str());
+        if operator.tenant.as_ref().is_none_or(|own| own.as_str() == tenant) {
+            return Ok(());
+        }
+        // The existence of another tenant's job is nobody's business.
+        Err(not_found(job.metadata.as_ref().map_or("", |m| m.name.as_str())))
+    }
+
+    async fn end(
+        &self,
+        request: Request<CancelJobRequest>,
+        body: fn(EndJob) -> command::Body,
+    ) -> Result<Response<Job>, Status> {
+        let operator = caller::operator(&request)?;
+        let request = request.into_inner();
+        self.0.barrier(false).await?;
+        Self::check_tenant(&operator, &self.job(&request.name)?)?;
+        let body = body(EndJob { name: request.name });
+        job_of(self.0.execute(operator.actor(), request.options, None, body).await?)
+    }
+
+    /// Refuses, and records it, where the law does not let the caller read what the job printed.
+    async fn check_logs(&self, operator: &Operator, name: &str, job: &Job) -> Result<(), Status> {
+        let bundle = self.0.bundle()?;
+        let spec = JobSpec::try_from(job.spec.as_ref().unwrap_or(&v1::JobSpec::default()))
+            .map_err(|error| status_from_problem(&error.problem()))?;
+        let owner = job.status.as_ref().map_or("", |s| s.submitted_by.as_str());
+        let user = self.0.user(operator, &spec.tenant, &bundle)?;
+        // A person who reads their own logs is one person with one set of facts.
+        let own = owner == user.name.as_str();
+        let owner = if own { Ok(user.clone()) } else { owner_facts(owner, &spec.tenant, &bundle) };
+        let workload = owner.and_then(|owner| workload_facts(name, &spec, owner));
+        let workload = workload.map_err(|error| status_from_problem(&error.problem()))?;
+        let decision = decide(&LawRequest::ReadLogs { user, workload }, &bundle, now());
+        if decision.is_allow() {
+            return Ok(());
+        }
+        let record = record_decision("readLogs", &format!("job/{name}"), &operator.actor(), &decision);
+        self.0.record_refusal(Some(record)).await;
+        Err(status_from_problem(&decision.refusal(format!("the logs of job `{name}` may not be read"))))
+    }
+}
+
+type LogStream = Pin<Box<dyn Stream<Item = Result<LogChunk, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Jobs for Service {
+    async fn submit(&self, request: Request<SubmitJobRequest>) -> Result<Response<Job>, Status> {
+        let operator = caller::operator(&request)?;
+        let request = request.into_inner();
+        let name: JobName = request.name.parse().map_err(|error: NameError| invalid(error.to_string()))?;
+        let wire = request.spec.ok_or_else(|| invalid("spec: is missing"))?;
+        let spec = JobSpec::try_from(&wire).map_err(|error| status_from_problem(&error.problem()))?;
+        self.0.barrier(false).await?;
+        let bundle = self.0.bundle()?;
+        let user = self.0.user(&operator, &spec.tenant, &bundle)?;
+        let admitted = self.0.with(|state| admit(name.as_str(), spec, &user, state, &bundle, now()));
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                self.0.record_refusal(refused.decision).await;
+                return Err(status_from_problem(&refused.problem));
+            }
+        };
+        // With a key, a retry must be the same command byte for byte, so its uid comes from the key.
+        let key = request.options.as_ref().map_or("", |o| o.idempotency_key.as_str());
+        let body = SubmitJob {
+            name: name.to_string(),
+            uid: if key.is_empty() { uid()? } else { format!("job-{key}") },
+            labels: request.labels,
+            spec: Some(v1::JobSpec::from(&admitted.spec)),
+            submitted_by: operator.name.to_string(),
+            label: Some(admitted.label),
+            bundle: bundle.hash().to_string(),
+        };
+        let body = command::Body::SubmitJob(body);
+        job_of(self.0.execute(operator.actor(), request.options, Some(admitted.decision), body).await?)
+    }
+
+    async fn list(&self, request: Request<ListJobsRequest>) -> Result<Response<JobList>, Status> {
+        let operator = caller::operator(&request)?;
+        let request = request.into_inner();
+        let list = request.list.unwrap_or_default();
+        if !request.phase.is_empty() && JobPhase::from_word(&request.phase).is_none() {
+            return Err(invalid(format!("phase: `{}` is not a phase of a job", request.phase)));
+        }
+        self.0.barrier(list.stale).await?;
+        self.0.with(|state| {
+            let jobs = state.jobs().filter(|job| {
+                let (spec, status) = (job.spec.as_ref(), job.status.as_ref());
+                Self::check_tenant(&operator, job).is_ok()
+                    && (request.queue.is_empty() || spec.is_some_and(|s| s.queue == request.queue))
+                    && (request.phase.is_empty() || status.is_some_and(|s| s.phase == request.phase))
+            });
+            let (items, next_page_token) = page(jobs, |j: &Job| j.metadata.as_ref(), &list)?;
+            Ok(Response::new(JobList { items, next_page_token, revision: state.revision() }))
+        })
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Job>, Status> {
+        let operator = caller::operator(&request)?;
+        let get = request.into_inner();
+        self.0.barrier(get.stale).await?;
+        let job = self.job(&get.name)?;
+        Self::check_tenant(&operator, &job)?;
+        Ok(Response::new(job))
+    }
+
+    async fn cancel(&self, request: Request<CancelJobRequest>) -> Result<Response<Job>, Status> {
+        self.end(request, command::Body::CancelJob).await
+    }
+
+    async fn delete(&self, request: Request<CancelJobRequest>) -> Result<Response<Job>, Status> {
+        self.end(request, command::Body::DeleteJob).await
+    }
+
+    async fn explain(&self, request: Request<GetRequest>) -> Result<Response<JobExplanation>, Status> {
+        let operator = caller::operator(&request)?;
+        let get = request.into_inner();
+        self.0.barrier(get.stale).await?;
+        let job = self.job(&get.name)?;
+        Self::check_tenant(&operator, &job)?;
+        let status = job.status.unwrap_or_default();
+        let told = status.explanation.clone().unwrap_or_else(|| {
+            let summary = format!("job `{}` is {}: {}", get.name, status.phase, status.reason);
+            JobExplanation { text: format!("{summary}\n"), summary, ..JobExplanation::default() }
+        });
+        Ok(Response::new(told))
+    }
+
+    type LogsStream = LogStream;
+
+    async fn logs(&self, request: Request<JobLogsRequest>) -> Result<Response<LogStream>, Status> {
+        let operator = caller::operator(&request)?;
+        let request = request.into_inner();
+        self.0.barrier(false).await?;
+        let job = self.job(&request.name)?;
+        Self::check_tenant(&operator, &job)?;
+        self.check_logs(&operator, &request.name, &job).await?;
+        let status = job.status.unwrap_or_default();
+        let Some(task) = status.tasks.iter().find(|t| t.rank == request.rank) else {
+            return Err(invalid(format!(
+                "rank: job `{}` has no task {} that was placed",
+                request.name, request.rank
+            )));
+        };
+        let ask = internal::TaskLogsRequest {
+            job_uid: job.metadata.unwrap_or_default().uid,
+            fence: status.fence,
+            rank: request.rank,
+            offset: request.offset,
+            follow: request.follow,
+            tail_bytes: request.tail_bytes,
+        };
+        let mut data = peers::data_client(&self.0, &task.node)?;
+        let stream = data.task_logs(ask).await?.into_inner();
+        Ok(Response::new(Box::pin(stream)))
+    }
+}

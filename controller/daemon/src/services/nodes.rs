@@ -1,0 +1,145 @@
+//! Nodes as operators see and change them.
+
+use std::sync::Arc;
+
+use holdfast_api::store::{ChangeNode, CreateToken, command, outcome};
+use holdfast_api::v1::nodes_server::Nodes;
+use holdfast_api::v1::{
+    CreateTokenRequest, CreateTokenResponse, GetRequest, ListRequest, Node, NodeList, NodeRequest,
+};
+use holdfast_api::{status_from_problem, timestamp};
+use holdfast_identity::JoinToken;
+use holdfast_policy::SiteName;
+use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span};
+use tonic::{Request, Response, Status};
+
+use crate::app::{App, now};
+use crate::caller;
+use crate::page::page;
+
+/// A join token lives at most this long.
+const LONGEST_TOKEN: Span = Span::from_secs(3_600);
+
+pub(crate) struct Service(pub(crate) Arc<App>);
+
+fn not_found(name: &str) -> Status {
+    status_from_problem(&holdfast_state::not_found("node", name))
+}
+
+fn invalid(because: String) -> Status {
+    let problem = Problem::new(1209, ProblemKind::Invalid, "the join token cannot be made");
+    status_from_problem(&problem.because(because).next("holdfast policy show"))
+}
+
+impl Service {
+    async fn change(&self, change: &str, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
+        let operator = caller::admin(&request)?;
+        let request = request.into_inner();
+        let body = ChangeNode { node: request.name, change: change.to_owned(), reason: request.reason };
+        let body = command::Body::ChangeNode(body);
+        match self.0.execute(operator.actor(), request.options, None, body).await? {
+            outcome::Result::Node(node) => Ok(Response::new(node)),
+            other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
+        }
+    }
+
+    /// The site of a token: the one asked for, or the only one the law knows in the jurisdiction.
+    fn site(&self, jurisdiction: &Jurisdiction, asked: &str) -> Result<String, Status> {
+        let bundle = self.0.bundle()?;
+        let sites = &bundle.law().sites;
+        let in_place: Vec<&SiteName> =
+            sites.iter().filter(|(_, s)| s.jurisdiction == *jurisdiction).map(|(name, _)| name).collect();
+        let known = || in_place.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+        match in_place
+            .iter()
+            .find(|s| s.as_str() == asked)
+            .or_else(|| in_place.first().filter(|_| asked.is_empty()))
+        {
+            Some(site) => Ok(site.as_str().to_owned()),
+            None if in_place.is_empty() => Err(invalid(format!("the law knows no site in `{jurisdiction}`"))),
+            None => {
+                Err(invalid(format!("`{asked}` is no site in `{jurisdiction}`; the law knows {}", known())))
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Nodes for Service {
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<NodeList>, Status> {
+        caller::operator(&request)?;
+        let list = request.into_inner();
+        self.0.barrier(list.stale).await?;
+        self.0.with(|state| {
+            let nodes = state.nodes().filter_map(|r| r.node.as_ref());
+            let (items, next_page_token) = page(nodes, |n: &Node| n.metadata.as_ref(), &list)?;
+            Ok(Response::new(NodeList { items, next_page_token, revision: state.revision() }))
+        })
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Node>, Status> {
+        caller::operator(&request)?;
+        let get = request.into_inner();
+        self.0.barrier(get.stale).await?;
+        let node = self.0.with(|state| state.node(&get.name).and_then(|r| r.node.clone()));
+        node.map(Response::new).ok_or_else(|| not_found(&get.name))
+    }
+
+    async fn approve(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
+        self.change("approve", request).await
+    }
+
+    async fn cordon(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
+        self.change("cordon", request).await
+    }
+
+    async fn uncordon(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
+        self.change("uncordon", request).await
+    }
+
+    async fn drain(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
+        self.change("drain", request).await
+    }
+
+    async fn retire(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
+        self.change("retire", request).await
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<CreateTokenRequest>,
+    ) -> Result<Response<CreateTokenResponse>, Status> {
+        let operator = caller::admin(&request)?;
+        let request = request.into_inner();
+        self.0.barrier(false).await?;
+        let jurisdiction: Jurisdiction = request
+            .jurisdiction
+            .parse()
+            .map_err(|error: holdfast_types::JurisdictionError| invalid(error.to_string()))?;
+        let site = self.site(&jurisdiction, &request.site)?;
+        let asked = if request.valid_ms == 0 { LONGEST_TOKEN } else { Span(request.valid_ms) };
+        if asked > LONGEST_TOKEN {
+            return Err(invalid(format!("validMs is {asked}, at most {LONGEST_TOKEN} is allowed")));
+        }
+        let token =
+            JoinToken::create(self.0.trust.root_pin()).map_err(|e| status_from_problem(&e.problem()))?;
+        let expires = now() + asked;
+        let body = CreateToken {
+            id: token.id().to_string(),
+            hash: token.hash().to_string(),
+            jurisdiction: jurisdiction.to_string(),
+            site,
+            expires_at_ms: expires.0,
+            approve: request.approve,
+        };
+        // A token is made anew by every call, so a key could only give back a token that was never shown.
+        let options =
+            request.options.map(|o| holdfast_api::v1::WriteOptions { idempotency_key: String::new(), ..o });
+        self.0.execute(operator.actor(), options, None, command::Body::CreateToken(body)).await?;
+        Ok(Response::new(CreateTokenResponse {
+            token: token.to_text().to_string(),
+            id: token.id().to_string(),
+            expires_at: Some(timestamp(expires)),
+        }))
+    }
+}

@@ -1,0 +1,102 @@
+//! Queues as operators see and change them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use holdfast_api::store::{DeleteQueue, PutQueue, command, outcome};
+use holdfast_api::v1::queues_server::Queues;
+use holdfast_api::v1::{
+    ApplyQueueRequest, DeleteQueueRequest, GetRequest, ListRequest, Queue, QueueList, QueueStatus,
+};
+use holdfast_api::{invalid_request, status_from_problem};
+use holdfast_state::State;
+use holdfast_types::{JobPhase, NameError, QueueName};
+use tonic::{Request, Response, Status};
+
+use crate::app::App;
+use crate::caller;
+use crate::page::page;
+
+pub(crate) struct Service(pub(crate) Arc<App>);
+
+fn queue_of(result: outcome::Result) -> Result<Response<Queue>, Status> {
+    match result {
+        outcome::Result::Queue(queue) => Ok(Response::new(queue)),
+        other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
+    }
+}
+
+/// Counts per queue, which are never stored because they follow from the jobs.
+fn counts(state: &State) -> BTreeMap<String, QueueStatus> {
+    let mut out: BTreeMap<String, QueueStatus> = BTreeMap::new();
+    for job in state.jobs() {
+        let (Some(spec), Some(status)) = (&job.spec, &job.status) else { continue };
+        let counts = out.entry(spec.queue.clone()).or_default();
+        match JobPhase::from_word(&status.phase) {
+            Some(JobPhase::Pending) => counts.waiting += 1,
+            Some(phase) if phase.holds_places() => {
+                counts.running += 1;
+                let devices: usize = status.tasks.iter().map(|t| t.devices.len()).sum();
+                counts.devices_in_use += u32::try_from(devices).unwrap_or(u32::MAX);
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn with_counts(mut queue: Queue, counts: &BTreeMap<String, QueueStatus>) -> Queue {
+    let name = queue.metadata.as_ref().map_or("", |m| m.name.as_str());
+    queue.status = Some(counts.get(name).cloned().unwrap_or_default());
+    queue
+}
+
+#[tonic::async_trait]
+impl Queues for Service {
+    async fn list(&self, request: Request<ListRequest>) -> Result<Response<QueueList>, Status> {
+        caller::operator(&request)?;
+        let list = request.into_inner();
+        self.0.barrier(list.stale).await?;
+        self.0.with(|state| {
+            let (items, next_page_token) = page(state.queues(), |q: &Queue| q.metadata.as_ref(), &list)?;
+            let counts = counts(state);
+            let items = items.into_iter().map(|q| with_counts(q, &counts)).collect();
+            Ok(Response::new(QueueList { items, next_page_token, revision: state.revision() }))
+        })
+    }
+
+    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Queue>, Status> {
+        caller::operator(&request)?;
+        let get = request.into_inner();
+        self.0.barrier(get.stale).await?;
+        let queue =
+            self.0.with(|state| state.queue(&get.name).cloned().map(|q| with_counts(q, &counts(state))));
+        queue
+            .map(Response::new)
+            .ok_or_else(|| status_from_problem(&holdfast_state::not_found("queue", &get.name)))
+    }
+
+    async fn apply(&self, request: Request<ApplyQueueRequest>) -> Result<Response<Queue>, Status> {
+        let operator = caller::admin(&request)?;
+        let request = request.into_inner();
+        let parsed: Result<QueueName, NameError> = request.name.parse();
+        let name = parsed.map_err(|error| status_from_problem(&invalid_request(error.to_string())))?;
+        let body = PutQueue {
+            name: name.to_string(),
+            // The name of a queue is its identity: made again it is the same queue.
+            uid: format!("queue-{name}"),
+            labels: request.labels,
+            spec: request.spec,
+        };
+        queue_of(
+            self.0.execute(operator.actor(), request.options, None, command::Body::PutQueue(body)).await?,
+        )
+    }
+
+    async fn delete(&self, request: Request<DeleteQueueRequest>) -> Result<Response<Queue>, Status> {
+        let operator = caller::admin(&request)?;
+        let request = request.into_inner();
+        let body = command::Body::DeleteQueue(DeleteQueue { name: request.name });
+        queue_of(self.0.execute(operator.actor(), request.options, None, body).await?)
+    }
+}
