@@ -476,6 +476,24 @@ fn layers_that_try_to_leave_their_root_are_refused() {
     assert!(!Utf8Path::new("/tmp/holdfast-escape").exists());
 }
 
+/// A layer of one file that takes no bytes in the tar and `size` on the disk.
+fn holes(size: u64) -> Vec<u8> {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::GNUSparse);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(0);
+    header.as_old_mut().name[0] = b'h';
+    let gnu = header.as_gnu_mut().unwrap();
+    gnu.set_real_size(size);
+    gnu.sparse[0].set_offset(size);
+    gnu.sparse[0].set_length(0);
+    header.set_cksum();
+    [header.as_bytes().as_slice(), &[0; 1024]].concat()
+}
+
 #[test]
 fn layers_that_are_too_much_or_broken_are_refused() {
     let zeros = "0".repeat(100_000);
@@ -491,6 +509,8 @@ fn layers_that_are_too_much_or_broken_are_refused() {
     let half = gzip(&tar)[..100].to_vec();
     let cases = [
         ("too many bytes", 4205, packed, small),
+        ("too many headers", 4205, plain(&[layer(&[(DIR, "d", ""); 400])]), small),
+        ("a file of holes", 4205, plain(&[holes(1 << 40)]), Limits::default()),
         ("too many entries", 4205, plain(&[layer(&[(FILE, "a", ""); 9])]), few),
         ("too many implied directories", 4205, plain(&[layer(&[(FILE, "a/b/c/d/e/f/g/h/i", "")])]), few),
         ("too many layers", 4205, plain(&vec![layer(&[]); 3]), Limits { max_layers: 2, ..Limits::default() }),
@@ -525,19 +545,28 @@ fn layers_that_are_too_much_or_broken_are_refused() {
 
 #[test]
 fn a_layer_that_changes_after_it_was_read_is_caught_by_the_unpacking() {
-    let place = place();
-    let mut files = plain(&[layer(&[(FILE, "f", "layer-content")])]);
-    let path = place.write(&archive(&files));
-    let limits = Limits::default();
-    let layout = Layout::open(&path, &limits).unwrap();
-    let image = read_image(&layout, host(), &limits).unwrap();
-    let key = key(&files, "layer-content");
-    let bytes = String::from_utf8(files[&key].clone()).unwrap().replace("layer-content", "layer-CONTENT");
-    files.insert(key, bytes.into_bytes());
-    place.write(&archive(&files));
-    let error = unpack(&layout, &image, &place.root.join("rootfs"), &limits).unwrap_err();
-    assert_eq!(code(&error), 4201);
-    place.untouched();
+    let tar = layer(&[(FILE, "f", "layer-content")]);
+    let zipped = gzip(&tar);
+    let mut other_tar = tar.clone();
+    other_tar[512] ^= 1;
+    let mut other_zip = zipped.clone();
+    // The byte that names the system: the tar inside stays what it was.
+    other_zip[9] ^= 1;
+    for (kind, now, later) in
+        [(spec::LAYER_TAR, tar.clone(), other_tar), (spec::LAYER_GZIP, zipped, other_zip)]
+    {
+        let place = place();
+        let mut files = layout_of(&[(now.clone(), kind, tar.clone())], "{}");
+        let path = place.write(&archive(&files));
+        let limits = Limits::default();
+        let layout = Layout::open(&path, &limits).unwrap();
+        let image = read_image(&layout, host(), &limits).unwrap();
+        files.insert(Digest::of(&now).layout_path(), later);
+        place.write(&archive(&files));
+        let error = unpack(&layout, &image, &place.root.join("rootfs"), &limits).unwrap_err();
+        assert_eq!(code(&error), 4201, "{kind}");
+        place.untouched();
+    }
 }
 
 /// The tree as text: path, kind, mode and content.

@@ -220,3 +220,16 @@ fn damage_and_absence_are_named_by_file_and_blob_and_leave_no_half_view() {
     materialise(&place.store, &manifest, &view).unwrap();
     assert_eq!(materialise(&place.store, &manifest, &view).unwrap_err().problem().code.0, 4004);
 }
+
+#[test]
+fn a_manifest_that_lies_about_a_size_builds_nothing() {
+    let place = place();
+    let chunk = Chunk { id: place.store.put(b"first").unwrap(), len: 6 };
+    let entry = FileEntry { size: 6, mode: FileMode::Data, chunks: vec![chunk] };
+    let manifest = Manifest::new([("a".parse().unwrap(), entry)].into()).unwrap();
+    assert_eq!(verify(&place.store, &manifest).bad.len(), 1);
+    assert_eq!(missing(&place.store, &manifest).unwrap(), [chunk]);
+    let view = place.root.join("view");
+    assert_eq!(materialise(&place.store, &manifest, &view).unwrap_err().problem().code.0, 4107);
+    assert!(!view.exists());
+}
