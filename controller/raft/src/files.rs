@@ -84,3 +84,19 @@ impl DirLock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let source = io::Error::from_raw_os_error(28);
+        let error = FileError { act: "write segment", path: "/data/log/1.log".into(), source };
+        assert!(
+            error.reason().starts_with("the disk is full: write segment `/data/log/1.log`"),
+            "{}",
+            error.reason()
+        );
+    }
+}

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use openraft::ChangeMembers;
 use openraft::error::{ClientWriteError, RaftError};
 use openraft::raft::ClientWriteResponse;
+use openraft::{ChangeMembers, ServerState};
 
 use crate::error::ChangeError;
 use crate::peer::Contacts;
@@ -38,8 +38,17 @@ impl Changer {
         Self { raft, id, contacts, reachable_within, gate: tokio::sync::Mutex::new(()) }
     }
 
+    /// openraft looks at changes under way before it looks at who leads, so that is asked first.
+    fn begin(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, ChangeError> {
+        let metrics = self.raft.metrics().borrow().clone();
+        if metrics.state != ServerState::Leader {
+            return Err(ChangeError::NotLeader { leader: leader_of(&metrics) });
+        }
+        self.gate.try_lock().map_err(|_| refused("another change is under way"))
+    }
+
     pub(crate) async fn add_learner(&self, member: Member) -> Result<(), ChangeError> {
-        let _one = self.gate.try_lock().map_err(|_| refused("another change is under way"))?;
+        let _one = self.begin()?;
         let metrics = self.raft.metrics().borrow().clone();
         let known = metrics.membership_config.membership().get_node(&member.id).cloned();
         if known.is_some_and(|peer| peer != Peer::from(&member)) {
@@ -49,14 +58,14 @@ impl Changer {
     }
 
     pub(crate) async fn remove_learner(&self, id: u64) -> Result<(), ChangeError> {
-        let _one = self.gate.try_lock().map_err(|_| refused("another change is under way"))?;
+        let _one = self.begin()?;
         let change = ChangeMembers::RemoveNodes(BTreeSet::from([id]));
         self.commit(self.raft.change_membership(change, true)).await
     }
 
     /// Makes these the voters; a voter that is left out leaves the cluster.
     pub(crate) async fn change(&self, voters: BTreeSet<u64>) -> Result<(), ChangeError> {
-        let _one = self.gate.try_lock().map_err(|_| refused("another change is under way"))?;
+        let _one = self.begin()?;
         self.check(&voters)?;
         self.commit(self.raft.change_membership(ChangeMembers::ReplaceAllVoters(voters), false)).await
     }
