@@ -128,13 +128,26 @@ impl Runtime {
         Ok(())
     }
 
+    /// Has the shim forked. A zygote that dies with the request unread is replaced once: that nobody has touched the
+    /// lock shows that there never was a shim.
     fn fork_shim(&self, id: &TaskId) -> Result<(), RuntimeError> {
+        match self.try_fork_shim(id) {
+            Err(RuntimeError::NoAnswer { .. }) if !self.files(id).lock().exists() => self.try_fork_shim(id),
+            other => other,
+        }
+    }
+
+    fn try_fork_shim(&self, id: &TaskId) -> Result<(), RuntimeError> {
         let zygote_error = |source| RuntimeError::Zygote { exe: self.options.exe.to_string(), source };
         let (ours, theirs) = wire::pair().map_err(|e| zygote_error(e.into()))?;
         self.ask_zygote(id, &theirs)?;
         drop(theirs);
         if !wire::wait_readable(ours.as_fd(), Some(START_TIMEOUT)).map_err(zygote_error)? {
-            return Err(RuntimeError::NoAnswer { id: id.clone() });
+            // It may start yet: only the lock and the files tell, not another attempt.
+            return Err(RuntimeError::Zygote {
+                exe: self.options.exe.to_string(),
+                source: std::io::ErrorKind::TimedOut.into(),
+            });
         }
         match wire::receive(&ours) {
             Ok(Received::Message(StartReport::Started, _)) => Ok(()),
