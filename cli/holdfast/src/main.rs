@@ -1,3 +1,42 @@
 //! The operator's and the engineer's command line, and `up`: a whole cluster on this machine.
+//!
+//! A command reaches a cluster only through the API; `up` alone hosts the daemons. It must not decide anything itself.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod daemons;
+mod dispatch;
+mod failure;
+mod globals;
+mod manifest;
+mod output;
+mod session;
+mod transfer;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            // Help into a closed pipe is no failure, and a message nobody can read has nowhere else to go.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let format = cli.globals.output;
+    match dispatch::run(cli) {
+        Ok(()) | Err(failure::Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(failure::Failure::Ended(code)) => code,
+        Err(failure::Failure::Problem(problem)) => {
+            output::report(&problem, format);
+            ExitCode::from(problem.kind.exit_code())
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `holdfast apply`, `diff` and `delete`: manifests as the whole of what is wanted.
+
+mod changes;
+
+use camino::Utf8PathBuf;
+use holdfast_api::v1::jobs_client::JobsClient;
+use holdfast_api::v1::queues_client::QueuesClient;
+use holdfast_api::v1::{
+    ApplyQueueRequest, CancelJobRequest, DeleteQueueRequest, GetRequest, Job, JobSpec, Queue, QueueSpec,
+    SubmitJobRequest,
+};
+use holdfast_types::{JobManifest, Problem, ProblemKind, QueueManifest};
+
+use self::changes::{is_as_wanted, lines};
+use super::confirm::confirm;
+use crate::failure::Failure;
+use crate::globals::{Flag, Format};
+use crate::manifest::{self, Wanted};
+use crate::output::{Shown, to_json};
+use crate::session::{Session, call};
+
+/// The options that commands which write manifests honour.
+pub(crate) const WRITES: &[Flag] = &[Flag::DryRun];
+
+/// Which manifests.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  holdfast apply -f queue.yaml -f train.yaml
+  holdfast diff -f queue.yaml          exit code 1 where something differs
+  holdfast delete -f train.yaml --yes")]
+pub(crate) struct Files {
+    /// A manifest; `-` for standard input
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    file: Vec<Utf8PathBuf>,
+}
+
+impl Files {
+    fn load(&self) -> Result<Vec<Wanted>, Problem> {
+        let mut wanted = Vec::new();
+        for file in &self.file {
+            wanted.extend(manifest::load(file)?);
+        }
+        Ok(wanted)
+    }
+}
+
+/// Makes what is described. Every file is read and checked before anything is sent.
+pub(crate) async fn apply(session: &Session, files: &Files) -> Result<(), Failure> {
+    for wanted in files.load()? {
+        match wanted {
+            Wanted::Job(manifest) => apply_job(session, &manifest).await?,
+            Wanted::Queue(manifest) => apply_queue(session, &manifest).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn apply_queue(session: &Session, manifest: &QueueManifest) -> Result<(), Failure> {
+    let before = find_queue(session, &manifest.metadata.name).await?;
+    let request = ApplyQueueRequest {
+        name: manifest.metadata.name.clone(),
+        labels: manifest.metadata.labels.clone().into_iter().collect(),
+        spec: Some(QueueSpec::from(&manifest.spec)),
+        options: Some(session.write_options()?),
+    };
+    let queue = call!(session, QueuesClient, apply, request)?;
+    let same = before.is_some_and(|before| before.spec == queue.spec);
+    said(session, &queue, "queue", &manifest.metadata.name, if same { "unchanged" } else { "applied" })
+}
+
+/// A job does not change: it is made, or it is there as described, or it is in the way.
+async fn apply_job(session: &Session, manifest: &JobManifest) -> Result<(), Failure> {
+    let name = &manifest.metadata.name;
+    let spec = JobSpec::from(&manifest.spec);
+    if let Some(job) = find_job(session, name).await? {
+        if job.spec.as_ref().is_some_and(|live| is_as_wanted(live, &spec)) {
+            return said(session, &job, "job", name, "unchanged");
+        }
+        return Err(Problem::new(7025, ProblemKind::Conflict, format!("job `{name}` is there and differs"))
+            .because("a job cannot change after it was admitted")
+            .next(format!("holdfast job delete {name}"))
+            .next("holdfast job submit -f FILE --name ANOTHER")
+            .into());
+    }
+    let request = SubmitJobRequest {
+        name: name.clone(),
+        labels: manifest.metadata.labels.clone().into_iter().collect(),
+        spec: Some(spec),
+        options: Some(session.write_options()?),
+    };
+    let job = call!(session, JobsClient, submit, request)?;
+    said(session, &job, "job", name, "submitted")
+}
+
+/// Shows what applying would change.
+pub(crate) async fn diff(session: &Session, files: &Files) -> Result<(), Failure> {
+    let mut differs = false;
+    for wanted in files.load()? {
+        let text = match &wanted {
+            Wanted::Job(manifest) => {
+                let live = find_job(session, &manifest.metadata.name).await?.and_then(|job| job.spec);
+                let wanted = JobSpec::from(&manifest.spec);
+                let same = live.as_ref().is_some_and(|live| is_as_wanted(live, &wanted));
+                let live = if same { Some(wanted.clone()) } else { live };
+                compared("job", &manifest.metadata.name, live.as_ref(), &wanted)?
+            }
+            Wanted::Queue(manifest) => {
+                let live = find_queue(session, &manifest.metadata.name).await?.and_then(|queue| queue.spec);
+                compared("queue", &manifest.metadata.name, live.as_ref(), &QueueSpec::from(&manifest.spec))?
+            }
+        };
+        differs |= !text.is_empty();
+        session.printer.text(&text)?;
+    }
+    if differs { Err(Failure::Ended(std::process::ExitCode::from(1))) } else { Ok(()) }
+}
+
+fn compared<S: Shown>(kind: &str, name: &str, live: Option<&S>, wanted: &S) -> Result<String, Problem> {
+    let yaml = |spec: &S| -> Result<String, Problem> {
+        serde_saphyr::to_string(&to_json(spec)?).map_err(|error| {
+            Problem::new(7002, ProblemKind::Failed, format!("{kind} `{name}` cannot be written as YAML"))
+                .because(error.to_string())
+        })
+    };
+    let before = live.map(yaml).transpose()?.unwrap_or_default();
+    let changed = lines(&before, &yaml(wanted)?);
+    if changed.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!("--- {kind}/{name} in the cluster\n+++ {kind}/{name} in the manifest\n{changed}"))
+}
+
+/// Deletes what is described. What is not there is not an error: it is as wanted.
+pub(crate) async fn delete(session: &Session, files: &Files) -> Result<(), Failure> {
+    let wanted = files.load()?;
+    let names: Vec<String> = wanted.iter().map(named).collect();
+    confirm(session, &format!("delete {}", names.join(", ")))?;
+    for wanted in &wanted {
+        let options = Some(session.write_options()?);
+        match wanted {
+            Wanted::Job(manifest) => {
+                let name = manifest.metadata.name.clone();
+                let request = CancelJobRequest { name: name.clone(), options };
+                let answer = call!(session, JobsClient, delete, request);
+                gone(session, answer, "job", &name)?;
+            }
+            Wanted::Queue(manifest) => {
+                let name = manifest.metadata.name.clone();
+                let request = DeleteQueueRequest { name: name.clone(), options };
+                let answer = call!(session, QueuesClient, delete, request);
+                gone(session, answer, "queue", &name)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn named(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Job(manifest) => format!("job `{}`", manifest.metadata.name),
+        Wanted::Queue(manifest) => format!("queue `{}`", manifest.metadata.name),
+    }
+}
+
+fn gone<M: Shown>(
+    session: &Session,
+    answer: Result<M, Problem>,
+    kind: &str,
+    name: &str,
+) -> Result<(), Failure> {
+    match answer {
+        Ok(message) => said(session, &message, kind, name, "deleted"),
+        Err(problem) if problem.kind == ProblemKind::NotFound => {
+            session.printer.note(format!("{kind} `{name}` is not there"));
+            Ok(())
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+fn said<M: Shown>(session: &Session, message: &M, kind: &str, name: &str, what: &str) -> Result<(), Failure> {
+    let dry = if session.globals.dry_run { " (dry run)" } else { "" };
+    if session.globals.output == Format::Table {
+        return session.printer.line(format!("{kind}/{name} {what}{dry}"));
+    }
+    session.printer.change(message, String::new)
+}
+
+async fn find_job(session: &Session, name: &str) -> Result<Option<Job>, Problem> {
+    found(call!(session, JobsClient, get, GetRequest { name: name.to_owned(), stale: false }))
+}
+
+async fn find_queue(session: &Session, name: &str) -> Result<Option<Queue>, Problem> {
+    found(call!(session, QueuesClient, get, GetRequest { name: name.to_owned(), stale: false }))
+}
+
+fn found<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}

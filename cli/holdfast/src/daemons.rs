@@ -1,0 +1,22 @@
+//! The daemons inside this program: one binary to copy, and `up` starts itself again under these names.
+
+use std::process::ExitCode;
+
+use camino::Utf8Path;
+use holdfast_types::Problem;
+
+/// Runs a controller until it is stopped.
+pub(crate) fn controller(config: &Utf8Path) -> Result<(), Problem> {
+    holdfast_controller::main_with_config(config)
+}
+
+/// Runs an agent until it is stopped.
+pub(crate) fn agent(config: &Utf8Path) -> Result<(), Problem> {
+    Err(Problem::new(7009, holdfast_types::ProblemKind::Failed, format!("{config}: no agent is built in")))
+}
+
+/// Runs the offline verifier.
+pub(crate) fn verify(args: &[String]) -> ExitCode {
+    let named = std::iter::once("holdfast-verify".to_owned()).chain(args.iter().cloned());
+    holdfast_verify::main_with_args(named.map(Into::into))
+}

@@ -1,0 +1,88 @@
+//! From what was typed to what runs.
+
+use clap::CommandFactory as _;
+use holdfast_telemetry::LogFormat;
+use holdfast_types::{Problem, ProblemKind};
+
+use crate::cli::{Cli, Command};
+use crate::commands::{
+    apply, artifact, audit, cluster, dataset, event, explain, generate, image, job, node, policy, queue,
+};
+use crate::daemons;
+use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::output::Printer;
+use crate::session::Session;
+use crate::up;
+
+/// Runs the command. What brings its own runtime, or needs none, is started on the thread that called.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let (name, honoured) = cli.command.honours();
+    cli.globals.check(&name, honoured)?;
+    let printer = Printer::new(cli.globals.output);
+    match &cli.command {
+        Command::Up(args) => Ok(up::run(args)?),
+        Command::Controller(daemon) => Ok(daemons::controller(&daemon.config)?),
+        Command::Agent(daemon) => Ok(daemons::agent(&daemon.config)?),
+        Command::Verify { args } => Err(Failure::Ended(daemons::verify(args))),
+        Command::Generate { dir } => Ok(generate::run(&Cli::command(), dir)?),
+        Command::Completion { shell } => printer.bytes(&generate::completion(&Cli::command(), *shell)),
+        Command::Explain(args) => explain::run(printer, args),
+        _ => {
+            logs(&cli.globals)?;
+            runtime()?.block_on(Box::pin(ask(&cli.globals, &cli.command)))
+        }
+    }
+}
+
+/// The commands that speak with a cluster.
+async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
+    // These open the session themselves, because some of their verbs need none.
+    match command {
+        Command::Image(command) => return Box::pin(image::run(globals, command)).await,
+        Command::Audit(command) => return Box::pin(audit::run(globals, command)).await,
+        _ => {}
+    }
+    let session = Session::open(globals)?;
+    match command {
+        Command::Cluster(command) => cluster::run(&session, command).await,
+        Command::Node(command) => Box::pin(node::run(&session, command)).await,
+        Command::Queue(command) => Box::pin(queue::run(&session, command)).await,
+        Command::Job(command) => Box::pin(job::run(&session, command)).await,
+        Command::Dataset(command) => Box::pin(dataset::run(&session, command)).await,
+        Command::Model(command) => Box::pin(artifact::run_model(&session, command)).await,
+        Command::Policy(command) => policy::run(&session, command).await,
+        Command::Event(command) => event::run(&session, command).await,
+        Command::Apply(files) => Box::pin(apply::apply(&session, files)).await,
+        Command::Diff(files) => Box::pin(apply::diff(&session, files)).await,
+        Command::Delete(files) => Box::pin(apply::delete(&session, files)).await,
+        Command::Image(_)
+        | Command::Audit(_)
+        | Command::Up(_)
+        | Command::Controller(_)
+        | Command::Agent(_)
+        | Command::Verify { .. }
+        | Command::Generate { .. }
+        | Command::Completion { .. }
+        | Command::Explain(_) => Ok(()),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+        Problem::new(7007, ProblemKind::Failed, "the program cannot start its threads")
+            .because(error.to_string())
+    })
+}
+
+/// Logs go to stderr, and only where they are asked for.
+fn logs(globals: &Globals) -> Result<(), Problem> {
+    let filter = match globals.verbose {
+        0 => return Ok(()),
+        1 => "info",
+        _ => "debug",
+    };
+    holdfast_telemetry::init("holdfast", LogFormat::Pretty, filter).map_err(|error| {
+        Problem::new(7008, ProblemKind::Failed, "the log cannot be written").because(error.to_string())
+    })
+}

@@ -1,0 +1,12 @@
+//! What a manifest describes.
+
+use holdfast_types::{JobManifest, QueueManifest};
+
+/// One object as its owner wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// A job.
+    Job(Box<JobManifest>),
+    /// A queue.
+    Queue(QueueManifest),
+}
