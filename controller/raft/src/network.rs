@@ -63,6 +63,8 @@ struct Wires {
     members: BTreeMap<u64, Weak<dyn Inbound>>,
     /// Links from the first to the second that carry nothing.
     cut: BTreeSet<(u64, u64)>,
+    /// How long each byte takes; nothing where links are instant.
+    per_byte: Option<Duration>,
 }
 
 /// Members of one process, connected by links that can be cut and healed, for tests.
@@ -102,6 +104,11 @@ impl LoopbackNetwork {
     /// Cuts the link in one direction.
     pub fn cut(&self, from: u64, to: u64) {
         self.wires.lock().cut.insert((from, to));
+    }
+
+    /// Makes every link carry only so many bytes a second.
+    pub fn throttle(&self, bytes_per_second: u32) {
+        self.wires.lock().per_byte = Some(Duration::from_secs(1) / bytes_per_second.max(1));
     }
 
     /// Heals every link.
@@ -144,6 +151,11 @@ impl Network for LoopbackLink {
         let (wires, from, to) = (Arc::clone(&self.wires), self.from, target.id);
         Box::pin(async move {
             Self::carries(&wires, from, to)?;
+            let per_byte = wires.lock().per_byte;
+            if let Some(per_byte) = per_byte {
+                tokio::time::sleep(per_byte.saturating_mul(u32::try_from(body.len()).unwrap_or(u32::MAX)))
+                    .await;
+            }
             let member = wires.lock().members.get(&to).and_then(Weak::upgrade);
             let member = member.ok_or_else(|| NetworkError::Unreachable("nobody is there".to_owned()))?;
             let answer = tokio::time::timeout(timeout, member.serve_call(rpc, body)).await;

@@ -20,13 +20,14 @@ use openraft::raft::{
 use openraft::{RaftNetwork, RaftNetworkFactory};
 use parking_lot::Mutex;
 use prost::Message;
+use tokio::task::JoinSet;
 
 use crate::codec::{
     CodecError, append_request_out, append_response_in, decode, vote_in, vote_out, vote_request_out,
     vote_response_in,
 };
 use crate::network::{Network, NetworkError, RpcKind};
-use crate::types::{Member, Peer, Snapshot, SnapshotFile, TypeConfig, Vote};
+use crate::types::{LogId, Member, Peer, Snapshot, SnapshotFile, TypeConfig, Vote};
 use crate::wire::{
     ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
 };
@@ -35,6 +36,8 @@ use crate::wire::{
 const CHUNK_BYTES: usize = 1 << 20;
 /// How long a piece may take; the last one includes that the receiver checks and installs the whole snapshot.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long entries may travel; heartbeats go beside them.
+const ENTRIES_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long sending to an unreachable member pauses: long enough not to spin, short enough to be back soon.
 const BACKOFF: [Duration; 3] =
     [Duration::from_millis(20), Duration::from_millis(50), Duration::from_millis(100)];
@@ -65,27 +68,45 @@ pub(crate) struct Peers {
     pub(crate) contacts: Contacts,
 }
 
-/// The sending end for one member.
-pub(crate) struct Link {
+/// Calls one member.
+#[derive(Clone)]
+struct Caller {
     peers: Peers,
     target: Member,
+}
+
+/// The sending end for one member.
+pub(crate) struct Link {
+    caller: Caller,
+    sending: Option<Sending>,
+}
+
+/// Entries on their way. openraft gives up waiting after one heartbeat and sends the same entries again; on a slow link
+/// large entries would then never arrive. So the call goes on, and the next attempt waits for it instead of repeating it.
+struct Sending {
+    vote: Vote,
+    previous: Option<LogId>,
+    last: LogId,
+    /// One task; it ends with the link.
+    answer: JoinSet<Result<AppendEntriesResponse<u64>, CallError>>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Peers {
     type Network = Link;
 
     async fn new_client(&mut self, target: u64, node: &Peer) -> Link {
-        Link { peers: self.clone(), target: node.member(target) }
+        let caller = Caller { peers: self.clone(), target: node.member(target) };
+        Link { caller, sending: None }
     }
 }
 
 impl Peers {
     /// Whether a member hears a leader; `None` where it does not answer.
     pub(crate) async fn hears_leader(&self, member: Member, timeout: Duration) -> Option<bool> {
-        let link = Link { peers: self.clone(), target: member };
+        let caller = Caller { peers: self.clone(), target: member };
         let body = VoteRequestMessage { probe: true, ..VoteRequestMessage::default() }.encode_to_vec();
         let answer =
-            tokio::time::timeout(timeout, link.call(RpcKind::Vote, body, timeout)).await.ok()?.ok()?;
+            tokio::time::timeout(timeout, caller.call(RpcKind::Vote, body, timeout)).await.ok()?.ok()?;
         let answer: VoteResponseMessage = decode("probe answer", answer.as_slice()).ok()?;
         Some(answer.hears_leader)
     }
@@ -109,7 +130,7 @@ fn rpc_error(error: &CallError) -> RPCError<u64, Peer, RaftError<u64>> {
     }
 }
 
-impl Link {
+impl Caller {
     async fn call(&self, rpc: RpcKind, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, CallError> {
         let envelope = Envelope {
             version: FORMAT_VERSION,
@@ -123,13 +144,7 @@ impl Link {
         Ok(answer)
     }
 
-    async fn append(
-        &self,
-        request: AppendEntriesRequest<TypeConfig>,
-        timeout: Duration,
-    ) -> Result<AppendEntriesResponse<u64>, CallError> {
-        let body = append_request_out(&request).encode_to_vec();
-        drop(request);
+    async fn append(self, body: Vec<u8>, timeout: Duration) -> Result<AppendEntriesResponse<u64>, CallError> {
         Ok(append_response_in(&self.call(RpcKind::Append, body, timeout).await?)?)
     }
 
@@ -171,6 +186,43 @@ impl Link {
     }
 }
 
+impl Link {
+    async fn append(
+        &mut self,
+        request: AppendEntriesRequest<TypeConfig>,
+        timeout: Duration,
+    ) -> Result<AppendEntriesResponse<u64>, CallError> {
+        let Some(last) = request.entries.last().map(|entry| entry.log_id) else {
+            let body = append_request_out(&request).encode_to_vec();
+            return self.caller.clone().append(body, timeout).await;
+        };
+        let (vote, previous) = (request.vote, request.prev_log_id);
+        let same = |sending: &Sending| sending.vote == vote && sending.previous == previous;
+        let sending = match self.sending.take().filter(same) {
+            Some(sending) => sending,
+            None => {
+                let body = append_request_out(&request).encode_to_vec();
+                let mut answer = JoinSet::new();
+                answer.spawn(self.caller.clone().append(body, ENTRIES_TIMEOUT));
+                Sending { vote, previous, last, answer }
+            }
+        };
+        drop(request);
+        // Kept in place while waiting: openraft may drop this future at any moment.
+        let sending = self.sending.insert(sending);
+        let (sent, answer) = (sending.last, sending.answer.join_next().await);
+        self.sending = None;
+        let lost = || CallError::Network(NetworkError::Unreachable("the sending task ended".to_owned()));
+        match answer.and_then(Result::ok).ok_or_else(lost)?? {
+            // The call that was waited for may have begun before the newest of these entries were there.
+            AppendEntriesResponse::Success if sent < last => {
+                Ok(AppendEntriesResponse::PartialSuccess(Some(sent)))
+            }
+            answer => Ok(answer),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum SendError {
     #[error(transparent)]
@@ -202,7 +254,7 @@ impl RaftNetwork<TypeConfig> for Link {
     }
 
     async fn vote(&mut self, rpc: VoteRequest<u64>, option: RPCOption) -> CallResult<VoteResponse<u64>> {
-        self.ask(rpc, option.hard_ttl()).await.map_err(|error| rpc_error(&error))
+        self.caller.ask(rpc, option.hard_ttl()).await.map_err(|error| rpc_error(&error))
     }
 
     async fn full_snapshot(
@@ -213,7 +265,7 @@ impl RaftNetwork<TypeConfig> for Link {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<u64>, StreamingError<TypeConfig, Fatal<u64>>> {
         let cancel = pin!(cancel);
-        let send = pin!(self.send(vote, &snapshot));
+        let send = pin!(self.caller.send(vote, &snapshot));
         match futures::future::select(cancel, send).await {
             futures::future::Either::Left((closed, _)) => Err(StreamingError::Closed(closed)),
             futures::future::Either::Right((Ok(vote), _)) => Ok(SnapshotResponse::new(vote)),

@@ -204,3 +204,15 @@ async fn a_member_that_was_away_does_not_depose_the_leader() {
     assert_eq!(cluster.node(leader).status().term, term);
     assert!(cluster.node(leader).is_leader());
 }
+
+/// One entry takes five heartbeats to cross the link; it is sent once and arrives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_entries_cross_slow_links() {
+    let cluster = three(1_000).await;
+    let leader = cluster.leader_but(0).await;
+    cluster.network.throttle(1 << 20);
+    cluster.node(leader).propose(vec![b'k'; 512 << 10]).await.unwrap();
+    cluster.node(leader).propose(b"ksmall".to_vec()).await.unwrap();
+    cluster.same_state_everywhere().await;
+    assert!(cluster.node(leader).is_leader(), "heartbeats went beside the large entry");
+}
