@@ -14,6 +14,7 @@ use holdfast_state::State;
 use holdfast_types::{AsProblem as _, Problem, ProblemKind, TenantName, Time};
 use parking_lot::Mutex;
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 use crate::caller::Operator;
@@ -43,6 +44,32 @@ pub(crate) struct App {
     pub(crate) audit_key: holdfast_audit::Signer,
     pub(crate) heard: Mutex<Heard>,
     bundle: Mutex<Option<(String, Arc<Bundle>)>>,
+}
+
+/// A change as a caller asked for it.
+#[derive(Debug, Default)]
+pub(crate) struct Write {
+    actor: String,
+    options: v1::WriteOptions,
+    decision: Option<DecisionRecord>,
+    request_hash: Vec<u8>,
+}
+
+impl Write {
+    /// What `actor` asked for with `request`, whose options are given apart.
+    pub(crate) fn new(
+        actor: String,
+        options: Option<v1::WriteOptions>,
+        request: &impl prost::Message,
+    ) -> Self {
+        let request_hash = Sha256::digest(request.encode_to_vec()).to_vec();
+        Self { actor, options: options.unwrap_or_default(), decision: None, request_hash }
+    }
+
+    /// With the decision that allowed it.
+    pub(crate) fn decided(self, decision: DecisionRecord) -> Self {
+        Self { decision: Some(decision), ..self }
+    }
 }
 
 /// The wall clock, read here and nowhere deeper.
@@ -118,14 +145,8 @@ impl App {
     }
 
     /// Proposes a command as a caller asked for it: with key and expected revision, or only as a trial.
-    pub(crate) async fn execute(
-        &self,
-        actor: String,
-        options: Option<v1::WriteOptions>,
-        decision: Option<DecisionRecord>,
-        body: command::Body,
-    ) -> Result<outcome::Result, Status> {
-        let options = options.unwrap_or_default();
+    pub(crate) async fn execute(&self, write: Write, body: command::Body) -> Result<outcome::Result, Status> {
+        let options = write.options;
         if options.idempotency_key.len() > 128 {
             let problem = Problem::new(1204, ProblemKind::Invalid, "the idempotency key is too long")
                 .because(format!(
@@ -136,9 +157,10 @@ impl App {
         }
         let command = Command {
             idempotency_key: options.idempotency_key,
-            actor,
+            actor: write.actor,
             expected_revision: options.expected_revision,
-            decision,
+            decision: write.decision,
+            request_hash: write.request_hash,
             body: Some(body),
         };
         let outcome = if options.dry_run {

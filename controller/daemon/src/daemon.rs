@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
+use axum::routing::get;
 use camino::Utf8Path;
 use holdfast_audit::Signer;
 use holdfast_identity::{
-    Alpn, ClientAuth, ClusterCa, Identity, IdentityHandle, KeyExchange, Trust, server_config,
+    Alpn, ClientAuth, ClusterCa, Identity, IdentityHandle, KeyExchange, PeerInfo, Trust, server_config,
 };
 use holdfast_raft::{Member, Options, RaftNode};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
+use http::header;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -18,8 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Parts, now};
 use crate::config::Config;
+use crate::generate::openapi;
 use crate::loops::{lead, renew_certificate, renewed};
 use crate::machine::StateMachine;
+use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
 use crate::server::{Faces, serve};
 use crate::{rest, services};
@@ -102,6 +107,19 @@ fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
     let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
     let grpc = services::routes(app).prepare();
     let rest = rest::router(&pool, &grpc).map_err(failed)?;
+    let metrics = Arc::new(Metrics::new().map_err(|error| failed(error.to_string()))?);
+    let document = openapi().map_err(failed)?;
+    let app = Arc::clone(app);
+    let scraped = move |Extension(peer): Extension<PeerInfo>| {
+        let answer = scrape(&app, &metrics, &peer);
+        async move { answer }
+    };
+    let documented = move || {
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        let answer = (json, document.clone());
+        async move { answer }
+    };
+    let rest = rest.route("/metrics", get(scraped)).route("/v1/openapi.json", get(documented));
     Ok(Faces { grpc, rest })
 }
 

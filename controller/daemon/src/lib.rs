@@ -12,6 +12,7 @@ mod found;
 mod generate;
 mod loops;
 mod machine;
+mod metrics;
 mod network;
 mod page;
 mod peers;

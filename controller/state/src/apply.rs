@@ -49,7 +49,11 @@ impl State {
         if key.is_empty() || self.cluster().is_none() {
             return self.apply_once(now, command);
         }
-        let hash = Sha256::digest(command.encode_to_vec()).to_vec();
+        let hash = if command.request_hash.is_empty() {
+            Sha256::digest(command.encode_to_vec()).to_vec()
+        } else {
+            std::mem::take(&mut command.request_hash)
+        };
         let row = format!("{}|{key}", command.actor);
         if let Some(known) = self.idempotency.get(&row) {
             if known.command_hash != hash {

@@ -356,6 +356,16 @@ fn an_idempotency_key_gives_the_first_answer_again() {
     assert_eq!(world.state.revision(), revision);
     let Some(outcome::Result::Refusal(refusal)) = world.send(put(2)).result else { panic!("accepted") };
     assert_eq!(refusal.code, 1104);
+
+    // What admission made of a request may differ by the time of a retry; the request is the same.
+    let asked = |priority, request: &[u8]| Command {
+        idempotency_key: "k2".to_owned(),
+        request_hash: request.to_vec(),
+        ..put(priority)
+    };
+    let first = world.send(asked(1, b"same"));
+    assert_eq!(world.send(asked(2, b"same")), first);
+    assert_ne!(world.send(asked(1, b"other")), first);
 }
 
 #[test]

@@ -90,8 +90,16 @@ impl fmt::Display for Millicores {
     }
 }
 
-// A span is here only because its text form is read the same way; a number alone is refused by its parser.
-serde_by_text!(Bytes, Millicores, crate::time::Span);
+impl Bytes {
+    /// The amount as text that reads back as the same amount, unlike the rounded one for people.
+    fn exact(self) -> String {
+        let units = [("TiB", 1u64 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+        let fits = units.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        fits.map_or_else(|| self.0.to_string(), |(unit, size)| format!("{}{unit}", self.0 / size))
+    }
+}
+
+serde_by_text!(Bytes => Bytes::exact, Millicores);
 
 #[cfg(test)]
 mod tests {
@@ -111,6 +119,16 @@ mod tests {
         }
         for bad in ["", "GiB", "-1", "1.5GiB", "1 gib", "99999999TiB"] {
             assert!(bad.parse::<Bytes>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_stored_amount_reads_back_exactly() {
+        for bytes in
+            [Bytes(0), Bytes(1_000_000_000), Bytes(1_536 << 30), Bytes((80 << 30) + 1), Bytes(u64::MAX)]
+        {
+            let stored = serde_json::to_string(&bytes).unwrap();
+            assert_eq!(serde_json::from_str::<Bytes>(&stored).unwrap(), bytes, "{stored}");
         }
     }
 

@@ -1,10 +1,12 @@
 //! Serde for types whose file format is their text form.
 
 macro_rules! serde_by_text {
-    ($($type:ty),*) => {$(
+    ($($type:ty $(=> $write:expr)?),*) => {$(
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                // The text form of most types is what they print; a type that rounds for people names another.
+                let text: String = None$(.or(Some($write(*self))))?.unwrap_or_else(|| self.to_string());
+                serializer.serialize_str(&text)
             }
         }
 

@@ -76,6 +76,23 @@ impl Span {
     }
 }
 
+impl Span {
+    /// The span as text that reads back as the same span, unlike the rounded one for people.
+    fn exact(self) -> String {
+        let mut rest = self.0;
+        let mut out = String::new();
+        for (unit, millis) in UNITS {
+            if rest / millis > 0 {
+                out.push_str(&format!("{}{unit}", rest / millis));
+            }
+            rest %= millis;
+        }
+        if out.is_empty() { "0s".to_owned() } else { out }
+    }
+}
+
+crate::text::serde_by_text!(Span => Span::exact);
+
 /// At most two units, so a table stays readable: `3m12s`, `2d4h`, `850ms`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,6 +166,10 @@ mod tests {
         ] {
             let span: Span = text.parse().unwrap();
             assert_eq!((span.0, span.to_string().as_str()), (millis, printed));
+        }
+        for millis in [0, 1, 90_061_001, u64::MAX] {
+            let stored = serde_json::to_string(&Span(millis)).unwrap();
+            assert_eq!(serde_json::from_str::<Span>(&stored).unwrap(), Span(millis), "{stored}");
         }
         for bad in ["", "5", "s", "5 s", "5y", "-1s", "99999999999999999999s"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");

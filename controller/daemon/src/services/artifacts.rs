@@ -16,7 +16,7 @@ use holdfast_state::State;
 use holdfast_types::{ArtifactKind, BlobId, Jurisdiction, Problem, ProblemKind, TenantName};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, now};
+use crate::app::{App, Write, now};
 use crate::caller::{self, Operator};
 use crate::page::page;
 
@@ -184,7 +184,10 @@ impl Artifacts for Service {
 
     async fn commit(&self, request: Request<CommitArtifactRequest>) -> Result<Response<Artifact>, Status> {
         let operator = caller::operator(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let options = request.options.take().unwrap_or_default();
+        let key = options.idempotency_key.clone();
+        let write = Write::new(operator.actor(), Some(options), &request);
         self.0.barrier(false).await?;
         let bundle = self.0.bundle()?;
         let asked = request.spec.unwrap_or_default();
@@ -203,11 +206,10 @@ impl Artifacts for Service {
             self.0.record_refusal(Some(record)).await;
             return Err(status_from_problem(&decision.refusal(format!("{object} may not be imported"))));
         }
-        let key = request.options.as_ref().map_or("", |o| o.idempotency_key.as_str());
         let uid = if key.is_empty() {
             holdfast_client::idempotency_key().map_err(|p| status_from_problem(&p))?
         } else {
-            key.to_owned()
+            key
         };
         let spec = ArtifactSpec {
             owner: operator.name.to_string(),
@@ -225,7 +227,7 @@ impl Artifacts for Service {
             new_version: request.new_version,
         };
         let body = command::Body::CommitVersion(body);
-        match self.0.execute(operator.actor(), request.options, Some(record), body).await? {
+        match self.0.execute(write.decided(record), body).await? {
             outcome::Result::Artifact(artifact) => Ok(Response::new(artifact)),
             other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
         }

@@ -16,7 +16,7 @@ use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec, NameError};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, now};
+use crate::app::{App, Write, now};
 use crate::caller::{self, Operator};
 use crate::page::page;
 use crate::peers;
@@ -65,11 +65,12 @@ impl Service {
         body: fn(EndJob) -> command::Body,
     ) -> Result<Response<Job>, Status> {
         let operator = caller::operator(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let write = Write::new(operator.actor(), request.options.take(), &request);
         self.0.barrier(false).await?;
         Self::check_tenant(&operator, &self.job(&request.name)?)?;
         let body = body(EndJob { name: request.name });
-        job_of(self.0.execute(operator.actor(), request.options, None, body).await?)
+        job_of(self.0.execute(write, body).await?)
     }
 
     /// Refuses, and records it, where the law does not let the caller read what the job printed.
@@ -100,7 +101,10 @@ type LogStream = Pin<Box<dyn Stream<Item = Result<LogChunk, Status>> + Send>>;
 impl Jobs for Service {
     async fn submit(&self, request: Request<SubmitJobRequest>) -> Result<Response<Job>, Status> {
         let operator = caller::operator(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let options = request.options.take().unwrap_or_default();
+        let key = options.idempotency_key.clone();
+        let write = Write::new(operator.actor(), Some(options), &request);
         let name: JobName = request.name.parse().map_err(|error: NameError| invalid(error.to_string()))?;
         let wire = request.spec.ok_or_else(|| invalid("spec: is missing"))?;
         let spec = JobSpec::try_from(&wire).map_err(|error| status_from_problem(&error.problem()))?;
@@ -116,7 +120,6 @@ impl Jobs for Service {
             }
         };
         // With a key, a retry must be the same command byte for byte, so its uid comes from the key.
-        let key = request.options.as_ref().map_or("", |o| o.idempotency_key.as_str());
         let body = SubmitJob {
             name: name.to_string(),
             uid: if key.is_empty() { uid()? } else { format!("job-{key}") },
@@ -127,7 +130,7 @@ impl Jobs for Service {
             bundle: bundle.hash().to_string(),
         };
         let body = command::Body::SubmitJob(body);
-        job_of(self.0.execute(operator.actor(), request.options, Some(admitted.decision), body).await?)
+        job_of(self.0.execute(write.decided(admitted.decision), body).await?)
     }
 
     async fn list(&self, request: Request<ListJobsRequest>) -> Result<Response<JobList>, Status> {

@@ -6,6 +6,7 @@ use holdfast_api::store::{ChangeNode, CreateToken, command, outcome};
 use holdfast_api::v1::nodes_server::Nodes;
 use holdfast_api::v1::{
     CreateTokenRequest, CreateTokenResponse, GetRequest, ListRequest, Node, NodeList, NodeRequest,
+    WriteOptions,
 };
 use holdfast_api::{status_from_problem, timestamp};
 use holdfast_identity::JoinToken;
@@ -13,7 +14,7 @@ use holdfast_policy::SiteName;
 use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, now};
+use crate::app::{App, Write, now};
 use crate::caller;
 use crate::page::page;
 
@@ -34,10 +35,11 @@ fn invalid(because: String) -> Status {
 impl Service {
     async fn change(&self, change: &str, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
         let operator = caller::admin(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let write = Write::new(operator.actor(), request.options.take(), &request);
         let body = ChangeNode { node: request.name, change: change.to_owned(), reason: request.reason };
         let body = command::Body::ChangeNode(body);
-        match self.0.execute(operator.actor(), request.options, None, body).await? {
+        match self.0.execute(write, body).await? {
             outcome::Result::Node(node) => Ok(Response::new(node)),
             other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
         }
@@ -110,7 +112,7 @@ impl Nodes for Service {
         request: Request<CreateTokenRequest>,
     ) -> Result<Response<CreateTokenResponse>, Status> {
         let operator = caller::admin(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         self.0.barrier(false).await?;
         let jurisdiction: Jurisdiction = request
             .jurisdiction
@@ -133,9 +135,10 @@ impl Nodes for Service {
             approve: request.approve,
         };
         // A token is made anew by every call, so a key could only give back a token that was never shown.
-        let options =
-            request.options.map(|o| holdfast_api::v1::WriteOptions { idempotency_key: String::new(), ..o });
-        self.0.execute(operator.actor(), options, None, command::Body::CreateToken(body)).await?;
+        let options = request.options.take().unwrap_or_default();
+        let options = WriteOptions { idempotency_key: String::new(), ..options };
+        let write = Write::new(operator.actor(), Some(options), &request);
+        self.0.execute(write, command::Body::CreateToken(body)).await?;
         Ok(Response::new(CreateTokenResponse {
             token: token.to_text().to_string(),
             id: token.id().to_string(),

@@ -13,7 +13,7 @@ use holdfast_state::State;
 use holdfast_types::{JobPhase, NameError, QueueName};
 use tonic::{Request, Response, Status};
 
-use crate::app::App;
+use crate::app::{App, Write};
 use crate::caller;
 use crate::page::page;
 
@@ -78,7 +78,8 @@ impl Queues for Service {
 
     async fn apply(&self, request: Request<ApplyQueueRequest>) -> Result<Response<Queue>, Status> {
         let operator = caller::admin(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let write = Write::new(operator.actor(), request.options.take(), &request);
         let parsed: Result<QueueName, NameError> = request.name.parse();
         let name = parsed.map_err(|error| status_from_problem(&invalid_request(error.to_string())))?;
         let body = PutQueue {
@@ -88,15 +89,14 @@ impl Queues for Service {
             labels: request.labels,
             spec: request.spec,
         };
-        queue_of(
-            self.0.execute(operator.actor(), request.options, None, command::Body::PutQueue(body)).await?,
-        )
+        queue_of(self.0.execute(write, command::Body::PutQueue(body)).await?)
     }
 
     async fn delete(&self, request: Request<DeleteQueueRequest>) -> Result<Response<Queue>, Status> {
         let operator = caller::admin(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let write = Write::new(operator.actor(), request.options.take(), &request);
         let body = command::Body::DeleteQueue(DeleteQueue { name: request.name });
-        queue_of(self.0.execute(operator.actor(), request.options, None, body).await?)
+        queue_of(self.0.execute(write, body).await?)
     }
 }
