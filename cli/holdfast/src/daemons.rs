@@ -3,20 +3,30 @@
 use std::process::ExitCode;
 
 use camino::Utf8Path;
-use holdfast_types::Problem;
+use holdfast_telemetry::LogFormat;
+use holdfast_types::{Problem, ProblemKind};
 
 /// Runs a controller until it is stopped.
 pub(crate) fn controller(config: &Utf8Path) -> Result<(), Problem> {
+    logs("controller")?;
     holdfast_controller::main_with_config(config)
 }
 
 /// Runs an agent until it is stopped.
 pub(crate) fn agent(config: &Utf8Path) -> Result<(), Problem> {
-    Err(Problem::new(7009, holdfast_types::ProblemKind::Failed, format!("{config}: no agent is built in")))
+    logs("agent")?;
+    Err(Problem::new(7009, ProblemKind::Failed, format!("{config}: no agent is built in")))
 }
 
 /// Runs the offline verifier.
 pub(crate) fn verify(args: &[String]) -> ExitCode {
     let named = std::iter::once("holdfast-verify".to_owned()).chain(args.iter().cloned());
     holdfast_verify::main_with_args(named.map(Into::into))
+}
+
+/// A daemon always writes its log; the commands of people do so only where they are asked to.
+fn logs(service: &str) -> Result<(), Problem> {
+    holdfast_telemetry::init(service, LogFormat::Pretty, "info").map_err(|error| {
+        Problem::new(7008, ProblemKind::Failed, "the log cannot be written").because(error.to_string())
+    })
 }
