@@ -5,7 +5,7 @@ use std::fmt;
 use holdfast_types::{Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::BundleHash;
+use crate::hash::BundleHash;
 
 /// The most errors a decision keeps; the first one denies already.
 pub const MAX_ERRORS: usize = 8;
