@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use camino::Utf8Path;
-use holdfast_telemetry::LogFormat;
+use holdfast_telemetry::{DAEMON_FILTER, LogFormat};
 use holdfast_types::{Problem, ProblemKind};
 
 /// Runs a controller until it is stopped.
@@ -26,7 +26,7 @@ pub(crate) fn verify(args: &[String]) -> ExitCode {
 
 /// A daemon always writes its log; the commands of people do so only where they are asked to.
 fn logs(service: &str) -> Result<(), Problem> {
-    holdfast_telemetry::init(service, LogFormat::Pretty, "info").map_err(|error| {
+    holdfast_telemetry::init(service, LogFormat::Pretty, DAEMON_FILTER).map_err(|error| {
         Problem::new(7008, ProblemKind::Failed, "the log cannot be written").because(error.to_string())
     })
 }

@@ -151,8 +151,12 @@ fn audit_key(config: &Config) -> Result<Signer, Problem> {
     Signer::from_seed(&config.cluster, &seed).map_err(|error| failed(error.to_string()))
 }
 
-/// Tells raft who the founding members are; where it knows its members already this does nothing.
+/// Tells raft who the founding members are; where it knows its members already this does nothing. One member says it:
+/// the others hear it from the leader that comes of it.
 async fn bootstrap(app: &App) -> Result<(), Problem> {
+    if app.config.members.iter().any(|m| m.id < app.config.id) {
+        return Ok(());
+    }
     let members = app.config.members.iter().map(|m| Member {
         id: m.id,
         address: m.address.clone(),

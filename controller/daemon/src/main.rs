@@ -36,7 +36,11 @@ fn main() -> ExitCode {
     let done = match (args.generate, args.config) {
         (Some(Generate::Gen { directory }), _) => holdfast_controller::generate(&directory),
         (None, Some(config)) => {
-            let logs = holdfast_telemetry::init("controller", holdfast_telemetry::LogFormat::Pretty, "info");
+            let logs = holdfast_telemetry::init(
+                "controller",
+                holdfast_telemetry::LogFormat::Pretty,
+                holdfast_telemetry::DAEMON_FILTER,
+            );
             logs.map_err(|error| {
                 holdfast_types::Problem::new(
                     1222,

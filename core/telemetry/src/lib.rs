@@ -10,7 +10,7 @@ mod logs;
 mod metrics;
 
 pub use build::{BuildInfo, build_info};
-pub use logs::{InitError, LogFormat, ParseLogFormatError, init};
+pub use logs::{DAEMON_FILTER, InitError, LogFormat, ParseLogFormatError, init};
 pub use metrics::{
     CONTENT_TYPE, Counter, Family, Gauge, Histogram, Kind, MAX_SERIES, MetricError, OTHER, Registry,
     SECONDS_BUCKETS, check_label, check_name,

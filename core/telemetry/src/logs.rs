@@ -10,6 +10,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::build::build_info;
 
+/// What a daemon logs unless told otherwise: our own words, and warnings of the libraries whose `info` is their inner life.
+pub const DAEMON_FILTER: &str = "info,openraft=warn,sled=warn,h2=warn,hyper=warn,rustls=warn";
+
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
