@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod bound;
 mod measure;
 mod page;
 mod policy;
+mod raft;
 mod registry;
 mod report;
 mod scheduler;

@@ -1,7 +1,7 @@
 //! Every promise and how it is measured. A row here without one on the page, or the other way, stops the bench.
 
 use crate::measure::{Bench, Measurement, Promise};
-use crate::{policy, scheduler};
+use crate::{audit, policy, raft, scheduler};
 
 /// Measures one promise.
 type Run = fn(&Bench) -> anyhow::Result<Measurement>;
@@ -14,9 +14,14 @@ pub fn promises() -> Vec<Promise> {
     };
     let measured = |area, id, run: Run| vec![Promise { id, area, run: Some(run) }];
     [
-        pending("raft", &["raft-writes-1", "raft-writes-64", "raft-writes-256"]),
-        pending("raft", &["raft-reads-linearizable", "raft-reads-stale"]),
-        pending("raft", &["raft-leader-killed", "raft-leader-handover"]),
+        measured("raft", "raft-writes-1", raft::writes_1),
+        measured("raft", "raft-writes-64", raft::writes_64),
+        measured("raft", "raft-writes-256", raft::writes_256),
+        measured("raft", "raft-fsyncs-64", raft::fsyncs_64),
+        measured("raft", "raft-reads-linearizable", raft::reads_linearizable),
+        pending("raft", &["raft-reads-stale"]),
+        measured("raft", "raft-leader-killed", raft::leader_killed),
+        pending("raft", &["raft-leader-handover"]),
         measured("scheduler", "scheduler-placements-1k", scheduler::placements_1k),
         measured("scheduler", "scheduler-placements-10k", scheduler::placements_10k),
         measured("scheduler", "scheduler-placements-100k", scheduler::placements_100k),
@@ -24,6 +29,7 @@ pub fn promises() -> Vec<Promise> {
         measured("policy", "policy-decision-p50", policy::decision_p50),
         measured("policy", "policy-decision-p99", policy::decision_p99),
         pending("policy", &["policy-differential"]),
+        measured("policy", "audit-append", audit::append),
         pending("storage", &["storage-hot-get"]),
         pending("image", &["image-iso-ready", "image-iso-ready-ratio", "image-install", "image-build"]),
         pending("controller", &["controller-rss"]),
