@@ -19,4 +19,5 @@ pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod queue;
+pub(crate) mod verify;
 pub(crate) mod wait;

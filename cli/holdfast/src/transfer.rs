@@ -6,4 +6,4 @@ mod put;
 
 pub(crate) use fetch::{Source, fetch};
 pub(crate) use progress::Progress;
-pub(crate) use put::{Cargo, send};
+pub(crate) use put::{Cargo, seal, send};

@@ -1,5 +1,7 @@
 //! The program as scripts see it: exit codes, what is on stdout, what is on stderr.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

@@ -3,7 +3,7 @@
 use holdfast_types::ArtifactKind;
 
 use super::artifact::{self, List, One};
-use super::{export, import};
+use super::{export, import, verify};
 use crate::failure::Failure;
 use crate::globals::Flag;
 use crate::session::Session;
@@ -26,13 +26,13 @@ Examples:
         after_help = "Examples:\n  holdfast dataset show corpus\n  holdfast dataset show corpus@1 -o json"
     )]
     Show(One),
-    /// Read every copy from its node and hash it here; nothing is kept
+    /// Have every node that keeps a copy read and hash all of it
     #[command(after_help = "\
 Examples:
-  holdfast dataset verify corpus@1 --to DE
+  holdfast dataset verify corpus@1
 
-To the law this is an export: the bytes reach this machine, and the audit log says so.")]
-    Verify(export::VerifyArgs),
+Each node checks its own copy, so that no byte leaves; this machine compares what they report.")]
+    Verify(One),
     /// Take a dataset out of the cluster
     #[command(after_help = "Examples:\n  holdfast dataset export corpus@1 ./corpus --to DE")]
     Export(export::Args),
@@ -58,7 +58,7 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
         Command::Import(args) => import::run(session, kind, args).await,
         Command::List(args) => artifact::list(session, kind, args).await,
         Command::Show(one) => artifact::show(session, kind, one).await,
-        Command::Verify(args) => export::verify(session, kind, args).await,
+        Command::Verify(one) => verify::run(session, kind, one).await,
         Command::Export(args) => export::run(session, kind, args).await,
     }
 }

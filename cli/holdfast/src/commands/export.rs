@@ -1,7 +1,6 @@
-//! Taking data out of the cluster, and checking every copy of it. Both are an export to the law: bytes leave.
+//! Taking data out of the cluster. The law decides first; every byte is checked against its name here.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,10 +9,8 @@ use holdfast_api::v1::{Artifact, ExportPlan, PlanExportRequest};
 use holdfast_artifact::{MAX_MANIFEST_BYTES, Manifest, materialise};
 use holdfast_blob::{BlobError, BlobStore};
 use holdfast_types::{ArtifactKind, AsProblem as _, BlobId, Bytes, Jurisdiction, Problem, ProblemKind};
-use serde_json::json;
 
 use crate::failure::Failure;
-use crate::globals::Format;
 use crate::session::{Session, call};
 use crate::transfer::{Progress, Source, fetch};
 
@@ -35,15 +32,6 @@ pub(crate) struct Args {
     name: String,
     /// The directory to make
     dir: Utf8PathBuf,
-    #[command(flatten)]
-    destination: Destination,
-}
-
-/// What is checked.
-#[derive(Debug, clap::Args)]
-pub(crate) struct VerifyArgs {
-    /// The name, as `name@version`, or `name` for the newest
-    name: String,
     #[command(flatten)]
     destination: Destination,
 }
@@ -112,7 +100,7 @@ fn manifest_id(artifact: &Artifact) -> Result<BlobId, Problem> {
     })
 }
 
-async fn read_manifest(source: &Source, id: BlobId) -> Result<(Manifest, Vec<u8>), Problem> {
+async fn read_manifest(source: &Source, id: BlobId) -> Result<Manifest, Problem> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(MAX_MANIFEST_BYTES).unwrap_or(u64::MAX);
     fetch(source, id, limit, &mut |data| {
@@ -120,11 +108,10 @@ async fn read_manifest(source: &Source, id: BlobId) -> Result<(Manifest, Vec<u8>
         Ok(())
     })
     .await?;
-    let manifest = Manifest::from_bytes(&bytes).map_err(|error| {
+    Manifest::from_bytes(&bytes).map_err(|error| {
         Problem::new(7061, ProblemKind::Failed, format!("blob {id} is not a manifest"))
             .because(error.to_string())
-    })?;
-    Ok((manifest, bytes))
+    })
 }
 
 /// Every distinct blob with its length.
@@ -139,7 +126,7 @@ async fn fill(store: &BlobStore, sources: &[Source], artifact: &Artifact) -> Res
     let mut manifest = None;
     for source in sources {
         match read_manifest(source, id).await {
-            Ok((found, _)) => {
+            Ok(found) => {
                 manifest = Some(found);
                 break;
             }
@@ -182,81 +169,4 @@ async fn keep(
     })
     .await?;
     writer.finish_expecting(id).map(|_| ()).map_err(|e| e.problem())
-}
-
-/// Fetches every copy of an artifact to nowhere and hashes what comes.
-pub(crate) async fn verify(session: &Session, kind: ArtifactKind, args: &VerifyArgs) -> Result<(), Failure> {
-    let plan = plan(session, kind, &args.name, &args.destination).await?;
-    let artifact = plan.artifact.clone().unwrap_or_default();
-    let name = artifact.metadata.as_ref().map(|m| m.name.clone()).unwrap_or_default();
-    let id = manifest_id(&artifact)?;
-    let mut verdicts: BTreeMap<String, Result<(usize, u64), Problem>> = BTreeMap::new();
-    for source in sources(session, &plan, &name)? {
-        session.printer.note(format!("reading {name} from node `{}`", source.node));
-        let verdict = verify_copy(&source, id).await;
-        verdicts.insert(source.node.clone(), verdict);
-    }
-    for node in artifact.status.iter().flat_map(|s| &s.nodes) {
-        verdicts.entry(node.clone()).or_insert_with(|| {
-            let why = format!("node `{node}` cannot be reached: its copy was not read");
-            Err(Problem::new(7067, ProblemKind::Unreachable, why).next(format!("holdfast node show {node}")))
-        });
-    }
-    print_verdicts(session, &name, &verdicts)?;
-    match verdicts.into_values().find_map(Result::err) {
-        Some(problem) => Err(problem.into()),
-        None => Ok(()),
-    }
-}
-
-async fn verify_copy(source: &Source, id: BlobId) -> Result<(usize, u64), Problem> {
-    let (manifest, bytes) = read_manifest(source, id).await?;
-    let blobs = blobs(&manifest);
-    let count = blobs.len().saturating_add(1);
-    let mut total = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let progress = Progress::new("read", blobs.values().sum());
-    for (id, length) in blobs {
-        let read = fetch(source, id, length, &mut |data| {
-            progress.add(u64::try_from(data.len()).unwrap_or(u64::MAX));
-            Ok(())
-        })
-        .await?;
-        total = total.saturating_add(read);
-    }
-    progress.finish();
-    Ok((count, total))
-}
-
-fn print_verdicts(
-    session: &Session,
-    name: &str,
-    verdicts: &BTreeMap<String, Result<(usize, u64), Problem>>,
-) -> Result<(), Failure> {
-    match session.globals.output {
-        Format::Table => {
-            let mut text = String::new();
-            for (node, verdict) in verdicts {
-                let said = match verdict {
-                    Ok((blobs, bytes)) => {
-                        format!("good: {blobs} blobs, {} read and hashed here", Bytes(*bytes))
-                    }
-                    Err(problem) => format!("NOT VERIFIED: {}", problem.summary),
-                };
-                // Writing into a String cannot fail.
-                let _ = writeln!(text, "{name} on {node}: {said}");
-            }
-            session.printer.text(&text)
-        }
-        Format::Name => session.printer.line(name),
-        Format::Json | Format::Yaml => {
-            let copies: Vec<_> = verdicts
-                .iter()
-                .map(|(node, verdict)| match verdict {
-                    Ok((blobs, bytes)) => json!({"node": node, "ok": true, "blobs": blobs, "bytes": bytes}),
-                    Err(problem) => json!({"node": node, "ok": false, "problem": problem.summary}),
-                })
-                .collect();
-            session.printer.value(&json!({"artifact": name, "copies": copies}))
-        }
-    }
 }

@@ -42,7 +42,18 @@ struct Prepared {
 /// Imports a dataset or an image.
 pub(crate) async fn run(session: &Session, kind: ArtifactKind, args: &Args) -> Result<(), Failure> {
     // Asked first, so that what the law refuses is not hashed for an hour.
-    plan(session, kind, args, 0).await?;
+    let first = plan(session, kind, args, 0).await?;
+    if first.next_version > 1 && !args.label.new_version {
+        return Err(Problem::new(
+            7026,
+            ProblemKind::Conflict,
+            format!("{kind} `{}` is there already", args.name),
+        )
+        .because(format!("its newest version is {}", first.next_version.saturating_sub(1)))
+        .next(format!("holdfast {kind} show {}", args.name))
+        .next("repeat the command with --new-version")
+        .into());
+    }
     let Prepared { store, manifest, id, image_digest, _dir } = prepare(session, kind, args).await?;
     let bytes = manifest.total_bytes();
     let files = u64::try_from(manifest.entries().len()).unwrap_or(u64::MAX);

@@ -123,7 +123,10 @@ impl Source<'_> {
         };
         serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let line = error.location().map(|l| l.line()).filter(|line| *line > 0);
-            self.fault_at(line, first_line(&error.to_string()))
+            let text = first_line(&error.to_string());
+            // The place is said once, before the cause.
+            let cause = text.split_once(" at line ").map_or(text.as_str(), |(cause, _)| cause);
+            self.fault_at(line, cause.to_owned())
         })
     }
 

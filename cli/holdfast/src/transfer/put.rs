@@ -65,11 +65,17 @@ pub(crate) async fn send(channel: &Channel, cargo: &Arc<Cargo>) -> Result<(), Pr
             Err(problem) => return Err(problem),
         }
     }
-    let request = SealImportRequest { manifest: cargo.id.to_string() };
+    seal(channel, cargo.id).await.map(|_| ())
+}
+
+/// Has the node read every blob of a manifest, and says what it found good: bytes and files.
+pub(crate) async fn seal(channel: &Channel, manifest: BlobId) -> Result<(u64, u64), Problem> {
+    let request = SealImportRequest { manifest: manifest.to_string() };
     let mut data = DataClient::new(channel.clone());
     let sealed = tokio::time::timeout(SEALING, data.seal_import(request)).await;
-    sealed.map_err(|_| slow("check the import", SEALING))?.map_err(|s| problem_from_status(&s))?;
-    Ok(())
+    let sealed = sealed.map_err(|_| slow("check its copy", SEALING))?.map_err(|s| problem_from_status(&s))?;
+    let sealed = sealed.into_inner();
+    Ok((sealed.bytes, sealed.files))
 }
 
 async fn round(channel: &Channel, cargo: &Arc<Cargo>) -> Result<(), Problem> {
