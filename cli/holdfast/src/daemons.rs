@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_telemetry::{DAEMON_FILTER, LogFormat};
 use holdfast_types::{Problem, ProblemKind};
 
@@ -15,7 +15,13 @@ pub(crate) fn controller(config: &Utf8Path) -> Result<(), Problem> {
 /// Runs an agent until it is stopped.
 pub(crate) fn agent(config: &Utf8Path) -> Result<(), Problem> {
     logs("agent")?;
-    Err(Problem::new(7009, ProblemKind::Failed, format!("{config}: no agent is built in")))
+    let failed = |because: String| {
+        Problem::new(7009, ProblemKind::Failed, "the agent cannot find its own program").because(because)
+    };
+    let exe = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let exe =
+        Utf8PathBuf::from_path_buf(exe).map_err(|path| failed(format!("{} is not UTF-8", path.display())))?;
+    holdfast_agent::main_with_config(config, exe)
 }
 
 /// Runs the offline verifier.

@@ -21,6 +21,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // The agent's helper processes are this program under another name; they must not have threads before they begin.
+    if let Some(code) = holdfast_agent::maybe_run_hidden(std::env::args_os()) {
+        return code;
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

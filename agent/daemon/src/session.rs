@@ -1,0 +1,195 @@
+//! The session with the controllers: what is goes up, what should be comes down, and every answer renews the lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_api::internal::agent_session_client::AgentSessionClient;
+use holdfast_api::internal::{
+    Desired, ReplicaAssignment, RotateRequest, SyncRequest, SyncResponse, TaskAssignment,
+};
+use holdfast_api::v1;
+use holdfast_client::{ClusterClient, MAX_MESSAGE};
+use holdfast_identity::{Identity, IdentityHandle, Serial, Trust};
+use holdfast_runtime::Runtime;
+use holdfast_types::{AsProblem as _, Problem};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now;
+use crate::config::Config;
+use crate::law::Law;
+use crate::library::Library;
+use crate::tasks::Tasks;
+
+/// The controller holds an answer for a second; what takes much longer is not coming.
+const ATTEMPT: Duration = Duration::from_millis(2_500);
+/// How long one round looks for a leader before it begins anew with what is true by then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The session of one agent.
+pub(crate) struct Session {
+    pub(crate) config: Config,
+    pub(crate) client: ClusterClient,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) library: Library,
+    pub(crate) law: Law,
+    pub(crate) identity: IdentityHandle,
+    pub(crate) trust: Trust,
+    pub(crate) inventory: v1::NodeInventory,
+    pub(crate) news: Arc<Notify>,
+    /// What this node should keep, for the replicator.
+    pub(crate) replicas: watch::Sender<Vec<ReplicaAssignment>>,
+}
+
+impl Session {
+    /// Runs until it is cancelled.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut known = String::new();
+        // Until the first answer nothing is wanted or unwanted: a restart must not stop what runs.
+        let mut tasks: Option<Vec<TaskAssignment>> = None;
+        loop {
+            let request = self.request(&known);
+            let sent = Runtime::boottime_ms();
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                // News cut a held answer short: it is asked for again with them.
+                () = self.news.notified() => continue,
+                answer = self.sync(request.clone()) => answer,
+            };
+            match answer {
+                Ok(answer) => {
+                    self.take(answer, sent, &request, &mut known, &mut tasks);
+                    if let Some(tasks) = &tasks {
+                        self.tasks.follow(tasks);
+                    }
+                }
+                Err(problem) => {
+                    tracing::warn!(%problem, "the controllers do not answer");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+            self.rotate().await;
+        }
+    }
+
+    fn request(&self, known: &str) -> SyncRequest {
+        let (tasks, checkpoints, decisions) = self.tasks.reports();
+        SyncRequest {
+            known_desired: known.to_owned(),
+            inventory: Some(self.inventory.clone()),
+            data_address: self.config.advertised(&self.config.data_listen),
+            relay_address: self.config.advertised(&self.config.relay_listen),
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            simulated: self.config.simulated.is_some(),
+            tasks,
+            replicas: self.library.whole(),
+            checkpoints,
+            bundle: self.law.hash(),
+            decisions,
+        }
+    }
+
+    async fn sync(&self, request: SyncRequest) -> Result<SyncResponse, Problem> {
+        let call = |channel| {
+            let request = request.clone();
+            async move {
+                AgentSessionClient::new(channel)
+                    .max_decoding_message_size(MAX_MESSAGE)
+                    .max_encoding_message_size(MAX_MESSAGE)
+                    .sync(request)
+                    .await
+            }
+        };
+        self.client.call_within(PATIENCE, ATTEMPT, call).await
+    }
+
+    fn take(
+        &self,
+        answer: SyncResponse,
+        sent: u64,
+        request: &SyncRequest,
+        known: &mut String,
+        tasks: &mut Option<Vec<TaskAssignment>>,
+    ) {
+        // The lease runs from before the question: the controller counts from when it heard it, which is later.
+        if let Err(error) = self.runtime.renew_lease(sent.saturating_add(answer.lease_ms)) {
+            tracing::error!(%error, "the lease cannot be written; tasks will be fenced");
+        }
+        self.tasks.heard(&request.tasks, answer.decisions_recorded);
+        let Some(desired) = answer.desired else { return };
+        let Desired { tasks: wanted, replicas, bundle, revoked_serials, .. } = desired;
+        if let Some(bundle) = bundle
+            && let Err(problem) = self.law.replace(&bundle)
+        {
+            tracing::error!(%problem, "a law bundle was refused; the old one stays in force");
+        }
+        let serials: std::collections::BTreeSet<Serial> =
+            revoked_serials.iter().filter_map(|s| s.parse().ok()).collect();
+        if serials.iter().any(|serial| !self.trust.is_revoked(*serial)) {
+            self.trust.replace_revoked(serials);
+        }
+        self.replicas.send_replace(replicas);
+        *tasks = Some(wanted);
+        // From here on what is not wanted is being stopped and will not be started, so the hash may be claimed.
+        *known = answer.desired_hash;
+    }
+
+    /// Renews the certificate when two thirds of its life are over.
+    async fn rotate(&self) {
+        if !self.identity.current().needs_rotation(now()) {
+            return;
+        }
+        if let Err(problem) = self.renew().await {
+            tracing::warn!(%problem, "the certificate could not be renewed");
+        }
+    }
+
+    async fn renew(&self) -> Result<(), Problem> {
+        let (key, csr_pem) = Identity::generate_csr().map_err(|error| error.problem())?;
+        let call = |channel| {
+            let csr_pem = csr_pem.clone();
+            async move { AgentSessionClient::new(channel).rotate(RotateRequest { csr_pem }).await }
+        };
+        let answer = self.client.call(call).await?;
+        let identity = Identity::from_pem(&answer.chain_pem, key).map_err(|error| error.problem())?;
+        let place = self.config.path("identity");
+        identity.save(&place.join("chain.pem"), &place.join("key.pem")).map_err(|error| error.problem())?;
+        self.identity.replace(identity);
+        tracing::info!("certificate renewed");
+        Ok(())
+    }
+}
+
+/// Fetches what this node should keep, again and again until it has it.
+pub(crate) async fn replicate(
+    library: Library,
+    mut wanted: watch::Receiver<Vec<ReplicaAssignment>>,
+    news: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    const RETRY: Duration = Duration::from_secs(1);
+    loop {
+        let list = wanted.borrow_and_update().clone();
+        let whole: std::collections::BTreeSet<String> = library.whole().into_iter().collect();
+        let mut failed = false;
+        for replica in list.iter().filter(|r| !whole.contains(&r.key)) {
+            let ensured = tokio::select! {
+                () = stop.cancelled() => return,
+                ensured = library.ensure(replica) => ensured,
+            };
+            match ensured {
+                Ok(_) => news.notify_one(),
+                Err(problem) => {
+                    failed = true;
+                    tracing::warn!(artifact = replica.key, %problem, "a copy cannot be had yet");
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = wanted.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(RETRY), if failed => {}
+        }
+    }
+}
