@@ -8,6 +8,7 @@ use holdfast_types::NodePhase;
 
 use crate::act::{Act, Answer};
 use crate::phases::{job_phase, node_phase};
+use crate::state::State;
 use crate::{record, refuse};
 
 /// On how many nodes an output should be, where its job says nothing.
@@ -64,16 +65,11 @@ pub(crate) fn checkpoint(act: &mut Act<'_>, commit: CommitCheckpoint) -> Answer 
     if !current || !job_phase(&job).holds_places() {
         return done;
     }
-    let series = format!("checkpoint/{}", report.job);
-    let known = act.state.artifacts().filter_map(spec_of).any(|s| {
-        s.kind == "checkpoint"
-            && s.name == report.job
-            && s.step == report.step
-            && lineage_uid(s) == report.job_uid
-    });
-    if known {
+    // Agents say what they have again and again: what is behind the checkpoint that counts, or known, changes nothing.
+    if act.state.has_checkpoint(&report) {
         return done;
     }
+    let series = format!("checkpoint/{}", report.job);
     let version = act.state.newest(&series).and_then(version_of).unwrap_or(0) + 1;
     let artifact = v1::ArtifactSpec {
         kind: "checkpoint".to_owned(),
@@ -94,6 +90,25 @@ pub(crate) fn checkpoint(act: &mut Act<'_>, commit: CommitCheckpoint) -> Answer 
     create(act, artifact, &uid, &commit.node);
     adopt_checkpoint(act, &report.job);
     done
+}
+
+impl State {
+    /// Whether a reported checkpoint is known, or no longer of interest because a newer one of its job counts.
+    #[must_use]
+    pub fn has_checkpoint(&self, report: &internal::CheckpointReport) -> bool {
+        let status = self.job(&report.job).and_then(|job| job.status.as_ref());
+        if status.is_some_and(|s| report.step <= s.checkpoint_step) {
+            return true;
+        }
+        self.artifacts().filter_map(spec_of).filter(|s| s.kind == "checkpoint" && s.name == report.job).any(
+            |s| {
+                // Another start may reach the same step after the first one's copy was lost: that one is new.
+                let lineage = s.lineage.as_ref();
+                s.step == report.step
+                    && lineage.is_some_and(|l| l.job_uid == report.job_uid && l.fence == report.fence)
+            },
+        )
+    }
 }
 
 /// The model that a job left.

@@ -274,6 +274,24 @@ fn a_lost_node_restarts_the_gang_whole_from_the_newest_checkpoint_that_counts() 
 }
 
 #[test]
+fn an_old_checkpoint_reported_again_does_not_come_back() {
+    let mut world = World::new();
+    world.submit("train", job_spec(1, 0));
+    world.place("train", &["de-1"]);
+    world.report("train", 1, 0, "de-1", "Running");
+    for (version, step) in (1..).zip([50, 100, 150, 200]) {
+        world.checkpoint("train", 1, step, "de-1");
+        world.have("de-2", &[&format!("checkpoint/train@{version}")]);
+    }
+    assert!(world.state.artifact("checkpoint/train@1").is_none(), "two are kept");
+    let before = world.state.revision();
+    for step in [50, 100, 150, 200] {
+        world.checkpoint("train", 1, step, "de-1");
+    }
+    assert_eq!((world.state.revision(), world.status("train").checkpoint_step), (before, 200));
+}
+
+#[test]
 fn failed_tasks_use_up_the_retries() {
     let mut world = World::new();
     world.submit("train", job_spec(1, 1));

@@ -105,13 +105,7 @@ impl Service {
 
     async fn take_checkpoints(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
         for checkpoint in &sync.checkpoints {
-            let known = self.0.with(|state| {
-                let specs = state.artifacts().filter_map(|r| r.artifact.as_ref()?.spec.as_ref());
-                specs.filter(|s| s.kind == "checkpoint" && s.name == checkpoint.job).any(|s| {
-                    let uid = s.lineage.as_ref().map_or("", |l| l.job_uid.as_str());
-                    s.step == checkpoint.step && uid == checkpoint.job_uid
-                })
-            });
+            let known = self.0.with(|state| state.has_checkpoint(checkpoint));
             if !known {
                 let body = CommitCheckpoint { node: node.to_owned(), checkpoint: Some(checkpoint.clone()) };
                 self.say(node, command::Body::CommitCheckpoint(body)).await?;
