@@ -103,6 +103,9 @@ pub(crate) struct Daemon {
     /// Its configuration
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Utf8PathBuf,
+    /// Stop when the process that started it ends
+    #[arg(long)]
+    pub(crate) with_parent: bool,
 }
 
 impl Command {

@@ -22,8 +22,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let printer = Printer::new(cli.globals.output);
     match &cli.command {
         Command::Up(args) => Ok(up::run(args)?),
-        Command::Controller(daemon) => Ok(daemons::controller(&daemon.config)?),
-        Command::Agent(daemon) => Ok(daemons::agent(&daemon.config)?),
+        Command::Controller(daemon) => Ok(daemons::controller(daemon)?),
+        Command::Agent(daemon) => Ok(daemons::agent(daemon)?),
         Command::Verify { args } => Err(Failure::Ended(daemons::verify(args))),
         Command::Generate { dir } => Ok(generate::run(&Cli::command(), dir)?),
         Command::Completion { shell } => printer.bytes(&generate::completion(&Cli::command(), *shell)),

@@ -1,37 +1,139 @@
-//! A whole cluster on this machine.
+//! `holdfast up`: a whole cluster on this machine, of the real daemons as processes of their own.
+//!
+//! It founds, starts and supervises; everything else it does through the command line as a person would. What is
+//! simulated, the accelerators, says so wherever it appears.
+
+mod checks;
+mod demo;
+mod layout;
+mod ports;
+mod program;
+mod say;
+mod start;
+mod supervise;
+
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use holdfast_types::{Problem, ProblemKind};
+use holdfast_types::{Problem, ProblemKind, Span};
+use tokio::signal::unix::{SignalKind, signal};
+
+use layout::{Layout, Wanted};
+use say::Say;
+use supervise::Supervisor;
 
 /// What kind of cluster.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  holdfast up\n  holdfast up --demo")]
+#[command(
+    after_help = "Examples:\n  holdfast up\n  holdfast up --demo\n  holdfast up --dir /tmp/cluster --listen 127.0.0.1:0 --nodes 3 --controllers 1\n\n\
+    The cluster runs until ctrl-C and keeps everything for the next start. Its accelerators are simulated."
+)]
 pub(crate) struct Args {
-    /// Train a small model on the new cluster
+    /// Run the main job from end to end, with the loss of a node in the middle
     #[arg(long)]
     pub(crate) demo: bool,
-    /// Text to train on
-    #[arg(long, value_name = "DIR")]
-    pub(crate) corpus: Option<Utf8PathBuf>,
-    /// Begin anew: delete the cluster that is there
+    /// The text to train on, for --demo
+    #[arg(long, value_name = "DIR", default_value = "/usr/share/common-licenses")]
+    pub(crate) corpus: Utf8PathBuf,
+    /// Begin anew: the state of the cluster that is there is deleted
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// How many nodes
-    #[arg(long, default_value_t = 3)]
+    /// How many nodes; three of five are in DE, the others in FR
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) nodes: u32,
-    /// How many controllers
+    /// How many controllers: 1, 3 or 5
     #[arg(long, default_value_t = 3)]
     pub(crate) controllers: u32,
     /// Where the cluster keeps its state
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<Utf8PathBuf>,
-    /// The address to listen on
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<String>,
+    /// The first address to listen on; the others follow it. Port 0 takes any free ports
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7400")]
+    pub(crate) listen: String,
+    /// How long a node may be silent before its work goes elsewhere
+    #[arg(long, value_name = "SPAN", default_value = "6s")]
+    pub(crate) lease: Span,
+    /// Leave the demo's cluster running when it is over
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Why the cluster cannot come up.
+pub(crate) fn cannot(because: impl Into<String>) -> Problem {
+    Problem::new(7091, ProblemKind::Failed, "the cluster cannot come up").because(because)
 }
 
 /// Runs the cluster until it is stopped.
 pub(crate) fn run(args: &Args) -> Result<(), Problem> {
-    Err(Problem::new(7099, ProblemKind::Failed, "`up` is not built into this binary")
-        .because(format!("{args:?}")))
+    checks::arguments(args)?;
+    let directory = checks::directory(args)?;
+    let _lock = layout::lock(&directory)?;
+    // A demo shows a cluster from its first moment.
+    let layout = if args.fresh || args.demo {
+        start::remove_old(&directory)?;
+        None
+    } else {
+        Layout::read(&directory)?
+    };
+    let say = Arc::new(Say::new());
+    let layout = match layout {
+        Some(layout) => layout,
+        None => start::found(&directory, &wanted(args))?,
+    };
+    let supervisor = Supervisor::begin(layout, Arc::clone(&say))?;
+    let ran = go(args, &supervisor, &say);
+    say.line("stopping");
+    supervisor.stop();
+    say.line("stopped");
+    ran
+}
+
+fn wanted(args: &Args) -> Wanted {
+    Wanted {
+        nodes: args.nodes,
+        controllers: args.controllers,
+        listen: args.listen.clone(),
+        lease: args.lease,
+    }
+}
+
+/// Brings the cluster up, does what is asked, and waits for the end.
+fn go(args: &Args, supervisor: &Arc<Supervisor>, say: &Arc<Say>) -> Result<(), Problem> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| cannot(error.to_string()))?;
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let (working, speaking) = (Arc::clone(supervisor), Arc::clone(say));
+    let (is_demo, corpus) = (args.demo, args.corpus.clone());
+    std::thread::spawn(move || {
+        let result = start::until_ready(&working, &speaking)
+            .and_then(|()| if is_demo { demo::run(&working, &speaking, &corpus) } else { Ok(()) });
+        // Where the receiver is gone a signal came first, and the result is of no interest any more.
+        let _ = done.send(result);
+    });
+    let keep = !args.demo || args.keep;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| cannot(error.to_string()))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| cannot(error.to_string()))?;
+        tokio::select! {
+            _ = terminate.recv() => return stopped_early(is_demo),
+            _ = interrupt.recv() => return stopped_early(is_demo),
+            result = finished => result.unwrap_or_else(|_| Err(cannot("a part of it ended without a word")))?,
+        }
+        if !keep {
+            return Ok(());
+        }
+        say.next_steps(supervisor.layout());
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+/// A signal before the work is done: fine for a cluster, not for a demo that promised an end.
+fn stopped_early(is_demo: bool) -> Result<(), Problem> {
+    if is_demo { Err(cannot("the demo was interrupted")) } else { Ok(()) }
 }
