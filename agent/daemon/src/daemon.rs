@@ -25,8 +25,9 @@ use crate::config::Config;
 use crate::data::Service;
 use crate::law::Law;
 use crate::library::{self, Library};
+use crate::place::{Decisions, Place};
 use crate::session::{Session, replicate};
-use crate::tasks::{self, Tasks};
+use crate::tasks::Tasks;
 use crate::{clock, enrol, lock, machine, relay, server};
 
 /// How often the agent sees to it that a relay runs.
@@ -200,20 +201,17 @@ impl Node {
         let law = Law::default();
         let news = Arc::new(Notify::new());
         let library = self.library(&law)?;
-        let tasks = Arc::new(Tasks::new(
-            tasks::Parts {
-                runtime: Arc::clone(&self.runtime),
-                library: library.clone(),
-                law: law.clone(),
-                directory: config.directory.clone(),
-                node: self.name.clone(),
-                jurisdiction: self.jurisdiction.clone(),
-                simulated: config.simulated.is_some(),
-                devices,
-                news: Arc::clone(&news),
-            },
-            clock::now(),
-        ));
+        let place = Place {
+            library: library.clone(),
+            law: law.clone(),
+            directory: config.directory.clone(),
+            node: self.name.clone(),
+            jurisdiction: self.jurisdiction.clone(),
+            simulated: config.simulated.is_some(),
+            devices,
+            decisions: Decisions::new(clock::now()),
+        };
+        let tasks = Arc::new(Tasks::new(Arc::clone(&self.runtime), place, Arc::clone(&news)));
         tasks.adopt()?;
         let (replicas, wanted) = watch::channel(Vec::new());
         self.listen(&library, &law, wanted.clone(), stop, jobs).await?;

@@ -15,6 +15,7 @@ mod law;
 mod library;
 mod lock;
 mod machine;
+mod place;
 mod relay;
 mod server;
 mod session;

@@ -10,7 +10,7 @@ use holdfast_types::{Bytes, Millicores, Problem, ProblemKind};
 use crate::clock::now;
 use crate::gang::{self, Gang};
 use crate::library::{Program, blocking};
-use crate::tasks::Tasks;
+use crate::place::Place;
 
 /// The port of every gang's rendezvous, inside its sandboxes: the default of torchrun.
 const RENDEZVOUS_PORT: u16 = 29_500;
@@ -23,7 +23,7 @@ fn missing(what: &str) -> Problem {
 
 /// Makes everything ready that a start needs.
 pub(crate) async fn prepare(
-    tasks: &Tasks,
+    place: &Place,
     id: &TaskId,
     assignment: &TaskAssignment,
 ) -> Result<TaskSpec, Problem> {
@@ -33,26 +33,26 @@ pub(crate) async fn prepare(
     used.extend(assignment.base_model.as_ref());
     used.extend(assignment.resume.as_ref());
     for artifact in used {
-        check_law(tasks, assignment, artifact)?;
+        check_law(place, assignment, artifact)?;
     }
-    let program = tasks.library.program(image).await?;
+    let program = place.library.program(image).await?;
     let mut mounts = Vec::new();
     for dataset in &assignment.datasets {
         let artifact = dataset.artifact.as_ref().ok_or_else(|| missing("dataset"))?;
-        mounts.push(read_only(tasks.library.view(artifact).await?, &format!("/data/{}", dataset.mount)));
+        mounts.push(read_only(place.library.view(artifact).await?, &format!("/data/{}", dataset.mount)));
     }
     if let Some(model) = &assignment.base_model {
-        mounts.push(read_only(tasks.library.view(model).await?, "/model"));
+        mounts.push(read_only(place.library.view(model).await?, "/model"));
     }
     if let Some(resume) = &assignment.resume {
-        mounts.push(read_only(tasks.library.view(resume).await?, "/resume"));
+        mounts.push(read_only(place.library.view(resume).await?, "/resume"));
     }
-    let work = tasks.work(id);
+    let work = place.work(id);
     for (name, target) in [("checkpoint", "/checkpoint"), ("output", "/output")] {
         mounts.push(DataMount { source: work.join(name), target: target.into(), mode: Access::ReadWrite });
     }
-    let spec = specify(tasks, id, assignment, &program, mounts);
-    write_down(tasks, id, assignment, work).await?;
+    let spec = specify(place, id, assignment, &program, mounts);
+    write_down(place, id, assignment, work).await?;
     Ok(spec)
 }
 
@@ -62,13 +62,13 @@ fn read_only(source: Utf8PathBuf, target: &str) -> DataMount {
 
 /// Asks the law at this node's own door; a refusal is final and recorded, whoever placed the task here.
 fn check_law(
-    tasks: &Tasks,
+    place: &Place,
     assignment: &TaskAssignment,
     artifact: &ReplicaAssignment,
 ) -> Result<(), Problem> {
     let spec = artifact.spec.clone().unwrap_or_default();
-    let decision = tasks.law.may_use(assignment, &spec, (&tasks.node, &tasks.jurisdiction), now())?;
-    tasks.decided(AgentDecision {
+    let decision = place.law.may_use(assignment, &spec, (&place.node, &place.jurisdiction), now())?;
+    place.decisions.take(AgentDecision {
         number: 0,
         action: "use".to_owned(),
         object: artifact.key.clone(),
@@ -88,7 +88,7 @@ fn check_law(
 }
 
 fn specify(
-    tasks: &Tasks,
+    place: &Place,
     id: &TaskId,
     assignment: &TaskAssignment,
     program: &Program,
@@ -102,10 +102,10 @@ fn specify(
     } else {
         Network::None
     };
-    let nodes = assignment.devices.iter().filter_map(|d| tasks.devices.get(d)).flatten().cloned();
+    let nodes = assignment.devices.iter().filter_map(|d| place.devices.get(d)).flatten().cloned();
     let base = TaskSpec::new(id.clone(), program.rootfs.clone(), argv(&wanted, &program.config));
     TaskSpec {
-        env: Env(env(tasks, assignment, &wanted, &program.config)),
+        env: Env(env(place, assignment, &wanted, &program.config)),
         cwd: if program.config.workdir.is_empty() {
             "/".into()
         } else {
@@ -134,7 +134,7 @@ fn argv(wanted: &v1::JobSpec, image: &ImageConfig) -> Vec<String> {
 }
 
 fn env(
-    tasks: &Tasks,
+    place: &Place,
     assignment: &TaskAssignment,
     wanted: &v1::JobSpec,
     image: &ImageConfig,
@@ -155,7 +155,7 @@ fn env(
         ("HOLDFAST_JOB", assignment.job.clone()),
         ("HOLDFAST_JOB_UID", assignment.job_uid.clone()),
         ("HOLDFAST_FENCE", assignment.fence.to_string()),
-        ("HOLDFAST_NODE", tasks.node.to_string()),
+        ("HOLDFAST_NODE", place.node.to_string()),
         ("HOLDFAST_DATA", "/data".to_owned()),
         ("HOLDFAST_CHECKPOINT_DIR", "/checkpoint".to_owned()),
         ("HOLDFAST_OUTPUT_DIR", "/output".to_owned()),
@@ -165,7 +165,7 @@ fn env(
     if assignment.resume.is_some() {
         out.push(("HOLDFAST_RESUME_DIR".to_owned(), "/resume".to_owned()));
     }
-    if tasks.simulated && !devices.is_empty() {
+    if place.simulated && !devices.is_empty() {
         out.push(("HOLDFAST_SIMULATED_DEVICES".to_owned(), "1".to_owned()));
     }
     out
@@ -173,12 +173,12 @@ fn env(
 
 /// Leaves on disk what a later agent and the relay need to know of this start.
 async fn write_down(
-    tasks: &Tasks,
+    place: &Place,
     id: &TaskId,
     assignment: &TaskAssignment,
     work: Utf8PathBuf,
 ) -> Result<(), Problem> {
-    let directory = tasks.directory.clone();
+    let directory = place.directory.clone();
     let gang = (assignment.world > 1).then(|| Gang::of(assignment));
     let bytes = prost::Message::encode_to_vec(assignment);
     let id = id.clone();

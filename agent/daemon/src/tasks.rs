@@ -10,14 +10,14 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use holdfast_api::internal::{AgentDecision, CheckpointReport, OutputReport, TaskAssignment, TaskReport};
 use holdfast_runtime::{ExitReason, ExitStatus, Outcome, Runtime, TaskId, TaskStatus};
-use holdfast_types::{AsProblem as _, Jurisdiction, NodeName, Problem, Span, TaskPhase, Time};
+use holdfast_types::{AsProblem as _, Problem, Span, TaskPhase, Time};
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::law::Law;
-use crate::library::{Library, blocking};
+use crate::library::blocking;
+use crate::place::Place;
 use crate::start;
 
 /// How long a task has between SIGTERM and SIGKILL.
@@ -48,31 +48,11 @@ pub(crate) struct Entry {
 
 /// The shared parts of the supervisor.
 pub(crate) struct Tasks {
-    pub(crate) runtime: Arc<Runtime>,
-    pub(crate) library: Library,
-    pub(crate) law: Law,
-    pub(crate) directory: Utf8PathBuf,
-    pub(crate) node: NodeName,
-    pub(crate) jurisdiction: Jurisdiction,
-    pub(crate) simulated: bool,
-    pub(crate) devices: BTreeMap<u32, Vec<Utf8PathBuf>>,
-    pub(crate) news: Arc<Notify>,
+    runtime: Arc<Runtime>,
+    place: Place,
+    news: Arc<Notify>,
     entries: Mutex<BTreeMap<TaskId, Entry>>,
     checkpoints: Mutex<BTreeMap<(TaskId, u64), CheckpointReport>>,
-    decisions: Mutex<(u64, Vec<AgentDecision>)>,
-}
-
-/// What a supervisor is made of.
-pub(crate) struct Parts {
-    pub(crate) runtime: Arc<Runtime>,
-    pub(crate) library: Library,
-    pub(crate) law: Law,
-    pub(crate) directory: Utf8PathBuf,
-    pub(crate) node: NodeName,
-    pub(crate) jurisdiction: Jurisdiction,
-    pub(crate) simulated: bool,
-    pub(crate) devices: BTreeMap<u32, Vec<Utf8PathBuf>>,
-    pub(crate) news: Arc<Notify>,
 }
 
 /// The name of a start of a task on this node.
@@ -85,23 +65,8 @@ fn id_of(assignment: &TaskAssignment) -> Option<TaskId> {
 }
 
 impl Tasks {
-    pub(crate) fn new(parts: Parts, now: Time) -> Self {
-        let Parts { runtime, library, law, directory, node, jurisdiction, simulated, devices, news } = parts;
-        Self {
-            runtime,
-            library,
-            law,
-            directory,
-            node,
-            jurisdiction,
-            simulated,
-            devices,
-            news,
-            entries: Mutex::default(),
-            checkpoints: Mutex::default(),
-            // Numbers only have to grow over restarts of the agent, and the clock of a node does.
-            decisions: Mutex::new((now.0, Vec::new())),
-        }
+    pub(crate) fn new(runtime: Arc<Runtime>, place: Place, news: Arc<Notify>) -> Self {
+        Self { runtime, place, news, entries: Mutex::default(), checkpoints: Mutex::default() }
     }
 
     /// Takes over what an earlier agent left running or ended: nothing is started or stopped by a restart itself.
@@ -124,7 +89,7 @@ impl Tasks {
     }
 
     fn file(&self, id: &TaskId) -> Utf8PathBuf {
-        self.directory.join("assignments").join(id.as_str())
+        self.place.directory.join("assignments").join(id.as_str())
     }
 
     fn load(&self, id: &TaskId) -> Option<TaskAssignment> {
@@ -178,7 +143,7 @@ impl Tasks {
         loop {
             let prepared = tokio::select! {
                 () = cancel.cancelled() => None,
-                prepared = start::prepare(&self, &id, &assignment) => Some(prepared),
+                prepared = start::prepare(&self.place, &id, &assignment) => Some(prepared),
             };
             let problem = match prepared {
                 None => return self.over(&id, TaskPhase::Stopped, "was not started".to_owned(), 0),
@@ -274,7 +239,7 @@ impl Tasks {
         }
         let (phase, reason, code) = judge(&exit, entry.stopping.as_deref());
         if phase == TaskPhase::Succeeded && entry.assignment.rank == 0 && wants_output(&entry.assignment) {
-            match self.library.keep(self.work(id).join("output")).await {
+            match self.place.library.keep(self.place.work(id).join("output")).await {
                 Ok((manifest, bytes, files)) => {
                     let output = OutputReport { manifest: manifest.to_string(), bytes, files };
                     if let Some(entry) = self.entries.lock().get_mut(id) {
@@ -288,11 +253,6 @@ impl Tasks {
             }
         }
         self.over(id, phase, reason, code);
-    }
-
-    /// Where a start of a task writes.
-    pub(crate) fn work(&self, id: &TaskId) -> Utf8PathBuf {
-        self.directory.join("work").join(id.as_str())
     }
 
     async fn take_checkpoints(&self) {
@@ -310,12 +270,12 @@ impl Tasks {
                 .collect()
         };
         for (id, assignment) in writers {
-            let place = self.work(&id).join("checkpoint");
+            let place = self.place.work(&id).join("checkpoint");
             for (step, directory) in start::steps(&place) {
                 if self.checkpoints.lock().contains_key(&(id.clone(), step)) {
                     continue;
                 }
-                match self.library.keep(directory).await {
+                match self.place.library.keep(directory).await {
                     Ok((manifest, bytes, files)) => {
                         let report = CheckpointReport {
                             job: assignment.job.clone(),
@@ -340,7 +300,7 @@ impl Tasks {
     pub(crate) fn reports(&self) -> (Vec<TaskReport>, Vec<CheckpointReport>, Vec<AgentDecision>) {
         let tasks = self.entries.lock().values().map(report).collect();
         let checkpoints = self.checkpoints.lock().values().cloned().collect();
-        (tasks, checkpoints, self.decisions.lock().1.clone())
+        (tasks, checkpoints, self.place.decisions.waiting())
     }
 
     /// The controller has taken these reports over.
@@ -356,24 +316,16 @@ impl Tasks {
             }
         }
         drop(entries);
-        self.decisions.lock().1.retain(|d| d.number > decisions_recorded);
-    }
-
-    /// Keeps a decision until the controller has recorded it.
-    pub(crate) fn decided(&self, mut decision: AgentDecision) {
-        let mut decisions = self.decisions.lock();
-        decisions.0 += 1;
-        decision.number = decisions.0;
-        decisions.1.push(decision);
+        self.place.decisions.recorded(decisions_recorded);
     }
 
     /// Removes what a start left but its log, and the logs of the oldest starts.
     fn forget(&self, id: &TaskId) {
         self.checkpoints.lock().retain(|(task, _), _| task != id);
-        for path in [self.file(id), self.directory.join("gangs").join(id.as_str())] {
+        for path in [self.file(id), self.place.directory.join("gangs").join(id.as_str())] {
             let _ = std::fs::remove_file(path);
         }
-        let _ = std::fs::remove_dir_all(self.work(id));
+        let _ = std::fs::remove_dir_all(self.place.work(id));
         let Ok(states) = self.runtime.scan() else { return };
         let mut ended: Vec<(Time, TaskId)> = states
             .into_iter()

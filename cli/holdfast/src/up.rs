@@ -3,8 +3,10 @@
 //! It founds, starts and supervises; everything else it does through the command line as a person would. What is
 //! simulated, the accelerators, says so wherever it appears.
 
+mod args;
 mod checks;
 mod demo;
+mod failure;
 mod layout;
 mod ports;
 mod program;
@@ -14,54 +16,14 @@ mod supervise;
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
-use holdfast_types::{Problem, ProblemKind, Span};
+use holdfast_types::Problem;
 use tokio::signal::unix::{SignalKind, signal};
 
+pub(crate) use args::Args;
+use failure::cannot;
 use layout::{Layout, Wanted};
 use say::Say;
 use supervise::Supervisor;
-
-/// What kind of cluster.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  holdfast up\n  holdfast up --demo\n  holdfast up --dir /tmp/cluster --listen 127.0.0.1:0 --nodes 3 --controllers 1\n\n\
-    The cluster runs until ctrl-C and keeps everything for the next start. Its accelerators are simulated."
-)]
-pub(crate) struct Args {
-    /// Run the main job from end to end, with the loss of a node in the middle
-    #[arg(long)]
-    pub(crate) demo: bool,
-    /// The text to train on, for --demo
-    #[arg(long, value_name = "DIR", default_value = "/usr/share/common-licenses")]
-    pub(crate) corpus: Utf8PathBuf,
-    /// Begin anew: the state of the cluster that is there is deleted
-    #[arg(long)]
-    pub(crate) fresh: bool,
-    /// How many nodes; three of five are in DE, the others in FR
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(crate) nodes: u32,
-    /// How many controllers: 1, 3 or 5
-    #[arg(long, default_value_t = 3)]
-    pub(crate) controllers: u32,
-    /// Where the cluster keeps its state
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<Utf8PathBuf>,
-    /// The first address to listen on; the others follow it. Port 0 takes any free ports
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7400")]
-    pub(crate) listen: String,
-    /// How long a node may be silent before its work goes elsewhere
-    #[arg(long, value_name = "SPAN", default_value = "6s")]
-    pub(crate) lease: Span,
-    /// Leave the demo's cluster running when it is over
-    #[arg(long)]
-    pub(crate) keep: bool,
-}
-
-/// Why the cluster cannot come up.
-pub(crate) fn cannot(because: impl Into<String>) -> Problem {
-    Problem::new(7091, ProblemKind::Failed, "the cluster cannot come up").because(because)
-}
 
 /// Runs the cluster until it is stopped.
 pub(crate) fn run(args: &Args) -> Result<(), Problem> {

@@ -3,7 +3,8 @@
 use camino::Utf8PathBuf;
 use holdfast_types::{Problem, ProblemKind};
 
-use super::{Args, cannot};
+use super::args::Args;
+use super::failure::cannot;
 
 /// Refuses arguments that cannot work.
 pub(super) fn arguments(args: &Args) -> Result<(), Problem> {

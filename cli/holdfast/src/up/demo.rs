@@ -7,7 +7,7 @@ mod training;
 use camino::Utf8Path;
 use holdfast_types::Problem;
 
-use super::cannot;
+use super::failure::{cannot, word};
 use super::layout::Layout;
 use super::program;
 use super::say::Say;
@@ -108,9 +108,4 @@ fn verify_audit(layout: &Layout, say: &Say) -> Result<(), Problem> {
         field("root")
     ));
     Ok(())
-}
-
-/// A JSON value as a person reads it.
-fn word(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

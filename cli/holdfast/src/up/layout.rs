@@ -7,7 +7,7 @@ use holdfast_types::{Problem, Span};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::cannot;
+use super::failure::cannot;
 
 /// What was asked for.
 #[derive(Debug, Clone)]

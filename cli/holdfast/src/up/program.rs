@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_types::Problem;
 use serde_json::Value;
 
-use super::cannot;
+use super::failure::cannot;
 use super::layout::Layout;
 
 /// This program's own path.

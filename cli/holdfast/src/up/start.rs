@@ -9,7 +9,7 @@ use holdfast_controller::{FoundController, FoundOperator, FoundOptions, found as
 use holdfast_policy::packs;
 use holdfast_types::{Bytes, DeviceClass, Millicores, Problem, Time};
 
-use super::cannot;
+use super::failure::cannot;
 use super::layout::{Layout, Node, Wanted};
 use super::say::Say;
 use super::supervise::Supervisor;

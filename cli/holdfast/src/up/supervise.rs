@@ -15,7 +15,7 @@ use holdfast_types::Problem;
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::cannot;
+use super::failure::cannot;
 use super::layout::Layout;
 use super::program;
 use super::say::Say;

@@ -2,7 +2,7 @@
 
 use holdfast_types::{Problem, ProblemKind};
 
-use crate::up::cannot;
+use crate::up::failure::cannot;
 use crate::up::layout::Layout;
 use crate::up::program;
 use crate::up::say::Say;

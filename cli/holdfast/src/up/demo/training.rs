@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use holdfast_types::{Problem, Span};
 use serde_json::Value;
 
-use super::word;
-use crate::up::cannot;
+use crate::up::failure::{cannot, word};
 use crate::up::layout::Layout;
 use crate::up::program;
 use crate::up::say::Say;
