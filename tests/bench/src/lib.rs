@@ -11,13 +11,17 @@ mod bound;
 mod measure;
 mod page;
 mod policy;
+mod race;
 mod raft;
 mod registry;
 mod report;
 mod scheduler;
+mod store;
+mod wire;
 
 pub use bound::{Bound, BoundError};
 pub use measure::{Bench, Measurement, Promise, quantile};
 pub use page::{Page, Row};
+pub use race::run_member;
 pub use registry::promises;
 pub use report::{Line, State, Summary, measure, mismatches, table};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Parser;
-use holdfast_bench::{Bench, Page, Summary, measure, mismatches, promises, table};
+use holdfast_bench::{Bench, Page, Summary, measure, mismatches, promises, run_member, table};
 
 #[derive(Debug, Parser)]
 #[command(name = "holdfast-bench", about = "Measure the promises, each beside its peer")]
@@ -27,6 +27,15 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(member) = member() {
+        return match member {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("member: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match run(&Arguments::parse()) {
         Ok(Summary { missed: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -35,6 +44,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A member of a race, where this program was started as one.
+fn member() -> Option<Result<()>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [verb, id, directory, addresses] = arguments.as_slice() else { return None };
+    if verb != "__member" {
+        return None;
+    }
+    let addresses: Vec<String> = addresses.split(',').map(str::to_owned).collect();
+    let id = id.parse().context("the number of a member");
+    Some(id.and_then(|id| run_member(id, directory.into(), &addresses)))
 }
 
 fn run(arguments: &Arguments) -> Result<Summary> {
