@@ -15,7 +15,7 @@ use crate::process::{self, Shell};
 const GENERATORS: [&str; 2] = ["holdfast", "holdfast-controller"];
 
 /// Directories that hold generated files alone: a file there that no generator writes any more is stale.
-const OWNED: [&str; 2] = ["docs/man", "completions"];
+const OWNED: [&str; 2] = ["docs/man", "docs/completions"];
 
 /// What to do with what is generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,1044 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_holdfast_global_optspecs
+    string join \n o/output= context= watch dry-run yes wait timeout= v/verbose h/help V/version
+end
+
+function __fish_holdfast_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_holdfast_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_holdfast_using_subcommand
+    set -l cmd (__fish_holdfast_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c holdfast -n "__fish_holdfast_needs_command" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_needs_command" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_needs_command" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_needs_command" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_needs_command" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_needs_command" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_needs_command" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_needs_command" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_needs_command" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "up" -d 'Run a whole cluster on this machine'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "cluster" -d 'See how the cluster is'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "node" -d 'Look after nodes'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "queue" -d 'See where jobs wait'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "job" -d 'Submit jobs and follow them'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "dataset" -d 'Bring data in, check it, take it out'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "model" -d 'See models and take them out'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "image" -d 'Pack programs and bring them in'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "policy" -d 'Read the law in force and ask it'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "audit" -d 'Read, export and verify the audit log'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "event" -d 'See what happened'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "apply" -d 'Make what manifests describe'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "diff" -d 'Show how manifests differ from the cluster'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "delete" -d 'Delete what manifests describe'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "explain" -d 'Say what an error code means; works offline'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "completion" -d 'Print a completion script'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__gen" -d 'Write man pages, completions and the reference of the command line'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__controller" -d 'Run a controller'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__agent" -d 'Run an agent'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__verify" -d 'Verify offline'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l corpus -d 'The text to train on, for --demo' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l nodes -d 'How many nodes; three of five are in DE, the others in FR' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l controllers -d 'How many controllers: 1, 3 or 5' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l dir -d 'Where the cluster keeps its state' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l listen -d 'The first address to listen on; the others follow it. Port 0 takes any free ports' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l lease -d 'How long a node may be silent before its work goes elsewhere' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l demo -d 'Run the main job from end to end, with the loss of a node in the middle'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l fresh -d 'Begin anew: the state of the cluster that is there is deleted'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l keep -d 'Leave the demo\'s cluster running when it is over'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -f -a "status" -d 'What needs attention and what to type, then how everything is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "status" -d 'What needs attention and what to type, then how everything is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "list" -d 'List nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "show" -d 'Show one node with its devices'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "cordon" -d 'Take no new work'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "approve" -d 'Let a pending node in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l jurisdiction -d 'The jurisdiction whose CA will issue the certificate' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l site -d 'Where the machine stands' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l valid -d 'How long it may be used, at most `1h`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l approve -d 'Let the node in without asking again'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "list" -d 'List nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one node with its devices'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "cordon" -d 'Take no new work'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let a pending node in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'List the queues'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'Show one queue'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the queues'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one queue'
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "submit" -d 'Submit a job'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "list" -d 'List jobs'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "show" -d 'Show one job with its tasks'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "explain" -d 'Say why a job is where it is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "logs" -d 'Print what a task has written'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "cancel" -d 'Stop a job for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "wait" -d 'Return when a job has ended'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "delete" -d 'Forget a job that has ended'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s f -l file -d 'The manifest; `-` for standard input' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l name -d 'A name in place of the manifest\'s' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l queue -d 'Only of this queue' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l phase -d 'Only in this phase' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l rank -d 'The task' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l tail -d 'At most the last of it, such as `64KiB`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Keep printing until the task ends'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "submit" -d 'Submit a job'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "list" -d 'List jobs'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one job with its tasks'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "explain" -d 'Say why a job is where it is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Print what a task has written'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'Stop a job for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "wait" -d 'Return when a job has ended'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Forget a job that has ended'
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -f -a "import" -d 'Bring a directory in as a dataset'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -f -a "list" -d 'List datasets'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -f -a "show" -d 'Show one version of a dataset with its label'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -f -a "verify" -d 'Have every node that keeps a copy read and hash all of it'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -f -a "export" -d 'Take a dataset out of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l label -d 'Classification, such as `personal`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l residency -d 'The jurisdictions where the bytes may be kept and used, such as `DE,FR`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l purpose -d 'What it may be used for, such as `research`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l level -d 'The clearance needed, 0 for none' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l tenant -d 'Whose it is' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l copies -d 'How many nodes should have it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l staging -d 'Where the bytes are kept while they are hashed and sent; needs as much room as they have' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l new-version -d 'Add a version to what has this name already'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l to -d 'The jurisdiction the bytes are taken to: the one this machine is in' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l basis -d 'The legal basis, where the data leaves its residency' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from help" -f -a "import" -d 'Bring a directory in as a dataset'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from help" -f -a "list" -d 'List datasets'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one version of a dataset with its label'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Have every node that keeps a copy read and hash all of it'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from help" -f -a "export" -d 'Take a dataset out of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "list" -d 'List models'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "show" -d 'Show one version of a model with what it was made of'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "export" -d 'Take a model out of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l to -d 'The jurisdiction the bytes are taken to: the one this machine is in' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l basis -d 'The legal basis, where the data leaves its residency' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "list" -d 'List models'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one version of a model with what it was made of'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "export" -d 'Take a model out of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -f -a "pack" -d 'Pack a program and the libraries it needs into an OCI archive'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -f -a "import" -d 'Bring an OCI archive in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -f -a "list" -d 'List images'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -f -a "show" -d 'Show one version of an image'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l binary -d 'The program' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l out -d 'The archive to write' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l arg -d 'An argument of the program in the entry point; may be given more than once' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l file -d 'Another file: its path in the image, and the file here; may be given more than once' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l env -d 'A variable of the environment; may be given more than once' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l workdir -d 'The directory the program starts in' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l label -d 'Classification, such as `personal`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l residency -d 'The jurisdictions where the bytes may be kept and used, such as `DE,FR`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l purpose -d 'What it may be used for, such as `research`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l level -d 'The clearance needed, 0 for none' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l tenant -d 'Whose it is' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l copies -d 'How many nodes should have it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l staging -d 'Where the bytes are kept while they are hashed and sent; needs as much room as they have' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l new-version -d 'Add a version to what has this name already'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from help" -f -a "pack" -d 'Pack a program and the libraries it needs into an OCI archive'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from help" -f -a "import" -d 'Bring an OCI archive in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from help" -f -a "list" -d 'List images'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one version of an image'
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -f -a "show" -d 'Show the bundle in force'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -f -a "check" -d 'Ask what would be decided; exit code 4 where it would be refused'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l action -d 'What is to be done' -r -f -a "use\t''
+place\t''"
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l artifact -d 'To what, as `kind/name@version`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l node -d 'On which node' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l tenant -d 'For whom' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l purpose -d 'What for' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show the bundle in force'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "check" -d 'Ask what would be decided; exit code 4 where it would be refused'
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -f -a "list" -d 'List entries'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -f -a "head" -d 'Print the signed head: keep it, and nobody can rewrite the log behind you'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -f -a "export" -d 'Write the whole log as files that anybody can verify'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -f -a "verify" -d 'Verify an exported log; works offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l from -d 'From this index' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l limit -d 'At most this many' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l checkpoint -d 'A head you kept: the log has to continue it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l key -d 'The verifier key of the log, from a source you trust' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "list" -d 'List entries'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "head" -d 'Print the signed head: keep it, and nobody can rewrite the log behind you'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the whole log as files that anybody can verify'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Verify an exported log; works offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -f -a "list" -d 'List events'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l object -d 'Only about this object, as `kind/name`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l limit -d 'At most this many, the newest' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events'
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -s f -l file -d 'A manifest; `-` for standard input' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -s f -l file -d 'A manifest; `-` for standard input' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -s f -l file -d 'A manifest; `-` for standard input' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l config -d 'Its configuration' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l with-parent -d 'Stop when the process that started it ends'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l config -d 'Its configuration' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l with-parent -d 'Stop when the process that started it ends'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "up" -d 'Run a whole cluster on this machine'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "cluster" -d 'See how the cluster is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "node" -d 'Look after nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "queue" -d 'See where jobs wait'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "job" -d 'Submit jobs and follow them'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "dataset" -d 'Bring data in, check it, take it out'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "model" -d 'See models and take them out'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "image" -d 'Pack programs and bring them in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "policy" -d 'Read the law in force and ask it'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "audit" -d 'Read, export and verify the audit log'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "event" -d 'See what happened'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "apply" -d 'Make what manifests describe'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "diff" -d 'Show how manifests differ from the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "delete" -d 'Delete what manifests describe'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "explain" -d 'Say what an error code means; works offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "completion" -d 'Print a completion script'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "__gen" -d 'Write man pages, completions and the reference of the command line'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "__controller" -d 'Run a controller'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "__agent" -d 'Run an agent'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "__verify" -d 'Verify offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "status" -d 'What needs attention and what to type, then how everything is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "list" -d 'List nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "show" -d 'Show one node with its devices'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "cordon" -d 'Take no new work'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "approve" -d 'Let a pending node in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List the queues'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one queue'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "submit" -d 'Submit a job'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "list" -d 'List jobs'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "show" -d 'Show one job with its tasks'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "explain" -d 'Say why a job is where it is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "logs" -d 'Print what a task has written'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "cancel" -d 'Stop a job for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "wait" -d 'Return when a job has ended'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from job" -f -a "delete" -d 'Forget a job that has ended'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from dataset" -f -a "import" -d 'Bring a directory in as a dataset'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from dataset" -f -a "list" -d 'List datasets'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from dataset" -f -a "show" -d 'Show one version of a dataset with its label'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from dataset" -f -a "verify" -d 'Have every node that keeps a copy read and hash all of it'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from dataset" -f -a "export" -d 'Take a dataset out of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "list" -d 'List models'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "show" -d 'Show one version of a model with what it was made of'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from model" -f -a "export" -d 'Take a model out of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "pack" -d 'Pack a program and the libraries it needs into an OCI archive'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "import" -d 'Bring an OCI archive in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "list" -d 'List images'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from image" -f -a "show" -d 'Show one version of an image'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "show" -d 'Show the bundle in force'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from policy" -f -a "check" -d 'Ask what would be decided; exit code 4 where it would be refused'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "list" -d 'List entries'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "head" -d 'Print the signed head: keep it, and nobody can rewrite the log behind you'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "export" -d 'Write the whole log as files that anybody can verify'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verify an exported log; works offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from event" -f -a "list" -d 'List events'
