@@ -90,9 +90,16 @@ impl Service {
                     Err(refused(who, format!("{jurisdiction} lies outside the residency of {key}")))
                 }
             }
-            // The controllers decided on the export and recorded it before they named this node.
-            Principal::Operator { .. } if who.has_role("admin") || who.has_role("engineer") => Ok(()),
-            Principal::Operator { .. } | Principal::Controller { .. } | Principal::Anonymous => {
+            Principal::Operator { name, roles, tenant } => {
+                let asks = (name, roles, tenant.as_ref());
+                let decision = self.law.may_export(asks, &spec, &self.jurisdiction, crate::clock::now());
+                let decision = decision.map_err(tell)?;
+                if decision.is_allow() {
+                    return Ok(());
+                }
+                Err(status_from_problem(&decision.refusal(format!("{key} may not be taken away"))))
+            }
+            Principal::Controller { .. } | Principal::Anonymous => {
                 Err(refused(who, "bytes go to nodes, and to operators who may export"))
             }
         }

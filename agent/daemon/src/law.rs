@@ -1,14 +1,16 @@
 //! The law as this node holds it: its own copy, verified by its hash, asked before anything is fetched, used or sent.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use holdfast_api::{internal, legal_label_from, v1};
+use holdfast_identity::Role;
 use holdfast_policy::{
-    ArtifactFacts, Bundle, BundleSource, Decision, Egress, NodeClass, NodeFacts, Request, UserFacts,
+    ArtifactFacts, Basis, Bundle, BundleSource, Decision, Egress, NodeClass, NodeFacts, Request, UserFacts,
     WorkloadFacts, decide,
 };
 use holdfast_types::{
-    ArtifactKey, JobSpec, Jurisdiction, NodeName, PrincipalName, Problem, ProblemKind, Time,
+    ArtifactKey, JobSpec, Jurisdiction, NodeName, PrincipalName, Problem, ProblemKind, TenantName, Time,
 };
 use parking_lot::RwLock;
 
@@ -91,6 +93,36 @@ impl Law {
     }
 }
 
+impl Law {
+    /// Decides whether a person may take an artifact away from here. The controllers decide too, before they name this
+    /// node as a source; a person who comes without asking them meets the same law.
+    pub(crate) fn may_export(
+        &self,
+        who: (&PrincipalName, &BTreeSet<Role>, Option<&TenantName>),
+        artifact: &v1::ArtifactSpec,
+        here: &Jurisdiction,
+        now: Time,
+    ) -> Result<Decision, Problem> {
+        let (name, roles, tenant) = who;
+        let bundle = self.bundle()?;
+        let artifact = facts(artifact)?;
+        let tenant = tenant.unwrap_or(&artifact.tenant).clone();
+        let home = bundle.law().tenants.get(&tenant).map(|t| t.home.clone());
+        let roles = roles.iter().map(|r| parse("role", r.as_str())).collect::<Result<_, _>>()?;
+        let user = UserFacts {
+            name: name.clone(),
+            location: home.ok_or_else(|| unjudged(format!("it does not know tenant `{tenant}`")))?,
+            tenant,
+            roles,
+            clearance: 0,
+            hwkey: false,
+        };
+        let destination = here.clone();
+        let request = Request::Export { user, artifact, destination, basis: Basis::None, approval: None };
+        Ok(decide(&request, &bundle, now))
+    }
+}
+
 fn workload(task: &internal::TaskAssignment, bundle: &Bundle) -> Result<WorkloadFacts, Problem> {
     let spec = JobSpec::try_from(task.spec.as_ref().unwrap_or(&v1::JobSpec::default()))
         .map_err(|error| unjudged(error.to_string()))?;
@@ -98,7 +130,7 @@ fn workload(task: &internal::TaskAssignment, bundle: &Bundle) -> Result<Workload
     let owner = UserFacts {
         name: parse::<PrincipalName>("owner", &task.owner)?,
         tenant: spec.tenant.clone(),
-        roles: std::collections::BTreeSet::new(),
+        roles: BTreeSet::new(),
         location: home.ok_or_else(|| unjudged(format!("it does not know tenant `{}`", spec.tenant)))?,
         clearance: 0,
         hwkey: false,
@@ -135,4 +167,83 @@ fn node_facts(node: (&NodeName, &Jurisdiction), bundle: &Bundle) -> Result<NodeF
         quarantined: false,
     };
     Ok(NodeFacts { name: name.clone(), class })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_policy::packs;
+
+    fn law() -> Law {
+        let (schema, constitution) = (packs::DEMO.schema.to_owned(), packs::DEMO.constitution.to_owned());
+        let (tenant, law) = (packs::DEMO.tenant.to_owned(), packs::DEMO.law.to_owned());
+        let hash = packs::DEMO.hash().to_string();
+        let stored =
+            v1::PolicyBundle { hash, schema, constitution, tenant, law, ..v1::PolicyBundle::default() };
+        let asked = Law::default();
+        asked.replace(&stored).unwrap();
+        let forged = v1::PolicyBundle { tenant: format!("{}\n", stored.tenant), ..stored.clone() };
+        assert!(asked.replace(&forged).is_err(), "texts that do not hash to their name");
+        assert_eq!(asked.hash(), stored.hash);
+        asked
+    }
+
+    fn dataset(residency: &str) -> v1::ArtifactSpec {
+        let label = v1::LegalLabel {
+            labels: vec!["personal".to_owned()],
+            residency: vec![residency.to_owned()],
+            purposes: vec!["research".to_owned()],
+            level: 0,
+        };
+        v1::ArtifactSpec {
+            kind: "dataset".to_owned(),
+            name: "corpus".to_owned(),
+            version: 1,
+            tenant: "lab".to_owned(),
+            owner: "alice".to_owned(),
+            label: Some(label),
+            ..v1::ArtifactSpec::default()
+        }
+    }
+
+    #[test]
+    fn a_node_keeps_and_uses_only_what_may_be_where_it_stands() {
+        let law = law();
+        let task = internal::TaskAssignment {
+            job: "train".to_owned(),
+            owner: "alice".to_owned(),
+            spec: Some(v1::JobSpec {
+                kind: "train".to_owned(),
+                tenant: "lab".to_owned(),
+                purpose: "research".to_owned(),
+                image: "trainer@1".to_owned(),
+                groups: vec![v1::TaskGroup { name: "w".to_owned(), count: 1, resources: None }],
+                ..v1::JobSpec::default()
+            }),
+            ..internal::TaskAssignment::default()
+        };
+        let node: NodeName = "node-01".parse().unwrap();
+        for (place, admitted) in [("DE", true), ("FR", false)] {
+            let here: Jurisdiction = place.parse().unwrap();
+            assert_eq!(law.admits(dataset("DE").label.as_ref(), &here).unwrap(), admitted);
+            let decision = law.may_use(&task, &dataset("DE"), (&node, &here), Time(1)).unwrap();
+            assert_eq!(decision.is_allow(), admitted, "{decision:?}");
+        }
+        assert!(law.admits(dataset("EU").label.as_ref(), &"FR".parse().unwrap()).unwrap());
+    }
+
+    #[test]
+    fn without_a_law_the_answer_is_no() {
+        let law = Law::default();
+        assert!(law.admits(dataset("DE").label.as_ref(), &"DE".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_person_does_not_get_bytes_by_role_alone() {
+        let roles = ["admin", "engineer"].iter().map(|r| r.parse().unwrap()).collect();
+        let (name, here) = ("alice".parse().unwrap(), "DE".parse().unwrap());
+        let decision = law().may_export((&name, &roles, None), &dataset("DE"), &here, Time(1)).unwrap();
+        assert!(!decision.is_allow(), "{decision:?}");
+        assert!(decision.reasons.iter().any(|r| r.rule == "c12-four-eyes"), "{decision:?}");
+    }
 }
