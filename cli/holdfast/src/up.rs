@@ -8,6 +8,8 @@ mod checks;
 mod demo;
 mod failure;
 mod layout;
+mod leftover;
+mod old;
 mod ports;
 mod program;
 mod say;
@@ -31,15 +33,18 @@ pub(crate) fn run(args: &Args) -> Result<(), Problem> {
     let directory = checks::directory(args)?;
     let _lock = layout::lock(&directory)?;
     // A demo shows a cluster from its first moment.
+    let say = Arc::new(Say::new());
     let layout = if args.fresh || args.demo {
-        start::remove_old(&directory)?;
+        if let Some(old) = old::clear(&directory)? {
+            say.line(&format!("what was in {directory} is in {old} now"));
+        }
         None
     } else {
+        old::end_daemons(&directory);
         Layout::read(&directory)?
     };
-    let say = Arc::new(Say::new());
     let layout = match layout {
-        Some(layout) => layout,
+        Some(layout) => ours_now(layout)?,
         None => start::found(&directory, &wanted(args))?,
     };
     let supervisor = Supervisor::begin(layout, Arc::clone(&say))?;
@@ -50,12 +55,23 @@ pub(crate) fn run(args: &Args) -> Result<(), Problem> {
     ran
 }
 
+/// From here on somebody works with it, so that no demo may delete it.
+fn ours_now(layout: Layout) -> Result<Layout, Problem> {
+    if !layout.demo {
+        return Ok(layout);
+    }
+    let layout = Layout { demo: false, ..layout };
+    layout.save().map(|()| layout)
+}
+
 fn wanted(args: &Args) -> Wanted {
     Wanted {
         nodes: args.nodes,
         controllers: args.controllers,
         listen: args.listen.clone(),
         lease: args.lease,
+        // One that is left running is for somebody to work with.
+        demo: args.demo && !args.keep,
     }
 }
 

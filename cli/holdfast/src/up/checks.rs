@@ -53,6 +53,7 @@ pub(super) fn directory(args: &Args) -> Result<Utf8PathBuf, Problem> {
         Some(directory) => camino::absolute_utf8(directory).map_err(|error| cannot(error.to_string()))?,
         None => state_home()?.join("holdfast").join(if args.demo { "demo" } else { "up" }),
     };
+    super::old::check(&directory)?;
     let refused = |error: std::io::Error| {
         Problem::new(7096, ProblemKind::Failed, format!("directory `{directory}` cannot be used"))
             .because(error.to_string())

@@ -16,6 +16,7 @@ pub(super) struct Wanted {
     pub(super) controllers: u32,
     pub(super) listen: String,
     pub(super) lease: Span,
+    pub(super) demo: bool,
 }
 
 /// A controller's place.
@@ -44,9 +45,15 @@ pub(super) struct Layout {
     pub(super) directory: Utf8PathBuf,
     pub(super) controllers: Vec<Controller>,
     pub(super) nodes: Vec<Node>,
+    /// A demo made it and nobody has worked with it since: the next demo may delete it.
+    #[serde(default)]
+    pub(super) demo: bool,
 }
 
-const FILE: &str = "cluster.json";
+/// The file that makes a directory a cluster's.
+pub(super) const RECORD: &str = "cluster.json";
+/// Held by the `up` that runs the cluster.
+pub(super) const LOCK: &str = "up.lock";
 
 /// The jurisdiction and site of a node: of five, the first, third and fifth are in DE.
 pub(super) fn place(index: u32) -> (&'static str, &'static str) {
@@ -79,12 +86,12 @@ impl Layout {
                 relay: ports()?,
             });
         }
-        Ok(Self { version: 1, directory: directory.to_owned(), controllers, nodes })
+        Ok(Self { version: 1, directory: directory.to_owned(), controllers, nodes, demo: wanted.demo })
     }
 
     /// The layout of an earlier start; `None` where there was none.
     pub(super) fn read(directory: &Utf8Path) -> Result<Option<Self>, Problem> {
-        let path = directory.join(FILE);
+        let path = directory.join(RECORD);
         match std::fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text)
                 .map(Some)
@@ -96,7 +103,7 @@ impl Layout {
 
     /// Keeps the layout. It is written last of all that founding writes: a directory without it is not a cluster.
     pub(super) fn save(&self) -> Result<(), Problem> {
-        let path = self.directory.join(FILE);
+        let path = self.directory.join(RECORD);
         let text = serde_json::to_string_pretty(self).map_err(|error| cannot(error.to_string()))?;
         let temporary = self.directory.join(".cluster.json.new");
         let write = || {
@@ -125,7 +132,7 @@ impl Layout {
 
 /// Makes sure that one `up` alone uses the directory.
 pub(super) fn lock(directory: &Utf8Path) -> Result<File, Problem> {
-    let path = directory.join("up.lock");
+    let path = directory.join(LOCK);
     let mut options = File::options();
     let file = options
         .create(true)
@@ -148,7 +155,13 @@ mod tests {
 
     #[test]
     fn five_nodes_are_three_in_de_and_two_in_fr() {
-        let wanted = Wanted { nodes: 5, controllers: 3, listen: String::new(), lease: Span::from_secs(6) };
+        let wanted = Wanted {
+            nodes: 5,
+            controllers: 3,
+            listen: String::new(),
+            lease: Span::from_secs(6),
+            demo: false,
+        };
         let mut port = 7_400;
         let layout = Layout::decide("/x".into(), &wanted, &mut || {
             port += 1;

@@ -22,30 +22,6 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Accelerators of each node; none of them is real.
 const SIMULATED: u32 = 2;
 
-/// Ends what an earlier cluster left in a directory, and deletes it.
-pub(super) fn remove_old(directory: &Utf8Path) -> Result<(), Problem> {
-    if let Some(old) = Layout::read(directory).ok().flatten() {
-        for node in &old.nodes {
-            holdfast_agent::kill_all(&node.directory)?;
-        }
-    }
-    let entries =
-        directory.read_dir_utf8().map_err(|error| cannot(format!("read `{directory}`: {error}")))?;
-    for entry in entries.filter_map(Result::ok) {
-        let path = entry.path();
-        if entry.file_name() == "up.lock" {
-            continue;
-        }
-        let removed = if path.is_dir() {
-            holdfast_artifact::remove_tree(path).map_err(|e| e.to_string())
-        } else {
-            std::fs::remove_file(path).map_err(|e| e.to_string())
-        };
-        removed.map_err(|error| cannot(format!("delete `{path}`: {error}")))?;
-    }
-    Ok(())
-}
-
 /// Writes everything a new cluster needs and decides where it lives.
 pub(super) fn found(directory: &Utf8Path, wanted: &Wanted) -> Result<Layout, Problem> {
     let layout = {

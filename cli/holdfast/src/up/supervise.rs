@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::failure::cannot;
 use super::layout::Layout;
+use super::leftover;
 use super::program;
 use super::say::Say;
 
@@ -237,7 +238,7 @@ impl Process {
             // Ctrl-C at the terminal is for `up` alone, which then stops the others in order.
             .process_group(0)
             .spawn()?;
-        std::fs::write(run, child.id().to_string())?;
+        std::fs::write(run, leftover::record(child.id()))?;
         self.child = Some(child);
         self.again_at = None;
         Ok(())
