@@ -1,0 +1,430 @@
+//! The real binaries, real sockets and real disks: what a person relies on, on good days and on bad ones.
+//!
+//! One cluster a story, driven through the command line as a person would. The programs come from `HOLDFAST_BIN_DIR`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs::File;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+
+/// How long anything may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn bin(name: &str) -> Utf8PathBuf {
+    let place = std::env::var("HOLDFAST_BIN_DIR").unwrap_or_else(|_| {
+        panic!("HOLDFAST_BIN_DIR is not set: run `cargo xtask test --only e2e`");
+    });
+    Utf8PathBuf::from(place).join(name)
+}
+
+/// Asks until there is an answer.
+fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+}
+
+/// A cluster of `holdfast up`, with its directory.
+struct Cluster {
+    temporary: tempfile::TempDir,
+    child: Child,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Cluster {
+    fn new(controllers: u32, nodes: u32) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let child = Self::start(Utf8Path::from_path(temporary.path()).unwrap(), controllers, nodes);
+        let cluster = Self { temporary, child };
+        cluster.until_up();
+        cluster
+    }
+
+    fn start(home: &Utf8Path, controllers: u32, nodes: u32) -> Child {
+        let told = File::create(home.join("told")).unwrap();
+        Command::new(bin("holdfast"))
+            .args(["up", "--listen", "127.0.0.1:0", "--lease", "10s", "--dir"])
+            .arg(home.join("up"))
+            .args(["--controllers", &controllers.to_string(), "--nodes", &nodes.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(told)
+            .spawn()
+            .unwrap()
+    }
+
+    fn home(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.temporary.path()).unwrap()
+    }
+
+    fn until_up(&self) {
+        wait("the cluster comes up", || {
+            let told = std::fs::read_to_string(self.home().join("told")).unwrap();
+            assert!(!told.contains("error["), "{told}");
+            told.contains("the cluster runs").then_some(())
+        });
+    }
+
+    /// Stops as ctrl-C does.
+    fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        let _ = self.child.wait();
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(bin("holdfast"))
+            .args(args)
+            .env("HOLDFAST_CONTEXT", self.home().join("up/context.toml"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn done(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "holdfast {}: {said}", args.join(" "));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.done(&[&["-o", "json"], args].concat())).unwrap()
+    }
+
+    /// The exit code and what was said.
+    fn refused(&self, args: &[&str]) -> (i32, String) {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "holdfast {} was done", args.join(" "));
+        (output.status.code().unwrap_or(-1), said)
+    }
+
+    fn import(&self) {
+        let corpus = self.home().join("corpus");
+        std::fs::create_dir_all(&corpus).unwrap();
+        let text = "the quick brown fox jumps over the lazy dog. ".repeat(400);
+        std::fs::write(corpus.join("a.txt"), text).unwrap();
+        let args =
+            ["dataset", "import", "demo-corpus", corpus.as_str(), "--label", "personal", "--residency", "DE"];
+        self.done(&[&args[..], &["--purpose", "research", "--tenant", "lab"]].concat());
+        let image = self.home().join("trainer.tar");
+        self.done(&["image", "pack", "--binary", bin("holdfast-trainer").as_str(), "--out", image.as_str()]);
+        let args = ["image", "import", "trainer", image.as_str(), "--residency", "EU"];
+        self.done(&[&args[..], &["--purpose", "research", "--tenant", "lab"]].concat());
+    }
+
+    /// Writes the manifest of a training gang.
+    fn manifest(&self, name: &str, jurisdiction: &str, tasks: u32, steps: u32, delay: u32) -> Utf8PathBuf {
+        let path = self.home().join(format!("{name}.yaml"));
+        let text = format!(
+            "apiVersion: holdfast/v1\nkind: Job\nmetadata: {{name: {name}}}\nspec:\n  kind: train\n  tenant: lab\n  \
+            purpose: research\n  jurisdictions: [{jurisdiction}]\n  image: trainer@1\n  command: [/app/holdfast-trainer, \
+            --steps, \"{steps}\", --checkpoint-every, \"20\", --batch, \"128\", --step-delay-ms, \"{delay}\"]\n  groups:\n    \
+            - {{name: w, count: {tasks}, resources: {{cores: 500m, memory: 256MiB, devices: {{class: nvidia, count: 2}}}}}}\n  \
+            datasets: [{{dataset: demo-corpus@1}}]\n  output: {name}-model\n  checkpoint: {{keep: 2, copies: 2}}\n  retries: 1\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn status(&self, job: &str) -> Value {
+        self.json(&["job", "show", job])["status"].clone()
+    }
+
+    fn until(&self, job: &str, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+        wait(&format!("job {job} {what}"), || {
+            let output = self.run(&["-o", "json", "job", "show", job]);
+            let shown: Value = serde_json::from_slice(&output.stdout).ok()?;
+            let status = shown["status"].clone();
+            assert!(status["phase"] != "Failed", "{status}");
+            reached(&status).then_some(status)
+        })
+    }
+
+    /// Ends a process of the cluster with SIGKILL, by its name.
+    fn kill(&self, name: &str) {
+        let path = self.home().join("up/run").join(format!("{name}.pid"));
+        let pid: i32 =
+            std::fs::read_to_string(path).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn smoke_a_job_trains_is_kept_and_is_recorded() {
+    let mut cluster = Cluster::new(1, 3);
+    cluster.import();
+    let manifest = cluster.manifest("train", "DE", 2, 40, 0);
+    cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+    let status = cluster.until("train", "succeeds", |s| s["phase"] == "Succeeded");
+    assert_eq!(number(&status["fence"]), 1);
+    let log = cluster.done(&["job", "logs", "train"]);
+    let done = log.lines().find(|l| l.starts_with("done ")).unwrap();
+    let loss = |name: &str| -> f64 {
+        done.split_whitespace().find_map(|w| w.strip_prefix(name)).unwrap().parse().unwrap()
+    };
+    assert!(loss("last_loss=") < loss("first_loss="), "{done}");
+    let model = cluster.json(&["model", "show", "train-model"])["spec"].clone();
+    assert_eq!(model["label"]["labels"], serde_json::json!(["personal"]));
+    assert_eq!(model["label"]["residency"], serde_json::json!(["DE"]));
+    assert_eq!(model["lineage"]["datasets"], serde_json::json!(["demo-corpus@1"]));
+    assert_eq!(
+        (&model["lineage"]["image"], &model["lineage"]["job"]),
+        (&"trainer@1".into(), &"train".into())
+    );
+
+    // The same where the data may not be: refused by the rule, and recorded.
+    let elsewhere = cluster.manifest("abroad", "FR", 1, 40, 0);
+    let (code, said) = cluster.refused(&["job", "submit", "-f", elsewhere.as_str()]);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("c1-residency-use"), "{said}");
+
+    // The log is whole; with one byte changed it is not, and the entry is named.
+    let audit = cluster.home().join("audit");
+    cluster.done(&["audit", "export", audit.as_str()]);
+    let verify = || Command::new(bin("holdfast-verify")).args(["log", audit.as_str()]).output().unwrap();
+    assert!(verify().status.success());
+    let entries = audit.join("tile/entries");
+    let bundle = entries.read_dir_utf8().unwrap().next().unwrap().unwrap().into_path();
+    let bundle = if bundle.is_dir() {
+        bundle.read_dir_utf8().unwrap().next().unwrap().unwrap().into_path()
+    } else {
+        bundle
+    };
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    let position = bytes.windows(6).position(|w| w == b"\"deny\"").unwrap() + 1;
+    bytes[position] = b'D';
+    std::fs::write(&bundle, bytes).unwrap();
+    let found = verify();
+    assert_eq!(found.status.code(), Some(1), "{}", String::from_utf8_lossy(&found.stdout));
+
+    // Stopped as a person stops it, and started again: nothing is lost.
+    cluster.stop();
+    let home = cluster.home().to_owned();
+    cluster.child = Cluster::start(&home, 1, 3);
+    cluster.until_up();
+    assert_eq!(cluster.status("train")["phase"], "Succeeded");
+    assert_eq!(cluster.json(&["model", "show", "train-model"])["spec"], model);
+}
+
+#[test]
+fn an_agent_killed_during_training_finds_its_tasks_alive() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    let manifest = cluster.manifest("train", "DE", 2, 200, 50);
+    cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+    let status = cluster.until("train", "trains", |s| number(&s["checkpointStep"]) > 0);
+    let node = status["tasks"][0]["node"].as_str().unwrap().to_owned();
+    cluster.kill(&node);
+    let status = cluster.until("train", "succeeds", |s| s["phase"] == "Succeeded");
+    assert_eq!((number(&status["fence"]), number(&status["restarts"])), (1, 0), "{status}");
+    let log = cluster.done(&["job", "logs", "train"]);
+    assert!(log.contains("done step=200") && !log.contains("resumed from"), "{log}");
+}
+
+#[test]
+fn a_leader_killed_during_submissions_loses_none_and_doubles_none() {
+    let cluster = Cluster::new(3, 1);
+    cluster.import();
+    // More than fits: most wait, which is all this story needs of them.
+    let submit = |number: u32| {
+        let name = format!("job-{number:02}");
+        let manifest = cluster.manifest(&name, "DE", 2, 10, 0);
+        cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+        name
+    };
+    let mut names: Vec<String> = (0..10).map(submit).collect();
+    let leader = cluster.json(&["cluster", "status"])["leader"].as_str().unwrap().to_owned();
+    cluster.kill(&leader);
+    names.extend((10..20).map(submit));
+    let list = cluster.json(&["job", "list"]);
+    let listed: Vec<String> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|j| j["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(listed, names);
+    let explained = cluster.done(&["job", "explain", "job-05"]);
+    assert!(explained.contains("nvidia"), "{explained}");
+}
+
+#[test]
+fn bad_input_is_refused_with_a_code_and_an_exit_code() {
+    let cluster = Cluster::new(1, 1);
+    cluster.import();
+    let good = std::fs::read_to_string(cluster.manifest("good", "DE", 1, 10, 0)).unwrap();
+    let check = |name: &str, text: String, code: i32, expected: &str| {
+        let path = cluster.home().join(format!("{name}.yaml"));
+        std::fs::write(&path, text).unwrap();
+        let (exit, said) = cluster.refused(&["job", "submit", "-f", path.as_str()]);
+        assert!(said.contains(expected) && said.contains("error[E"), "{name}: {said}");
+        assert_eq!(exit, code, "{name}: {said}");
+    };
+    check("unknown-field", good.replace("retries:", "retires:"), 2, "retires");
+    check("wrong-type", good.replace("count: 1", "count: many"), 2, "yaml:12");
+    check("no-dataset", good.replace("demo-corpus@1", "absent@1"), 3, "absent@1");
+    check("no-tenant", good.replace("tenant: lab", "tenant: nobody"), 4, "nobody");
+    check("wrong-kind", good.replace("kind: Job", "kind: Pod"), 2, "Pod");
+    check("too-long", format!("{good}# {}\n", "x".repeat(2 << 20)), 2, "MiB");
+    let (code, said) = cluster.refused(&["job", "show", "nobody"]);
+    assert_eq!(code, 3, "{said}");
+    let (code, _) = cluster.refused(&["job", "submit", "--no-such-flag"]);
+    assert_eq!(code, 2);
+    let again =
+        ["dataset", "import", "demo-corpus", cluster.home().join("corpus").as_str(), "--label", "personal"]
+            .map(str::to_owned);
+    let again: Vec<&str> = again.iter().map(String::as_str).collect();
+    let rest = ["--residency", "DE", "--purpose", "research", "--tenant", "lab"];
+    let (code, said) = cluster.refused(&[&again[..], &rest].concat());
+    assert_eq!(code, 6, "{said}");
+    let rest = ["--residency", "DE", "--purpose", "research", "--tenant", "lab", "--new-version"];
+    let unknown: Vec<&str> = again.iter().map(|a| if *a == "personal" { "secret" } else { a }).collect();
+    let (_, said) = cluster.refused(&[&unknown[..], &rest].concat());
+    assert!(said.contains("secret"), "{said}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let temporary = tempfile::tempdir().unwrap();
+    let output = Command::new(bin("holdfast"))
+        .args(["up", "--listen", &address, "--dir"])
+        .arg(temporary.path().join("up"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(&address) && said.contains("error[E"), "{said}");
+}
+
+#[test]
+fn smoke_the_demo_does_every_step_it_promises() {
+    let temporary = tempfile::tempdir().unwrap();
+    let output = Command::new(bin("holdfast"))
+        .args(["up", "--demo", "--listen", "127.0.0.1:0", "--lease", "8s", "--dir"])
+        .arg(temporary.path().join("demo"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    for step in ["loses power", "resumed from step", "refused by c1-residency-use", "audit log verified"] {
+        assert!(said.contains(step), "no `{step}` in {said}");
+    }
+}
+
+#[test]
+fn a_loss_of_power_loses_nothing_that_was_acknowledged() {
+    let mut cluster = Cluster::new(3, 3);
+    cluster.import();
+    let manifest = cluster.manifest("train", "DE", 2, 200, 50);
+    cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+    cluster.until("train", "trains", |s| number(&s["checkpointStep"]) > 0);
+    let waiting = cluster.manifest("waiting", "DE", 2, 10, 0);
+    cluster.done(&["job", "submit", "-f", waiting.as_str()]);
+    let before = cluster.json(&["dataset", "show", "demo-corpus"])["spec"].clone();
+
+    // `up` and every process of the cluster at once, with no chance to say good-bye.
+    let run = cluster.home().join("up/run");
+    let names: Vec<String> = run
+        .read_dir_utf8()
+        .unwrap()
+        .map(|e| e.unwrap().file_name().trim_end_matches(".pid").to_owned())
+        .collect();
+    cluster.child.kill().unwrap();
+    cluster.child.wait().unwrap();
+    for name in names {
+        // Some end by themselves when `up` is gone.
+        let path = run.join(format!("{name}.pid"));
+        let pid = std::fs::read_to_string(path).unwrap();
+        let pid = pid
+            .split_whitespace()
+            .next()
+            .and_then(|p| p.parse().ok())
+            .and_then(rustix::process::Pid::from_raw);
+        let _ = rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL);
+    }
+    let home = cluster.home().to_owned();
+    cluster.child = Cluster::start(&home, 3, 3);
+    cluster.until_up();
+    assert_eq!(cluster.json(&["dataset", "show", "demo-corpus"])["spec"], before);
+    for job in ["train", "waiting"] {
+        cluster.until(job, "succeeds", |s| s["phase"] == "Succeeded");
+    }
+}
+
+#[test]
+fn a_drained_node_gives_its_gang_away() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    let manifest = cluster.manifest("train", "DE", 1, 200, 50);
+    cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+    let status = cluster.until("train", "trains", |s| number(&s["checkpointStep"]) > 0);
+    let node = status["tasks"][0]["node"].as_str().unwrap().to_owned();
+    cluster.done(&["node", "drain", &node, "--yes"]);
+    let status =
+        cluster.until("train", "runs elsewhere", |s| number(&s["fence"]) == 2 && s["phase"] == "Running");
+    assert_ne!(status["tasks"][0]["node"], node.as_str());
+    assert_ne!(status["resume"], "");
+    assert_eq!(cluster.json(&["node", "show", &node])["status"]["phase"], "Draining");
+    cluster.done(&["node", "uncordon", &node]);
+    assert_eq!(cluster.json(&["node", "show", &node])["status"]["phase"], "Ready");
+    cluster.done(&["job", "cancel", "train", "--yes"]);
+    wait("the job ends", || (cluster.status("train")["phase"] == "Cancelled").then_some(()));
+}
+
+#[test]
+fn a_changed_byte_in_a_blob_is_found_and_never_served() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    wait("both copies are there", || {
+        (cluster.json(&["dataset", "show", "demo-corpus"])["status"]["phase"] == "Available").then_some(())
+    });
+    cluster.done(&["dataset", "verify", "demo-corpus"]);
+    let status = cluster.json(&["dataset", "show", "demo-corpus"])["status"].clone();
+    let node = status["nodes"][0].as_str().unwrap().to_owned();
+    // The corpus is one file of text: its blob is the one that holds these words.
+    let blobs = cluster.home().join("up").join(&node).join("blobs");
+    let mut open = vec![blobs];
+    let mut damaged = 0;
+    while let Some(place) = open.pop() {
+        for entry in place.read_dir_utf8().unwrap().map(|e| e.unwrap()) {
+            let path = entry.path().to_owned();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let mut bytes = std::fs::read(&path).unwrap();
+            if bytes.starts_with(b"the quick brown fox") {
+                bytes[0] ^= 1;
+                std::fs::remove_file(&path).unwrap();
+                std::fs::write(&path, bytes).unwrap();
+                damaged += 1;
+            }
+        }
+    }
+    assert_eq!(damaged, 1);
+    let (_, said) = cluster.refused(&["dataset", "verify", "demo-corpus"]);
+    assert!(said.contains(&node) && said.contains("b3-"), "{said}");
+}
