@@ -15,6 +15,7 @@ mod program;
 mod say;
 mod start;
 mod supervise;
+mod tail;
 
 use std::sync::Arc;
 
@@ -44,7 +45,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Problem> {
         Layout::read(&directory)?
     };
     let layout = match layout {
-        Some(layout) => ours_now(layout)?,
+        Some(layout) => {
+            checks::shape(args, &layout)?;
+            ours_now(layout)?
+        }
         None => start::found(&directory, &wanted(args))?,
     };
     let supervisor = Supervisor::begin(layout, Arc::clone(&say))?;
@@ -94,9 +98,12 @@ fn go(args: &Args, supervisor: &Arc<Supervisor>, say: &Arc<Say>) -> Result<(), P
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| cannot(error.to_string()))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| cannot(error.to_string()))?;
+        // The terminal was closed.
+        let mut hangup = signal(SignalKind::hangup()).map_err(|error| cannot(error.to_string()))?;
         tokio::select! {
             _ = terminate.recv() => return stopped_early(is_demo),
             _ = interrupt.recv() => return stopped_early(is_demo),
+            _ = hangup.recv() => return stopped_early(is_demo),
             result = finished => result.unwrap_or_else(|_| Err(cannot("a part of it ended without a word")))?,
         }
         if !keep {
@@ -106,6 +113,7 @@ fn go(args: &Args, supervisor: &Arc<Supervisor>, say: &Arc<Say>) -> Result<(), P
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
         Ok(())
     })

@@ -3,6 +3,12 @@
 use camino::Utf8PathBuf;
 use holdfast_types::Span;
 
+/// What a person gets who names nothing.
+pub(crate) const NODES: u32 = 5;
+pub(crate) const CONTROLLERS: u32 = 3;
+pub(crate) const LISTEN: &str = "127.0.0.1:7400";
+pub(crate) const LEASE: Span = Span::from_secs(6);
+
 /// What kind of cluster.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -20,19 +26,19 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) fresh: bool,
     /// How many nodes; three of five are in DE, the others in FR
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, default_value_t = NODES, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) nodes: u32,
     /// How many controllers: 1, 3 or 5
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = CONTROLLERS)]
     pub(crate) controllers: u32,
     /// Where the cluster keeps its state
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<Utf8PathBuf>,
     /// The first address to listen on; the others follow it. Port 0 takes any free ports
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7400")]
+    #[arg(long, value_name = "HOST:PORT", default_value = LISTEN)]
     pub(crate) listen: String,
     /// How long a node may be silent before its work goes elsewhere
-    #[arg(long, value_name = "SPAN", default_value = "6s")]
+    #[arg(long, value_name = "SPAN", default_value_t = LEASE)]
     pub(crate) lease: Span,
     /// Leave the demo's cluster running when it is over
     #[arg(long)]

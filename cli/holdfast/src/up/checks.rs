@@ -3,8 +3,9 @@
 use camino::Utf8PathBuf;
 use holdfast_types::{Problem, ProblemKind};
 
-use super::args::Args;
+use super::args::{self, Args};
 use super::failure::cannot;
+use super::layout::Layout;
 
 /// Refuses arguments that cannot work.
 pub(super) fn arguments(args: &Args) -> Result<(), Problem> {
@@ -34,17 +35,69 @@ pub(super) fn arguments(args: &Args) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses to start a cluster under a shape that it does not have: its members are what it was founded with. What a
+/// person did not type is as usual, and asks for nothing.
+pub(super) fn shape(args: &Args, layout: &Layout) -> Result<(), Problem> {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let first = layout.controllers.first().map_or("", |c| c.listen.as_str());
+    let any_port = args.listen.ends_with(":0");
+    let lease = layout.lease.unwrap_or(args.lease);
+    let (nodes, controllers) = (count(layout.nodes.len()), count(layout.controllers.len()));
+    let differing = [
+        (
+            args.nodes != args::NODES && args.nodes != nodes,
+            format!("--nodes {}", args.nodes),
+            nodes.to_string(),
+        ),
+        (
+            args.controllers != args::CONTROLLERS && args.controllers != controllers,
+            format!("--controllers {}", args.controllers),
+            controllers.to_string(),
+        ),
+        (
+            args.listen != args::LISTEN && args.listen != first && !any_port,
+            format!("--listen {}", args.listen),
+            first.to_owned(),
+        ),
+        (
+            args.lease != args::LEASE && args.lease != lease,
+            format!("--lease {}", args.lease),
+            lease.to_string(),
+        ),
+    ];
+    for (differs, asked, there) in differing {
+        if differs {
+            return Err(Problem::new(
+                7098,
+                ProblemKind::Conflict,
+                format!("`{asked}` does not fit the cluster that is there"),
+            )
+            .because(format!("it was founded with {there}, which cannot be changed afterwards"))
+            .next("repeat the command without it")
+            .next("holdfast up --fresh, which puts the old cluster aside"));
+        }
+    }
+    Ok(())
+}
+
 fn corpus(args: &Args) -> Result<(), Problem> {
     let absent = |because: String| {
         Problem::new(7095, ProblemKind::NotFound, format!("corpus `{}` cannot be read", args.corpus))
             .because(because)
             .next("holdfast up --demo --corpus DIR")
     };
-    let mut entries = args.corpus.read_dir_utf8().map_err(|error| absent(error.to_string()))?;
-    if entries.next().is_none() {
-        return Err(absent("the directory is empty".to_owned()));
+    let mut waiting = vec![args.corpus.clone()];
+    while let Some(directory) = waiting.pop() {
+        let entries = directory.read_dir_utf8().map_err(|error| absent(format!("`{directory}`: {error}")))?;
+        for entry in entries.filter_map(Result::ok) {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => waiting.push(entry.into_path()),
+                Ok(kind) if kind.is_file() && entry.metadata().is_ok_and(|m| m.len() > 0) => return Ok(()),
+                Ok(_) | Err(_) => {}
+            }
+        }
     }
-    Ok(())
+    Err(absent("there is no file with text below it".to_owned()))
 }
 
 /// Where the cluster is kept; made, and shown to be writable.
@@ -72,4 +125,72 @@ fn state_home() -> Result<Utf8PathBuf, Problem> {
     let path = given("XDG_STATE_HOME").or_else(home);
     path.map(Into::into)
         .ok_or_else(|| cannot("neither XDG_STATE_HOME nor HOME is set").next("holdfast up --dir DIR"))
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8Path;
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::up::layout::Wanted;
+
+    fn args(typed: &str) -> Args {
+        match Cli::try_parse_from(format!("holdfast up {typed}").split_whitespace()).unwrap().command {
+            Command::Up(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_come_up_is_refused_with_its_reason() {
+        let temporary = tempfile::tempdir().unwrap();
+        let empty = Utf8Path::from_path(temporary.path()).unwrap();
+        std::fs::create_dir(empty.join("below")).unwrap();
+        std::fs::write(empty.join("below/nothing"), "").unwrap();
+        for (typed, code, expected) in [
+            ("--controllers 4".to_owned(), 7094, "an even one gains nothing"),
+            ("--controllers 7".to_owned(), 7094, "1, 3 or 5 members"),
+            ("--lease 1s".to_owned(), 7094, "at least 2s"),
+            ("--listen 7400".to_owned(), 7093, "expected `host:port`"),
+            ("--demo --nodes 4".to_owned(), 7094, "it needs 5 nodes"),
+            (format!("--demo --corpus {empty}/absent"), 7095, "absent"),
+            (format!("--demo --corpus {empty}"), 7095, "no file with text"),
+        ] {
+            let problem = arguments(&args(&typed)).unwrap_err();
+            assert_eq!(problem.code.0, code, "{typed}");
+            assert!(problem.to_string().contains(expected), "{typed}: {problem}");
+        }
+        std::fs::write(empty.join("below/text"), "text").unwrap();
+        assert_eq!(arguments(&args(&format!("--demo --corpus {empty}"))), Ok(()));
+        assert_eq!(arguments(&args("")), Ok(()));
+    }
+
+    #[test]
+    fn a_founded_cluster_is_not_started_under_another_shape() {
+        let wanted = Wanted {
+            nodes: 3,
+            controllers: 1,
+            listen: String::new(),
+            lease: holdfast_types::Span::from_secs(9),
+            demo: false,
+        };
+        let mut port = 9_000;
+        let layout = Layout::decide("/x".into(), &wanted, &mut || {
+            port += 1;
+            Ok(format!("127.0.0.1:{port}"))
+        })
+        .unwrap();
+        for fits in
+            ["", "--nodes 3 --controllers 1 --lease 9s --listen 127.0.0.1:9001", "--listen 127.0.0.1:0"]
+        {
+            assert_eq!(shape(&args(fits), &layout), Ok(()), "{fits}");
+        }
+        for not in ["--nodes 4", "--controllers 5", "--lease 8s", "--listen 127.0.0.1:9002"] {
+            let problem = shape(&args(not), &layout).unwrap_err();
+            assert_eq!((problem.code.0, problem.kind.exit_code()), (7098, 6), "{not}");
+            assert!(problem.to_string().contains(not), "{problem}");
+        }
+    }
 }

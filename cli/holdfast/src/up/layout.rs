@@ -45,6 +45,9 @@ pub(super) struct Layout {
     pub(super) directory: Utf8PathBuf,
     pub(super) controllers: Vec<Controller>,
     pub(super) nodes: Vec<Node>,
+    /// How long a node may be silent; absent in what an older version wrote.
+    #[serde(default)]
+    pub(super) lease: Option<Span>,
     /// A demo made it and nobody has worked with it since: the next demo may delete it.
     #[serde(default)]
     pub(super) demo: bool,
@@ -71,22 +74,28 @@ impl Layout {
         for number in 1..=wanted.controllers {
             let name = format!("controller-{number}");
             let place = directory.join(&name);
-            controllers.push(Controller { name, directory: place, listen: ports()? });
+            let listen = ports().map_err(|problem| problem.because(format!("it is for {name}")))?;
+            controllers.push(Controller { name, directory: place, listen });
         }
         let mut nodes = Vec::new();
         for index in 0..wanted.nodes {
             let (jurisdiction, site) = place(index);
             let name = format!("node-{:02}", index + 1);
+            let mut port = |what: &str| {
+                ports().map_err(|problem| problem.because(format!("it is for the {what} port of {name}")))
+            };
+            let (data, relay) = (port("data")?, port("relay")?);
             nodes.push(Node {
                 directory: directory.join(&name),
                 name,
                 jurisdiction: jurisdiction.to_owned(),
                 site: site.to_owned(),
-                data: ports()?,
-                relay: ports()?,
+                data,
+                relay,
             });
         }
-        Ok(Self { version: 1, directory: directory.to_owned(), controllers, nodes, demo: wanted.demo })
+        let lease = Some(wanted.lease);
+        Ok(Self { version: 1, directory: directory.to_owned(), controllers, nodes, lease, demo: wanted.demo })
     }
 
     /// The layout of an earlier start; `None` where there was none.

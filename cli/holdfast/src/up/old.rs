@@ -113,6 +113,7 @@ mod tests {
             directory: directory.to_owned(),
             controllers: Vec::new(),
             nodes: Vec::new(),
+            lease: None,
             demo,
         }
     }

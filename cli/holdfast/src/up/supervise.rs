@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_types::Problem;
+use holdfast_types::{Problem, ProblemKind};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -20,6 +20,7 @@ use super::layout::Layout;
 use super::leftover;
 use super::program;
 use super::say::Say;
+use super::tail::last_lines;
 
 /// How often ends of processes are looked for.
 const LOOK: Duration = Duration::from_millis(200);
@@ -28,6 +29,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long a process may take to end once told to.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A process that ran for so long had come up: its next end is a new story.
+const SETTLED: Duration = Duration::from_secs(20);
+/// A process that ends so often without settling does not come up by itself.
+const HOPELESS: u32 = 3;
+/// How many lines of its log are shown then.
+const SHOWN: usize = 6;
 /// A log longer than this begins anew at a start.
 const MAX_LOG: u64 = 16 << 20;
 
@@ -43,6 +50,8 @@ enum Order {
 pub(super) struct Supervisor {
     layout: Layout,
     orders: Mutex<Sender<Order>>,
+    /// Why a process does not come up.
+    trouble: Arc<Mutex<Option<Problem>>>,
 }
 
 struct Process {
@@ -51,6 +60,9 @@ struct Process {
     child: Option<Child>,
     again_at: Option<Instant>,
     pause: Duration,
+    began: Instant,
+    /// Ends without having settled.
+    failures: u32,
 }
 
 impl Supervisor {
@@ -61,15 +73,26 @@ impl Supervisor {
             let path = layout.directory.join(place);
             std::fs::create_dir_all(&path).map_err(|error| cannot(format!("create `{path}`: {error}")))?;
         }
+        // A node that was lost when an earlier `up` ended is not lost for ever.
+        for node in &layout.nodes {
+            release(&layout, &node.name)?;
+        }
         let (orders, inbox) = channel();
         let own = layout.clone();
         let exe = program::own()?;
         let (started, begun) = channel();
+        let trouble: Arc<Mutex<Option<Problem>>> = Arc::default();
+        let told = Arc::clone(&trouble);
         std::thread::spawn(move || {
-            Work { layout: own, say, exe, processes: BTreeMap::new() }.run(&inbox, &started)
+            Work { layout: own, say, exe, processes: BTreeMap::new(), trouble: told }.run(&inbox, &started)
         });
         begun.recv().map_err(|_| cannot("its supervisor ended"))??;
-        Ok(Arc::new(Self { layout, orders: Mutex::new(orders) }))
+        Ok(Arc::new(Self { layout, orders: Mutex::new(orders), trouble }))
+    }
+
+    /// Whether every process stays up; the end of its log where one does not.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        self.trouble.lock().clone().map_or(Ok(()), Err)
     }
 
     pub(super) fn layout(&self) -> &Layout {
@@ -98,8 +121,7 @@ impl Supervisor {
 
     /// Lets a lost node come back.
     pub(super) fn release(&self, node: &str) -> Result<(), Problem> {
-        let hold = self.layout.hold(node);
-        std::fs::remove_file(&hold).map_err(|error| cannot(format!("delete `{hold}`: {error}")))
+        release(&self.layout, node)
     }
 
     /// Stops agents, then tasks, then controllers.
@@ -108,11 +130,22 @@ impl Supervisor {
     }
 }
 
+fn release(layout: &Layout, node: &str) -> Result<(), Problem> {
+    let hold = layout.hold(node);
+    match std::fs::remove_file(&hold) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(cannot(format!("delete `{hold}`: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 struct Work {
     layout: Layout,
     say: Arc<Say>,
     exe: Utf8PathBuf,
     processes: BTreeMap<String, Process>,
+    trouble: Arc<Mutex<Option<Problem>>>,
 }
 
 impl Work {
@@ -167,23 +200,29 @@ impl Work {
             if let Some(child) = &mut process.child {
                 let Ok(Some(status)) = child.try_wait() else { continue };
                 process.child = None;
-                let held = self.layout.hold(name).exists();
-                if !held {
-                    self.say.line(&format!("{name} ended ({status}); it is started again"));
+                let pause = process.next_pause();
+                process.again_at = Some(Instant::now() + pause);
+                if !self.layout.hold(name).exists() {
+                    let (seconds, log) = (pause.as_secs_f64(), self.layout.log(name));
+                    self.say.line(&format!(
+                        "{name} ended ({status}); it is started again in {seconds:.1} s; log: {log}"
+                    ));
+                    if process.failures >= HOPELESS {
+                        *self.trouble.lock() = Some(does_not_stay_up(name, &log));
+                    }
                 }
-                process.again_at = Some(Instant::now() + process.pause);
-                process.pause = (process.pause * 2).min(LONGEST_PAUSE);
             }
             let due = process.again_at.is_none_or(|at| at <= Instant::now());
             // An agent without certificate and token has nothing to begin with.
-            if !due || self.layout.hold(name).exists() || !process.config.exists() {
+            let is_invited = process.verb != "__agent" || process.config.exists();
+            if !due || self.layout.hold(name).exists() || !is_invited {
                 continue;
             }
             let log = self.layout.log(name);
             let run = self.layout.directory.join("run").join(format!("{name}.pid"));
             if let Err(error) = process.start(&self.exe, &log, &run) {
                 self.say.line(&format!("{name} cannot be started: {error}"));
-                process.again_at = Some(Instant::now() + process.pause);
+                process.again_at = Some(Instant::now() + process.next_pause());
             }
         }
     }
@@ -218,9 +257,26 @@ impl Work {
     }
 }
 
+fn does_not_stay_up(name: &str, log: &Utf8Path) -> Problem {
+    let problem = Problem::new(7099, ProblemKind::Failed, format!("{name} does not stay up"));
+    let told = last_lines(log, SHOWN).into_iter().fold(problem, Problem::because);
+    told.next(format!("less {log}"))
+}
+
 impl Process {
     fn of(verb: &'static str, config: Utf8PathBuf) -> Self {
-        Self { verb, config, child: None, again_at: None, pause: FIRST_PAUSE }
+        let (pause, began) = (FIRST_PAUSE, Instant::now());
+        Self { verb, config, child: None, again_at: None, pause, began, failures: 0 }
+    }
+
+    /// The pause after another end: longer after each, and short again after a time that went well.
+    fn next_pause(&mut self) -> Duration {
+        if self.began.elapsed() > SETTLED {
+            (self.pause, self.failures) = (FIRST_PAUSE, 0);
+        }
+        self.failures += 1;
+        let longer = (self.pause * 2).min(LONGEST_PAUSE);
+        std::mem::replace(&mut self.pause, longer)
     }
 
     fn start(&mut self, exe: &Utf8Path, log: &Utf8Path, run: &Utf8Path) -> std::io::Result<()> {
@@ -241,6 +297,7 @@ impl Process {
         std::fs::write(run, leftover::record(child.id()))?;
         self.child = Some(child);
         self.again_at = None;
+        self.began = Instant::now();
         Ok(())
     }
 

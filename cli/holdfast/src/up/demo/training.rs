@@ -84,7 +84,7 @@ pub(super) fn run(supervisor: &Supervisor, say: &Say) -> Result<(), Problem> {
 
     finish(layout, say, deadline)?;
     supervisor.release(&victim)?;
-    crate::up::start::wait(say, "waiting for the lost node", || {
+    crate::up::start::wait(supervisor, say, "waiting for the lost node", || {
         let node = program::json(layout, &["node", "show", &victim]).ok()?;
         (node["status"]["phase"] == "Ready").then_some(())
     })?;
