@@ -19,7 +19,7 @@ mod tail;
 
 use std::sync::Arc;
 
-use holdfast_types::Problem;
+use holdfast_types::{Problem, ProblemKind};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(crate) use args::Args;
@@ -121,5 +121,10 @@ fn go(args: &Args, supervisor: &Arc<Supervisor>, say: &Arc<Say>) -> Result<(), P
 
 /// A signal before the work is done: fine for a cluster, not for a demo that promised an end.
 fn stopped_early(is_demo: bool) -> Result<(), Problem> {
-    if is_demo { Err(cannot("the demo was interrupted")) } else { Ok(()) }
+    if !is_demo {
+        return Ok(());
+    }
+    Err(Problem::new(7101, ProblemKind::Failed, "the demo was interrupted")
+        .because("a signal ended it before it had shown every step")
+        .next("holdfast up --demo"))
 }

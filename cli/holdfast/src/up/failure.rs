@@ -2,6 +2,9 @@
 
 use holdfast_types::{Problem, ProblemKind};
 
+/// The code of [`cannot`].
+pub(in crate::up) const CANNOT: u16 = 7091;
+
 /// Why the cluster cannot come up.
 pub(in crate::up) fn cannot(because: impl Into<String>) -> Problem {
     Problem::new(7091, ProblemKind::Failed, "the cluster cannot come up").because(because)

@@ -92,6 +92,11 @@ pub(super) fn run(supervisor: &Supervisor, say: &Say) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The node of the task that leads, where there is one.
+pub(super) fn node(layout: &Layout) -> Option<String> {
+    nodes(&status(layout).ok()?).first().filter(|name| !name.is_empty()).cloned()
+}
+
 fn status(layout: &Layout) -> Result<Value, Problem> {
     Ok(program::json(layout, &["job", "show", JOB])?["status"].clone())
 }
