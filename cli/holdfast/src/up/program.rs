@@ -50,7 +50,7 @@ pub(super) fn beside(name: &str, say: &super::say::Say) -> Result<Utf8PathBuf, P
     if wanted.exists() {
         return Ok(wanted);
     }
-    let root = place.parent().and_then(Utf8Path::parent).filter(|root| root.join("Cargo.lock").exists());
+    let root = checkout(&place);
     let Some(root) = root else {
         return Err(cannot(format!("`{name}` is not beside `{exe}`"))
             .next(format!("cargo build --release -p {name}")));
@@ -59,6 +59,10 @@ pub(super) fn beside(name: &str, say: &super::say::Say) -> Result<Utf8PathBuf, P
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--package", name]).current_dir(root).stdin(Stdio::null());
+    // What is built has to appear beside this program, wherever that was built to.
+    if let Some(target) = place.parent() {
+        command.arg("--target-dir").arg(target);
+    }
     if place.file_name() == Some("release") {
         command.arg("--release");
     }
@@ -67,4 +71,14 @@ pub(super) fn beside(name: &str, say: &super::say::Say) -> Result<Utf8PathBuf, P
         return Ok(wanted);
     }
     Err(cannot(format!("cargo build of {name}: {}", String::from_utf8_lossy(&output.stderr).trim())))
+}
+
+/// The checkout this program was built from: where cargo says it runs it from, or above the usual place of its output.
+fn checkout(place: &Utf8Path) -> Option<Utf8PathBuf> {
+    let package = std::env::var("CARGO_MANIFEST_DIR").ok().map(Utf8PathBuf::from);
+    let output = place.parent().and_then(Utf8Path::parent).map(Utf8Path::to_owned);
+    let is_ours =
+        |root: &Utf8Path| root.join("Cargo.lock").exists() && root.join("examples/trainer").exists();
+    let above = |path: Utf8PathBuf| path.ancestors().find(|root| is_ours(root)).map(Utf8Path::to_owned);
+    package.and_then(above).or_else(|| output.filter(|root| is_ours(root)))
 }
