@@ -214,6 +214,24 @@ impl Tasks {
                 }
                 Err(problem) => tracing::warn!(%problem, "ends of tasks cannot be read"),
             }
+            self.find_lost().await;
+        }
+    }
+
+    /// Ends the entries whose shim is gone without a word: nobody else can tell that they are over.
+    async fn find_lost(&self) {
+        let running: Vec<TaskId> = {
+            let entries = self.entries.lock();
+            entries.iter().filter(|(_, e)| e.phase == TaskPhase::Running).map(|(id, _)| id.clone()).collect()
+        };
+        let runtime = Arc::clone(&self.runtime);
+        let lost = blocking(move || {
+            let is_lost =
+                |id: &TaskId| matches!(runtime.state(id).map(|s| s.status), Ok(TaskStatus::LostUnknown));
+            Ok(running.into_iter().filter(is_lost).collect::<Vec<_>>())
+        });
+        for id in lost.await.unwrap_or_default() {
+            self.over(&id, TaskPhase::Failed, "its shim is gone".to_owned(), -1);
         }
     }
 

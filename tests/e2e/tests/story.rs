@@ -136,7 +136,7 @@ impl Cluster {
             purpose: research\n  jurisdictions: [{jurisdiction}]\n  image: trainer@1\n  command: [/app/holdfast-trainer, \
             --steps, \"{steps}\", --checkpoint-every, \"20\", --batch, \"128\", --step-delay-ms, \"{delay}\"]\n  groups:\n    \
             - {{name: w, count: {tasks}, resources: {{cores: 500m, memory: 256MiB, devices: {{class: nvidia, count: 2}}}}}}\n  \
-            datasets: [{{dataset: demo-corpus@1}}]\n  output: {name}-model\n  checkpoint: {{keep: 2, copies: 2}}\n  retries: 1\n"
+            datasets: [{{dataset: demo-corpus@1}}]\n  output: {name}-model\n  checkpoint: {{keep: 2, copies: 2}}\n  retries: 3\n"
         );
         std::fs::write(&path, text).unwrap();
         path
@@ -427,4 +427,35 @@ fn a_changed_byte_in_a_blob_is_found_and_never_served() {
     assert_eq!(damaged, 1);
     let (_, said) = cluster.refused(&["dataset", "verify", "demo-corpus"]);
     assert!(said.contains(&node) && said.contains("b3-"), "{said}");
+}
+
+#[test]
+fn a_shim_or_a_relay_killed_costs_a_start_and_nothing_else() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    let manifest = cluster.manifest("train", "DE", 2, 200, 50);
+    cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+    let status = cluster.until("train", "trains", |s| number(&s["checkpointStep"]) > 0);
+    let place = |status: &Value, rank: usize| {
+        cluster.home().join("up").join(status["tasks"][rank]["node"].as_str().unwrap())
+    };
+    // The shim of a task is the parent of its init.
+    let tasks = place(&status, 1).join("runtime/tasks");
+    let task = tasks.read_dir_utf8().unwrap().next().unwrap().unwrap().into_path();
+    let state: Value = serde_json::from_slice(&std::fs::read(task.join("state.json")).unwrap()).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", state["init"]["pid"])).unwrap();
+    let shim = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let kill = |pid: i32| {
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    };
+    kill(shim);
+    let runs = |fence: u64| move |s: &Value| number(&s["fence"]) == fence && s["phase"] == "Running";
+    let status = cluster.until("train", "runs again without its shim", runs(2));
+
+    let relay = std::fs::read_to_string(place(&status, 1).join("relay.lock")).unwrap();
+    kill(relay.trim().parse().unwrap());
+    cluster.until("train", "runs again without its relay", runs(3));
+    let status = cluster.until("train", "succeeds", |s| s["phase"] == "Succeeded");
+    assert_eq!(number(&status["failures"]), 2, "{status}");
 }
