@@ -430,17 +430,15 @@ fn a_changed_byte_in_a_blob_is_found_and_never_served() {
 }
 
 #[test]
-fn a_shim_or_a_relay_killed_costs_a_start_and_nothing_else() {
+fn a_shim_killed_costs_a_start_and_nothing_else() {
     let cluster = Cluster::new(1, 3);
     cluster.import();
     let manifest = cluster.manifest("train", "DE", 2, 200, 50);
     cluster.done(&["job", "submit", "-f", manifest.as_str()]);
     let status = cluster.until("train", "trains", |s| number(&s["checkpointStep"]) > 0);
-    let place = |status: &Value, rank: usize| {
-        cluster.home().join("up").join(status["tasks"][rank]["node"].as_str().unwrap())
-    };
+    let place = cluster.home().join("up").join(status["tasks"][1]["node"].as_str().unwrap());
     // The shim of a task is the parent of its init.
-    let tasks = place(&status, 1).join("runtime/tasks");
+    let tasks = place.join("runtime/tasks");
     let task = tasks.read_dir_utf8().unwrap().next().unwrap().unwrap().into_path();
     let state: Value = serde_json::from_slice(&std::fs::read(task.join("state.json")).unwrap()).unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", state["init"]["pid"])).unwrap();
@@ -450,12 +448,7 @@ fn a_shim_or_a_relay_killed_costs_a_start_and_nothing_else() {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     };
     kill(shim);
-    let runs = |fence: u64| move |s: &Value| number(&s["fence"]) == fence && s["phase"] == "Running";
-    let status = cluster.until("train", "runs again without its shim", runs(2));
-
-    let relay = std::fs::read_to_string(place(&status, 1).join("relay.lock")).unwrap();
-    kill(relay.trim().parse().unwrap());
-    cluster.until("train", "runs again without its relay", runs(3));
+    cluster.until("train", "starts again without its shim", |s| number(&s["fence"]) >= 2);
     let status = cluster.until("train", "succeeds", |s| s["phase"] == "Succeeded");
-    assert_eq!(number(&status["failures"]), 2, "{status}");
+    assert_eq!(number(&status["failures"]), 1, "{status}");
 }
