@@ -26,9 +26,10 @@ use crate::data::Service;
 use crate::law::Law;
 use crate::library::{self, Library};
 use crate::place::{Decisions, Place};
+use crate::rotate::Rotation;
 use crate::session::{Session, replicate};
 use crate::tasks::Tasks;
-use crate::{clock, enrol, lock, machine, relay, server};
+use crate::{clock, enrol, lock, machine, relay, revoked, server};
 
 /// How often the agent sees to it that a relay runs.
 const RELAY_LOOK: Duration = Duration::from_secs(1);
@@ -111,6 +112,13 @@ async fn run(
     let Principal::Node { name, jurisdiction } = identity.current().principal().clone() else {
         return Err(failed("its certificate is not that of a node"));
     };
+    if name.as_str() != config.name {
+        return Err(failed(format!(
+            "its certificate names node `{name}`, its configuration `{}`",
+            config.name
+        )));
+    }
+    revoked::load(&config.directory, &trust);
     let node = Node { config, name, jurisdiction, identity, trust, runtime };
     let stop = CancellationToken::new();
     let mut jobs = JoinSet::new();
@@ -216,20 +224,26 @@ impl Node {
         let (replicas, wanted) = watch::channel(Vec::new());
         self.listen(&library, &law, wanted.clone(), stop, jobs).await?;
         let tls = client_config(Some(&self.identity), &self.trust, Expect::Controller, Alpn::H2);
+        let client = ClusterClient::new(config.controllers.clone(), tls.map_err(|e| e.problem())?, PATIENCE);
+        let rotation = Rotation {
+            client: client.clone(),
+            identity: self.identity.clone(),
+            place: config.path("identity"),
+        };
         let session = Session {
             config: config.clone(),
-            client: ClusterClient::new(config.controllers.clone(), tls.map_err(|e| e.problem())?, PATIENCE),
+            client,
             runtime: Arc::clone(&self.runtime),
             tasks: Arc::clone(&tasks),
             library: library.clone(),
             law,
-            identity: self.identity.clone(),
             trust: self.trust.clone(),
             inventory,
             news: Arc::clone(&news),
             replicas,
         };
         jobs.spawn(session.run(stop.clone()));
+        jobs.spawn(rotation.run(stop.clone()));
         jobs.spawn(tasks.watch(stop.clone()));
         jobs.spawn(replicate(library, wanted, news, stop.clone()));
         Ok(())

@@ -17,6 +17,8 @@ mod lock;
 mod machine;
 mod place;
 mod relay;
+mod revoked;
+mod rotate;
 mod server;
 mod session;
 mod start;

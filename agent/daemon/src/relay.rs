@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_identity::{
-    Alpn, ClientAuth, Expect, HANDSHAKE_TIMEOUT, Identity, IdentityHandle, KeyExchange, Principal, Trust,
-    client_config, server_config, tls_accept, tls_connect,
+    Alpn, ClientAuth, ConnectionGuard, Expect, HANDSHAKE_TIMEOUT, Identity, IdentityHandle, KeyExchange,
+    Principal, Trust, client_config, server_config, tls_accept, tls_connect,
 };
 use holdfast_runtime::{TaskId, rendezvous};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::Config;
 use crate::gang::Gang;
+use crate::revoked;
 use crate::tasks::task_id;
 
 /// How often new gangs, and a new certificate, are looked for.
@@ -100,6 +101,7 @@ async fn run(config: Config) -> Result<(), Problem> {
                 {
                     relay.identity.replace(fresh);
                 }
+                revoked::load(&relay.config.directory, &relay.trust);
                 open_doors(&relay, &mut doors, &mut jobs);
             }
             Some(_) = jobs.join_next(), if !jobs.is_empty() => {}
@@ -265,7 +267,13 @@ async fn welcome(relay: std::sync::Arc<Relay>, stream: TcpStream, acceptor: TlsA
     match into_leader(&relay, &header.job_uid, header.fence).await {
         Ok(local) => {
             if stream.write_u8(OPEN).await.is_ok() && stream.flush().await.is_ok() {
-                copy(local, stream).await;
+                let mut guard = ConnectionGuard::new(&relay.trust, &peer);
+                tokio::select! {
+                    () = copy(local, stream) => {}
+                    () = guard.revoked() => {
+                        tracing::warn!(node = %name, "a gang's connection was closed: its certificate is revoked");
+                    }
+                }
             }
         }
         Err(problem) => tracing::warn!(%problem, "the leader of a gang cannot be reached"),

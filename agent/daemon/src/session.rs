@@ -4,27 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
-use holdfast_api::internal::{
-    Desired, ReplicaAssignment, RotateRequest, SyncRequest, SyncResponse, TaskAssignment,
-};
+use holdfast_api::internal::{Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment};
 use holdfast_api::v1;
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
-use holdfast_identity::{Identity, IdentityHandle, Serial, Trust};
+use holdfast_identity::Trust;
 use holdfast_runtime::Runtime;
-use holdfast_types::{AsProblem as _, Problem};
+use holdfast_types::{Problem, ProblemKind};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::now;
 use crate::config::Config;
 use crate::law::Law;
-use crate::library::Library;
+use crate::library::{Library, blocking};
+use crate::revoked;
 use crate::tasks::Tasks;
 
 /// The controller holds an answer for a second; what takes much longer is not coming.
 const ATTEMPT: Duration = Duration::from_millis(2_500);
 /// How long one round looks for a leader before it begins anew with what is true by then.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause after a round in which no controller answered.
+const PAUSE: Duration = Duration::from_millis(200);
+/// News cut a held answer short only in this part of the lease: they may come faster than answers, and the lease is
+/// renewed by answers alone.
+const CUT_UNTIL: u32 = 4;
 
 /// The session of one agent.
 pub(crate) struct Session {
@@ -34,7 +38,6 @@ pub(crate) struct Session {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) library: Library,
     pub(crate) law: Law,
-    pub(crate) identity: IdentityHandle,
     pub(crate) trust: Trust,
     pub(crate) inventory: v1::NodeInventory,
     pub(crate) news: Arc<Notify>,
@@ -48,28 +51,32 @@ impl Session {
         let mut known = String::new();
         // Until the first answer nothing is wanted or unwanted: a restart must not stop what runs.
         let mut tasks: Option<Vec<TaskAssignment>> = None;
+        let mut may_cut_until = Instant::now();
         loop {
             let request = self.request(&known);
-            let sent = Runtime::boottime_ms();
+            let (sent, began) = (Runtime::boottime_ms(), Instant::now());
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
                 // News cut a held answer short: it is asked for again with them.
-                () = self.news.notified() => continue,
+                () = self.news.notified(), if began < may_cut_until => continue,
                 answer = self.sync(request.clone()) => answer,
             };
             match answer {
                 Ok(answer) => {
-                    self.take(answer, sent, &request, &mut known, &mut tasks);
+                    may_cut_until = began + Duration::from_millis(answer.lease_ms) / CUT_UNTIL;
+                    self.take(answer, sent, &request, &mut known, &mut tasks).await;
                     if let Some(tasks) = &tasks {
                         self.tasks.follow(tasks);
                     }
                 }
                 Err(problem) => {
                     tracing::warn!(%problem, "the controllers do not answer");
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(PAUSE) => {}
+                    }
                 }
             }
-            self.rotate().await;
         }
     }
 
@@ -104,7 +111,7 @@ impl Session {
         self.client.call_within(PATIENCE, ATTEMPT, call).await
     }
 
-    fn take(
+    async fn take(
         &self,
         answer: SyncResponse,
         sent: u64,
@@ -124,10 +131,8 @@ impl Session {
         {
             tracing::error!(%problem, "a law bundle was refused; the old one stays in force");
         }
-        let serials: std::collections::BTreeSet<Serial> =
-            revoked_serials.iter().filter_map(|s| s.parse().ok()).collect();
-        if serials.iter().any(|serial| !self.trust.is_revoked(*serial)) {
-            self.trust.replace_revoked(serials);
+        if revoked::take(&self.trust, &revoked_serials) {
+            self.write_revoked(revoked_serials).await;
         }
         self.replicas.send_replace(replicas);
         *tasks = Some(wanted);
@@ -135,29 +140,17 @@ impl Session {
         *known = answer.desired_hash;
     }
 
-    /// Renews the certificate when two thirds of its life are over.
-    async fn rotate(&self) {
-        if !self.identity.current().needs_rotation(now()) {
-            return;
+    async fn write_revoked(&self, serials: Vec<String>) {
+        let directory = self.config.directory.clone();
+        let written = blocking(move || {
+            revoked::save(&directory, &serials).map_err(|error| {
+                Problem::new(6208, ProblemKind::Failed, "the list of revoked certificates cannot be written")
+                    .because(error.to_string())
+            })
+        });
+        if let Err(problem) = written.await {
+            tracing::error!(%problem, "the relay does not know which certificates are revoked");
         }
-        if let Err(problem) = self.renew().await {
-            tracing::warn!(%problem, "the certificate could not be renewed");
-        }
-    }
-
-    async fn renew(&self) -> Result<(), Problem> {
-        let (key, csr_pem) = Identity::generate_csr().map_err(|error| error.problem())?;
-        let call = |channel| {
-            let csr_pem = csr_pem.clone();
-            async move { AgentSessionClient::new(channel).rotate(RotateRequest { csr_pem }).await }
-        };
-        let answer = self.client.call(call).await?;
-        let identity = Identity::from_pem(&answer.chain_pem, key).map_err(|error| error.problem())?;
-        let place = self.config.path("identity");
-        identity.save(&place.join("chain.pem"), &place.join("key.pem")).map_err(|error| error.problem())?;
-        self.identity.replace(identity);
-        tracing::info!("certificate renewed");
-        Ok(())
     }
 }
 

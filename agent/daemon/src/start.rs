@@ -33,7 +33,7 @@ pub(crate) async fn prepare(
     used.extend(assignment.base_model.as_ref());
     used.extend(assignment.resume.as_ref());
     for artifact in used {
-        check_law(place, assignment, artifact)?;
+        check_law(place, id, assignment, artifact)?;
     }
     let program = place.library.program(image).await?;
     let mut mounts = Vec::new();
@@ -63,12 +63,13 @@ fn read_only(source: Utf8PathBuf, target: &str) -> DataMount {
 /// Asks the law at this node's own door; a refusal is final and recorded, whoever placed the task here.
 fn check_law(
     place: &Place,
+    id: &TaskId,
     assignment: &TaskAssignment,
     artifact: &ReplicaAssignment,
 ) -> Result<(), Problem> {
     let spec = artifact.spec.clone().unwrap_or_default();
     let decision = place.law.may_use(assignment, &spec, (&place.node, &place.jurisdiction), now())?;
-    place.decisions.take(AgentDecision {
+    let record = AgentDecision {
         number: 0,
         action: "use".to_owned(),
         object: artifact.key.clone(),
@@ -80,7 +81,8 @@ fn check_law(
             .map(|r| v1::Reason { rule: r.rule.clone(), text: r.text.clone() })
             .collect(),
         bundle: decision.bundle.to_string(),
-    });
+    };
+    place.decisions.take(id, record);
     if decision.is_allow() {
         return Ok(());
     }

@@ -340,6 +340,7 @@ impl Tasks {
     /// Removes what a start left but its log, and the logs of the oldest starts.
     fn forget(&self, id: &TaskId) {
         self.checkpoints.lock().retain(|(task, _), _| task != id);
+        self.place.decisions.forget(id);
         for path in [self.file(id), self.place.directory.join("gangs").join(id.as_str())] {
             let _ = std::fs::remove_file(path);
         }
