@@ -3,10 +3,11 @@
 //! hears no leader either.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::peer::Peers;
 use crate::tracker::Tracker;

@@ -21,6 +21,7 @@ mod options;
 mod peer;
 mod proposer;
 mod rpc;
+mod runtime;
 mod snapshot;
 mod status;
 #[cfg(test)]

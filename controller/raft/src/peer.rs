@@ -6,7 +6,7 @@ use std::future::Future;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::error::{
@@ -21,6 +21,7 @@ use openraft::{RaftNetwork, RaftNetworkFactory};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::codec::{
     CodecError, append_request_out, append_response_in, decode, vote_in, vote_out, vote_request_out,

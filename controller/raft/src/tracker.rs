@@ -1,12 +1,13 @@
 //! Follows openraft's metrics: who leads, and when a quorum last answered this member as the leader.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openraft::RaftMetrics;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::types::{Member, Peer, Raft};
 

@@ -81,7 +81,7 @@ openraft::declare_raft_types!(
         Node = Peer,
         Entry = openraft::Entry<TypeConfig>,
         SnapshotData = SnapshotFile,
-        AsyncRuntime = openraft::TokioRuntime,
+        AsyncRuntime = crate::runtime::Tokio,
         Responder = openraft::impls::OneshotResponder<TypeConfig>,
 );
 
