@@ -222,21 +222,26 @@ pub(crate) fn vote_request_out(request: &VoteRequest<u64>) -> VoteRequestMessage
     VoteRequestMessage {
         vote: Some(vote_out(&request.vote)),
         last_log_id: request.last_log_id.as_ref().map(log_id_out),
-        probe: false,
+        ..VoteRequestMessage::default()
     }
 }
 
-/// The request for a vote, or `None` for the question whether a leader is heard.
-pub(crate) fn vote_request_in(body: Bytes) -> Result<Option<VoteRequest<u64>>, CodecError> {
+/// What comes in as a vote request: one, or a question that asks for no vote.
+pub(crate) enum VoteCall {
+    Request(VoteRequest<u64>),
+    Probe(VoteRequestMessage),
+}
+
+pub(crate) fn vote_request_in(body: Bytes) -> Result<VoteCall, CodecError> {
     let message: VoteRequestMessage = decode("vote request", body)?;
     if message.probe {
-        return Ok(None);
+        return Ok(VoteCall::Probe(message));
     }
     let vote = vote_in(message.vote.as_ref())?;
     if vote.committed {
         return Err(CodecError::Rule("a candidate asks with a vote that is not committed"));
     }
-    Ok(Some(VoteRequest::new(vote, message.last_log_id.as_ref().map(log_id_in))))
+    Ok(VoteCall::Request(VoteRequest::new(vote, message.last_log_id.as_ref().map(log_id_in))))
 }
 
 pub(crate) fn vote_response_out(response: &VoteResponse<u64>) -> VoteResponseMessage {
@@ -244,7 +249,7 @@ pub(crate) fn vote_response_out(response: &VoteResponse<u64>) -> VoteResponseMes
         vote: Some(vote_out(&response.vote)),
         granted: response.vote_granted,
         last_log_id: response.last_log_id.as_ref().map(log_id_out),
-        hears_leader: false,
+        ..VoteResponseMessage::default()
     }
 }
 

@@ -11,6 +11,7 @@ mod digest;
 mod election;
 mod error;
 mod files;
+mod handover;
 mod log;
 mod machine;
 mod membership;
@@ -27,6 +28,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod tracker;
+mod transfer;
 mod types;
 mod wire;
 

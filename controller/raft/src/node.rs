@@ -27,6 +27,7 @@ use crate::proposer::Proposer;
 use crate::rpc::{ServeError, Server};
 use crate::status::{MemberStatus, Role, Status};
 use crate::tracker::{Leadership, Tracker, leader_of};
+use crate::transfer::Transfer;
 use crate::types::{Member, Peer, Raft};
 
 /// How often the applied store is made durable and the size of the log is looked at.
@@ -60,6 +61,7 @@ struct Inner<M> {
     barrier: Barrier,
     tracker: Arc<Tracker>,
     changer: Changer,
+    transfer: Transfer,
     server: Server,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -110,9 +112,22 @@ impl<M: Machine> RaftNode<M> {
         let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
         election::start(raft.clone(), peers.clone(), Arc::clone(&heard), options.heartbeat, &mut tasks);
         let server = Server::new(raft.clone(), &peers, snapshots, heard);
+        let transfer = Transfer::new(raft.clone(), log.clone(), peers.clone(), options.election.1 * 2);
         let changer = Changer::new(raft.clone(), options.id, peers.contacts, options.election.1 * 2);
         let tasks = Mutex::new(tasks);
-        let inner = Inner { options, raft, log, shared, proposer, barrier, tracker, changer, server, tasks };
+        let inner = Inner {
+            options,
+            raft,
+            log,
+            shared,
+            proposer,
+            barrier,
+            tracker,
+            changer,
+            transfer,
+            server,
+            tasks,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -148,7 +163,9 @@ impl<M: Machine> RaftNode<M> {
         if inner.tracker.quorum_within(inner.options.election.1 * 2) == Some(false) {
             return Err(ProposeError::NotLeader { leader: None });
         }
+        let open = inner.transfer.open().await;
         let answer = inner.proposer.propose(command).await;
+        drop(open);
         match (answer, inner.log.failure()) {
             (Err(ProposeError::Storage { .. }), Some(reason)) => Err(ProposeError::Storage { reason }),
             (answer, _) => answer,
@@ -251,6 +268,17 @@ impl<M: Machine> RaftNode<M> {
     /// As for [`RaftNode::add_learner`], or too few of the voters can be reached.
     pub async fn change_membership(&self, voters: BTreeSet<u64>) -> Result<(), ChangeError> {
         self.inner.changer.change(voters).await
+    }
+
+    /// Hands leadership to this voter, or to the one that is best prepared, without waiting for an election time. Proposals
+    /// wait meanwhile and are then sent on to the new leader. To the leader itself it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// This member does not lead, or the other cannot: it is no voter, does not answer, is too far behind or was not
+    /// elected. Proposals are taken again, by this member or by whoever is elected.
+    pub async fn transfer_leader(&self, to: Option<u64>) -> Result<Member, ChangeError> {
+        self.inner.transfer.transfer(to).await
     }
 
     /// Asks for a snapshot now.

@@ -102,13 +102,23 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
 }
 
 impl Peers {
-    /// Whether a member hears a leader; `None` where it does not answer.
-    pub(crate) async fn hears_leader(&self, member: Member, timeout: Duration) -> Option<bool> {
+    /// Asks a member a question that is no request for a vote; `None` where it does not answer.
+    pub(crate) async fn probe(
+        &self,
+        member: Member,
+        question: VoteRequestMessage,
+        timeout: Duration,
+    ) -> Option<VoteResponseMessage> {
         let caller = Caller { peers: self.clone(), target: member };
-        let body = VoteRequestMessage { probe: true, ..VoteRequestMessage::default() }.encode_to_vec();
+        let body = VoteRequestMessage { probe: true, ..question }.encode_to_vec();
         let answer =
             tokio::time::timeout(timeout, caller.call(RpcKind::Vote, body, timeout)).await.ok()?.ok()?;
-        let answer: VoteResponseMessage = decode("probe answer", answer.as_slice()).ok()?;
+        decode("probe answer", answer.as_slice()).ok()
+    }
+
+    /// Whether a member hears a leader; `None` where it does not answer.
+    pub(crate) async fn hears_leader(&self, member: Member, timeout: Duration) -> Option<bool> {
+        let answer = self.probe(member, VoteRequestMessage::default(), timeout).await?;
         Some(answer.hears_leader)
     }
 }

@@ -9,15 +9,18 @@ use openraft::raft::AppendEntriesResponse;
 use prost::Message;
 
 use crate::codec::{
-    CodecError, MAX_RPC_BYTES, append_request_in, append_response_out, decode, vote_in, vote_out,
+    CodecError, MAX_RPC_BYTES, VoteCall, append_request_in, append_response_out, decode, vote_in, vote_out,
     vote_request_in, vote_response_out,
 };
 use crate::election::Heard;
+use crate::handover;
 use crate::network::RpcKind;
 use crate::peer::Peers;
 use crate::snapshot::{SnapshotStore, meta_of};
 use crate::types::{Raft, Snapshot, SnapshotFile, Vote};
-use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteResponseMessage};
+use crate::wire::{
+    ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
+};
 
 /// The longest snapshot a member takes in.
 const MAX_SNAPSHOT_BYTES: u64 = 64 << 30;
@@ -94,7 +97,7 @@ impl Server {
         }
         match kind {
             RpcKind::Append => self.append(envelope.body).await,
-            RpcKind::Vote => self.vote(envelope.body).await,
+            RpcKind::Vote => self.vote(envelope.from, envelope.body).await,
             RpcKind::InstallSnapshot => self.chunk(envelope.body).await,
         }
     }
@@ -108,13 +111,28 @@ impl Server {
         Ok(append_response_out(&response).encode_to_vec())
     }
 
-    async fn vote(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
-        let Some(request) = vote_request_in(body)? else {
-            let hears_leader = self.heard.leader();
-            return Ok(VoteResponseMessage { hears_leader, ..VoteResponseMessage::default() }.encode_to_vec());
+    async fn vote(&self, from: u64, body: Bytes) -> Result<Vec<u8>, ServeError> {
+        let request = match vote_request_in(body)? {
+            VoteCall::Request(request) => request,
+            VoteCall::Probe(question) => return Ok(self.probed(from, &question).await?.encode_to_vec()),
         };
         let response = self.raft.vote(request).await.map_err(|error| stopped(&error))?;
         Ok(vote_response_out(&response).encode_to_vec())
+    }
+
+    async fn probed(
+        &self,
+        from: u64,
+        question: &VoteRequestMessage,
+    ) -> Result<VoteResponseMessage, ServeError> {
+        let handover = match &question.handover {
+            Some(step) => {
+                Some(handover::answer(&self.raft, self.id, from, step).await.map_err(ServeError::Stopped)?)
+            }
+            None => None,
+        };
+        let hears_leader = self.heard.leader();
+        Ok(VoteResponseMessage { hears_leader, handover, ..VoteResponseMessage::default() })
     }
 
     async fn chunk(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {

@@ -152,10 +152,46 @@ pub(crate) struct VoteRequestMessage {
     /// Only the question; no vote is asked for.
     #[prost(bool, tag = "3")]
     pub(crate) probe: bool,
+    /// With a probe: a step of a handover. A release that does not know it answers without one.
+    #[prost(message, optional, tag = "4")]
+    pub(crate) handover: Option<HandoverMessage>,
+}
+
+/// The steps in which a leader hands over, as its members see them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, prost::Enumeration)]
+#[repr(i32)]
+pub(crate) enum HandoverStep {
+    Unspecified = 0,
+    /// Could this member lead?
+    Ready = 1,
+    /// Follow nobody with a smaller vote than this one.
+    Release = 2,
+    /// Stand for election now.
+    Stand = 3,
+}
+
+/// One step of a handover.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct HandoverMessage {
+    #[prost(enumeration = "HandoverStep", tag = "1")]
+    pub(crate) step: i32,
+    /// The vote of the leader to be: the next term, and not committed.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) vote: Option<VoteMessage>,
+}
+
+/// The answer to a step of a handover.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct HandoverAnswerMessage {
+    #[prost(bool, tag = "1")]
+    pub(crate) accepted: bool,
+    /// Why not.
+    #[prost(string, tag = "2")]
+    pub(crate) reason: String,
 }
 
 /// The answer to a candidate.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct VoteResponseMessage {
     #[prost(message, optional, tag = "1")]
     pub(crate) vote: Option<VoteMessage>,
@@ -166,6 +202,9 @@ pub(crate) struct VoteResponseMessage {
     /// The answer to a probe.
     #[prost(bool, tag = "4")]
     pub(crate) hears_leader: bool,
+    /// The answer to a step of a handover.
+    #[prost(message, optional, tag = "5")]
+    pub(crate) handover: Option<HandoverAnswerMessage>,
 }
 
 /// A piece of a snapshot.

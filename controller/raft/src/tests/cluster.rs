@@ -9,13 +9,13 @@ use tempfile::TempDir;
 use super::harness::{Running, member, options_in, start, until};
 use crate::{ChangeError, LoopbackNetwork, ProposeError, ReadError, Role};
 
-struct Cluster {
-    _temp: TempDir,
-    network: LoopbackNetwork,
-    nodes: Vec<Running>,
+pub(super) struct Cluster {
+    pub(super) _temp: TempDir,
+    pub(super) network: LoopbackNetwork,
+    pub(super) nodes: Vec<Running>,
 }
 
-async fn three(snapshot_every: u64) -> Cluster {
+pub(super) async fn three(snapshot_every: u64) -> Cluster {
     let temp = TempDir::new().unwrap();
     let network = LoopbackNetwork::default();
     let mut nodes = Vec::new();
@@ -32,12 +32,12 @@ async fn three(snapshot_every: u64) -> Cluster {
 }
 
 impl Cluster {
-    fn node(&self, id: u64) -> &Running {
+    pub(super) fn node(&self, id: u64) -> &Running {
         &self.nodes[usize::try_from(id).unwrap() - 1]
     }
 
     /// A leader other than `not`, proven by a read.
-    async fn leader_but(&self, not: u64) -> u64 {
+    pub(super) async fn leader_but(&self, not: u64) -> u64 {
         let mut found = None;
         while found.is_none() {
             until("a leader", || {
@@ -52,7 +52,7 @@ impl Cluster {
         found.unwrap()
     }
 
-    async fn same_state_everywhere(&self) {
+    pub(super) async fn same_state_everywhere(&self) {
         until("one state everywhere", || {
             let status: BTreeSet<_> = self
                 .nodes

@@ -86,7 +86,7 @@ pub(super) async fn start(options: &Options, network: &LoopbackNetwork) -> Runni
     }
 }
 
-fn connect(node: Node, id: u64, network: &LoopbackNetwork) -> Running {
+pub(super) fn connect(node: Node, id: u64, network: &LoopbackNetwork) -> Running {
     let inbound: Arc<dyn Inbound> = Arc::new(node.clone());
     network.connect(id, &inbound);
     Running { node, _inbound: inbound }

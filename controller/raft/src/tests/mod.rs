@@ -4,4 +4,5 @@ mod cluster;
 mod harness;
 mod single;
 mod suite;
+mod transfer;
 mod wire;

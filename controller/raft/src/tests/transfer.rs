@@ -1,0 +1,195 @@
+//! Leadership that is handed over under writes, and what is refused.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use prost::Message;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::cluster::{Cluster, three};
+use super::harness::{Register, connect, member, options_in, start, until};
+use crate::wire::{Envelope, HandoverStep, VoteRequestMessage};
+use crate::{
+    ChangeError, LoopbackLink, LoopbackNetwork, Member, Network, NetworkError, ProposeError, RaftNode,
+    RpcKind,
+};
+
+/// What one writer saw.
+struct Seen {
+    key: String,
+    acknowledged: Vec<String>,
+    unknown: BTreeSet<String>,
+    /// When each acknowledgement came.
+    at: Vec<Instant>,
+}
+
+/// Writes until told to stop. An unknown outcome is never repeated.
+async fn write(cluster: Arc<Cluster>, writer: u8, stop: Arc<AtomicBool>) -> Seen {
+    let key = char::from(b'a' + writer);
+    let mut seen =
+        Seen { key: key.to_string(), acknowledged: Vec::new(), unknown: BTreeSet::new(), at: Vec::new() };
+    let (mut leader, mut number) = (1, 0);
+    while !stop.load(Ordering::Relaxed) {
+        let word = format!("w{number}");
+        match cluster.node(leader).propose(format!("{key}{word}").into_bytes()).await {
+            Ok(_) => {
+                seen.acknowledged.push(word);
+                seen.at.push(Instant::now());
+            }
+            Err(ProposeError::NotLeader { leader: other }) => {
+                leader = other.map_or(leader % 3 + 1, |other| other.id);
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Err(ProposeError::Unknown) => drop(seen.unknown.insert(word)),
+            Err(error) => panic!("{error}"),
+        }
+        number += 1;
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leadership_goes_round_under_writers_and_nothing_is_lost_or_doubled() {
+    let cluster = Arc::new(three(1_000).await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        writers.spawn(write(Arc::clone(&cluster), writer, Arc::clone(&stop)));
+    }
+    let mut leader = cluster.leader_but(0).await;
+    let mut moments = Vec::new();
+    for round in 0..6 {
+        let before = cluster.node(leader).status().applied;
+        until("some writes", || cluster.node(leader).status().applied > before.map(|index| index + 20)).await;
+        let to = leader % 3 + 1;
+        let term = cluster.node(leader).status().term;
+        let begun = Instant::now();
+        // Named and left to choose, in turn.
+        let led = cluster.node(leader).transfer_leader((round % 2 == 0).then_some(to)).await.unwrap();
+        moments.push((begun, Instant::now()));
+        assert!(round % 2 == 1 || led == member(to), "{led:?}");
+        assert_ne!(led.id, leader);
+        leader = led.id;
+        assert_eq!(cluster.node(leader).status().term, term + 1, "one election, won at once");
+    }
+    let before = cluster.node(leader).status().applied;
+    until("some writes", || cluster.node(leader).status().applied > before.map(|index| index + 20)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut seen = Vec::new();
+    while let Some(writer) = writers.join_next().await {
+        seen.push(writer.unwrap());
+    }
+    cluster.same_state_everywhere().await;
+    for Seen { key, acknowledged, unknown, .. } in &seen {
+        assert!(unknown.is_empty(), "a handover leaves no outcome unknown: {unknown:?}");
+        let words = cluster.node(1).with(|machine| machine.words(key));
+        assert_eq!(&words, acknowledged, "every command once and in order");
+    }
+    let mut at: Vec<Instant> = seen.into_iter().flat_map(|seen| seen.at).collect();
+    at.sort_unstable();
+    for (begun, ended) in moments {
+        let last = at.iter().rev().find(|at| **at <= begun).unwrap();
+        let gap = at
+            .windows(2)
+            .filter(|pair| pair[1] >= *last && pair[0] <= ended)
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap();
+        println!("handover {:?}, longest gap without a write {gap:?}", ended - begun);
+        // Half of the least time an election could take.
+        assert!(gap < Duration::from_millis(300), "{gap:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handover_that_cannot_work_is_refused_and_changes_nothing() {
+    let cluster = three(1_000).await;
+    let leader = cluster.leader_but(0).await;
+    let (silent, follower) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    let node = cluster.node(leader);
+    let temp = TempDir::new().unwrap();
+    let learner = start(&options_in(&temp, 4), &cluster.network).await;
+    node.add_learner(member(4)).await.unwrap();
+    node.propose(b"khello".to_vec()).await.unwrap();
+    until("the learner", || learner.with(|machine| machine.words("k")) == ["hello"]).await;
+    let term = node.status().term;
+
+    let refusal = |refused: Result<Member, ChangeError>| match refused {
+        Err(ChangeError::Refused(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(node.transfer_leader(Some(leader)).await.unwrap(), member(leader), "to itself: nothing to do");
+    let elsewhere = cluster.node(follower).transfer_leader(None).await;
+    assert!(matches!(elsewhere, Err(ChangeError::NotLeader { .. })), "{elsewhere:?}");
+    assert!(refusal(node.transfer_leader(Some(4)).await).contains("is a learner"));
+    assert!(refusal(node.transfer_leader(Some(9)).await).contains("there is no member 9"));
+    cluster.network.isolate(silent);
+    // Not known to be silent yet, it is asked and does not answer.
+    let unanswered = refusal(node.transfer_leader(Some(silent)).await);
+    assert!(unanswered.contains("answer"), "{unanswered}");
+    node.propose(b"kagain".to_vec()).await.unwrap();
+    assert_eq!(node.status().term, term, "nobody was elected");
+    assert!(node.is_leader());
+
+    // With one member silent the other two hand over all the same.
+    assert_eq!(node.transfer_leader(None).await.unwrap(), member(follower));
+    cluster.node(follower).propose(b"kthird".to_vec()).await.unwrap();
+    cluster.network.heal();
+    cluster.same_state_everywhere().await;
+}
+
+/// Loses every call that tells a member to stand.
+struct Lossy(LoopbackLink);
+
+impl Network for Lossy {
+    fn call(
+        &self,
+        target: &Member,
+        rpc: RpcKind,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Vec<u8>, NetworkError>> {
+        let envelope = Envelope::decode(body.as_slice()).unwrap();
+        let stand = rpc == RpcKind::Vote
+            && VoteRequestMessage::decode(envelope.body)
+                .unwrap()
+                .handover
+                .is_some_and(|handover| handover.step() == HandoverStep::Stand);
+        if stand {
+            Box::pin(async { Err(NetworkError::Timeout) })
+        } else {
+            self.0.call(target, rpc, body, timeout)
+        }
+    }
+}
+
+/// Everyone has let go of the old leader and the next one is never told: an ordinary election follows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handover_that_is_lost_half_way_ends_in_an_election() {
+    let (temp, network) = (TempDir::new().unwrap(), LoopbackNetwork::default());
+    let mut nodes = Vec::new();
+    for id in 1..=3 {
+        let lossy = Lossy(network.link(id));
+        let node = RaftNode::open(options_in(&temp, id), Register::default(), lossy).await.unwrap();
+        nodes.push(connect(node, id, &network));
+    }
+    nodes[0].bootstrap((1..=3).map(member).collect()).await.unwrap();
+    let cluster = Cluster { _temp: temp, network, nodes };
+    let leader = cluster.leader_but(0).await;
+    let node = cluster.node(leader);
+    node.propose(b"kbefore".to_vec()).await.unwrap();
+    let term = node.status().term;
+    let begun = Instant::now();
+    let failed = node.transfer_leader(None).await;
+    let now = cluster.leader_but(0).await;
+    println!("without the call to stand: {failed:?}, a leader again after {:?}", begun.elapsed());
+    assert!(cluster.node(now).status().term > term);
+    cluster.node(now).propose(b"kafter".to_vec()).await.unwrap();
+    cluster.same_state_everywhere().await;
+    assert_eq!(cluster.node(leader).with(|machine| machine.words("k")), ["before", "after"]);
+}
