@@ -1,6 +1,6 @@
 //! The replicated state as the log drives it.
 
-use holdfast_raft::{Applied, Machine};
+use holdfast_raft::{Applied, Frozen, Machine, Record};
 use holdfast_state::State;
 use holdfast_types::Time;
 use prost::Message as _;
@@ -17,12 +17,20 @@ impl Machine for StateMachine {
         Applied { response: applied.outcome.encode_to_vec(), changes: applied.changes }
     }
 
-    fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.state.records()
+    fn freeze(&self) -> Box<dyn Frozen> {
+        Box::new(FrozenState(self.state.clone()))
     }
 
-    fn restore(&mut self, records: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), String> {
-        self.state = State::restore(&records)?;
-        Ok(())
+    fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
+        Ok(Self { state: State::restore(records)? })
+    }
+}
+
+/// The state at one moment; its rows are shared with the one that goes on.
+struct FrozenState(State);
+
+impl Frozen for FrozenState {
+    fn records(self: Box<Self>) -> Box<dyn Iterator<Item = Record> + Send> {
+        Box::new(self.0.into_records())
     }
 }

@@ -63,6 +63,36 @@ impl fmt::Display for StateHash {
     }
 }
 
+/// The hash of a whole state whose records pass by in key order; it remembers none of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sum {
+    hash: StateHash,
+    records: u64,
+    last: Option<Vec<u8>>,
+}
+
+impl Sum {
+    /// Takes a record; `false` where it does not come after the one before, because a key may be there only once.
+    pub(crate) fn add(&mut self, (key, value): &Record) -> bool {
+        if self.last.as_ref().is_some_and(|last| last >= key) {
+            return false;
+        }
+        let last = self.last.get_or_insert_default();
+        last.clone_from(key);
+        self.hash.add(StateHash::of_record(key, value));
+        self.records += 1;
+        true
+    }
+
+    pub(crate) fn hash(&self) -> StateHash {
+        self.hash
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+}
+
 /// The hash of a state that changes, with what is needed to take a record out of it again.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rolling {
@@ -71,6 +101,7 @@ pub(crate) struct Rolling {
 }
 
 impl Rolling {
+    #[cfg(test)]
     pub(crate) fn of(records: &[Record]) -> Self {
         let mut rolling = Self::default();
         for (key, value) in records {
@@ -98,7 +129,7 @@ impl Rolling {
         self.records.len()
     }
 
-    fn put(&mut self, key: &[u8], value: &[u8]) {
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
         let new = StateHash::of_record(key, value);
         if let Some(old) = self.records.insert(key.to_vec(), new) {
             self.sum.subtract(old);
@@ -123,6 +154,10 @@ mod tests {
         other.change(&(b"never there".to_vec(), None));
         assert_eq!(other.hash(), wanted.hash());
         assert_eq!(other.records(), 2);
+        let mut sum = Sum::default();
+        assert!(sum.add(&record("a", "1")) && sum.add(&record("b", "2")));
+        assert_eq!((sum.hash(), sum.records()), (wanted.hash(), 2));
+        assert!(!sum.add(&record("b", "3")), "a key is there once");
         assert_eq!(StateHash::from_bytes(&wanted.hash().to_bytes()), Some(wanted.hash()));
         // A byte that moves from the key into the value is another state.
         assert_ne!(Rolling::of(&[record("ab", "c")]).hash(), Rolling::of(&[record("a", "bc")]).hash());

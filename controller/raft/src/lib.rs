@@ -36,7 +36,7 @@ pub use codec::MAX_RPC_BYTES;
 pub use digest::StateHash;
 pub use error::{ChangeError, ProposeError, RaftError, ReadError};
 pub use files::FileError;
-pub use machine::{Applied, Change, Machine, Record};
+pub use machine::{Applied, Change, Frozen, Machine, Record};
 pub use network::{Inbound, LoopbackLink, LoopbackNetwork, Network, NetworkError, RpcKind};
 pub use node::RaftNode;
 pub use options::{Clock, Options};

@@ -180,9 +180,8 @@ impl Server {
     async fn install(&self, vote: Vote, incoming: Incoming) -> Result<Vec<u8>, ServeError> {
         let (snapshots, file) = (Arc::clone(&self.snapshots), incoming.file.clone());
         // The whole file is checked before openraft hears of it: an error after that would stop this member.
-        let contents = blocking(move || snapshots.read(&file).map_err(|error| error.to_string())).await?;
-        let meta = meta_of(&contents.position);
-        drop(contents);
+        let position = blocking(move || snapshots.check(&file).map_err(|error| error.to_string())).await?;
+        let meta = meta_of(&position);
         let snapshot = Snapshot { meta, snapshot: Box::new(incoming.file) };
         let response = self.raft.install_full_snapshot(vote, snapshot).await;
         let response = response.map_err(|error| ServeError::Stopped(error.to_string()))?;

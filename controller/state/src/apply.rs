@@ -14,9 +14,6 @@ use crate::state::State;
 use crate::table::Change;
 use crate::{artifacts, cluster, jobs, nodes, placement, queues, record, refuse};
 
-/// How many idempotency keys are remembered.
-const MAX_KEYS: usize = 10_000;
-
 /// What one command did.
 #[derive(Debug, Clone)]
 pub struct Applied {
@@ -55,7 +52,7 @@ impl State {
             std::mem::take(&mut command.request_hash)
         };
         let row = format!("{}|{key}", command.actor);
-        if let Some(known) = self.idempotency.get(&row) {
+        if let Some(known) = self.keys.get(&row, now) {
             if known.command_hash != hash {
                 return self.refused(&refuse::key_reused(&key));
             }
@@ -68,19 +65,9 @@ impl State {
     }
 
     fn remember_key(&mut self, row: String, command_hash: Vec<u8>, outcome: &Outcome, now: Time) {
-        let record = IdempotencyRecord {
-            key: row.clone(),
-            outcome: outcome.encode_to_vec(),
-            at_ms: now.0,
-            command_hash,
-        };
-        self.idempotency.put(&row, record, &mut self.changes);
-        self.idempotency_order.push_back(row);
-        if self.idempotency_order.len() > MAX_KEYS
-            && let Some(oldest) = self.idempotency_order.pop_front()
-        {
-            self.idempotency.remove(&oldest, &mut self.changes);
-        }
+        let record =
+            IdempotencyRecord { key: row, outcome: outcome.encode_to_vec(), at_ms: now.0, command_hash };
+        self.keys.put(record, &mut self.changes);
     }
 
     fn apply_once(&mut self, now: Time, command: Command) -> Outcome {

@@ -100,14 +100,12 @@ impl State {
         if status.is_some_and(|s| report.step <= s.checkpoint_step) {
             return true;
         }
-        self.artifacts().filter_map(spec_of).filter(|s| s.kind == "checkpoint" && s.name == report.job).any(
-            |s| {
-                // Another start may reach the same step after the first one's copy was lost: that one is new.
-                let lineage = s.lineage.as_ref();
-                s.step == report.step
-                    && lineage.is_some_and(|l| l.job_uid == report.job_uid && l.fence == report.fence)
-            },
-        )
+        self.versions(&format!("checkpoint/{}", report.job)).filter_map(spec_of).any(|s| {
+            // Another start may reach the same step after the first one's copy was lost: that one is new.
+            let lineage = s.lineage.as_ref();
+            s.step == report.step
+                && lineage.is_some_and(|l| l.job_uid == report.job_uid && l.fence == report.fence)
+        })
     }
 }
 
@@ -228,12 +226,15 @@ fn is_live(act: &Act<'_>, node: &str) -> bool {
     phase.is_some_and(|p| !matches!(p, NodePhase::Lost | NodePhase::Retired | NodePhase::Pending))
 }
 
-/// Counts every version again after nodes came or went.
-pub(crate) fn recount(act: &mut Act<'_>) {
+/// Counts the versions that a node has again after it came or went.
+pub(crate) fn recount(act: &mut Act<'_>, node: &str) {
+    let has = |a: &&v1::Artifact| a.status.as_ref().is_some_and(|s| s.nodes.iter().any(|n| n == node));
     let keys: Vec<String> = act
         .state
         .artifacts()
-        .filter_map(|r| r.artifact.as_ref()?.metadata.as_ref())
+        .filter_map(|r| r.artifact.as_ref())
+        .filter(has)
+        .filter_map(|a| a.metadata.as_ref())
         .map(|m| m.name.clone())
         .collect();
     for key in keys {
@@ -271,13 +272,14 @@ pub(crate) fn resume_point(act: &Act<'_>, job: &v1::Job) -> String {
 /// The checkpoints of this life of the job in these phases, by step.
 fn checkpoints(act: &Act<'_>, job: &v1::Job, phases: &[&str]) -> Vec<v1::ArtifactSpec> {
     let uid = job.metadata.as_ref().map_or("", |m| m.uid.as_str());
+    let name = job.metadata.as_ref().map_or("", |m| m.name.as_str());
     let mut found: Vec<v1::ArtifactSpec> = act
         .state
-        .artifacts()
+        .versions(&format!("checkpoint/{name}"))
         .filter_map(|r| r.artifact.as_ref())
         .filter(|a| a.status.as_ref().is_some_and(|s| phases.contains(&s.phase.as_str())))
         .filter_map(|a| a.spec.clone())
-        .filter(|s| s.kind == "checkpoint" && lineage_uid(s) == uid)
+        .filter(|s| lineage_uid(s) == uid)
         .collect();
     found.sort_by_key(|s| (s.step, s.version));
     found

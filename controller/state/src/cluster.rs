@@ -1,7 +1,7 @@
 //! The founding entry.
 
 use holdfast_api::store::{BundleRecord, InitCluster, outcome};
-use holdfast_api::{timestamp, v1};
+use holdfast_api::timestamp;
 
 use crate::act::{Act, Answer};
 use crate::table::number_key;
@@ -18,7 +18,7 @@ pub(crate) fn init(act: &mut Act<'_>, init: InitCluster) -> Answer {
     let hash = bundle.hash.clone();
     let record = BundleRecord { bundle: Some(bundle) };
     act.state.bundles.put(&number_key(1), record, &mut act.state.changes);
-    queues::create(act, "default", "queue-default", v1::QueueSpec::default());
+    queues::create_default(act);
     let name = act.cluster.name.clone();
     act.event(
         &format!("cluster/{name}"),

@@ -9,21 +9,26 @@ mod act;
 mod apply;
 mod artifacts;
 mod cluster;
+mod history;
 mod jobs;
+mod keys;
 mod lifecycle;
 mod nodes;
 mod phases;
 mod placement;
 mod queues;
 mod record;
+mod records;
 mod refuse;
+mod rows;
 mod state;
 mod table;
 
 pub use apply::Applied;
+pub use history::{Compacted, Resource, WatchItem};
 pub use refuse::not_found;
-pub use state::{Compacted, Resource, State, WatchItem};
-pub use table::Change;
+pub use state::State;
+pub use table::{Change, Record};
 
 #[cfg(test)]
 mod tests;

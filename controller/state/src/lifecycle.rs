@@ -147,7 +147,7 @@ pub(crate) fn lose_node(act: &mut Act<'_>, node: &str, reason: &str) {
         settle(&mut job, act);
         act.state.put_job(job, act.revision);
     }
-    artifacts::recount(act);
+    artifacts::recount(act, node);
 }
 
 /// The node is to be emptied: its gangs stop and start again elsewhere.

@@ -7,29 +7,39 @@ use holdfast_types::JobPhase;
 use crate::act::{Act, Answer};
 use crate::{record, refuse};
 
-pub(crate) fn create(act: &mut Act<'_>, name: &str, uid: &str, spec: v1::QueueSpec) {
+/// The queue that every cluster begins with.
+pub(crate) fn create_default(act: &mut Act<'_>) {
+    let put = PutQueue { name: "default".to_owned(), uid: "queue-default".to_owned(), ..PutQueue::default() };
+    create(act, put);
+}
+
+fn create(act: &mut Act<'_>, put: PutQueue) {
     let metadata = v1::Metadata {
         kind: "Queue".to_owned(),
-        name: name.to_owned(),
-        uid: uid.to_owned(),
+        name: put.name,
+        uid: put.uid,
+        labels: put.labels,
         generation: 1,
         created_at: Some(timestamp(act.now)),
         ..v1::Metadata::default()
     };
-    let queue =
-        v1::Queue { metadata: Some(metadata), spec: Some(spec), status: Some(v1::QueueStatus::default()) };
+    let queue = v1::Queue {
+        metadata: Some(metadata),
+        spec: Some(put.spec.unwrap_or_default()),
+        status: Some(v1::QueueStatus::default()),
+    };
     act.state.put_queue(queue, act.revision);
 }
 
 pub(crate) fn put(act: &mut Act<'_>, put: PutQueue) -> Answer {
-    let name = put.name;
-    let spec = put.spec.unwrap_or_default();
+    let name = put.name.clone();
     match act.state.queue(&name).cloned() {
-        None => create(act, &name, &put.uid, spec),
+        None => create(act, put),
         Some(mut queue) => {
             let metadata = queue.metadata.get_or_insert_default();
             act.check_revision("queue", &name, metadata.revision)?;
             metadata.labels = put.labels;
+            let spec = put.spec.unwrap_or_default();
             if queue.spec.as_ref() != Some(&spec) {
                 metadata.generation += 1;
                 queue.spec = Some(spec);

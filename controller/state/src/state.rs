@@ -1,54 +1,24 @@
 //! The replicated state: tables, the revision, and the index that watches resume from.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use holdfast_api::store::{
-    ArtifactRecord, AuditRecord, BundleRecord, ClusterRecord, EventRecord, IdempotencyRecord, NodeRecord,
-    RevokedRecord, TokenRecord,
+    ArtifactRecord, AuditRecord, BundleRecord, ClusterRecord, EventRecord, NodeRecord, RevokedRecord,
+    TokenRecord,
 };
 use holdfast_api::v1;
 use holdfast_types::Time;
 
+use crate::history::{ARTIFACT, Compacted, History, JOB, QUEUE, Resource, WatchItem};
+use crate::keys::Keys;
 use crate::table::{Change, Table, number_key};
 
-/// How many changes a watch can go back.
-const HISTORY: usize = 8_192;
 /// How many events are kept.
 const EVENTS: usize = 2_000;
 /// The key of the one cluster record.
 const CLUSTER: &str = "cluster";
 
-/// What changed at a revision, as a watch delivers it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WatchItem {
-    /// The revision of the change.
-    pub revision: u64,
-    /// `Job`, `Node`, `Queue` or `Artifact`.
-    pub kind: &'static str,
-    /// The resource's name.
-    pub name: String,
-    /// The resource as it was after the change; `None` where it was deleted.
-    pub resource: Option<Resource>,
-}
-
-/// A public resource of any kind.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the variants are the kinds")]
-pub enum Resource {
-    Job(Box<v1::Job>),
-    Node(Box<v1::Node>),
-    Queue(Box<v1::Queue>),
-    Artifact(Box<v1::Artifact>),
-}
-
-/// A watch asked for changes that are no longer kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Compacted {
-    /// Watches can resume from this revision on.
-    pub oldest: u64,
-}
-
-/// Everything the cluster has agreed on.
+/// Everything the cluster has agreed on. A clone shares what it is made of: it costs one counter for some hundred rows.
 #[derive(Debug, Clone)]
 pub struct State {
     pub(crate) cluster: Table<ClusterRecord>,
@@ -58,14 +28,11 @@ pub struct State {
     pub(crate) artifacts: Table<ArtifactRecord>,
     pub(crate) tokens: Table<TokenRecord>,
     pub(crate) revoked: Table<RevokedRecord>,
-    pub(crate) idempotency: Table<IdempotencyRecord>,
-    pub(crate) idempotency_order: VecDeque<String>,
+    pub(crate) keys: Keys,
     pub(crate) bundles: Table<BundleRecord>,
     pub(crate) events: Table<EventRecord>,
     pub(crate) audit: Table<AuditRecord>,
-    history: VecDeque<WatchItem>,
-    /// Watches resume from here; everything before this process began to remember is gone.
-    floor: u64,
+    pub(crate) history: History,
     pub(crate) changes: Vec<Change>,
 }
 
@@ -79,75 +46,17 @@ impl Default for State {
             artifacts: Table::new("a/"),
             tokens: Table::new("t/"),
             revoked: Table::new("r/"),
-            idempotency: Table::new("i/"),
-            idempotency_order: VecDeque::new(),
+            keys: Keys::default(),
             bundles: Table::new("b/"),
             events: Table::new("e/"),
             audit: Table::new("l/"),
-            history: VecDeque::new(),
-            floor: 0,
+            history: History::default(),
             changes: Vec::new(),
         }
     }
 }
 
 impl State {
-    /// Every record in key order, for snapshots and the applied store.
-    #[must_use]
-    pub fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut out = Vec::new();
-        self.artifacts.records(&mut out);
-        self.bundles.records(&mut out);
-        self.cluster.records(&mut out);
-        self.events.records(&mut out);
-        self.idempotency.records(&mut out);
-        self.jobs.records(&mut out);
-        self.audit.records(&mut out);
-        self.nodes.records(&mut out);
-        self.queues.records(&mut out);
-        self.revoked.records(&mut out);
-        self.tokens.records(&mut out);
-        out.sort();
-        out
-    }
-
-    /// The state these records hold.
-    ///
-    /// # Errors
-    ///
-    /// Where a record does not decode or belongs to no table: the store is damaged or written by a newer release.
-    pub fn restore(records: &[(Vec<u8>, Vec<u8>)]) -> Result<Self, String> {
-        let mut state = Self::default();
-        for (key, value) in records {
-            state.load(key, value)?;
-        }
-        state.floor = state.revision();
-        let mut order: Vec<(u64, String)> =
-            state.idempotency.values().map(|r| (r.at_ms, r.key.clone())).collect();
-        order.sort();
-        state.idempotency_order = order.into_iter().map(|(_, key)| key).collect();
-        Ok(state)
-    }
-
-    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
-        let taken = self
-            .cluster
-            .load(key, value)
-            .or_else(|| self.nodes.load(key, value))
-            .or_else(|| self.jobs.load(key, value))
-            .or_else(|| self.queues.load(key, value))
-            .or_else(|| self.artifacts.load(key, value))
-            .or_else(|| self.tokens.load(key, value))
-            .or_else(|| self.revoked.load(key, value))
-            .or_else(|| self.idempotency.load(key, value))
-            .or_else(|| self.bundles.load(key, value))
-            .or_else(|| self.events.load(key, value))
-            .or_else(|| self.audit.load(key, value));
-        taken.unwrap_or_else(|| {
-            Err(format!("a record of an unknown table: {:?}", String::from_utf8_lossy(key)))
-        })
-    }
-
     /// The founding record; absent until the cluster is bootstrapped.
     #[must_use]
     pub fn cluster(&self) -> Option<&ClusterRecord> {
@@ -223,6 +132,11 @@ impl State {
         self.artifacts.last_starting_with(&format!("{series}@"))
     }
 
+    /// Every version of `kind/name`, from old to new.
+    pub fn versions(&self, series: &str) -> impl Iterator<Item = &ArtifactRecord> {
+        self.artifacts.starting_with(format!("{series}@"))
+    }
+
     /// Serials of certificates that must not be trusted any more.
     pub fn revoked(&self) -> impl Iterator<Item = &str> {
         self.revoked.values().map(|r| r.serial.as_str())
@@ -258,71 +172,71 @@ impl State {
         self.audit.get(&number_key(index)).map(|r| r.entry.as_slice())
     }
 
-    /// What changed after a revision, in order.
+    /// What changed after a revision, in order. Every member answers the same.
     ///
     /// # Errors
     ///
     /// Where those changes are no longer kept: the watcher has to list again.
     pub fn changes_since(&self, revision: u64) -> Result<impl Iterator<Item = &WatchItem>, Compacted> {
-        if revision < self.floor {
-            return Err(Compacted { oldest: self.floor });
-        }
-        let start = self.history.partition_point(|item| item.revision <= revision);
-        Ok(self.history.iter().skip(start))
+        self.history.since(revision)
     }
 
-    pub(crate) fn put_cluster(&mut self, record: ClusterRecord) {
+    /// The oldest revision that a watch can resume from.
+    #[must_use]
+    pub fn watch_floor(&self) -> u64 {
+        self.history.floor()
+    }
+
+    pub(crate) fn put_cluster(&mut self, mut record: ClusterRecord) {
+        record.watch_floor = self.history.floor();
         self.cluster.put(CLUSTER, record, &mut self.changes);
     }
 
     pub(crate) fn put_job(&mut self, mut job: v1::Job, revision: u64) {
         let name = stamp(&mut job.metadata, revision);
-        self.remember(revision, "Job", &name, Some(Resource::Job(Box::new(job.clone()))));
-        self.jobs.put(&name, job, &mut self.changes);
+        let job = self.jobs.put(&name, job, &mut self.changes);
+        self.history.put(revision, &name, Resource::Job(job), &mut self.changes);
     }
 
     pub(crate) fn put_node(&mut self, mut record: NodeRecord, revision: u64) {
         let Some(node) = record.node.as_mut() else { return };
         let name = stamp(&mut node.metadata, revision);
-        let resource = Resource::Node(Box::new(node.clone()));
-        self.remember(revision, "Node", &name, Some(resource));
+        let resource = Resource::Node(Arc::new(node.clone()));
         self.nodes.put(&name, record, &mut self.changes);
+        self.history.put(revision, &name, resource, &mut self.changes);
     }
 
     pub(crate) fn put_queue(&mut self, mut queue: v1::Queue, revision: u64) {
         let name = stamp(&mut queue.metadata, revision);
-        self.remember(revision, "Queue", &name, Some(Resource::Queue(Box::new(queue.clone()))));
-        self.queues.put(&name, queue, &mut self.changes);
+        let queue = self.queues.put(&name, queue, &mut self.changes);
+        self.history.put(revision, &name, Resource::Queue(queue), &mut self.changes);
     }
 
     pub(crate) fn put_artifact(&mut self, mut record: ArtifactRecord, revision: u64) {
         let Some(artifact) = record.artifact.as_mut() else { return };
         let name = stamp(&mut artifact.metadata, revision);
-        let resource = Resource::Artifact(Box::new(artifact.clone()));
-        let row = artifact.spec.as_ref().map(|s| artifact_row(&format!("{}/{}", s.kind, s.name), s.version));
-        self.remember(revision, "Artifact", &name, Some(resource));
-        if let Some(row) = row {
-            self.artifacts.put(&row, record, &mut self.changes);
-        }
+        let Some(row) = artifact.spec.as_ref().map(row_of) else { return };
+        let resource = Resource::Artifact(Arc::new(artifact.clone()));
+        self.artifacts.put(&row, record, &mut self.changes);
+        self.history.put(revision, &name, resource, &mut self.changes);
     }
 
     pub(crate) fn remove_artifact(&mut self, spec: &v1::ArtifactSpec, revision: u64) {
-        let row = artifact_row(&format!("{}/{}", spec.kind, spec.name), spec.version);
-        if self.artifacts.remove(&row, &mut self.changes).is_some() {
+        if self.artifacts.remove(&row_of(spec), &mut self.changes).is_some() {
             let name = format!("{}/{}@{}", spec.kind, spec.name, spec.version);
-            self.remember(revision, "Artifact", &name, None);
+            self.history.deleted(revision, ARTIFACT, &name, &mut self.changes);
         }
     }
 
     pub(crate) fn remove_job(&mut self, name: &str, revision: u64) {
         if self.jobs.remove(name, &mut self.changes).is_some() {
-            self.remember(revision, "Job", name, None);
+            self.history.deleted(revision, JOB, name, &mut self.changes);
         }
     }
 
     pub(crate) fn remove_queue(&mut self, name: &str, revision: u64) {
         if self.queues.remove(name, &mut self.changes).is_some() {
-            self.remember(revision, "Queue", name, None);
+            self.history.deleted(revision, QUEUE, name, &mut self.changes);
         }
     }
 
@@ -331,26 +245,20 @@ impl State {
         let record = EventRecord { seq: cluster.event_seq, event: Some(event) };
         self.events.put(&number_key(cluster.event_seq), record, &mut self.changes);
         if self.events.len() > EVENTS
-            && let Some(oldest) = self.events.first_key()
+            && let Some(oldest) = self.events.first().map(|(key, _)| key.to_owned())
         {
             self.events.remove(&oldest, &mut self.changes);
-        }
-    }
-
-    fn remember(&mut self, revision: u64, kind: &'static str, name: &str, resource: Option<Resource>) {
-        self.history.push_back(WatchItem { revision, kind, name: name.to_owned(), resource });
-        if self.history.len() > HISTORY
-            && let Some(dropped) = self.history.pop_front()
-        {
-            // A revision may hold several changes: one that lost any of them cannot be resumed from.
-            self.floor = self.floor.max(dropped.revision);
         }
     }
 }
 
 /// The row of a version: numbers are padded so that rows sort by version.
-pub(crate) fn artifact_row(series: &str, version: u64) -> String {
+fn artifact_row(series: &str, version: u64) -> String {
     format!("{series}@{}", number_key(version))
+}
+
+fn row_of(spec: &v1::ArtifactSpec) -> String {
+    artifact_row(&format!("{}/{}", spec.kind, spec.name), spec.version)
 }
 
 fn stamp(metadata: &mut Option<v1::Metadata>, revision: u64) -> String {

@@ -1,67 +1,103 @@
-//! Tables of stored messages that remember what changed, so that the store below writes only that.
+//! Tables of stored rows that remember what changed, so that the store below writes only that.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use prost::Message;
+
+use crate::rows::Rows;
+
+/// One record of the stored state: its key and its bytes.
+pub type Record = (Vec<u8>, Vec<u8>);
 
 /// One change of the applied state: a key and its new bytes, or nothing where it was removed.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
-/// Messages by key. The prefix keeps tables apart in the one key space of the store.
-#[derive(Debug, Clone)]
-pub(crate) struct Table<M> {
-    prefix: &'static str,
-    rows: BTreeMap<String, M>,
+/// What a table can keep: something with a stored form.
+pub(crate) trait Row: Sized {
+    fn stored(&self) -> Vec<u8>;
+
+    fn from_stored(bytes: &[u8]) -> Result<Self, String>;
 }
 
-impl<M: Message + Default + Clone + PartialEq> Table<M> {
-    pub(crate) fn new(prefix: &'static str) -> Self {
-        Self { prefix, rows: BTreeMap::new() }
+impl<M: Message + Default> Row for M {
+    fn stored(&self) -> Vec<u8> {
+        self.encode_to_vec()
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&M> {
-        self.rows.get(key)
+    fn from_stored(bytes: &[u8]) -> Result<Self, String> {
+        M::decode(bytes).map_err(|error| error.to_string())
+    }
+}
+
+/// Rows by key. The prefix keeps tables apart in the one key space of the store.
+#[derive(Debug)]
+pub(crate) struct Table<R> {
+    prefix: &'static str,
+    rows: Rows<R>,
+}
+
+// Derived, it would ask that the rows themselves can be copied.
+impl<R> Clone for Table<R> {
+    fn clone(&self) -> Self {
+        Self { prefix: self.prefix, rows: self.rows.clone() }
+    }
+}
+
+impl<R: Row> Table<R> {
+    pub(crate) fn new(prefix: &'static str) -> Self {
+        Self { prefix, rows: Rows::default() }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&R> {
+        self.rows.get(key).map(AsRef::as_ref)
     }
 
     pub(crate) fn contains(&self, key: &str) -> bool {
-        self.rows.contains_key(key)
+        self.rows.get(key).is_some()
     }
 
-    pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &M> {
-        self.rows.values()
+    pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &R> {
+        self.rows.iter().map(|(_, row)| row.as_ref())
     }
 
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
+    /// The first row, for tables whose keys count up the oldest one.
+    pub(crate) fn first(&self) -> Option<(&str, &R)> {
+        self.rows.iter().next().map(|(key, row)| (key, row.as_ref()))
+    }
+
+    /// The rows after those for which `before` holds, which must be a head of them.
+    pub(crate) fn after(&self, before: impl Fn(&str, &R) -> bool) -> impl Iterator<Item = &R> {
+        self.rows.from(self.rows.place_after(before)).map(|(_, row)| row.as_ref())
+    }
+
+    /// The rows whose key begins with `start`.
+    pub(crate) fn starting_with(&self, start: String) -> impl Iterator<Item = &R> {
+        let from = self.rows.from(self.rows.place_after(|key, _| key < start.as_str()));
+        from.take_while(move |(key, _)| key.starts_with(&start)).map(|(_, row)| row.as_ref())
+    }
+
     /// The last row whose key begins with `start`.
-    pub(crate) fn last_starting_with(&self, start: &str) -> Option<&M> {
-        self.rows
-            .range(start.to_owned()..)
-            .take_while(|(key, _)| key.starts_with(start))
-            .last()
-            .map(|(_, row)| row)
+    pub(crate) fn last_starting_with(&self, start: &str) -> Option<&R> {
+        let last = self.rows.last_before(|key| key < start || key.starts_with(start));
+        last.filter(|(key, _)| key.starts_with(start)).map(|(_, row)| row.as_ref())
     }
 
-    pub(crate) fn put(&mut self, key: &str, row: M, changes: &mut Vec<Change>) {
-        changes.push((self.stored_key(key), Some(row.encode_to_vec())));
-        self.rows.insert(key.to_owned(), row);
+    /// Puts a row and shares it, for whoever keeps it beside the table.
+    pub(crate) fn put(&mut self, key: &str, row: R, changes: &mut Vec<Change>) -> Arc<R> {
+        changes.push((self.stored_key(key), Some(row.stored())));
+        let row = Arc::new(row);
+        self.rows.insert(key, Arc::clone(&row));
+        row
     }
 
-    pub(crate) fn remove(&mut self, key: &str, changes: &mut Vec<Change>) -> Option<M> {
+    pub(crate) fn remove(&mut self, key: &str, changes: &mut Vec<Change>) -> Option<Arc<R>> {
         let row = self.rows.remove(key)?;
         changes.push((self.stored_key(key), None));
         Some(row)
-    }
-
-    /// The oldest key, for tables whose keys count up.
-    pub(crate) fn first_key(&self) -> Option<String> {
-        self.rows.keys().next().cloned()
-    }
-
-    pub(crate) fn records(&self, out: &mut Vec<(Vec<u8>, Vec<u8>)>) {
-        out.extend(self.rows.iter().map(|(key, row)| (self.stored_key(key), row.encode_to_vec())));
     }
 
     /// Takes a stored record if it is of this table.
@@ -70,18 +106,28 @@ impl<M: Message + Default + Clone + PartialEq> Table<M> {
         let Ok(name) = std::str::from_utf8(own) else {
             return Some(Err(format!("a key of table `{}` is not UTF-8", self.prefix)));
         };
-        Some(match M::decode(value) {
+        Some(match R::from_stored(value) {
             Ok(row) => {
-                self.rows.insert(name.to_owned(), row);
+                self.rows.insert(name, Arc::new(row));
                 Ok(())
             }
             Err(error) => Err(format!("record `{}{name}` does not decode: {error}", self.prefix)),
         })
     }
 
-    fn stored_key(&self, key: &str) -> Vec<u8> {
-        [self.prefix.as_bytes(), key.as_bytes()].concat()
+    /// Every record in key order, encoded only when it is asked for.
+    pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
+        let prefix = self.prefix;
+        self.rows.into_rows().map(move |(key, row)| (joined(prefix, &key), row.stored()))
     }
+
+    fn stored_key(&self, key: &str) -> Vec<u8> {
+        joined(self.prefix, key)
+    }
+}
+
+fn joined(prefix: &str, key: &str) -> Vec<u8> {
+    [prefix.as_bytes(), key.as_bytes()].concat()
 }
 
 /// A number as a key that sorts as the number does.

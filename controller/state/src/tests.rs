@@ -12,6 +12,8 @@ use crate::State;
 struct World {
     state: State,
     now: u64,
+    /// Whether every command is held against the changes it reports, which costs a look at the whole state.
+    checked: bool,
 }
 
 fn inventory(devices: u32) -> v1::NodeInventory {
@@ -56,7 +58,7 @@ fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
 
 impl World {
     fn new() -> Self {
-        let mut world = Self { state: State::default(), now: 1_000 };
+        let mut world = Self { state: State::default(), now: 1_000, checked: true };
         let bundle = v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() };
         let init =
             store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle: Some(bundle) };
@@ -67,19 +69,27 @@ impl World {
         world
     }
 
+    /// One for thousands of commands.
+    fn quiet() -> Self {
+        Self { checked: false, ..Self::new() }
+    }
+
     fn send(&mut self, command: Command) -> Outcome {
         self.now += 100;
+        if !self.checked {
+            return self.state.apply(Time(self.now), &command.encode_to_vec()).outcome;
+        }
         let before = self.state.records();
         let applied = self.state.apply(Time(self.now), &command.encode_to_vec());
         // What is told to the store is exactly what changed: replaying it on the records before gives those after.
-        let mut replayed: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = before.into_iter().collect();
+        let mut replayed: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = before.collect();
         for (key, value) in applied.changes {
             match value {
                 Some(value) => replayed.insert(key, value),
                 None => replayed.remove(&key),
             };
         }
-        assert_eq!(replayed.into_iter().collect::<Vec<_>>(), self.state.records());
+        assert!(replayed.into_iter().eq(self.state.records()));
         applied.outcome
     }
 
@@ -409,14 +419,15 @@ fn a_restored_state_is_the_same_and_goes_on_the_same() {
     let mut world = World::new();
     world.submit("train", job_spec(2, 0));
     world.place("train", &["de-1", "de-2"]);
-    let mut again = World { state: State::restore(&world.state.records()).unwrap(), now: world.now };
-    assert_eq!(again.state.records(), world.state.records());
+    let mut again =
+        World { state: State::restore(world.state.records()).unwrap(), now: world.now, checked: true };
+    assert!(again.state.records().eq(world.state.records()));
     for each in [&mut world, &mut again] {
         each.report("train", 1, 0, "de-1", "Failed");
         each.alive("de-2", false);
     }
-    assert_eq!(again.state.records(), world.state.records());
-    assert!(State::restore(&[(b"zz/x".to_vec(), Vec::new())]).is_err());
+    assert!(again.state.records().eq(world.state.records()));
+    assert!(State::restore([(b"zz/x".to_vec(), Vec::new())]).is_err());
 }
 
 #[test]
@@ -427,9 +438,76 @@ fn a_watch_resumes_where_it_was_and_says_when_it_cannot() {
     world.submit("b", job_spec(1, 0));
     let seen: Vec<String> = world.state.changes_since(from).unwrap().map(|c| c.name.clone()).collect();
     assert_eq!(seen, ["a", "b"]);
-    let restored = State::restore(&world.state.records()).unwrap();
-    assert_eq!(restored.changes_since(from).err().unwrap().oldest, world.state.revision());
+    // Whoever takes the state over, after a restart or from a snapshot, remembers the same.
+    let restored = State::restore(world.state.records()).unwrap();
+    assert!(restored.changes_since(from).unwrap().eq(world.state.changes_since(from).unwrap()));
+    assert!(restored.changes_since(0).unwrap().eq(world.state.changes_since(0).unwrap()));
     assert_eq!(restored.changes_since(world.state.revision()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_a_watch_can_go_back_to_is_bounded_and_the_same_on_every_member() {
+    let mut world = World::quiet();
+    let put = |text: String| {
+        command::Body::PutQueue(store::PutQueue {
+            name: format!("q{}", text.len() % 7),
+            labels: [("text".to_owned(), text)].into(),
+            ..Default::default()
+        })
+    };
+    for number in 0..8_300 {
+        world.done(put(format!("{number}")));
+    }
+    let floor = world.state.watch_floor();
+    assert!(floor > 0 && world.state.changes_since(floor).unwrap().count() <= 8_192);
+    assert_eq!(world.state.changes_since(floor - 1).err().unwrap().oldest, floor);
+    let mut restored = World { state: State::restore(world.state.records()).unwrap(), ..world };
+    let mut world = World { state: restored.state.clone(), ..restored };
+    // Few but large changes are bounded by their bytes.
+    for number in 0..40 {
+        for each in [&mut world, &mut restored] {
+            each.done(put(format!("{number}{}", "x".repeat(1 << 20))));
+        }
+    }
+    assert!(world.state.changes_since(world.state.watch_floor()).unwrap().count() <= 33);
+    assert_eq!(world.state.queue("q0").unwrap().metadata.as_ref().unwrap().labels.len(), 1);
+    assert_eq!(restored.state.watch_floor(), world.state.watch_floor());
+    assert!(restored.state.records().eq(world.state.records()));
+}
+
+#[test]
+fn idempotency_keys_are_let_go_by_number_and_by_age() {
+    let mut world = World::quiet();
+    let keyed = |key: String| Command {
+        idempotency_key: key,
+        actor: "a".to_owned(),
+        body: Some(command::Body::PutQueue(store::PutQueue { name: "q".to_owned(), ..Default::default() })),
+        ..Command::default()
+    };
+    let keys = |world: &World| world.state.records().filter(|(key, _)| key.starts_with(b"i/")).count();
+    let first = world.send(keyed("k0".to_owned()));
+    for number in 1..10_000 {
+        world.send(keyed(format!("k{number}")));
+    }
+    assert_eq!(world.send(keyed("k0".to_owned())), first);
+    world.send(keyed("one more".to_owned()));
+    assert_eq!(keys(&world), 10_000);
+    assert_ne!(world.send(keyed("k0".to_owned())), first, "the oldest of too many was let go");
+    // A member that was restored lets go of the same keys.
+    let mut restored = World { state: State::restore(world.state.records()).unwrap(), ..world };
+    let mut world = World { state: restored.state.clone(), ..restored };
+    for each in [&mut world, &mut restored] {
+        each.now += 24 * 60 * 60 * 1_000 - 5_000_000 / 10;
+        each.send(keyed("late".to_owned()));
+    }
+    assert!(keys(&world) < 6_000, "{} are left", keys(&world));
+    assert!(restored.state.records().eq(world.state.records()));
+    for each in [&mut world, &mut restored] {
+        each.now += 2 * 24 * 60 * 60 * 1_000;
+    }
+    let late = world.state.revision();
+    world.send(keyed("late".to_owned()));
+    assert_eq!((keys(&world), world.state.revision()), (1, late + 1), "an old key is a new one");
 }
 
 #[test]

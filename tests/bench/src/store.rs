@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_raft::{Applied, Machine, Record};
+use holdfast_raft::{Applied, Frozen, Machine, Record};
 
 /// The bytes of a key; what follows in a command is the value.
 pub(crate) const KEY_BYTES: usize = 8;
@@ -24,13 +24,12 @@ impl Machine for Store {
         Applied { response: Vec::new(), changes: vec![(key.to_vec(), Some(value.to_vec()))] }
     }
 
-    fn records(&self) -> Vec<Record> {
-        self.values.clone().into_iter().collect()
+    fn freeze(&self) -> Box<dyn Frozen> {
+        Box::new(self.values.clone().into_iter().collect::<Vec<Record>>())
     }
 
-    fn restore(&mut self, records: Vec<Record>) -> Result<(), String> {
-        self.values = records.into_iter().collect();
-        Ok(())
+    fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
+        Ok(Self { values: records.collect() })
     }
 }
 

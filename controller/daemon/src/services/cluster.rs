@@ -93,10 +93,10 @@ fn count<'a>(phases: impl Iterator<Item = &'a str>) -> BTreeMap<String, u32> {
 
 fn event(item: &WatchItem) -> WatchEvent {
     let resource = item.resource.clone().map(|resource| match resource {
-        Resource::Job(job) => watch_event::Resource::Job(*job),
-        Resource::Node(node) => watch_event::Resource::Node(*node),
-        Resource::Queue(queue) => watch_event::Resource::Queue(*queue),
-        Resource::Artifact(artifact) => watch_event::Resource::Artifact(*artifact),
+        Resource::Job(job) => watch_event::Resource::Job(Arc::unwrap_or_clone(job)),
+        Resource::Node(node) => watch_event::Resource::Node(Arc::unwrap_or_clone(node)),
+        Resource::Queue(queue) => watch_event::Resource::Queue(Arc::unwrap_or_clone(queue)),
+        Resource::Artifact(artifact) => watch_event::Resource::Artifact(Arc::unwrap_or_clone(artifact)),
     });
     WatchEvent {
         revision: item.revision,
@@ -119,13 +119,13 @@ fn present(state: &State) -> Vec<WatchItem> {
     let name =
         |m: &Option<holdfast_api::v1::Metadata>| m.as_ref().map(|m| m.name.clone()).unwrap_or_default();
     let queues =
-        state.queues().map(|q| item("Queue", &name(&q.metadata), Resource::Queue(Box::new(q.clone()))));
+        state.queues().map(|q| item("Queue", &name(&q.metadata), Resource::Queue(Arc::new(q.clone()))));
     let nodes = state.nodes().filter_map(|r| r.node.clone());
-    let nodes = nodes.map(|n| item("Node", &name(&n.metadata), Resource::Node(Box::new(n.clone()))));
+    let nodes = nodes.map(|n| item("Node", &name(&n.metadata), Resource::Node(Arc::new(n.clone()))));
     let artifacts = state.artifacts().filter_map(|r| r.artifact.clone());
     let artifacts =
-        artifacts.map(|a| item("Artifact", &name(&a.metadata), Resource::Artifact(Box::new(a.clone()))));
-    let jobs = state.jobs().map(|j| item("Job", &name(&j.metadata), Resource::Job(Box::new(j.clone()))));
+        artifacts.map(|a| item("Artifact", &name(&a.metadata), Resource::Artifact(Arc::new(a.clone()))));
+    let jobs = state.jobs().map(|j| item("Job", &name(&j.metadata), Resource::Job(Arc::new(j.clone()))));
     queues.chain(nodes).chain(artifacts).chain(jobs).collect()
 }
 

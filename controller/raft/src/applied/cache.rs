@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use super::sled_store::{SledError, SledStore};
 use crate::files::DirLock;
-use crate::machine::{Change, Record};
-use crate::snapshot::Position;
+use crate::machine::Change;
+use crate::snapshot::{Position, Taken};
 
 /// How many applied batches may wait; then applying waits for sled.
 const QUEUE: usize = 256;
@@ -19,7 +19,7 @@ const FLUSH_CHANGES: usize = 10_000;
 
 enum Job {
     Apply { changes: Vec<Change>, position: Position, records: usize },
-    Replace { records: Arc<Vec<Record>>, position: Position },
+    Replace(Taken),
     Flush,
 }
 
@@ -59,8 +59,8 @@ impl Cache {
         self.send(Job::Apply { changes, position, records }).await;
     }
 
-    pub(super) async fn replace(&self, records: Arc<Vec<Record>>, position: Position) {
-        self.send(Job::Replace { records, position }).await;
+    pub(super) async fn replace(&self, taken: Taken) {
+        self.send(Job::Replace(taken)).await;
     }
 
     /// Asks for a flush, unless much else waits already; the next tick asks again.
@@ -102,9 +102,9 @@ fn work(store: &mut SledStore, job: Job, unflushed: &mut usize) -> Result<(), Sl
                 return Ok(());
             }
         }
-        Job::Replace { records, position } => {
+        Job::Replace(taken) => {
             *unflushed = 0;
-            return store.replace(&records, &position);
+            return store.replace(taken);
         }
         Job::Flush if *unflushed == 0 => return Ok(()),
         Job::Flush => {}

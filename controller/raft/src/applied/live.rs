@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use crate::digest::{Rolling, StateHash};
 use crate::machine::{Machine, Record};
-use crate::snapshot::{Contents, Position};
+use crate::snapshot::{Position, Taken};
 use crate::types::LogId;
 
 /// The state in memory.
@@ -50,32 +50,69 @@ impl<M: Machine> Shared<M> {
         }
     }
 
-    /// Replaces the state by these contents.
-    pub(super) fn restore(&self, position: &Position, records: Vec<Record>) -> Result<(), String> {
-        let rolling = Rolling::of(&records);
-        let mut live = self.live.write();
-        live.machine.restore(records)?;
-        live.rolling = rolling;
-        live.position = position.clone();
-        drop(live);
+    /// Replaces the state by records that pass by in key order. Readers go on with the old state until the new one stands;
+    /// where the records end in an error the old one stays.
+    pub(super) fn restore<E>(
+        &self,
+        position: Position,
+        records: impl Iterator<Item = Result<Record, E>>,
+    ) -> Result<(), RestoreError<E>> {
+        let mut feed = Feed { records, rolling: Rolling::default(), failed: None };
+        let restored = self.live.read().machine.restore(&mut feed);
+        if let Some(error) = feed.failed {
+            return Err(RestoreError::Records(error));
+        }
+        let machine = restored.map_err(RestoreError::Machine)?;
+        let live = Live { machine, position, rolling: feed.rolling };
+        let old = std::mem::replace(&mut *self.live.write(), live);
+        // Taking a large state apart is nothing to hold the lock for.
+        drop(old);
         self.announce();
         Ok(())
     }
 
-    /// The whole state at one moment.
-    pub(super) fn contents(&self) -> Contents {
+    /// The whole state at one moment. Only the moment is taken under the lock; what it holds is gone through later.
+    pub(crate) fn freeze(&self) -> Taken {
         let live = self.live.read();
-        let records = live.machine.records();
         let mut position = live.position.clone();
-        let known = live.rolling.hash();
-        drop(live);
-        position.hash = Rolling::of(&records).hash();
-        if position.hash != known {
-            tracing::error!(
-                records = %position.hash, changes = %known,
-                "the changes the machine reported do not add up to its records"
-            );
+        position.hash = live.rolling.hash();
+        let records = u64::try_from(live.rolling.records()).unwrap_or(u64::MAX);
+        Taken { frozen: live.machine.freeze(), position, records }
+    }
+}
+
+/// Why a state was not replaced.
+#[derive(Debug)]
+pub(super) enum RestoreError<E> {
+    /// The records ended in an error.
+    Records(E),
+    /// The machine does not read them.
+    Machine(String),
+}
+
+/// Hands records to a machine and computes their hash as they pass.
+struct Feed<I, E> {
+    records: I,
+    rolling: Rolling,
+    failed: Option<E>,
+}
+
+impl<I: Iterator<Item = Result<Record, E>>, E> Iterator for Feed<I, E> {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        if self.failed.is_some() {
+            return None;
         }
-        Contents { position, records }
+        match self.records.next()? {
+            Ok((key, value)) => {
+                self.rolling.put(&key, &value);
+                Some((key, value))
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                None
+            }
+        }
     }
 }

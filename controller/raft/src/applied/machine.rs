@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use openraft::storage::RaftStateMachine;
 use openraft::{AnyError, EntryPayload, RaftSnapshotBuilder, StorageIOError};
+use parking_lot::Mutex;
 
 use super::cache::Cache;
-use super::live::{Live, Shared};
+use super::live::{Live, RestoreError, Shared};
 use crate::machine::{Change, Machine};
-use crate::snapshot::{Contents, SnapshotStore};
+use crate::snapshot::{SnapshotStore, Taken};
 use crate::types::{
     Batch, Entry, LogId, Responses, Snapshot, SnapshotFile, SnapshotMeta, StorageError, StoredMembership,
     TypeConfig,
@@ -24,7 +25,8 @@ pub(crate) struct StateMachine<M> {
 
 /// A state that was taken out to be written as a snapshot.
 pub(crate) struct Builder {
-    contents: Option<Contents>,
+    // A lock that nobody contends for: openraft asks that a builder can be shared, a frozen state can only be handed on.
+    taken: Mutex<Option<Taken>>,
     snapshots: Arc<SnapshotStore>,
 }
 
@@ -45,9 +47,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 
 impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
-        let contents = self.contents.take().unwrap_or_default();
+        let Some(taken) = self.taken.get_mut().take() else {
+            return Err(StorageIOError::write_snapshot(None, AnyError::error("a builder builds once")).into());
+        };
         let snapshots = Arc::clone(&self.snapshots);
-        blocking(move || snapshots.save(&contents)).await?.map_err(|error| snapshot_error(&error))
+        blocking(move || snapshots.save(taken)).await?.map_err(|error| snapshot_error(&error))
     }
 }
 
@@ -83,6 +87,24 @@ impl<M: Machine> Live<M> {
     }
 }
 
+/// Saved before the machine takes it: whatever is in memory can be found on disk again.
+fn install<M: Machine>(
+    snapshots: &SnapshotStore,
+    shared: &Shared<M>,
+    snapshot: &SnapshotFile,
+) -> Result<(), AnyError> {
+    let path = snapshots.adopt(snapshot).map_err(|error| error_chain(&error))?;
+    let reader = snapshots.read(&path).map_err(|error| error_chain(&error))?;
+    match shared.restore(reader.position().clone(), reader) {
+        Ok(()) => Ok(()),
+        Err(RestoreError::Records(error)) => {
+            snapshots.set_aside(&path, &error).map_err(|error| error_chain(&error))?;
+            Err(error_chain(&error))
+        }
+        Err(RestoreError::Machine(reason)) => Err(AnyError::error(reason)),
+    }
+}
+
 impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
     type SnapshotBuilder = Builder;
 
@@ -111,7 +133,7 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder { contents: Some(self.shared.contents()), snapshots: Arc::clone(&self.snapshots) }
+        Builder { taken: Mutex::new(Some(self.shared.freeze())), snapshots: Arc::clone(&self.snapshots) }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotFile>, StorageError> {
@@ -123,21 +145,11 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         _meta: &SnapshotMeta,
         snapshot: Box<SnapshotFile>,
     ) -> Result<(), StorageError> {
-        let snapshots = Arc::clone(&self.snapshots);
-        let saved = move || {
-            let contents = snapshots.read(&snapshot).map_err(|error| error_chain(&error))?;
-            // Saved before the machine takes it: whatever is in memory can be found on disk again.
-            snapshots.save(&contents).map_err(|error| error_chain(&error))?;
-            Ok::<_, AnyError>(contents)
-        };
-        let saved = blocking(saved).await?;
-        let saved = saved.map_err(|error| StorageIOError::write_snapshot(None, error));
-        let Contents { position, records } = saved?;
-        let copy = self.cache.as_ref().map(|_| Arc::new(records.clone()));
-        let restored = self.shared.restore(&position, records);
-        restored.map_err(|reason| StorageIOError::write_state_machine(AnyError::error(reason)))?;
-        if let (Some(cache), Some(copy)) = (&self.cache, copy) {
-            cache.replace(copy, position).await;
+        let (snapshots, shared) = (Arc::clone(&self.snapshots), Arc::clone(&self.shared));
+        let installed = blocking(move || install(&snapshots, &shared, &snapshot)).await?;
+        installed.map_err(|error| StorageIOError::write_snapshot(None, error))?;
+        if let Some(cache) = &self.cache {
+            cache.replace(self.shared.freeze()).await;
         }
         Ok(())
     }

@@ -1,19 +1,19 @@
 //! Which state a start begins from: the copy on sled if it is whole and new enough, else the newest whole snapshot, else
 //! nothing. The log replays what came after; so the start must reach back to where the log begins.
 
+use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::cache::Cache;
-use super::live::Shared;
+use super::live::{RestoreError, Shared};
 use super::machine::StateMachine;
-use super::sled_store::{SledError, SledStore};
-use crate::digest::Rolling;
+use super::sled_store::{Contents, SledStore};
 use crate::files::{Act, DirLock, FileError, create_dir, sync_dir};
 use crate::machine::Machine;
-use crate::snapshot::{Contents, SnapshotStore};
+use crate::snapshot::SnapshotStore;
 use crate::types::LogId;
 
 /// Why no state can be found to start from.
@@ -41,42 +41,66 @@ pub(crate) fn recover<M: Machine>(
 ) -> Result<StateMachine<M>, RecoverError> {
     let snapshots = SnapshotStore::open(&dir.join("snapshots"), cluster_id)?;
     let (mut store, copy) = open_copy(&dir.join("applied"), cluster_id)?;
-    let snapshot = snapshots.newest()?;
-    let reach =
-        |contents: &Option<Contents>| contents.as_ref().and_then(|contents| contents.position.applied);
-    let from_copy = copy.is_some() && reach(&copy) >= reach(&snapshot);
-    let best = if from_copy { copy } else { snapshot };
-    let applied = reach(&best);
+    let shared = Arc::new(Shared::new(machine));
+    let have = copy.as_ref().map(|contents| contents.position.applied);
+    if newest_snapshot(&shared, &snapshots, have)? {
+        let index = shared.applied().map(|id| id.index);
+        tracing::warn!(index, "rebuilding the applied store from a snapshot");
+        store = store.and_then(|mut store| match store.replace(shared.freeze()) {
+            Ok(()) => Some(store),
+            Err(error) => {
+                tracing::warn!(%error, "continuing without an applied store");
+                None
+            }
+        });
+    } else if let Some(Contents { position, records }) = copy {
+        let records = records.into_iter().map(Ok::<_, Infallible>);
+        shared.restore(position, records).map_err(|error| match error {
+            RestoreError::Machine(reason) => RecoverError::Machine(reason),
+            RestoreError::Records(never) => match never {},
+        })?;
+    }
+    let applied = shared.applied();
     if let Some(purged) = purged
         && applied < Some(purged)
     {
         let best = applied.map(|id| id.index);
         return Err(RecoverError::Unreachable { purged: purged.index, best });
     }
-    let shared = Arc::new(Shared::new(machine));
-    if let Some(Contents { position, records }) = best {
-        if !from_copy {
-            tracing::warn!(index = ?applied.map(|id| id.index), "rebuilding the applied store from a snapshot");
-            store = store.and_then(|mut store| match store.replace(&records, &position) {
-                Ok(()) => Some(store),
-                Err(error) => {
-                    tracing::warn!(%error, "continuing without an applied store");
-                    None
-                }
-            });
-        }
-        shared.restore(&position, records).map_err(RecoverError::Machine)?;
-    }
     let cache = store.map(|store| Cache::start(store, Arc::clone(lock))).transpose();
     let cache = cache.map_err(RecoverError::Thread)?;
     Ok(StateMachine { shared, cache, snapshots: Arc::new(snapshots) })
+}
+
+/// Restores the newest snapshot that is whole and reaches further than what is there already.
+fn newest_snapshot<M: Machine>(
+    shared: &Shared<M>,
+    snapshots: &SnapshotStore,
+    have: Option<Option<LogId>>,
+) -> Result<bool, RecoverError> {
+    for path in snapshots.paths()? {
+        let restored = match snapshots.read(&path) {
+            Ok(reader) if have.is_some_and(|have| have >= reader.position().applied) => return Ok(false),
+            Ok(reader) => shared.restore(reader.position().clone(), reader),
+            Err(error) => Err(RestoreError::Records(error)),
+        };
+        match restored {
+            Ok(()) => {
+                snapshots.trust(&path);
+                return Ok(true);
+            }
+            Err(RestoreError::Records(error)) => snapshots.set_aside(&path, &error)?,
+            Err(RestoreError::Machine(reason)) => return Err(RecoverError::Machine(reason)),
+        }
+    }
+    Ok(false)
 }
 
 /// Opens the copy. One that cannot be read is set aside and a new one begun; where even that fails the member runs
 /// without, because nothing depends on it.
 fn open_copy(dir: &Utf8Path, cluster_id: &str) -> Result<(Option<SledStore>, Option<Contents>), FileError> {
     create_dir(dir)?;
-    match open_checked(dir, cluster_id) {
+    match SledStore::open(dir, cluster_id) {
         Ok((store, contents)) => return Ok((Some(store), contents)),
         Err(error) => {
             let detail = std::error::Error::source(&error).map(ToString::to_string);
@@ -84,23 +108,13 @@ fn open_copy(dir: &Utf8Path, cluster_id: &str) -> Result<(Option<SledStore>, Opt
         }
     }
     set_aside(dir)?;
-    match open_checked(dir, cluster_id) {
+    match SledStore::open(dir, cluster_id) {
         Ok((store, contents)) => Ok((Some(store), contents)),
         Err(error) => {
             tracing::warn!(%error, "continuing without an applied store");
             Ok((None, None))
         }
     }
-}
-
-fn open_checked(dir: &Utf8Path, cluster_id: &str) -> Result<(SledStore, Option<Contents>), SledError> {
-    let (store, contents) = SledStore::open(dir, cluster_id)?;
-    if let Some(contents) = &contents
-        && Rolling::of(&contents.records).hash() != contents.position.hash
-    {
-        return Err(SledError::Corrupt("its records do not have its state hash"));
-    }
-    Ok((store, contents))
 }
 
 /// One broken copy is kept to look at; a second one replaces it.

@@ -10,9 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sled::{Batch, Db, Mode};
 
 use super::chunk::{Joiner, MAX_KEY, cut, stored_key};
+use crate::digest::Sum;
 use crate::files::{Act, FileError, sync_dir};
 use crate::machine::{Change, Record};
-use crate::snapshot::{Contents, Position, SnapshotError};
+use crate::snapshot::{Position, SnapshotError, Taken};
 
 const CACHE_BYTES: u64 = 64 << 20;
 const RECORD: u8 = b'r';
@@ -35,6 +36,13 @@ pub(super) enum SledError {
     LongKey(usize),
     #[error("sled moved values into `blobs/`, which it never syncs")]
     Blobs,
+}
+
+/// What the copy held when it was opened.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) position: Position,
+    pub(super) records: Vec<Record>,
 }
 
 /// The open copy.
@@ -94,9 +102,16 @@ impl SledStore {
             let empty = records.is_empty();
             return if empty { Ok(None) } else { Err(SledError::Corrupt("it has records but no position")) };
         };
-        let (position, count) = Position::decode(&self.cluster_id, &meta)?;
+        let (cluster_id, position, count) = Position::decode(&meta)?;
+        if cluster_id != self.cluster_id {
+            return Err(SledError::Position(SnapshotError::OtherCluster(cluster_id)));
+        }
         if u64::try_from(records.len()).ok() != Some(count) {
             return Err(SledError::Corrupt("it has another number of records than it says"));
+        }
+        let mut sum = Sum::default();
+        if !records.iter().all(|record| sum.add(record)) || sum.hash() != position.hash {
+            return Err(SledError::Corrupt("its records do not have its state hash"));
         }
         Ok(Some(Contents { position, records }))
     }
@@ -117,20 +132,21 @@ impl SledStore {
     }
 
     /// Replaces everything.
-    pub(super) fn replace(&mut self, records: &[Record], position: &Position) -> Result<(), SledError> {
+    pub(super) fn replace(&mut self, taken: Taken) -> Result<(), SledError> {
         // The position goes first: a copy that is caught half way has records but no position, and is rebuilt.
         self.db.remove(stored_key(META, b"", 0))?;
         self.db.clear()?;
         self.pieces.clear();
-        for some in records.chunks(REPLACE_RECORDS) {
-            let mut batch = Batch::default();
-            for (key, value) in some {
-                self.change(&mut batch, key, Some(value))?;
+        self.records = 0;
+        let mut batch = Batch::default();
+        for (key, value) in taken.frozen.records() {
+            self.change(&mut batch, &key, Some(&value))?;
+            self.records += 1;
+            if self.records.is_multiple_of(REPLACE_RECORDS) {
+                self.db.apply_batch(std::mem::take(&mut batch))?;
             }
-            self.db.apply_batch(batch)?;
         }
-        self.records = records.len();
-        self.finish(Batch::default(), position)?;
+        self.finish(batch, &taken.position)?;
         self.flush()
     }
 
@@ -154,7 +170,7 @@ impl SledStore {
     }
 
     fn finish(&mut self, mut batch: Batch, position: &Position) -> Result<(), SledError> {
-        let meta = position.encode(&self.cluster_id, self.records);
+        let meta = position.encode(&self.cluster_id, u64::try_from(self.records).unwrap_or(u64::MAX));
         let before = self.pieces_of_meta();
         let mut now = 0;
         for (key, value) in cut(META, b"", &meta) {

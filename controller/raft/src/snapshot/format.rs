@@ -7,23 +7,21 @@
 //! trailer     SHA-256 of everything before it
 //! ```
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
-use bytes::{Buf, Bytes};
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 
 use crate::codec::{CodecError, decode, log_id_in, log_id_out, stored_membership_in, stored_membership_out};
-use crate::digest::{Rolling, StateHash};
+use crate::digest::{StateHash, Sum};
 use crate::machine::Record;
 use crate::types::{LogId, StoredMembership};
 use crate::wire::{FORMAT_VERSION, PositionMessage};
 
-const MAGIC: &[u8; 8] = b"HFRAFTSN";
+pub(super) const MAGIC: &[u8; 8] = b"HFRAFTSN";
 const BLOCK_BYTES: usize = 1 << 20;
 /// A block holds at least one record, so this bounds a record too.
-const MAX_BLOCK_BYTES: usize = 64 << 20;
-const MAX_HEADER_BYTES: usize = 1 << 20;
+pub(super) const MAX_BLOCK_BYTES: usize = 64 << 20;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +48,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    pub(crate) fn encode(&self, cluster_id: &str, records: usize) -> Vec<u8> {
+    pub(crate) fn encode(&self, cluster_id: &str, records: u64) -> Vec<u8> {
         PositionMessage {
             version: FORMAT_VERSION,
             cluster_id: cluster_id.to_owned(),
@@ -58,19 +56,16 @@ impl Position {
             membership: Some(stored_membership_out(&self.membership)),
             time_ms: self.time_ms,
             state_hash: self.hash.to_bytes().to_vec(),
-            records: u64::try_from(records).unwrap_or(u64::MAX),
+            records,
         }
         .encode_to_vec()
     }
 
-    /// The position and the number of records that go with it.
-    pub(crate) fn decode(cluster_id: &str, bytes: &[u8]) -> Result<(Self, u64), SnapshotError> {
+    /// The cluster, the position and the number of records that go with it.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<(String, Self, u64), SnapshotError> {
         let message: PositionMessage = decode("position", bytes)?;
         if message.version != FORMAT_VERSION {
             return Err(SnapshotError::Newer { found: message.version, known: FORMAT_VERSION });
-        }
-        if message.cluster_id != cluster_id {
-            return Err(SnapshotError::OtherCluster(message.cluster_id));
         }
         let hash = StateHash::from_bytes(&message.state_hash);
         let position = Self {
@@ -79,25 +74,20 @@ impl Position {
             time_ms: message.time_ms,
             hash: hash.ok_or(SnapshotError::Corrupt("its state hash has not 32 bytes"))?,
         };
-        Ok((position, message.records))
+        Ok((message.cluster_id, position, message.records))
     }
-}
-
-/// A whole state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Contents {
-    pub(crate) position: Position,
-    pub(crate) records: Vec<Record>,
 }
 
 struct Hashing<W> {
     out: W,
     hasher: Sha256,
+    bytes: u64,
 }
 
 impl<W: Write> Hashing<W> {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hasher.update(bytes);
+        self.bytes += u64::from(length(bytes));
         self.out.write_all(bytes)
     }
 
@@ -112,19 +102,37 @@ fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
-/// Writes a snapshot.
-pub(super) fn write(cluster_id: &str, contents: &Contents, out: impl Write) -> io::Result<()> {
-    let mut out = Hashing { out, hasher: Sha256::new() };
+/// What was written: whoever gave the header looks whether the records kept what it says.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) sum: Sum,
+    pub(crate) bytes: u64,
+}
+
+/// Writes a snapshot whose records pass by in key order.
+pub(crate) fn write(
+    cluster_id: &str,
+    position: &Position,
+    count: u64,
+    records: impl Iterator<Item = Record>,
+    out: impl Write,
+) -> io::Result<Written> {
+    let mut out = Hashing { out, hasher: Sha256::new(), bytes: 0 };
     out.put(MAGIC)?;
-    out.framed(&contents.position.encode(cluster_id, contents.records.len()))?;
+    out.framed(&position.encode(cluster_id, count))?;
+    let mut sum = Sum::default();
     let mut block = Vec::with_capacity(BLOCK_BYTES);
-    for (key, value) in &contents.records {
+    for record in records {
+        let (key, value) = &record;
         if !block.is_empty() && block.len() + key.len() + value.len() + 8 > BLOCK_BYTES {
             out.framed(&block)?;
             block.clear();
         }
         if key.len() + value.len() + 8 > MAX_BLOCK_BYTES {
             return Err(io::Error::other("a record of the state is larger than a snapshot can hold"));
+        }
+        if !sum.add(&record) {
+            return Err(io::Error::other("the records of the state are not in the order of their keys"));
         }
         block.extend_from_slice(&length(key).to_le_bytes());
         block.extend_from_slice(&length(value).to_le_bytes());
@@ -137,92 +145,6 @@ pub(super) fn write(cluster_id: &str, contents: &Contents, out: impl Write) -> i
     out.framed(&[])?;
     let digest = out.hasher.finalize();
     out.out.write_all(&digest)?;
-    out.out.flush()
-}
-
-struct Checking<R> {
-    input: R,
-    hasher: Sha256,
-}
-
-impl<R: Read> Checking<R> {
-    fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes)?;
-        self.hasher.update(bytes);
-        Ok(bytes)
-    }
-
-    fn framed(&mut self, limit: usize) -> Result<Bytes, SnapshotError> {
-        let length = usize::try_from(u32::from_le_bytes(self.take()?)).unwrap_or(usize::MAX);
-        let crc = u32::from_le_bytes(self.take()?);
-        if length > limit {
-            return Err(SnapshotError::Corrupt("a block is longer than any that is written"));
-        }
-        // Grown as bytes arrive: a wrong length must not reserve memory.
-        let mut bytes = Vec::new();
-        let wanted = u64::try_from(length).unwrap_or(u64::MAX);
-        self.input.by_ref().take(wanted).read_to_end(&mut bytes)?;
-        if bytes.len() != length {
-            return Err(SnapshotError::Corrupt("a block is cut off"));
-        }
-        if crc32c::crc32c(&bytes) != crc {
-            return Err(SnapshotError::Corrupt("a block has a wrong checksum"));
-        }
-        self.hasher.update(&bytes);
-        Ok(bytes.into())
-    }
-}
-
-/// Reads the header of a snapshot alone.
-pub(super) fn read_position(cluster_id: &str, input: impl Read) -> Result<Position, SnapshotError> {
-    Ok(header(cluster_id, &mut Checking { input, hasher: Sha256::new() })?.0)
-}
-
-fn header<R: Read>(cluster_id: &str, input: &mut Checking<R>) -> Result<(Position, u64), SnapshotError> {
-    if &input.take::<8>()? != MAGIC {
-        return Err(SnapshotError::Corrupt("it does not begin with the mark of a snapshot"));
-    }
-    Position::decode(cluster_id, &input.framed(MAX_HEADER_BYTES)?)
-}
-
-/// Reads a snapshot and checks every byte of it, and its records against its state hash.
-pub(super) fn read(cluster_id: &str, input: impl Read) -> Result<Contents, SnapshotError> {
-    let mut input = Checking { input, hasher: Sha256::new() };
-    let (position, count) = header(cluster_id, &mut input)?;
-    let mut records = Vec::new();
-    loop {
-        let block = input.framed(MAX_BLOCK_BYTES)?;
-        if block.is_empty() {
-            break;
-        }
-        records_of(block, &mut records)?;
-    }
-    let digest = input.hasher.finalize();
-    let mut trailer = Vec::new();
-    input.input.take(33).read_to_end(&mut trailer)?;
-    if trailer.as_slice() != digest.as_slice() {
-        return Err(SnapshotError::Corrupt("its SHA-256 does not match"));
-    }
-    if u64::try_from(records.len()).ok() != Some(count) {
-        return Err(SnapshotError::Corrupt("it has another number of records than its header says"));
-    }
-    if Rolling::of(&records).hash() != position.hash {
-        return Err(SnapshotError::Corrupt("its records do not have the state hash of its header"));
-    }
-    Ok(Contents { position, records })
-}
-
-fn records_of(mut block: Bytes, records: &mut Vec<Record>) -> Result<(), SnapshotError> {
-    let cut = || SnapshotError::Corrupt("a record is cut off");
-    while block.has_remaining() {
-        let key = usize::try_from(block.try_get_u32_le().map_err(|_| cut())?).map_err(|_| cut())?;
-        let value = usize::try_from(block.try_get_u32_le().map_err(|_| cut())?).map_err(|_| cut())?;
-        if key.saturating_add(value) > block.remaining() {
-            return Err(cut());
-        }
-        let key = block.split_to(key).to_vec();
-        records.push((key, block.split_to(value).to_vec()));
-    }
-    Ok(())
+    out.out.flush()?;
+    Ok(Written { sum, bytes: out.bytes + u64::try_from(digest.len()).unwrap_or(0) })
 }

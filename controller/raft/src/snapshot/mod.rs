@@ -1,7 +1,10 @@
 //! Snapshots: the whole state in one checksummed file. Knows nothing of openraft's roles or of the network.
 
 mod format;
+mod reader;
 mod store;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use format::{Contents, Position, SnapshotError};
-pub(crate) use store::{SnapshotStore, meta_of};
+pub(crate) use format::{Position, SnapshotError};
+pub(crate) use store::{SnapshotStore, Taken, meta_of};

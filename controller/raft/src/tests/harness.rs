@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::{Applied, Inbound, LoopbackNetwork, Machine, Member, Options, RaftError, RaftNode, Record};
+use crate::{
+    Applied, Frozen, Inbound, LoopbackNetwork, Machine, Member, Options, RaftError, RaftNode, Record,
+};
 
 /// How long a test waits for what must happen; far more than it takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,13 +35,12 @@ impl Machine for Register {
         Applied { response, changes: vec![(key.to_vec(), Some(value.clone()))] }
     }
 
-    fn records(&self) -> Vec<Record> {
-        self.values.clone().into_iter().collect()
+    fn freeze(&self) -> Box<dyn Frozen> {
+        Box::new(self.values.clone().into_iter().collect::<Vec<Record>>())
     }
 
-    fn restore(&mut self, records: Vec<Record>) -> Result<(), String> {
-        self.values = records.into_iter().collect();
-        Ok(())
+    fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
+        Ok(Self { values: records.collect(), last_time: 0 })
     }
 }
 

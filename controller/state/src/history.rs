@@ -1,0 +1,231 @@
+//! What a watch can go back to. It is a table like any other, so that every member remembers the same changes, whether it
+//! applied them, restarted since, or received the state in a snapshot. A leaf beside the tables: knows no command.
+
+use std::sync::Arc;
+
+use holdfast_api::store::WatchRecord;
+use holdfast_api::v1;
+use prost::Message as _;
+
+use crate::table::{Change, Record, Row, Table, number_key};
+
+/// How many changes a watch can go back.
+const MOST_CHANGES: usize = 8_192;
+/// How many bytes of them, as they are stored.
+const MOST_BYTES: usize = 32 << 20;
+
+/// What changed at a revision, as a watch delivers it. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatchItem {
+    /// The revision of the change.
+    pub revision: u64,
+    /// `Job`, `Node`, `Queue` or `Artifact`.
+    pub kind: &'static str,
+    /// The resource's name.
+    pub name: String,
+    /// The resource as it was after the change; `None` where it was deleted.
+    pub resource: Option<Resource>,
+}
+
+/// A public resource of any kind, shared with the state that holds it.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the variants are the kinds")]
+pub enum Resource {
+    Job(Arc<v1::Job>),
+    Node(Arc<v1::Node>),
+    Queue(Arc<v1::Queue>),
+    Artifact(Arc<v1::Artifact>),
+}
+
+impl Resource {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Job(_) => JOB,
+            Self::Node(_) => NODE,
+            Self::Queue(_) => QUEUE,
+            Self::Artifact(_) => ARTIFACT,
+        }
+    }
+
+    fn stored(&self) -> Vec<u8> {
+        match self {
+            Self::Job(job) => job.encode_to_vec(),
+            Self::Node(node) => node.encode_to_vec(),
+            Self::Queue(queue) => queue.encode_to_vec(),
+            Self::Artifact(artifact) => artifact.encode_to_vec(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Job(job) => job.encoded_len(),
+            Self::Node(node) => node.encoded_len(),
+            Self::Queue(queue) => queue.encoded_len(),
+            Self::Artifact(artifact) => artifact.encoded_len(),
+        }
+    }
+
+    fn from_stored(kind: &str, bytes: &[u8]) -> Result<Self, String> {
+        Ok(match kind {
+            JOB => Self::Job(Arc::new(v1::Job::from_stored(bytes)?)),
+            NODE => Self::Node(Arc::new(v1::Node::from_stored(bytes)?)),
+            QUEUE => Self::Queue(Arc::new(v1::Queue::from_stored(bytes)?)),
+            ARTIFACT => Self::Artifact(Arc::new(v1::Artifact::from_stored(bytes)?)),
+            other => return Err(format!("`{other}` is no kind of resource")),
+        })
+    }
+}
+
+pub(crate) const JOB: &str = "Job";
+pub(crate) const NODE: &str = "Node";
+pub(crate) const QUEUE: &str = "Queue";
+pub(crate) const ARTIFACT: &str = "Artifact";
+
+fn kind_of(word: &str) -> Result<&'static str, String> {
+    let known = [JOB, NODE, QUEUE, ARTIFACT].into_iter().find(|kind| *kind == word);
+    known.ok_or_else(|| format!("`{word}` is no kind of resource"))
+}
+
+/// A watch asked for changes that are no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Watches can resume from this revision on.
+    pub oldest: u64,
+}
+
+/// A change and what it takes to let it go again.
+#[derive(Debug)]
+struct Kept {
+    item: WatchItem,
+    /// Its place among the changes of its revision.
+    seq: u32,
+    bytes: usize,
+}
+
+impl Row for Kept {
+    fn stored(&self) -> Vec<u8> {
+        WatchRecord {
+            revision: self.item.revision,
+            seq: self.seq,
+            kind: self.item.kind.to_owned(),
+            name: self.item.name.clone(),
+            resource: self.item.resource.as_ref().map(Resource::stored),
+        }
+        .encode_to_vec()
+    }
+
+    fn from_stored(bytes: &[u8]) -> Result<Self, String> {
+        let record = WatchRecord::from_stored(bytes)?;
+        let resource = record.resource.map(|bytes| Resource::from_stored(&record.kind, &bytes));
+        let item = WatchItem {
+            revision: record.revision,
+            kind: kind_of(&record.kind)?,
+            name: record.name,
+            resource: resource.transpose()?,
+        };
+        Ok(Self { bytes: bytes_of(&item), item, seq: record.seq })
+    }
+}
+
+/// The changes that are kept, oldest first.
+#[derive(Debug, Clone)]
+pub(crate) struct History {
+    rows: Table<Kept>,
+    bytes: usize,
+    /// Every change up to this revision may be gone.
+    floor: u64,
+    /// The revision of the newest change, and how many changes it has.
+    newest: (u64, u32),
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { rows: Table::new("w/"), bytes: 0, floor: 0, newest: (0, 0) }
+    }
+}
+
+impl History {
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// What changed after a revision, in order.
+    pub(crate) fn since(&self, revision: u64) -> Result<impl Iterator<Item = &WatchItem>, Compacted> {
+        if revision < self.floor {
+            return Err(Compacted { oldest: self.floor });
+        }
+        Ok(self.rows.after(move |_, kept| kept.item.revision <= revision).map(|kept| &kept.item))
+    }
+
+    pub(crate) fn put(&mut self, revision: u64, name: &str, resource: Resource, changes: &mut Vec<Change>) {
+        let kind = resource.kind();
+        self.push(WatchItem { revision, kind, name: name.to_owned(), resource: Some(resource) }, changes);
+    }
+
+    pub(crate) fn deleted(
+        &mut self,
+        revision: u64,
+        kind: &'static str,
+        name: &str,
+        changes: &mut Vec<Change>,
+    ) {
+        self.push(WatchItem { revision, kind, name: name.to_owned(), resource: None }, changes);
+    }
+
+    fn push(&mut self, item: WatchItem, changes: &mut Vec<Change>) {
+        let (revision, seq) = match self.newest {
+            (revision, count) if revision == item.revision => (revision, count),
+            _ => (item.revision, 0),
+        };
+        self.newest = (revision, seq + 1);
+        let bytes = bytes_of(&item);
+        self.bytes += bytes;
+        self.rows.put(&row(revision, seq), Kept { item, seq, bytes }, changes);
+        while self.rows.len() > MOST_CHANGES || self.bytes > MOST_BYTES {
+            if !self.drop_oldest(changes) {
+                return;
+            }
+        }
+    }
+
+    /// Lets the oldest change go. A revision may hold several: one that lost any of them cannot be resumed from.
+    fn drop_oldest(&mut self, changes: &mut Vec<Change>) -> bool {
+        let Some((key, oldest)) = self.rows.first() else { return false };
+        let key = key.to_owned();
+        self.floor = self.floor.max(oldest.item.revision);
+        self.bytes = self.bytes.saturating_sub(oldest.bytes);
+        self.rows.remove(&key, changes).is_some()
+    }
+
+    /// Forgets everything, so that no watch from before `revision` can resume.
+    pub(crate) fn cut(&mut self, revision: u64, changes: &mut Vec<Change>) {
+        while self.drop_oldest(changes) {}
+        self.floor = self.floor.max(revision);
+    }
+
+    pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Option<Result<(), String>> {
+        self.rows.load(key, value)
+    }
+
+    /// Called when every row has been loaded, with what the cluster record says.
+    pub(crate) fn loaded(&mut self, floor: u64, revision: u64) {
+        self.bytes = self.rows.values().map(|kept| kept.bytes).sum();
+        let newest = self.rows.values().next_back();
+        self.newest = newest.map_or((0, 0), |kept| (kept.item.revision, kept.seq + 1));
+        // Without any change kept and without a floor nothing is known of what came before.
+        self.floor = if floor == 0 && newest.is_none() { revision } else { floor };
+    }
+
+    pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
+        self.rows.into_records()
+    }
+}
+
+/// The same for a change that was just made and one that was loaded, or members would not drop the same changes.
+fn bytes_of(item: &WatchItem) -> usize {
+    item.name.len() + item.resource.as_ref().map_or(0, Resource::bytes)
+}
+
+fn row(revision: u64, seq: u32) -> String {
+    format!("{}.{seq:010}", number_key(revision))
+}

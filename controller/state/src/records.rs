@@ -1,0 +1,60 @@
+//! The state as records, and back: for snapshots, for the copy on disk, and for a member that starts again.
+
+use crate::state::State;
+use crate::table::Record;
+
+impl State {
+    /// Every record in key order, encoded one by one as they are asked for.
+    pub fn into_records(self) -> impl Iterator<Item = Record> + Send {
+        // By prefix: the tables follow one another in the key space.
+        let records = self.artifacts.into_records();
+        let records = records.chain(self.bundles.into_records()).chain(self.cluster.into_records());
+        let records = records.chain(self.events.into_records()).chain(self.keys.into_records());
+        let records = records.chain(self.jobs.into_records()).chain(self.audit.into_records());
+        let records = records.chain(self.nodes.into_records()).chain(self.queues.into_records());
+        let records = records.chain(self.revoked.into_records()).chain(self.tokens.into_records());
+        records.chain(self.history.into_records())
+    }
+
+    /// Every record in key order. The state can change while they are gone through; they stay what they were.
+    pub fn records(&self) -> impl Iterator<Item = Record> + Send + use<> {
+        self.clone().into_records()
+    }
+
+    /// The state these records hold.
+    ///
+    /// # Errors
+    ///
+    /// Where a record does not decode or belongs to no table: the store is damaged or written by a newer release.
+    pub fn restore(records: impl IntoIterator<Item = Record>) -> Result<Self, String> {
+        let mut state = Self::default();
+        for (key, value) in records {
+            state.load(&key, &value)?;
+        }
+        let (floor, revision) = state.cluster().map_or((0, 0), |c| (c.watch_floor, c.revision));
+        state.history.loaded(floor, revision);
+        state.keys.loaded();
+        Ok(state)
+    }
+
+    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let taken = match key.first() {
+            Some(b'a') => self.artifacts.load(key, value),
+            Some(b'b') => self.bundles.load(key, value),
+            Some(b'c') => self.cluster.load(key, value),
+            Some(b'e') => self.events.load(key, value),
+            Some(b'i') => self.keys.load(key, value),
+            Some(b'j') => self.jobs.load(key, value),
+            Some(b'l') => self.audit.load(key, value),
+            Some(b'n') => self.nodes.load(key, value),
+            Some(b'q') => self.queues.load(key, value),
+            Some(b'r') => self.revoked.load(key, value),
+            Some(b't') => self.tokens.load(key, value),
+            Some(b'w') => self.history.load(key, value),
+            _ => None,
+        };
+        taken.unwrap_or_else(|| {
+            Err(format!("a record of an unknown table: {:?}", String::from_utf8_lossy(key)))
+        })
+    }
+}
