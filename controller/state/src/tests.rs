@@ -470,7 +470,7 @@ fn what_a_watch_can_go_back_to_is_bounded_and_the_same_on_every_member() {
         }
     }
     assert!(world.state.changes_since(world.state.watch_floor()).unwrap().count() <= 33);
-    assert_eq!(world.state.queue("q0").unwrap().metadata.as_ref().unwrap().labels.len(), 1);
+    assert_eq!(world.state.queue("q1").unwrap().metadata.as_ref().unwrap().labels.len(), 1);
     assert_eq!(restored.state.watch_floor(), world.state.watch_floor());
     assert!(restored.state.records().eq(world.state.records()));
 }
