@@ -72,6 +72,7 @@ async fn found(app: &App) -> Result<(), Status> {
         cluster_id: app.config.cluster.clone(),
         name: app.config.cluster_name.clone(),
         bundle: Some(bundle),
+        feature_level: holdfast_state::NEWEST_LEVEL,
     };
     app.propose(system(command::Body::InitCluster(body))).await?;
     tracing::info!(cluster = app.config.cluster, "cluster founded");

@@ -12,7 +12,9 @@ use sha2::{Digest as _, Sha256};
 use crate::act::{Act, Answer};
 use crate::state::State;
 use crate::table::Change;
-use crate::{artifacts, cluster, jobs, nodes, placement, queues, record, refuse};
+use crate::{
+    artifacts, cluster, incarnation, jobs, level, nodes, placement, queues, record, refuse, transaction,
+};
 
 /// What one command did.
 #[derive(Debug, Clone)]
@@ -75,6 +77,10 @@ impl State {
             return self.refused(&refuse::undecodable("it has no body this release knows"));
         };
         let founding = matches!(body, command::Body::InitCluster(_));
+        let (needed, found) = (level::level_of(&body), self.feature_level());
+        if needed > found && self.cluster().is_some() {
+            return self.refused(&refuse::level(needed, found));
+        }
         let mut cluster = match (self.cluster(), founding) {
             (None, false) => return self.refused(&refuse::not_founded()),
             (Some(_), true) => return self.refused(&refuse::founding("it has been founded already")),
@@ -96,7 +102,7 @@ impl State {
         if let Some(decision) = act.decision.take() {
             record::decision(&mut act, decision, answer.as_ref().err());
         }
-        let mut cluster = act.cluster;
+        let (mut cluster, revision) = (act.cluster, act.revision);
         // A command that changed nothing leaves the revision alone, so that nobody wakes for it.
         let changed = !self.changes.is_empty();
         if changed {
@@ -130,5 +136,8 @@ fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
         command::Body::PutQueue(put) => queues::put(act, put),
         command::Body::DeleteQueue(delete) => queues::delete(act, &delete.name),
         command::Body::RecordDecisions(decisions) => record::decisions(act, decisions),
+        command::Body::Transaction(transaction) => transaction::run(act, transaction),
+        command::Body::BeginIncarnation(begin) => incarnation::begin(act, &begin),
+        command::Body::RaiseLevel(raise) => level::raise(act, &raise),
     }
 }

@@ -228,13 +228,23 @@ fn is_live(act: &Act<'_>, node: &str) -> bool {
 
 /// Counts the versions that a node has again after it came or went.
 pub(crate) fn recount(act: &mut Act<'_>, node: &str) {
-    let has = |a: &&v1::Artifact| a.status.as_ref().is_some_and(|s| s.nodes.iter().any(|n| n == node));
+    recount_where(act, |artifact| {
+        artifact.status.as_ref().is_some_and(|status| status.nodes.iter().any(|name| name == node))
+    });
+}
+
+/// Counts every version again.
+pub(crate) fn recount_all(act: &mut Act<'_>) {
+    recount_where(act, |_| true);
+}
+
+fn recount_where(act: &mut Act<'_>, wanted: impl Fn(&v1::Artifact) -> bool) {
     let keys: Vec<String> = act
         .state
         .artifacts()
         .filter_map(|r| r.artifact.as_ref())
-        .filter(has)
-        .filter_map(|a| a.metadata.as_ref())
+        .filter(|artifact| wanted(artifact))
+        .filter_map(|artifact| artifact.metadata.as_ref())
         .map(|m| m.name.clone())
         .collect();
     for key in keys {

@@ -13,6 +13,8 @@ pub(crate) fn init(act: &mut Act<'_>, init: InitCluster) -> Answer {
     };
     act.cluster.cluster_id = init.cluster_id;
     act.cluster.name = init.name;
+    act.cluster.feature_level = init.feature_level.max(1);
+    act.cluster.incarnation = 1;
     bundle.version = 1;
     bundle.since = Some(timestamp(act.now));
     let hash = bundle.hash.clone();

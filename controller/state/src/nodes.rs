@@ -9,7 +9,7 @@ use holdfast_types::{NodePhase, Problem};
 
 use crate::act::{Act, Answer};
 use crate::phases::node_phase;
-use crate::{lifecycle, record, refuse};
+use crate::{artifacts, lifecycle, record, refuse};
 
 pub(crate) fn create_token(act: &mut Act<'_>, token: CreateToken) -> Answer {
     if act.state.tokens.contains(&token.id) {
@@ -215,13 +215,15 @@ pub(crate) fn set_alive(act: &mut Act<'_>, change: &SetNodePhase) -> Answer {
         &format!("node/{name}"),
         &[],
     );
-    if !change.alive {
+    if change.alive {
+        artifacts::recount(act, name);
+    } else {
         lifecycle::lose_node(act, name, "its node was lost");
     }
     answer(act, name)
 }
 
-fn put(act: &mut Act<'_>, mut record: NodeRecord) {
+pub(crate) fn put(act: &mut Act<'_>, mut record: NodeRecord) {
     let phase = node_phase(&record);
     let now = timestamp(act.now);
     let status = status_of(&mut record);

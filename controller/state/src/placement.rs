@@ -10,7 +10,7 @@ use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::act::{Act, Answer};
 use crate::phases::{job_phase, node_phase, task_phase};
-use crate::{artifacts, lifecycle, record};
+use crate::{artifacts, incarnation, lifecycle, record};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -42,6 +42,9 @@ fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
 }
 
 fn place(act: &mut Act<'_>, gang: &GangPlacement, plan: &CommitPlan) -> Result<(), String> {
+    if let Some(reason) = incarnation::quiet(act) {
+        return Err(reason);
+    }
     let Some(job) = act.state.job(&gang.job) else {
         return Err("the job does not exist any more".to_owned());
     };

@@ -1,5 +1,6 @@
 //! The state as records, and back: for snapshots, for the copy on disk, and for a member that starts again.
 
+use crate::level::NEWEST_LEVEL;
 use crate::state::State;
 use crate::table::Record;
 
@@ -30,6 +31,12 @@ impl State {
         let mut state = Self::default();
         for (key, value) in records {
             state.load(&key, &value)?;
+        }
+        if state.feature_level() > NEWEST_LEVEL {
+            let found = state.feature_level();
+            return Err(format!(
+                "the state is at feature level {found}, this release knows up to {NEWEST_LEVEL}"
+            ));
         }
         let (floor, revision) = state.cluster().map_or((0, 0), |c| (c.watch_floor, c.revision));
         state.history.loaded(floor, revision);

@@ -67,3 +67,29 @@ pub(crate) fn not_founded() -> Problem {
         .because("its first entry is not committed yet")
         .next("holdfast cluster status")
 }
+
+/// A command that not every member knows yet.
+pub(crate) fn level(needed: u32, found: u32) -> Problem {
+    Problem::new(1130, ProblemKind::Refused, "the command is newer than the cluster's feature level")
+        .because(format!("it needs feature level {needed}, the cluster is at {found}"))
+        .next("holdfast cluster status")
+}
+
+/// The level rises by one at a time and never falls.
+pub(crate) fn level_step(found: u32, asked: u32) -> Problem {
+    Problem::new(1131, ProblemKind::Conflict, "the feature level cannot be changed so")
+        .because(format!("it rises by one at a time: it is {found}, {asked} was asked for"))
+        .next("holdfast cluster status")
+}
+
+/// What is no transaction.
+pub(crate) fn transaction(because: impl Into<String>) -> Problem {
+    Problem::new(1132, ProblemKind::Invalid, "the transaction cannot be taken").because(because.into())
+}
+
+/// An incarnation that does not come after the present one.
+pub(crate) fn incarnation(found: u64, asked: u64) -> Problem {
+    Problem::new(1133, ProblemKind::Conflict, "the incarnation cannot begin")
+        .because(format!("the cluster is in incarnation {found}, {asked} does not come after it"))
+        .next("holdfast cluster status")
+}

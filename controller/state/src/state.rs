@@ -69,6 +69,18 @@ impl State {
         self.cluster().map_or(0, |c| c.revision)
     }
 
+    /// How often the cluster was begun: 1 until it is restored or recovered.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.cluster().map_or(1, |c| c.incarnation.max(1))
+    }
+
+    /// Commands up to this level are taken.
+    #[must_use]
+    pub fn feature_level(&self) -> u32 {
+        self.cluster().map_or(1, |c| c.feature_level.max(1))
+    }
+
     /// The latest logical time.
     #[must_use]
     pub fn time(&self) -> Time {

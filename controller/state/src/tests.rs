@@ -1,7 +1,7 @@
 //! What users rely on of the state machine, told as stories of commands.
 
 use holdfast_api::internal::{CheckpointReport, OutputReport, TaskReport};
-use holdfast_api::store::{self, Command, Outcome, command, outcome};
+use holdfast_api::store::{self, Command, Outcome, command, outcome, transaction_step};
 use holdfast_api::v1;
 use holdfast_types::Time;
 use prost::Message as _;
@@ -60,8 +60,12 @@ impl World {
     fn new() -> Self {
         let mut world = Self { state: State::default(), now: 1_000, checked: true };
         let bundle = v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() };
-        let init =
-            store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle: Some(bundle) };
+        let init = store::InitCluster {
+            cluster_id: "c".to_owned(),
+            name: "c".to_owned(),
+            bundle: Some(bundle),
+            feature_level: crate::NEWEST_LEVEL,
+        };
         world.done(command::Body::InitCluster(init));
         for (node, jurisdiction) in [("de-1", "DE"), ("de-2", "DE"), ("de-3", "DE")] {
             world.join(node, jurisdiction);
@@ -221,6 +225,10 @@ impl World {
 
     fn status(&self, name: &str) -> v1::JobStatus {
         self.state.job(name).unwrap().status.clone().unwrap()
+    }
+
+    fn status_revision(&self, name: &str) -> u64 {
+        self.state.job(name).unwrap().metadata.as_ref().unwrap().revision
     }
 
     fn phase(&self, name: &str) -> String {
@@ -540,4 +548,111 @@ fn every_change_and_every_decision_is_one_leaf_of_the_log() {
     let entry = holdfast_audit::Entry::parse(world.state.audit_entry(before).unwrap()).unwrap();
     assert_eq!((entry.seq, entry.draft.verdict.as_deref()), (before, Some("deny")));
     assert_eq!(entry.draft.reasons[0].rule, "c1-residency-use");
+}
+
+fn step(expected_revision: u64, body: transaction_step::Body) -> store::TransactionStep {
+    let decision = store::DecisionRecord { verdict: "allow".to_owned(), ..store::DecisionRecord::default() };
+    store::TransactionStep { expected_revision, decision: Some(decision), body: Some(body) }
+}
+
+fn put_queue(name: &str) -> transaction_step::Body {
+    transaction_step::Body::PutQueue(store::PutQueue { name: name.to_owned(), ..Default::default() })
+}
+
+#[test]
+fn a_transaction_is_done_whole_at_one_revision_or_not_at_all() {
+    let mut world = World::new();
+    world.submit("old", job_spec(1, 0));
+    let read = world.status_revision("old");
+    let cancel = |expected| {
+        step(expected, transaction_step::Body::CancelJob(store::EndJob { name: "old".to_owned() }))
+    };
+    let steps = |expected| vec![step(0, put_queue("gold")), cancel(expected), step(0, put_queue("silver"))];
+    let run = |world: &mut World, steps| world.body(command::Body::Transaction(store::Transaction { steps }));
+
+    let before: Vec<_> = world.state.records().filter(|(key, _)| key.starts_with(b"q/")).collect();
+    let (audit, floor) = (world.state.audit_size(), world.state.revision());
+    let Some(outcome::Result::Refusal(refusal)) = run(&mut world, steps(read - 1)).result else {
+        panic!("a step on an older revision was taken")
+    };
+    assert_eq!(refusal.code, 1103);
+    assert!(refusal.because.iter().any(|b| b.contains("step 2 of 3, cancel job `old`")), "{refusal:?}");
+    assert!(world.state.records().filter(|(key, _)| key.starts_with(b"q/")).eq(before));
+    assert_eq!(world.phase("old"), "Pending");
+    assert_eq!(world.state.changes_since(floor).unwrap().count(), 0, "nobody saw a part of it");
+    assert_eq!(world.state.audit_size(), audit + 3, "the decisions are kept, with what became of them");
+
+    let taken = run(&mut world, steps(read));
+    let Some(outcome::Result::Transaction(done)) = taken.result else { panic!("{taken:?}") };
+    assert_eq!(done.steps.iter().map(|s| s.revision).collect::<Vec<_>>(), [taken.revision; 3]);
+    let seen: Vec<_> = world.state.changes_since(taken.revision - 1).unwrap().collect();
+    assert!(seen.iter().all(|item| item.revision == taken.revision));
+    assert_eq!(seen.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["gold", "old", "silver"]);
+    assert_eq!(world.phase("old"), "Cancelled");
+
+    for steps in [vec![], vec![step(0, put_queue("q")); 129], vec![store::TransactionStep::default()]] {
+        let revision = world.state.revision();
+        assert_eq!(world.refused(command::Body::Transaction(store::Transaction { steps })), 1132);
+        assert_eq!(world.state.revision(), revision);
+    }
+}
+
+#[test]
+fn a_new_incarnation_voids_what_was_given_out_before() {
+    let mut world = World::new();
+    for name in ["runs", "ends", "waits"] {
+        world.submit(name, job_spec(1, 0));
+    }
+    world.place("runs", &["de-1"]);
+    world.report("runs", 1, 0, "de-1", "Running");
+    world.place("ends", &["de-2"]);
+    world.done(command::Body::CancelJob(store::EndJob { name: "ends".to_owned() }));
+    world.token("unused", "DE", u64::MAX);
+    let before = world.state.revision();
+    let begin = |incarnation| {
+        let reason = "restored from a backup".to_owned();
+        command::Body::BeginIncarnation(store::BeginIncarnation { incarnation, reason, quiet_ms: 5_000 })
+    };
+    assert_eq!(world.refused(begin(1)), 1133);
+    world.done(begin(2));
+    let began = world.state.revision();
+    assert_eq!((world.state.incarnation(), began), (2, before + (1 << 32)));
+    world.done(begin(2));
+    assert_eq!(world.state.revision(), began, "asked again it is done already");
+    // A watch that saw what this state does not have cannot go on as if nothing had happened.
+    assert_eq!(world.state.changes_since(began - 1).err().unwrap().oldest, began);
+    assert!(world.state.nodes().all(|n| !n.alive));
+    assert_eq!((world.phase("runs").as_str(), world.phase("ends").as_str()), ("Pending", "Cancelled"));
+    assert_eq!(world.status("runs").fence, 1 + (1 << 20));
+    world.report("runs", 1, 0, "de-1", "Succeeded");
+    assert_eq!(world.phase("runs"), "Pending", "a start from before counts for nothing");
+    assert_eq!(world.refused(World::enrol("de-9", "unused")), 1107);
+
+    assert!(world.place("runs", &["de-1"]).rejected["runs"].contains("may still run"));
+    world.now += 5_000;
+    assert!(world.place("runs", &["de-1"]).rejected["runs"].contains("node de-1 is Lost"));
+    world.alive("de-1", true);
+    assert_eq!(world.place("runs", &["de-1"]).placed, ["runs"]);
+    assert_eq!(world.status("runs").fence, 2 + (1 << 20));
+    let restored = State::restore(world.state.records()).unwrap();
+    assert_eq!((restored.incarnation(), restored.watch_floor()), (2, began));
+}
+
+#[test]
+fn commands_newer_than_the_level_are_refused_until_it_is_raised() {
+    let mut world = World { state: State::default(), now: 0, checked: true };
+    let bundle = Some(v1::PolicyBundle::default());
+    world.done(command::Body::InitCluster(store::InitCluster { bundle, ..Default::default() }));
+    let transaction =
+        || command::Body::Transaction(store::Transaction { steps: vec![step(0, put_queue("q"))] });
+    let raise = |level| command::Body::RaiseLevel(store::RaiseLevel { level });
+    assert_eq!((world.state.feature_level(), world.refused(transaction())), (1, 1130));
+    assert_eq!((world.refused(raise(3)), world.refused(raise(0))), (1131, 1131));
+    world.done(raise(2));
+    world.done(raise(2));
+    world.done(transaction());
+    assert_eq!(world.refused(raise(1)), 1131);
+    // A release that does not know the level does not take the state.
+    world.done(raise(3));
+    assert!(State::restore(world.state.records()).unwrap_err().contains("feature level 3"));
 }

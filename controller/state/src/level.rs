@@ -1,0 +1,55 @@
+//! The feature level: which commands every member of the cluster knows. A command newer than the level is refused, because a
+//! member that does not know it would come to another state. Commands are never taken back, so the level only rises.
+
+use holdfast_api::store::{Done, RaiseLevel, command, outcome};
+
+use crate::act::{Act, Answer};
+use crate::{record, refuse};
+
+/// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
+/// of its members run it.
+pub const NEWEST_LEVEL: u32 = 2;
+
+/// The level at which a command came into being. What mends or raises a cluster works at every level.
+pub(crate) fn level_of(body: &command::Body) -> u32 {
+    match body {
+        command::Body::InitCluster(_)
+        | command::Body::CreateToken(_)
+        | command::Body::EnrolNode(_)
+        | command::Body::RotateNode(_)
+        | command::Body::ChangeNode(_)
+        | command::Body::ReportNode(_)
+        | command::Body::SetNodePhase(_)
+        | command::Body::SubmitJob(_)
+        | command::Body::CancelJob(_)
+        | command::Body::DeleteJob(_)
+        | command::Body::CommitPlan(_)
+        | command::Body::ReportTasks(_)
+        | command::Body::CommitVersion(_)
+        | command::Body::SetReplicas(_)
+        | command::Body::PutQueue(_)
+        | command::Body::DeleteQueue(_)
+        | command::Body::RecordDecisions(_)
+        | command::Body::CommitCheckpoint(_)
+        | command::Body::BeginIncarnation(_)
+        | command::Body::RaiseLevel(_) => 1,
+        command::Body::Transaction(_) => 2,
+    }
+}
+
+pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {
+    let known = act.cluster.feature_level.max(1);
+    let done = Ok(outcome::Result::Done(Done {}));
+    if raise.level == known {
+        return done;
+    }
+    if raise.level != known + 1 {
+        return Err(refuse::level_step(known, raise.level));
+    }
+    act.cluster.feature_level = raise.level;
+    let name = format!("cluster/{}", act.cluster.name);
+    let level = raise.level.to_string();
+    act.event(&name, "Level", format!("feature level {level}"));
+    record::mutation(act, "raise-level", &name, &[("level", &level)]);
+    done
+}
