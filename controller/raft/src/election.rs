@@ -10,8 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::peer::Peers;
+use crate::standing::{Exclusion, Standing};
 use crate::tracker::Tracker;
 use crate::types::{Membership, Raft};
+use crate::wire::{VoteRequestMessage, VoteResponseMessage};
 
 /// Whether this member hears a leader.
 pub(crate) struct Heard {
@@ -39,32 +41,56 @@ impl Heard {
 }
 
 /// Starts the task that lets this member stand for election or not.
-pub(crate) fn start(raft: Raft, peers: Peers, heard: Arc<Heard>, every: Duration, tasks: &mut JoinSet<()>) {
+pub(crate) fn start(
+    raft: Raft,
+    peers: Peers,
+    heard: Arc<Heard>,
+    standing: Standing,
+    every: Duration,
+    tasks: &mut JoinSet<()>,
+) {
     tasks.spawn(async move {
         let mut tick = tokio::time::interval(every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let may_stand = !heard.leader() && quorum_hears_none(&raft, &peers, every).await;
+            let mut may_stand = false;
+            if heard.leader() {
+                standing.heard_leader();
+            } else {
+                let views = ask_all(&raft, &peers, every).await;
+                if views.removed {
+                    standing.exclude(Exclusion::Removed);
+                }
+                may_stand = views.quorum_hears_none && standing.excluded().is_none();
+            }
             raft.runtime_config().elect(may_stand);
         }
     });
 }
 
-async fn quorum_hears_none(raft: &Raft, peers: &Peers, timeout: Duration) -> bool {
+/// What the others answer to a member that hears no leader.
+struct Views {
+    quorum_hears_none: bool,
+    removed: bool,
+}
+
+async fn ask_all(raft: &Raft, peers: &Peers, timeout: Duration) -> Views {
     let membership = raft.metrics().borrow().membership_config.membership().clone();
     let others = membership.voter_ids().filter(|id| *id != peers.id);
     let asked = others.filter_map(|id| {
         let member = membership.get_node(&id)?.member(id);
-        Some(async move { (id, peers.hears_leader(member, timeout).await) })
+        Some(async move { (id, peers.probe(member, VoteRequestMessage::default(), timeout).await) })
     });
-    let mut leaderless: Vec<u64> = futures::future::join_all(asked)
-        .await
-        .into_iter()
-        .filter_map(|(id, hears)| (hears == Some(false)).then_some(id))
-        .collect();
+    let answers = futures::future::join_all(asked).await;
+    let hears_none = |answer: &Option<VoteResponseMessage>| answer.as_ref().is_some_and(|a| !a.hears_leader);
+    let mut leaderless: Vec<u64> =
+        answers.iter().filter(|(_, answer)| hears_none(answer)).map(|(id, _)| *id).collect();
     leaderless.push(peers.id);
-    is_quorum(&membership, &leaderless)
+    let told = answers.iter().any(|(_, answer)| answer.as_ref().is_some_and(|a| a.removed));
+    // A configuration without this member may reach it before its removal does.
+    let left = membership.nodes().next().is_some() && membership.get_node(&peers.id).is_none();
+    Views { quorum_hears_none: is_quorum(&membership, &leaderless), removed: told || left }
 }
 
 /// Whether these are a majority of every set of voters.

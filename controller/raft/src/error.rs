@@ -259,7 +259,12 @@ impl AsProblem for ServeError {
             Self::Invalid(_) | Self::Misdirected { .. } => (5113, ProblemKind::Invalid),
             Self::Stopped(_) => (5106, ProblemKind::Unreachable),
             Self::Snapshot(_) => (5100, ProblemKind::Failed),
+            Self::Excluded(_) => (5120, ProblemKind::Conflict),
         };
-        Problem::new(code, kind, self.to_string()).next("holdfast cluster status")
+        let next = match self {
+            Self::Excluded(why) => why.next(),
+            _ => "holdfast cluster status",
+        };
+        Problem::new(code, kind, self.to_string()).next(next)
     }
 }

@@ -8,7 +8,8 @@ use crate::codec::vote_in;
 use crate::types::{Raft, Vote, log_id};
 use crate::wire::{HandoverAnswerMessage, HandoverMessage, HandoverStep};
 
-fn refused(reason: impl Into<String>) -> HandoverAnswerMessage {
+/// The answer that refuses a step.
+pub(crate) fn refused(reason: impl Into<String>) -> HandoverAnswerMessage {
     HandoverAnswerMessage { accepted: false, reason: reason.into() }
 }
 

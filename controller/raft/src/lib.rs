@@ -6,7 +6,10 @@
 
 mod applied;
 mod barrier;
+mod catchup;
+mod changes;
 mod codec;
+mod contacts;
 mod digest;
 mod election;
 mod error;
@@ -24,6 +27,7 @@ mod proposer;
 mod rpc;
 mod runtime;
 mod snapshot;
+mod standing;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -37,11 +41,13 @@ pub use digest::StateHash;
 pub use error::{ChangeError, ProposeError, RaftError, ReadError};
 pub use files::FileError;
 pub use machine::{Applied, Change, Frozen, Machine, Record};
+pub use membership::Changed;
 pub use network::{Inbound, LoopbackLink, LoopbackNetwork, Network, NetworkError, RpcKind};
 pub use node::RaftNode;
 pub use options::{Clock, Options};
 pub use proposer::MAX_COMMAND_BYTES;
 pub use rpc::ServeError;
+pub use standing::Exclusion;
 pub use status::{MemberStatus, Role, Status};
 pub use tracker::Leadership;
 pub use types::Member;

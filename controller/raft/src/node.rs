@@ -1,4 +1,4 @@
-//! The handle to one member: open, propose, read, watch, change the membership, answer calls.
+//! The handle to one member: open, propose, read, watch, answer calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,17 +14,19 @@ use tokio::task::JoinSet;
 
 use crate::applied::{Cache, Shared, StateMachine};
 use crate::barrier::Barrier;
+use crate::contacts::{Contacts, View};
 use crate::election::{self, Heard};
-use crate::error::{ChangeError, ProposeError, RaftError, ReadError};
+use crate::error::{ProposeError, RaftError, ReadError};
 use crate::log::LogStore;
 use crate::machine::Machine;
-use crate::membership::Changer;
+use crate::membership::{self, Changer};
 use crate::network::{Inbound, Network, NetworkError, RpcKind};
 use crate::open::open;
 use crate::options::Options;
-use crate::peer::{Contacts, Peers};
+use crate::peer::Peers;
 use crate::proposer::Proposer;
 use crate::rpc::{ServeError, Server};
+use crate::standing::Standing;
 use crate::status::{MemberStatus, Role, Status};
 use crate::tracker::{Leadership, Tracker, leader_of};
 use crate::transfer::Transfer;
@@ -37,7 +39,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A member of the controller quorum. Cheap to clone; when the last handle is dropped the member stops.
 pub struct RaftNode<M> {
-    inner: Arc<Inner<M>>,
+    pub(crate) inner: Arc<Inner<M>>,
 }
 
 impl<M> Clone for RaftNode<M> {
@@ -52,16 +54,18 @@ impl<M> std::fmt::Debug for RaftNode<M> {
     }
 }
 
-struct Inner<M> {
-    options: Options,
+pub(crate) struct Inner<M> {
+    pub(crate) options: Options,
     raft: Raft,
     log: LogStore,
     shared: Arc<Shared<M>>,
     proposer: Proposer,
     barrier: Barrier,
     tracker: Arc<Tracker>,
-    changer: Changer,
-    transfer: Transfer,
+    pub(crate) changer: Arc<Changer>,
+    contacts: Contacts,
+    standing: Standing,
+    pub(crate) transfer: Transfer,
     server: Server,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -93,6 +97,7 @@ impl<M: Machine> RaftNode<M> {
             cluster_id: options.cluster_id.as_str().into(),
             id: options.id,
             contacts: Contacts::default(),
+            view: View::default(),
         };
         let StateMachine { shared, cache, snapshots } = state;
         let state = StateMachine {
@@ -102,6 +107,7 @@ impl<M: Machine> RaftNode<M> {
         };
         let raft = Raft::new(options.id, config, peers.clone(), log.clone(), state).await;
         let raft = raft.map_err(|fatal| RaftError::Stopped(fatal.to_string()))?;
+        peers.view.open(raft.metrics());
 
         let mut tasks = JoinSet::new();
         let clock = Arc::clone(&options.clock);
@@ -110,10 +116,20 @@ impl<M: Machine> RaftNode<M> {
         let tracker = Tracker::start(&raft, &mut tasks);
         tasks.spawn(keep_house(raft.clone(), log.clone(), cache, options.log_bytes));
         let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
-        election::start(raft.clone(), peers.clone(), Arc::clone(&heard), options.heartbeat, &mut tasks);
-        let server = Server::new(raft.clone(), &peers, snapshots, heard);
+        let standing = Standing::default();
+        let judge = standing.clone();
+        election::start(
+            raft.clone(),
+            peers.clone(),
+            Arc::clone(&heard),
+            judge,
+            options.heartbeat,
+            &mut tasks,
+        );
+        let server = Server::new(raft.clone(), &peers, (log.clone(), snapshots), heard, standing.clone());
         let transfer = Transfer::new(raft.clone(), log.clone(), peers.clone(), options.election.1 * 2);
-        let changer = Changer::new(raft.clone(), options.id, peers.contacts, options.election.1 * 2);
+        let changer = Changer::new(raft.clone(), peers.contacts.clone(), &options);
+        tasks.spawn(membership::settle(Arc::clone(&changer)));
         let tasks = Mutex::new(tasks);
         let inner = Inner {
             options,
@@ -124,6 +140,8 @@ impl<M: Machine> RaftNode<M> {
             barrier,
             tracker,
             changer,
+            contacts: peers.contacts,
+            standing,
             transfer,
             server,
             tasks,
@@ -231,7 +249,8 @@ impl<M: Machine> RaftNode<M> {
             applied: inner.shared.applied().map(|id| id.index),
             snapshot_index: metrics.snapshot.map(|id| id.index),
             purged: inner.log.purged().map(|id| id.index),
-            members: members_of(&metrics),
+            configured: metrics.membership_config.log_id().map(|id| id.index),
+            members: members_of(&metrics, &inner.contacts),
             state_hash: inner.shared.hash(),
             log_bytes: inner.log.bytes(),
             fsyncs: inner.log.fsyncs(),
@@ -239,46 +258,8 @@ impl<M: Machine> RaftNode<M> {
             proposals: counters.commands.load(Ordering::Relaxed),
             batches: counters.batches.load(Ordering::Relaxed),
             failure: inner.log.failure().or(stopped),
+            excluded: inner.standing.excluded(),
         }
-    }
-
-    /// Adds a member that receives the log and does not count for the quorum.
-    ///
-    /// # Errors
-    ///
-    /// This member does not lead, another change is under way, or the id is taken.
-    pub async fn add_learner(&self, member: Member) -> Result<(), ChangeError> {
-        self.inner.changer.add_learner(member).await
-    }
-
-    /// Removes a member that is not a voter.
-    ///
-    /// # Errors
-    ///
-    /// As for [`RaftNode::add_learner`].
-    pub async fn remove_learner(&self, id: u64) -> Result<(), ChangeError> {
-        self.inner.changer.remove_learner(id).await
-    }
-
-    /// Makes these the voters. At most one voter comes or goes; one that goes leaves the cluster, one that comes is a
-    /// learner that has caught up.
-    ///
-    /// # Errors
-    ///
-    /// As for [`RaftNode::add_learner`], or too few of the voters can be reached.
-    pub async fn change_membership(&self, voters: BTreeSet<u64>) -> Result<(), ChangeError> {
-        self.inner.changer.change(voters).await
-    }
-
-    /// Hands leadership to this voter, or to the one that is best prepared, without waiting for an election time. Proposals
-    /// wait meanwhile and are then sent on to the new leader. To the leader itself it does nothing.
-    ///
-    /// # Errors
-    ///
-    /// This member does not lead, or the other cannot: it is no voter, does not answer, is too far behind or was not
-    /// elected. Proposals are taken again, by this member or by whoever is elected.
-    pub async fn transfer_leader(&self, to: Option<u64>) -> Result<Member, ChangeError> {
-        self.inner.transfer.transfer(to).await
     }
 
     /// Asks for a snapshot now.
@@ -322,7 +303,7 @@ impl<M: Machine> Inbound for RaftNode<M> {
     }
 }
 
-fn members_of(metrics: &RaftMetrics<u64, Peer>) -> Vec<MemberStatus> {
+fn members_of(metrics: &RaftMetrics<u64, Peer>, contacts: &Contacts) -> Vec<MemberStatus> {
     let membership = metrics.membership_config.membership();
     let voters: BTreeSet<u64> = membership.voter_ids().collect();
     let matched = |id: &u64| metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
@@ -330,6 +311,8 @@ fn members_of(metrics: &RaftMetrics<u64, Peer>) -> Vec<MemberStatus> {
         member: peer.member(*id),
         role: if voters.contains(id) { Role::Voter } else { Role::Learner },
         matched: matched(id).map(|id| id.index),
+        trouble: contacts.troubled(*id),
+        heard_ms: contacts.age(*id).map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
     });
     members.collect()
 }

@@ -15,6 +15,7 @@ const LEAST_SEGMENT_BYTES: u64 = 4 << 10;
 const MOST_SEGMENT_BYTES: u64 = 128 << 20;
 /// How long a proposal waits for its commit before its outcome is called unknown.
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
+const CATCH_UP: Duration = Duration::from_secs(60);
 /// Beyond this much log a snapshot is taken whatever its number of entries.
 const LOG_BYTES: u64 = 512 << 20;
 /// How many entries one call for replication carries at most.
@@ -43,6 +44,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// How long a proposal waits for its commit.
     pub propose_timeout: Duration,
+    /// How long a learner that is to vote may go on without an entry or a piece of a snapshot arriving.
+    pub catch_up: Duration,
     /// The clock of the daemon.
     pub clock: Clock,
 }
@@ -67,6 +70,7 @@ impl Options {
             log_bytes: LOG_BYTES,
             segment_bytes: SEGMENT_BYTES,
             propose_timeout: PROPOSE_TIMEOUT,
+            catch_up: CATCH_UP,
             clock,
         }
     }

@@ -1,7 +1,6 @@
 //! The sending side of openraft's network: turns its calls into messages and the answers back, sends snapshots in
-//! pieces, and notes when each member last answered.
+//! pieces.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::os::unix::fs::FileExt;
 use std::pin::pin;
@@ -18,15 +17,14 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
 };
 use openraft::{RaftNetwork, RaftNetworkFactory};
-use parking_lot::Mutex;
 use prost::Message;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::codec::{
     CodecError, append_request_out, append_response_in, decode, vote_in, vote_out, vote_request_out,
     vote_response_in,
 };
+use crate::contacts::{Contacts, View};
 use crate::network::{Network, NetworkError, RpcKind};
 use crate::types::{LogId, Member, Peer, Snapshot, SnapshotFile, TypeConfig, Vote};
 use crate::wire::{
@@ -44,22 +42,6 @@ const BACKOFF: [Duration; 3] =
     [Duration::from_millis(20), Duration::from_millis(50), Duration::from_millis(100)];
 const BACKOFF_MOST: Duration = Duration::from_millis(200);
 
-/// When each member last answered a call of ours.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Contacts {
-    seen: Arc<Mutex<BTreeMap<u64, Instant>>>,
-}
-
-impl Contacts {
-    fn note(&self, id: u64) {
-        self.seen.lock().insert(id, Instant::now());
-    }
-
-    pub(crate) fn within(&self, id: u64, age: Duration) -> bool {
-        self.seen.lock().get(&id).is_some_and(|seen| seen.elapsed() <= age)
-    }
-}
-
 /// Makes the sending end for each member.
 #[derive(Clone)]
 pub(crate) struct Peers {
@@ -67,6 +49,8 @@ pub(crate) struct Peers {
     pub(crate) cluster_id: Arc<str>,
     pub(crate) id: u64,
     pub(crate) contacts: Contacts,
+    /// What this member's raft says of itself; not there before raft is.
+    pub(crate) view: View,
 }
 
 /// Calls one member.
@@ -115,12 +99,6 @@ impl Peers {
             tokio::time::timeout(timeout, caller.call(RpcKind::Vote, body, timeout)).await.ok()?.ok()?;
         decode("probe answer", answer.as_slice()).ok()
     }
-
-    /// Whether a member hears a leader; `None` where it does not answer.
-    pub(crate) async fn hears_leader(&self, member: Member, timeout: Duration) -> Option<bool> {
-        let answer = self.probe(member, VoteRequestMessage::default(), timeout).await?;
-        Some(answer.hears_leader)
-    }
 }
 
 /// Why a call failed on its way or on its way back.
@@ -130,6 +108,8 @@ enum CallError {
     Network(#[from] NetworkError),
     #[error(transparent)]
     Codec(#[from] CodecError),
+    #[error("member {id} lost entries that it had acknowledged; replace it under a new id")]
+    LostLog { id: u64 },
 }
 
 type CallResult<T> = Result<T, RPCError<u64, Peer, RaftError<u64>>>;
@@ -137,22 +117,27 @@ type CallResult<T> = Result<T, RPCError<u64, Peer, RaftError<u64>>>;
 fn rpc_error(error: &CallError) -> RPCError<u64, Peer, RaftError<u64>> {
     match error {
         CallError::Network(NetworkError::Timeout) => RPCError::Network(RaftNetworkError::new(error)),
-        CallError::Network(_) | CallError::Codec(_) => RPCError::Unreachable(Unreachable::new(error)),
+        CallError::Network(_) | CallError::Codec(_) | CallError::LostLog { .. } => {
+            RPCError::Unreachable(Unreachable::new(error))
+        }
     }
 }
 
 impl Caller {
     async fn call(&self, rpc: RpcKind, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, CallError> {
+        let (voter, configured) = self.peers.view.configured(self.target.id);
         let envelope = Envelope {
             version: FORMAT_VERSION,
             cluster_id: self.peers.cluster_id.to_string(),
             from: self.peers.id,
             to: self.target.id,
             body: body.into(),
+            voter,
+            configured,
         };
-        let answer = self.peers.network.call(&self.target, rpc, envelope.encode_to_vec(), timeout).await?;
-        self.peers.contacts.note(self.target.id);
-        Ok(answer)
+        let answer = self.peers.network.call(&self.target, rpc, envelope.encode_to_vec(), timeout).await;
+        self.peers.contacts.note(self.target.id, answer.as_ref().err());
+        Ok(answer?)
     }
 
     async fn append(self, body: Vec<u8>, timeout: Duration) -> Result<AppendEntriesResponse<u64>, CallError> {
@@ -189,6 +174,7 @@ impl Caller {
             if answer.installed || theirs > vote {
                 return Ok(theirs);
             }
+            self.peers.contacts.note_piece(self.target.id);
             if answer.next_offset > total {
                 return Err(CodecError::Rule("a receiver asks for bytes inside the snapshot").into());
             }
@@ -261,7 +247,16 @@ impl RaftNetwork<TypeConfig> for Link {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> CallResult<AppendEntriesResponse<u64>> {
-        self.append(rpc, option.hard_ttl()).await.map_err(|error| rpc_error(&error))
+        let previous = rpc.prev_log_id;
+        let answer = self.append(rpc, option.hard_ttl()).await;
+        let matched = self.caller.peers.view.matched(self.caller.target.id);
+        // openraft takes for granted that a log never loses what it acknowledged, and stops where one does.
+        if matches!(answer, Ok(AppendEntriesResponse::Conflict)) && previous <= matched {
+            let lost = CallError::LostLog { id: self.caller.target.id };
+            self.caller.peers.contacts.trouble(self.caller.target.id, lost.to_string());
+            return Err(rpc_error(&lost));
+        }
+        answer.map_err(|error| rpc_error(&error))
     }
 
     async fn vote(&mut self, rpc: VoteRequest<u64>, option: RPCOption) -> CallResult<VoteResponse<u64>> {

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use openraft::error::RaftError;
@@ -14,9 +15,11 @@ use crate::codec::{
 };
 use crate::election::Heard;
 use crate::handover;
+use crate::log::LogStore;
 use crate::network::RpcKind;
 use crate::peer::Peers;
 use crate::snapshot::{SnapshotStore, meta_of};
+use crate::standing::{Exclusion, Standing};
 use crate::types::{Raft, Snapshot, SnapshotFile, Vote};
 use crate::wire::{
     ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
@@ -39,6 +42,9 @@ pub enum ServeError {
         /// The member the caller wanted.
         to: u64,
     },
+    /// This member takes no part.
+    #[error("inbound raft call is refused: {0}")]
+    Excluded(Exclusion),
     /// This member has stopped.
     #[error("raft has stopped: {0}")]
     Stopped(String),
@@ -68,6 +74,10 @@ pub(crate) struct Server {
     cluster_id: Arc<str>,
     snapshots: Arc<SnapshotStore>,
     heard: Arc<Heard>,
+    log: LogStore,
+    standing: Standing,
+    /// Whether the log was seen to hold more than the founding entry.
+    settled: AtomicBool,
     incoming: tokio::sync::Mutex<Option<Incoming>>,
 }
 
@@ -76,9 +86,16 @@ fn stopped<E: std::error::Error>(error: &RaftError<u64, E>) -> ServeError {
 }
 
 impl Server {
-    pub(crate) fn new(raft: Raft, peers: &Peers, snapshots: Arc<SnapshotStore>, heard: Arc<Heard>) -> Self {
+    pub(crate) fn new(
+        raft: Raft,
+        peers: &Peers,
+        (log, snapshots): (LogStore, Arc<SnapshotStore>),
+        heard: Arc<Heard>,
+        standing: Standing,
+    ) -> Self {
         let (id, cluster_id) = (peers.id, Arc::clone(&peers.cluster_id));
-        Self { raft, id, cluster_id, snapshots, heard, incoming: tokio::sync::Mutex::new(None) }
+        let (settled, incoming) = (AtomicBool::new(false), tokio::sync::Mutex::new(None));
+        Self { raft, id, cluster_id, snapshots, heard, log, standing, settled, incoming }
     }
 
     pub(crate) async fn serve(&self, kind: RpcKind, bytes: Vec<u8>) -> Result<Vec<u8>, ServeError> {
@@ -95,9 +112,15 @@ impl Server {
         if envelope.cluster_id != *self.cluster_id || envelope.to != self.id {
             return Err(ServeError::Misdirected { cluster: envelope.cluster_id, to: envelope.to });
         }
+        if envelope.voter && self.log_is_lost() {
+            self.standing.exclude(Exclusion::LostLog);
+        }
         match kind {
+            RpcKind::Vote => self.vote(&envelope).await,
+            _ if self.standing.excluded() == Some(Exclusion::LostLog) => {
+                Err(ServeError::Excluded(Exclusion::LostLog))
+            }
             RpcKind::Append => self.append(envelope.body).await,
-            RpcKind::Vote => self.vote(envelope.from, envelope.body).await,
             RpcKind::InstallSnapshot => self.chunk(envelope.body).await,
         }
     }
@@ -111,28 +134,53 @@ impl Server {
         Ok(append_response_out(&response).encode_to_vec())
     }
 
-    async fn vote(&self, from: u64, body: Bytes) -> Result<Vec<u8>, ServeError> {
-        let request = match vote_request_in(body)? {
+    /// Whether this member knows nothing beyond the founding of the cluster.
+    fn log_is_lost(&self) -> bool {
+        if self.settled.load(Ordering::Relaxed) {
+            return false;
+        }
+        let empty = self.log.purged().is_none() && self.log.last().is_none_or(|last| last.index == 0);
+        self.settled.store(!empty, Ordering::Relaxed);
+        empty
+    }
+
+    async fn vote(&self, envelope: &Envelope) -> Result<Vec<u8>, ServeError> {
+        let request = match vote_request_in(envelope.body.clone())? {
             VoteCall::Request(request) => request,
-            VoteCall::Probe(question) => return Ok(self.probed(from, &question).await?.encode_to_vec()),
+            VoteCall::Probe(question) => return Ok(self.probed(envelope, &question).await?.encode_to_vec()),
         };
+        if let Some(why) = self.standing.excluded() {
+            return Err(ServeError::Excluded(why));
+        }
         let response = self.raft.vote(request).await.map_err(|error| stopped(&error))?;
         Ok(vote_response_out(&response).encode_to_vec())
     }
 
     async fn probed(
         &self,
-        from: u64,
+        envelope: &Envelope,
         question: &VoteRequestMessage,
     ) -> Result<VoteResponseMessage, ServeError> {
-        let handover = match &question.handover {
-            Some(step) => {
+        let (from, configured) = (envelope.from, envelope.configured);
+        let handover = match (&question.handover, self.standing.excluded()) {
+            (Some(_), Some(why)) => Some(handover::refused(why.to_string())),
+            (Some(step), None) => {
                 Some(handover::answer(&self.raft, self.id, from, step).await.map_err(ServeError::Stopped)?)
             }
-            None => None,
+            (None, _) => None,
         };
-        let hears_leader = self.heard.leader();
-        Ok(VoteResponseMessage { hears_leader, handover, ..VoteResponseMessage::default() })
+        let removed = self.raft.with_raft_state(move |state| {
+            let committed = state.membership_state.committed();
+            committed.log_id().is_some_and(|id| id.index > configured)
+                && committed.membership().get_node(&from).is_none()
+        });
+        let removed = removed.await.map_err(|error| ServeError::Stopped(error.to_string()))?;
+        Ok(VoteResponseMessage {
+            hears_leader: self.heard.leader(),
+            handover,
+            removed,
+            ..VoteResponseMessage::default()
+        })
     }
 
     async fn chunk(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {

@@ -1,6 +1,7 @@
-//! What a member says of itself. A leaf.
+//! What a member says of itself. Knows no task.
 
 use crate::digest::StateHash;
+use crate::standing::Exclusion;
 use crate::types::Member;
 
 /// The part a member of the configuration plays.
@@ -21,6 +22,10 @@ pub struct MemberStatus {
     pub role: Role,
     /// The last entry it is known to hold; only the leader knows.
     pub matched: Option<u64>,
+    /// Why the last call to it failed, where it did.
+    pub trouble: Option<String>,
+    /// How long ago it answered a call of this member.
+    pub heard_ms: Option<u64>,
 }
 
 /// What a member says of itself.
@@ -40,6 +45,8 @@ pub struct Status {
     pub snapshot_index: Option<u64>,
     /// The last entry that its log no longer has.
     pub purged: Option<u64>,
+    /// The entry that carried the configuration it follows.
+    pub configured: Option<u64>,
     /// The configuration it follows.
     pub members: Vec<MemberStatus>,
     /// The hash of its applied state; equal on all members at the same applied entry.
@@ -56,4 +63,6 @@ pub struct Status {
     pub batches: u64,
     /// Why this member refuses writes or has stopped, if so.
     pub failure: Option<String>,
+    /// Why this member takes no part, if so.
+    pub excluded: Option<Exclusion>,
 }

@@ -104,6 +104,13 @@ pub(crate) struct Envelope {
     pub(crate) to: u64,
     #[prost(bytes = "bytes", tag = "5")]
     pub(crate) body: Bytes,
+    /// The sender follows a configuration, later than the founding one, in which the receiver votes. Such a receiver has
+    /// had entries, so an empty log is a lost one.
+    #[prost(bool, tag = "6")]
+    pub(crate) voter: bool,
+    /// The index of the configuration the sender follows.
+    #[prost(uint64, tag = "7")]
+    pub(crate) configured: u64,
 }
 
 /// Entries from the leader, or a heartbeat where there are none.
@@ -205,6 +212,9 @@ pub(crate) struct VoteResponseMessage {
     /// The answer to a step of a handover.
     #[prost(message, optional, tag = "5")]
     pub(crate) handover: Option<HandoverAnswerMessage>,
+    /// The answer to a probe: a committed configuration, later than the one the sender follows, does not have the sender.
+    #[prost(bool, tag = "6")]
+    pub(crate) removed: bool,
 }
 
 /// A piece of a snapshot.

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod harness;
+mod members;
 mod single;
 mod suite;
 mod transfer;
