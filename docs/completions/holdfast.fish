@@ -59,11 +59,11 @@ complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__agent" -d 'Run 
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__verify" -d 'Verify offline'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l corpus -d 'The text to train on, for --demo' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l nodes -d 'How many nodes; three of five are in DE, the others in FR' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l controllers -d 'How many controllers: 1, 3 or 5' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l nodes -d 'How many nodes; three of five are in DE, the others in FR [default: 5]' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l controllers -d 'How many controllers: 1, 3 or 5 [default: 3]' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l dir -d 'Where the cluster keeps its state' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l listen -d 'The first address to listen on; the others follow it. Port 0 takes any free ports' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l lease -d 'How long a node may be silent before its work goes elsewhere' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l listen -d 'The first address to listen on; the others follow it. Port 0 takes any free ports [default: 127.0.0.1:7400]' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l lease -d 'How long a node may be silent before its work goes elsewhere [default: 6s]' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -71,7 +71,7 @@ name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l demo -d 'Run the main job from end to end, with the loss of a node in the middle'
-complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l fresh -d 'Begin anew: the state of the cluster that is there is deleted'
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l fresh -d 'Begin anew: the cluster that is there is put aside as DIR.old-SECONDS-N; one that only a demo made is deleted'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l keep -d 'Leave the demo\'s cluster running when it is over'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l dry-run -d 'Check and decide everything, change nothing'

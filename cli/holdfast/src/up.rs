@@ -70,10 +70,10 @@ fn ours_now(layout: Layout) -> Result<Layout, Problem> {
 
 fn wanted(args: &Args) -> Wanted {
     Wanted {
-        nodes: args.nodes,
-        controllers: args.controllers,
-        listen: args.listen.clone(),
-        lease: args.lease,
+        nodes: args.nodes(),
+        controllers: args.controllers(),
+        listen: args.listen().to_owned(),
+        lease: args.lease(),
         // One that is left running is for somebody to work with.
         demo: args.demo && !args.keep,
     }

@@ -319,6 +319,30 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_build_that_replaces_the_program_while_it_runs_does_no_harm() {
+    let temporary = tempfile::tempdir().unwrap();
+    let home = Utf8Path::from_path(temporary.path()).unwrap();
+    let (program, newer) = (home.join("holdfast"), home.join("newer"));
+    for copy in [&program, &newer] {
+        std::fs::copy(bin("holdfast"), copy).unwrap();
+    }
+    let told = home.join("told");
+    let child = Command::new(&program)
+        .args(["up", "--listen", "127.0.0.1:0", "--controllers", "1", "--nodes", "1", "--dir"])
+        .arg(home.join("up"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(&told).unwrap())
+        .spawn()
+        .unwrap();
+    let heard = || std::fs::read_to_string(&told).unwrap();
+    wait("it begins", || heard().contains("controllers start").then_some(()));
+    std::fs::rename(&newer, &program).unwrap();
+    let cluster = Cluster { temporary, child };
+    cluster.until_up();
+}
+
+#[test]
 fn smoke_the_demo_does_every_step_it_promises() {
     let temporary = tempfile::tempdir().unwrap();
     let output = Command::new(bin("holdfast"))

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use holdfast_types::{Problem, ProblemKind};
 
-use super::args::{self, Args};
+use super::args::Args;
 use super::failure::cannot;
 use super::layout::Layout;
 
@@ -12,19 +12,19 @@ pub(super) fn arguments(args: &Args) -> Result<(), Problem> {
     let wrong = |because: String| {
         Problem::new(7094, ProblemKind::Invalid, "such a cluster cannot come up").because(because)
     };
-    if !matches!(args.controllers, 1 | 3 | 5) {
+    if !matches!(args.controllers(), 1 | 3 | 5) {
         let because = format!(
             "{} controllers asked for: a quorum has 1, 3 or 5 members, an even one gains nothing",
-            args.controllers
+            args.controllers()
         );
         return Err(wrong(because));
     }
-    if args.lease.0 < 2_000 {
-        return Err(wrong(format!("a lease of {} would lose live nodes: use at least 2s", args.lease)));
+    if args.lease().0 < 2_000 {
+        return Err(wrong(format!("a lease of {} would lose live nodes: use at least 2s", args.lease())));
     }
-    super::ports::parse(&args.listen)?;
+    super::ports::parse(args.listen())?;
     if args.demo {
-        if args.nodes < 5 || args.controllers < 3 {
+        if args.nodes() < 5 || args.controllers() < 3 {
             return Err(wrong(
                 "the demo loses one of three DE nodes and refuses FR: it needs 5 nodes and 3 controllers"
                     .to_owned(),
@@ -36,48 +36,35 @@ pub(super) fn arguments(args: &Args) -> Result<(), Problem> {
 }
 
 /// Refuses to start a cluster under a shape that it does not have: its members are what it was founded with. What a
-/// person did not type is as usual, and asks for nothing.
+/// person did not type asks for nothing.
 pub(super) fn shape(args: &Args, layout: &Layout) -> Result<(), Problem> {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let first = layout.controllers.first().map_or("", |c| c.listen.as_str());
-    let any_port = args.listen.ends_with(":0");
-    let lease = layout.lease.unwrap_or(args.lease);
     let (nodes, controllers) = (count(layout.nodes.len()), count(layout.controllers.len()));
+    let first = layout.controllers.first().map_or("", |c| c.listen.as_str());
+    let is_there = |listen: &str| listen == first || listen.ends_with(":0");
     let differing = [
-        (
-            args.nodes != args::NODES && args.nodes != nodes,
-            format!("--nodes {}", args.nodes),
-            nodes.to_string(),
-        ),
-        (
-            args.controllers != args::CONTROLLERS && args.controllers != controllers,
-            format!("--controllers {}", args.controllers),
-            controllers.to_string(),
-        ),
-        (
-            args.listen != args::LISTEN && args.listen != first && !any_port,
-            format!("--listen {}", args.listen),
-            first.to_owned(),
-        ),
-        (
-            args.lease != args::LEASE && args.lease != lease,
-            format!("--lease {}", args.lease),
-            lease.to_string(),
-        ),
+        args.nodes.filter(|n| *n != nodes).map(|n| (format!("--nodes {n}"), nodes.to_string())),
+        args.controllers
+            .filter(|c| *c != controllers)
+            .map(|c| (format!("--controllers {c}"), controllers.to_string())),
+        args.listen.as_deref().filter(|l| !is_there(l)).map(|l| (format!("--listen {l}"), first.to_owned())),
+        // What an older version founded does not say with which lease.
+        args.lease
+            .zip(layout.lease)
+            .filter(|(asked, there)| asked != there)
+            .map(|(asked, there)| (format!("--lease {asked}"), there.to_string())),
     ];
-    for (differs, asked, there) in differing {
-        if differs {
-            return Err(Problem::new(
-                7098,
-                ProblemKind::Conflict,
-                format!("`{asked}` does not fit the cluster that is there"),
-            )
-            .because(format!("it was founded with {there}, which cannot be changed afterwards"))
-            .next("repeat the command without it")
-            .next("holdfast up --fresh, which puts the old cluster aside"));
-        }
+    match differing.into_iter().flatten().next() {
+        None => Ok(()),
+        Some((asked, there)) => Err(Problem::new(
+            7098,
+            ProblemKind::Conflict,
+            format!("`{asked}` does not fit the cluster that is there"),
+        )
+        .because(format!("it was founded with {there}, which cannot be changed afterwards"))
+        .next("repeat the command without it")
+        .next("holdfast up --fresh, which puts the old cluster aside")),
     }
-    Ok(())
 }
 
 fn corpus(args: &Args) -> Result<(), Problem> {
@@ -187,7 +174,17 @@ mod tests {
         {
             assert_eq!(shape(&args(fits), &layout), Ok(()), "{fits}");
         }
-        for not in ["--nodes 4", "--controllers 5", "--lease 8s", "--listen 127.0.0.1:9002"] {
+        // What is usual counts as much as anything else, once it is typed.
+        for not in [
+            "--nodes 4",
+            "--nodes 5",
+            "--controllers 5",
+            "--controllers 3",
+            "--lease 8s",
+            "--lease 6s",
+            "--listen 127.0.0.1:9002",
+            "--listen 127.0.0.1:7400",
+        ] {
             let problem = shape(&args(not), &layout).unwrap_err();
             assert_eq!((problem.code.0, problem.kind.exit_code()), (7098, 6), "{not}");
             assert!(problem.to_string().contains(not), "{problem}");

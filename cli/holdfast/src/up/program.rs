@@ -1,6 +1,7 @@
 //! The command line as `up` itself uses it: the same program, started as a person would.
 
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_types::Problem;
@@ -9,10 +10,17 @@ use serde_json::Value;
 use super::failure::cannot;
 use super::layout::Layout;
 
-/// This program's own path.
+/// This program's own path. It is asked for once, early: where a build replaces the program while it runs, the kernel
+/// names a file that is gone.
 pub(super) fn own() -> Result<Utf8PathBuf, Problem> {
+    static OWN: OnceLock<Utf8PathBuf> = OnceLock::new();
+    if let Some(exe) = OWN.get() {
+        return Ok(exe.clone());
+    }
     let exe = std::env::current_exe().map_err(|error| cannot(error.to_string()))?;
-    Utf8PathBuf::from_path_buf(exe).map_err(|path| cannot(format!("{} is not UTF-8", path.display())))
+    let exe =
+        Utf8PathBuf::from_path_buf(exe).map_err(|path| cannot(format!("{} is not UTF-8", path.display())))?;
+    Ok(OWN.get_or_init(|| exe).clone())
 }
 
 /// A command of ours, run to its end.

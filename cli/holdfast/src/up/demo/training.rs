@@ -15,6 +15,8 @@ const JOB: &str = "demo-train";
 /// The longest the whole training may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(250);
+/// How long the cluster may leave the demo without an answer: much longer than an election.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// The example's manifest under another name and place, slowed so that a person can watch.
 pub(super) fn manifest(name: &str, jurisdiction: &str) -> String {
@@ -120,6 +122,26 @@ fn log(layout: &Layout) -> Seen {
     output.map(|o| read(&String::from_utf8_lossy(&o.stdout))).unwrap_or_default()
 }
 
+/// How long a cluster has left its caller without an answer.
+struct Quiet {
+    since: Instant,
+    longest: Duration,
+}
+
+impl Quiet {
+    /// A single question may fall into an election; a cluster that answers none of them has failed.
+    fn hear<T>(&mut self, answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
+        match answer {
+            Ok(answer) => {
+                self.since = Instant::now();
+                Ok(Some(answer))
+            }
+            Err(problem) if self.since.elapsed() > self.longest => Err(problem),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
 /// Follows the job until a condition holds of its status.
 fn follow(
     layout: &Layout,
@@ -127,9 +149,9 @@ fn follow(
     deadline: Instant,
     mut reached: impl FnMut(&Value) -> Option<()>,
 ) -> Result<Value, Problem> {
+    let mut quiet = Quiet { since: Instant::now(), longest: SILENCE };
     loop {
-        // A node that is lost may be the one that answered.
-        if let Ok(status) = status(layout) {
+        if let Some(status) = quiet.hear(status(layout))? {
             if reached(&status).is_some() {
                 return Ok(status);
             }
@@ -217,6 +239,19 @@ mod tests {
             done: Some(("4.40".to_owned(), "1.64".to_owned())),
         };
         assert_eq!(read(log), expected);
+    }
+
+    #[test]
+    fn a_cluster_that_answers_nothing_for_long_has_failed() {
+        let silent = || Err::<(), _>(cannot("nobody is there"));
+        let mut patient = Quiet { since: Instant::now(), longest: SILENCE };
+        assert_eq!(patient.hear(silent()), Ok(None));
+        let mut at_the_end = Quiet { since: Instant::now(), longest: Duration::ZERO };
+        std::thread::yield_now();
+        assert_eq!(at_the_end.hear(silent()), silent().map(Some));
+        let before = at_the_end.since;
+        assert_eq!(at_the_end.hear(Ok(())), Ok(Some(())));
+        assert!(at_the_end.since > before, "an answer begins the silence anew");
     }
 
     #[test]
