@@ -1,4 +1,5 @@
-//! A watch that survives the loss of the controller it hangs on: it resumes from the last revision it delivered.
+//! A watch that survives the loss of the controller it hangs on: it resumes from the last revision it delivered. While
+//! the present state is sent there is no such revision; a connection lost in the middle begins it anew.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,13 +25,16 @@ pub struct Watch {
     /// The newest revision delivered, and what of it: several changes may share one revision.
     newest: u64,
     delivered: BTreeSet<(String, String)>,
+    /// The present state is being sent.
+    listing: bool,
 }
 
 impl Watch {
     /// Begins a watch; nothing is sent before the first [`Watch::next`].
     #[must_use]
     pub fn new(client: ClusterClient, request: WatchRequest) -> Self {
-        Self { client, request, stream: None, newest: 0, delivered: BTreeSet::new() }
+        let listing = request.from_revision == 0;
+        Self { client, request, stream: None, newest: 0, delivered: BTreeSet::new(), listing }
     }
 
     /// The next change, from whichever controller answers. Bookmarks are kept to oneself.
@@ -46,6 +50,7 @@ impl Watch {
             };
             match tokio::time::timeout(SILENCE, stream.message()).await {
                 Ok(Ok(Some(event))) if event.r#type == "bookmark" => {
+                    self.listing = false;
                     self.request.from_revision = self.request.from_revision.max(event.revision);
                 }
                 Ok(Ok(Some(event))) => {
@@ -64,6 +69,9 @@ impl Watch {
     /// Whether the event was not delivered before a reconnect. A resumed watch asks from the revision before the
     /// newest, because only a later revision or a bookmark says that all of a revision has come.
     fn is_new(&mut self, event: &WatchEvent) -> bool {
+        if self.listing {
+            return true;
+        }
         if event.revision > self.newest {
             self.newest = event.revision;
             self.delivered.clear();

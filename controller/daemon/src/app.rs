@@ -20,6 +20,7 @@ use tonic::Status;
 use crate::caller::Operator;
 use crate::config::Config;
 use crate::machine::StateMachine;
+use crate::watch::Hub;
 
 /// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.
 pub(crate) const LEADER_FRESH: Duration = Duration::from_millis(600);
@@ -43,6 +44,7 @@ pub(crate) struct App {
     pub(crate) identity: IdentityHandle,
     pub(crate) audit_key: holdfast_audit::Signer,
     pub(crate) heard: Mutex<Heard>,
+    pub(crate) watches: Arc<Hub>,
     bundle: Mutex<Option<(String, Arc<Bundle>)>>,
 }
 
@@ -91,8 +93,8 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, audit_key } = parts;
-        let (heard, bundle) = (Mutex::default(), Mutex::default());
-        Self { config, raft, ca, trust, identity, audit_key, heard, bundle }
+        let (heard, watches, bundle) = (Mutex::default(), Arc::default(), Mutex::default());
+        Self { config, raft, ca, trust, identity, audit_key, heard, watches, bundle }
     }
 
     /// Reads the state as this member has it.

@@ -27,7 +27,7 @@ use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
 use crate::server::{Faces, serve};
-use crate::{rest, services};
+use crate::{rest, services, watch};
 
 /// How long open calls may take to end once the controller was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -71,6 +71,8 @@ async fn run(config: Config) -> Result<(), Problem> {
     let mut tasks = JoinSet::new();
     tasks.spawn(serve(Arc::clone(&app), listener, TlsAcceptor::from(config), faces, stop.clone()));
     tasks.spawn(lead(Arc::clone(&app), stop.clone()));
+    let (hub, applied) = (Arc::clone(&app.watches), app.raft.applied());
+    tasks.spawn(watch::run(hub, Arc::clone(&app), applied, stop.clone()));
     tasks.spawn(renew_certificate(Arc::clone(&app), stop.clone()));
     bootstrap(&app).await?;
     tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");

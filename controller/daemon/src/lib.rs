@@ -19,6 +19,7 @@ mod peers;
 mod rest;
 mod server;
 mod services;
+mod watch;
 
 pub use config::{Config, ConfigError, MemberConfig};
 pub use daemon::main_with_config;

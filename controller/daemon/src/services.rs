@@ -9,6 +9,7 @@ mod law;
 mod nodes;
 mod queues;
 mod raft;
+mod watch;
 
 use std::sync::Arc;
 
@@ -53,9 +54,11 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
             v1::policies_server::PoliciesServer::new(law.clone()).max_decoding_message_size(MAX_PUBLIC),
         )
         .add_service(v1::audit_server::AuditServer::new(law).max_decoding_message_size(MAX_PUBLIC))
-        .add_service(
-            v1::cluster_server::ClusterServer::new(cluster.clone()).max_decoding_message_size(MAX_PUBLIC),
-        )
+        .add_service(watch::WithWatch {
+            inner: v1::cluster_server::ClusterServer::new(cluster.clone())
+                .max_decoding_message_size(MAX_PUBLIC),
+            watches: watch::Watches(Arc::clone(app)),
+        })
         .add_service(v1::events_server::EventsServer::new(cluster).max_decoding_message_size(MAX_PUBLIC));
     routes
         .add_service(

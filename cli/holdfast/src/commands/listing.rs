@@ -133,6 +133,7 @@ pub(crate) fn changes(session: &Session, watched: Watched<'_>) -> Watch {
         from_revision: watched.revision,
         kinds: vec![watched.kind.to_owned()],
         name: watched.name.to_owned(),
+        stale: false,
     };
     Watch::new(session.client().clone(), request)
 }

@@ -1,33 +1,29 @@
 //! The cluster as a whole: what is wrong and what to type, every change as it happens, what happened.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use holdfast_api::invalid_request;
-use holdfast_api::status_from_problem;
+use futures::StreamExt as _;
 use holdfast_api::v1::cluster_server::Cluster;
 use holdfast_api::v1::events_server::Events;
 use holdfast_api::v1::{
     Attention, ClusterStatus, ClusterStatusRequest, EventList, ListEventsRequest, Member, WatchEvent,
-    WatchRequest, watch_event,
+    WatchRequest,
 };
 use holdfast_raft::MemberStatus;
-use holdfast_state::{Resource, State, WatchItem};
-use holdfast_types::{JobPhase, NodePhase, Problem, ProblemKind};
-use tokio::sync::watch;
+use holdfast_state::State;
+use holdfast_types::{JobPhase, NodePhase};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use crate::app::App;
 use crate::caller;
+use crate::services::watch::{Watches, message};
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);
 
-/// A watcher that hears nothing else hears where the cluster is.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(10);
 /// The most lines of attention in one answer.
 const MAX_ATTENTION: usize = 32;
 /// How many entries a member may be behind and still count as reachable.
@@ -37,7 +33,9 @@ const MAX_EVENTS: usize = 2_000;
 
 fn attention(state: &State) -> Vec<Attention> {
     let mut out = Vec::new();
-    let mut add = |what: String, why: String, next: String| out.push(Attention { what, why, next });
+    let mut add = |what: String, why: String, next: String| {
+        out.push(Attention { what, why, next, ..Attention::default() });
+    };
     for node in state.nodes().filter_map(|r| r.node.as_ref()) {
         let (Some(metadata), Some(status)) = (&node.metadata, &node.status) else { continue };
         let name = &metadata.name;
@@ -91,111 +89,6 @@ fn count<'a>(phases: impl Iterator<Item = &'a str>) -> BTreeMap<String, u32> {
     out
 }
 
-fn event(item: &WatchItem) -> WatchEvent {
-    let resource = item.resource.clone().map(|resource| match resource {
-        Resource::Job(job) => watch_event::Resource::Job(Arc::unwrap_or_clone(job)),
-        Resource::Node(node) => watch_event::Resource::Node(Arc::unwrap_or_clone(node)),
-        Resource::Queue(queue) => watch_event::Resource::Queue(Arc::unwrap_or_clone(queue)),
-        Resource::Artifact(artifact) => watch_event::Resource::Artifact(Arc::unwrap_or_clone(artifact)),
-    });
-    WatchEvent {
-        revision: item.revision,
-        r#type: if resource.is_some() { "put" } else { "delete" }.to_owned(),
-        resource,
-        kind: item.kind.to_owned(),
-        name: item.name.clone(),
-    }
-}
-
-/// The present state as changes, for a watch that begins from nothing.
-fn present(state: &State) -> Vec<WatchItem> {
-    let revision = state.revision();
-    let item = |kind, name: &str, resource| WatchItem {
-        revision,
-        kind,
-        name: name.to_owned(),
-        resource: Some(resource),
-    };
-    let name =
-        |m: &Option<holdfast_api::v1::Metadata>| m.as_ref().map(|m| m.name.clone()).unwrap_or_default();
-    let queues =
-        state.queues().map(|q| item("Queue", &name(&q.metadata), Resource::Queue(Arc::new(q.clone()))));
-    let nodes = state.nodes().filter_map(|r| r.node.clone());
-    let nodes = nodes.map(|n| item("Node", &name(&n.metadata), Resource::Node(Arc::new(n.clone()))));
-    let artifacts = state.artifacts().filter_map(|r| r.artifact.clone());
-    let artifacts =
-        artifacts.map(|a| item("Artifact", &name(&a.metadata), Resource::Artifact(Arc::new(a.clone()))));
-    let jobs = state.jobs().map(|j| item("Job", &name(&j.metadata), Resource::Job(Arc::new(j.clone()))));
-    queues.chain(nodes).chain(artifacts).chain(jobs).collect()
-}
-
-/// Where one watcher is.
-struct Watcher {
-    app: Arc<App>,
-    request: WatchRequest,
-    applied: watch::Receiver<u64>,
-    revision: u64,
-    queue: VecDeque<WatchEvent>,
-    ended: bool,
-}
-
-impl Watcher {
-    fn wants(request: &WatchRequest, item: &WatchItem) -> bool {
-        (request.kinds.is_empty() || request.kinds.iter().any(|k| k == item.kind))
-            && (request.name.is_empty() || request.name == item.name)
-    }
-
-    /// Takes what changed since; an error where it is no longer kept.
-    fn fill(&mut self) -> Result<(), Status> {
-        let request = &self.request;
-        let read = self.app.with(|state| {
-            let changes = state.changes_since(self.revision)?;
-            let events: Vec<WatchEvent> = changes.filter(|c| Self::wants(request, c)).map(event).collect();
-            Ok::<_, holdfast_state::Compacted>((events, state.revision()))
-        });
-        let (events, revision) = read.map_err(|compacted| {
-            let problem = Problem::new(1213, ProblemKind::Conflict, "the watch cannot be resumed")
-                .because(format!(
-                    "changes after revision {} are asked for, kept are those after {}",
-                    self.revision, compacted.oldest
-                ))
-                .next("list the resources again, and watch from the revision of that list");
-            status_from_problem(&problem)
-        })?;
-        self.queue.extend(events);
-        self.revision = revision;
-        Ok(())
-    }
-
-    async fn next(mut self) -> Option<(Result<WatchEvent, Status>, Self)> {
-        loop {
-            if self.ended {
-                return None;
-            }
-            if let Some(event) = self.queue.pop_front() {
-                return Some((Ok(event), self));
-            }
-            match tokio::time::timeout(BOOKMARK_EVERY, self.applied.changed()).await {
-                Ok(Err(_)) => return None,
-                Ok(Ok(())) => {
-                    if let Err(status) = self.fill() {
-                        self.ended = true;
-                        return Some((Err(status), self));
-                    }
-                }
-                Err(_) => {
-                    let bookmark = WatchEvent {
-                        revision: self.revision,
-                        r#type: "bookmark".to_owned(),
-                        ..WatchEvent::default()
-                    };
-                    return Some((Ok(bookmark), self));
-                }
-            }
-        }
-    }
-}
-
 type EventStream = Pin<Box<dyn Stream<Item = Result<WatchEvent, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -217,6 +110,7 @@ impl Cluster for Service {
             address: member.address.clone(),
             leader: leader.as_ref().is_some_and(|l| l.id == member.id),
             reachable: member.id == raft.id || near(*matched),
+            ..Member::default()
         });
         let mut status = self.0.with(|state| ClusterStatus {
             cluster_id: self.0.config.cluster.clone(),
@@ -243,14 +137,22 @@ impl Cluster for Service {
             let next = "holdfast explain E5105".to_owned();
             status.attention.insert(
                 0,
-                Attention { what: "this controller refuses writes".to_owned(), why: failure, next },
+                Attention {
+                    what: "this controller refuses writes".to_owned(),
+                    why: failure,
+                    next,
+                    ..Attention::default()
+                },
             );
         }
         if status.leader.is_empty() {
             let reach =
                 "fewer than half of the controllers can be reached, or an election is under way".to_owned();
             let next = "holdfast cluster status".to_owned();
-            status.attention.insert(0, Attention { what: "no leader".to_owned(), why: reach, next });
+            status.attention.insert(
+                0,
+                Attention { what: "no leader".to_owned(), why: reach, next, ..Attention::default() },
+            );
         }
         Ok(Response::new(status))
     }
@@ -258,38 +160,9 @@ impl Cluster for Service {
     type WatchStream = EventStream;
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<EventStream>, Status> {
-        let operator = caller::operator(&request)?;
-        let request = request.into_inner();
-        for kind in &request.kinds {
-            if !["Job", "Node", "Queue", "Artifact"].contains(&kind.as_str()) {
-                let because = format!("kinds: `{kind}` is not a kind: use Job, Node, Queue or Artifact");
-                return Err(status_from_problem(&invalid_request(because)));
-            }
-        }
-        if operator.tenant.is_some() {
-            let problem =
-                Problem::new(1214, ProblemKind::Unauthorised, "the whole cluster cannot be watched")
-                    .because("the certificate is bound to one tenant, and a watch shows the changes of all")
-                    .next("holdfast job show NAME");
-            return Err(status_from_problem(&problem));
-        }
-        self.0.barrier(false).await?;
-        let mut watcher = Watcher {
-            app: Arc::clone(&self.0),
-            applied: self.0.raft.applied(),
-            revision: request.from_revision,
-            request,
-            queue: VecDeque::new(),
-            ended: false,
-        };
-        if watcher.revision == 0 {
-            let (items, revision) = self.0.with(|state| (present(state), state.revision()));
-            watcher.revision = revision;
-            watcher.queue = items.iter().filter(|i| Watcher::wants(&watcher.request, i)).map(event).collect();
-        } else {
-            watcher.fill()?;
-        }
-        Ok(Response::new(Box::pin(futures::stream::unfold(watcher, Watcher::next))))
+        let frames = Watches(Arc::clone(&self.0)).watch(request).await?.into_inner();
+        let events = frames.map(|frame| frame.and_then(|frame| message(&frame)));
+        Ok(Response::new(Box::pin(events)))
     }
 }
 

@@ -1,0 +1,217 @@
+//! A change as it goes over the wire, encoded once however many watch it. A leaf.
+
+use std::sync::Arc;
+
+use holdfast_api::v1;
+use holdfast_state::{Resource, WatchItem};
+use prost::Message;
+use prost::bytes::Bytes;
+use prost::encoding;
+
+/// A change whose message is longer than this is sent without its resource: who watches asks for that by name.
+const MAX_EVENT_BYTES: usize = 8 << 20;
+/// `partial = true` as it is on the wire. Messages that are concatenated are merged, so one encoding serves both.
+const PARTIAL: &[u8] = &[9 << 3, 1];
+
+/// The kinds that can be watched.
+pub(crate) const KINDS: [&str; 4] = ["Job", "Node", "Queue", "Artifact"];
+
+/// The kinds a watcher asked for, as bits in the order of [`KINDS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    /// These kinds, or all where none is named. The first that does not exist is the error.
+    pub(crate) fn of(names: &[String]) -> Result<Self, &str> {
+        let mut bits = 0;
+        for name in names {
+            bits |= bit(name).ok_or(name.as_str())?;
+        }
+        Ok(Self(if bits == 0 { u8::MAX } else { bits }))
+    }
+
+    pub(crate) fn has(self, kind: &str) -> bool {
+        bit(kind).is_some_and(|bit| self.0 & bit != 0)
+    }
+}
+
+fn bit(kind: &str) -> Option<u8> {
+    KINDS.iter().zip([1, 2, 4, 8]).find_map(|(name, bit)| (*name == kind).then_some(bit))
+}
+
+/// A change ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) revision: u64,
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    /// The message, without `partial`.
+    pub(crate) bytes: Bytes,
+}
+
+impl Event {
+    /// Encodes a change.
+    pub(crate) fn of(item: &WatchItem) -> Self {
+        let resource = item.resource.as_ref();
+        let bytes = match resource {
+            Some(resource) => encode(item.revision, item.kind, &item.name, "put", Some(borrowed(resource))),
+            None => encode(item.revision, item.kind, &item.name, "delete", None),
+        };
+        Self { revision: item.revision, kind: item.kind, name: item.name.clone(), bytes }
+    }
+
+    /// Encodes a resource as it is at a revision.
+    pub(crate) fn present(revision: u64, kind: &'static str, name: &str, resource: Borrowed<'_>) -> Self {
+        let bytes = encode(revision, kind, name, "put", Some(resource));
+        Self { revision, kind, name: name.to_owned(), bytes }
+    }
+}
+
+/// What one watcher is sent at once.
+#[derive(Debug, Clone)]
+pub(crate) enum Frame {
+    /// A change; `partial` where more of the same revision follow for this watcher.
+    Change { event: Arc<Event>, partial: bool },
+    /// Everything up to this revision has been sent.
+    Bookmark(u64),
+}
+
+impl Frame {
+    /// The message, in two parts of which the second may be empty.
+    pub(crate) fn parts(&self) -> (Bytes, &'static [u8]) {
+        match self {
+            Self::Change { event, partial } => (event.bytes.clone(), if *partial { PARTIAL } else { &[] }),
+            Self::Bookmark(revision) => (encode(*revision, "", "", "bookmark", None), &[]),
+        }
+    }
+
+    /// The message as bytes of its own.
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> v1::WatchEvent {
+        let (head, tail) = self.parts();
+        v1::WatchEvent::decode([head.as_ref(), tail].concat().as_slice()).unwrap()
+    }
+}
+
+/// Changes for one watcher, of which those that share a revision with the next are marked.
+pub(crate) fn frames(events: Vec<Arc<Event>>) -> Vec<Frame> {
+    let revisions: Vec<u64> = events.iter().skip(1).map(|e| e.revision).collect();
+    let next = revisions.into_iter().map(Some).chain([None]);
+    events
+        .into_iter()
+        .zip(next)
+        .map(|(event, next)| Frame::Change { partial: next == Some(event.revision), event })
+        .collect()
+}
+
+/// A resource that is only looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Borrowed<'a> {
+    Job(&'a v1::Job),
+    Node(&'a v1::Node),
+    Queue(&'a v1::Queue),
+    Artifact(&'a v1::Artifact),
+}
+
+fn borrowed(resource: &Resource) -> Borrowed<'_> {
+    match resource {
+        Resource::Job(job) => Borrowed::Job(job),
+        Resource::Node(node) => Borrowed::Node(node),
+        Resource::Queue(queue) => Borrowed::Queue(queue),
+        Resource::Artifact(artifact) => Borrowed::Artifact(artifact),
+    }
+}
+
+/// A `WatchEvent` from borrowed parts: a resource is not copied to be written.
+fn encode(revision: u64, kind: &str, name: &str, change: &str, resource: Option<Borrowed<'_>>) -> Bytes {
+    let mut out = Vec::new();
+    let text = |tag: u32, text: &str, out: &mut Vec<u8>| {
+        if !text.is_empty() {
+            encoding::string::encode(tag, &text.to_owned(), out);
+        }
+    };
+    if revision > 0 {
+        encoding::uint64::encode(1, &revision, &mut out);
+    }
+    text(2, change, &mut out);
+    match resource {
+        Some(Borrowed::Job(job)) => message(3, job, &mut out),
+        Some(Borrowed::Node(node)) => message(4, node, &mut out),
+        Some(Borrowed::Queue(queue)) => message(5, queue, &mut out),
+        Some(Borrowed::Artifact(artifact)) => message(6, artifact, &mut out),
+        None => {}
+    }
+    text(7, kind, &mut out);
+    text(8, name, &mut out);
+    out.into()
+}
+
+fn message(tag: u32, message: &impl Message, out: &mut Vec<u8>) {
+    if message.encoded_len() <= MAX_EVENT_BYTES {
+        encoding::message::encode(tag, message, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_api::v1::watch_event;
+
+    fn item(revision: u64, name: &str, resource: Option<Resource>) -> WatchItem {
+        WatchItem { revision, kind: "Queue", name: name.to_owned(), resource }
+    }
+
+    #[test]
+    fn an_event_is_the_message_that_prost_writes() {
+        let queue = v1::Queue {
+            spec: Some(v1::QueueSpec { priority: 7, ..Default::default() }),
+            ..Default::default()
+        };
+        let put = Event::of(&item(3, "gold", Some(Resource::Queue(Arc::new(queue.clone())))));
+        let expected = v1::WatchEvent {
+            revision: 3,
+            r#type: "put".to_owned(),
+            resource: Some(watch_event::Resource::Queue(queue)),
+            kind: "Queue".to_owned(),
+            name: "gold".to_owned(),
+            partial: false,
+        };
+        assert_eq!(put.bytes, expected.encode_to_vec());
+        let marked = Frame::Change { event: Arc::new(put), partial: true }.message();
+        assert_eq!(marked, v1::WatchEvent { partial: true, ..expected });
+        let bookmark = Frame::Bookmark(9).message();
+        assert_eq!((bookmark.revision, bookmark.r#type.as_str()), (9, "bookmark"));
+    }
+
+    #[test]
+    fn only_the_last_change_of_a_revision_can_be_resumed_from() {
+        let event = |revision| Arc::new(Event::of(&item(revision, "a", None)));
+        let marks: Vec<bool> = frames(vec![event(1), event(2), event(2), event(3)])
+            .iter()
+            .map(|frame| frame.message().partial)
+            .collect();
+        assert_eq!(marks, [false, true, false, false]);
+        assert!(frames(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn kinds_are_checked_and_none_means_all() {
+        let kinds = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+            Kinds::of(&names).map_err(str::to_owned)
+        };
+        assert!(KINDS.iter().all(|kind| kinds(&[]).unwrap().has(kind)));
+        let jobs = kinds(&["Job"]).unwrap();
+        assert!(jobs.has("Job") && !jobs.has("Node"));
+        assert_eq!(kinds(&["Job", "Pod"]), Err("Pod".to_owned()));
+    }
+
+    #[test]
+    fn a_resource_too_large_to_send_is_only_named() {
+        let mut node = v1::Node::default();
+        node.metadata.get_or_insert_default().name = "n".repeat(MAX_EVENT_BYTES + 1);
+        let event = Event::present(1, "Node", "n1", Borrowed::Node(&node));
+        let message = v1::WatchEvent::decode(event.bytes.as_ref()).unwrap();
+        assert_eq!((message.name.as_str(), message.resource), ("n1", None));
+    }
+}
