@@ -1,0 +1,458 @@
+//! What a release wrote into the log is applied for ever to the same state, and what it stored is read for ever.
+//!
+//! `corpus/level-N` holds a story of every command that level N knows, what each was answered, and the records at the
+//! end. With `HOLDFAST_CORPUS=write` the newest level is written again; a level that was released is never changed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use holdfast_api::internal::{CheckpointReport, OutputReport, TaskReport};
+use holdfast_api::store::{self, Command, command, transaction_step};
+use holdfast_api::v1;
+use holdfast_state::State;
+use holdfast_types::Time;
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+type Story = Vec<(u64, Vec<u8>)>;
+
+fn directory(level: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("corpus/level-{level}"))
+}
+
+/// Frames of bytes, each with its length.
+fn framed(parts: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
+    let frame = |part: Vec<u8>| [u32::try_from(part.len()).unwrap().to_be_bytes().to_vec(), part].concat();
+    parts.into_iter().flat_map(frame).collect()
+}
+
+fn unframed(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut parts = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+        let (part, rest) = rest.split_at(usize::try_from(u32::from_be_bytes(*length)).unwrap());
+        parts.push(part.to_vec());
+        bytes = rest;
+    }
+    parts
+}
+
+fn story_in(bytes: &[u8]) -> Story {
+    let parts = unframed(bytes);
+    parts.chunks(2).map(|c| (u64::from_be_bytes(c[0].as_slice().try_into().unwrap()), c[1].clone())).collect()
+}
+
+/// What the story comes to: one line for each command, then the records.
+fn told(story: &Story) -> (String, Vec<u8>) {
+    let mut state = State::default();
+    let mut lines = String::new();
+    let hash = |bytes: &[u8]| hex::encode(&Sha256::digest(bytes)[..8]);
+    for (time, bytes) in story {
+        let command = Command::decode(bytes.as_slice()).unwrap();
+        let kind = kind(command.body.as_ref().unwrap());
+        let outcome = state.apply(Time(*time), bytes).outcome;
+        let answer = match &outcome.result {
+            Some(store::outcome::Result::Refusal(refusal)) => format!("E{}", refusal.code),
+            _ => "done".to_owned(),
+        };
+        let records = framed(state.records().flat_map(|(key, value)| [key, value]));
+        lines.push_str(&format!(
+            "{kind} {answer} outcome {} state {}\n",
+            hash(&outcome.encode_to_vec()),
+            hash(&records)
+        ));
+    }
+    (lines, framed(state.records().flat_map(|(key, value)| [key, value])))
+}
+
+fn kind(body: &command::Body) -> &'static str {
+    match body {
+        command::Body::InitCluster(_) => "init-cluster",
+        command::Body::CreateToken(_) => "create-token",
+        command::Body::EnrolNode(_) => "enrol-node",
+        command::Body::RotateNode(_) => "rotate-node",
+        command::Body::ChangeNode(_) => "change-node",
+        command::Body::ReportNode(_) => "report-node",
+        command::Body::SetNodePhase(_) => "set-node-phase",
+        command::Body::SubmitJob(_) => "submit-job",
+        command::Body::CancelJob(_) => "cancel-job",
+        command::Body::DeleteJob(_) => "delete-job",
+        command::Body::CommitPlan(_) => "commit-plan",
+        command::Body::ReportTasks(_) => "report-tasks",
+        command::Body::CommitVersion(_) => "commit-version",
+        command::Body::SetReplicas(_) => "set-replicas",
+        command::Body::PutQueue(_) => "put-queue",
+        command::Body::DeleteQueue(_) => "delete-queue",
+        command::Body::RecordDecisions(_) => "record-decisions",
+        command::Body::CommitCheckpoint(_) => "commit-checkpoint",
+        command::Body::Transaction(_) => "transaction",
+        command::Body::BeginIncarnation(_) => "begin-incarnation",
+        command::Body::RaiseLevel(_) => "raise-level",
+    }
+}
+
+/// The kinds that come into being at each level.
+const KINDS: [&[&str]; 2] = [
+    &[
+        "init-cluster",
+        "create-token",
+        "enrol-node",
+        "rotate-node",
+        "change-node",
+        "report-node",
+        "set-node-phase",
+        "submit-job",
+        "cancel-job",
+        "delete-job",
+        "commit-plan",
+        "report-tasks",
+        "commit-version",
+        "set-replicas",
+        "put-queue",
+        "delete-queue",
+        "record-decisions",
+        "commit-checkpoint",
+        "begin-incarnation",
+        "raise-level",
+    ],
+    &["transaction"],
+];
+
+struct Teller {
+    story: Story,
+    now: u64,
+}
+
+impl Teller {
+    fn tell(&mut self, body: command::Body) {
+        self.keyed("", 0, body);
+    }
+
+    fn keyed(&mut self, key: &str, expected_revision: u64, body: command::Body) {
+        let reasons = vec![v1::Reason { rule: "rule".to_owned(), text: "why".to_owned() }];
+        let decision = store::DecisionRecord {
+            action: "act".to_owned(),
+            object: "job/x".to_owned(),
+            verdict: "allow".to_owned(),
+            reasons,
+            bundle: "law".to_owned(),
+            actor: String::new(),
+        };
+        let command = Command {
+            idempotency_key: key.to_owned(),
+            actor: "operator/anna".to_owned(),
+            expected_revision,
+            decision: (!key.is_empty()).then_some(decision),
+            request_hash: if key.is_empty() { vec![] } else { key.as_bytes().to_vec() },
+            body: Some(body),
+        };
+        self.now += 137;
+        self.story.push((self.now, command.encode_to_vec()));
+    }
+
+    fn found(&mut self, feature_level: u32) {
+        let bundle = v1::PolicyBundle {
+            hash: "law".to_owned(),
+            constitution: "permit".to_owned(),
+            law: "[law]".to_owned(),
+            ..v1::PolicyBundle::default()
+        };
+        self.tell(command::Body::InitCluster(store::InitCluster {
+            cluster_id: "0f".to_owned(),
+            name: "berlin".to_owned(),
+            bundle: Some(bundle),
+            feature_level,
+        }));
+    }
+
+    fn join(&mut self, node: &str) {
+        self.tell(command::Body::CreateToken(store::CreateToken {
+            id: format!("token-{node}"),
+            hash: "hash".to_owned(),
+            jurisdiction: "DE".to_owned(),
+            site: "berlin".to_owned(),
+            expires_at_ms: 9_000_000,
+            approve: node != "de-3",
+        }));
+        self.tell(command::Body::EnrolNode(store::EnrolNode {
+            token_id: format!("token-{node}"),
+            token_hash: "hash".to_owned(),
+            node: node.to_owned(),
+            certificate_serial: format!("serial-{node}"),
+            certificate_expires_ms: 99_000_000,
+        }));
+        let device = v1::Device {
+            class: "nvidia".to_owned(),
+            memory_bytes: 80 << 30,
+            health: "ok".to_owned(),
+            simulated: true,
+            ..v1::Device::default()
+        };
+        let inventory = v1::NodeInventory {
+            cpu_millis: 8_000,
+            memory_bytes: 64 << 30,
+            devices: vec![device],
+            ..v1::NodeInventory::default()
+        };
+        self.tell(command::Body::ReportNode(store::ReportNode {
+            node: node.to_owned(),
+            inventory: Some(inventory),
+            data_address: format!("{node}:7003"),
+            relay_address: format!("{node}:7004"),
+            agent_version: "1".to_owned(),
+            simulated: true,
+        }));
+        self.alive(node, true);
+    }
+
+    fn alive(&mut self, node: &str, alive: bool) {
+        let (node, reason) = (node.to_owned(), "heard".to_owned());
+        self.tell(command::Body::SetNodePhase(store::SetNodePhase { node, alive, reason }));
+    }
+
+    fn change(&mut self, node: &str, change: &str) {
+        let (node, change, reason) = (node.to_owned(), change.to_owned(), "fans".to_owned());
+        self.tell(command::Body::ChangeNode(store::ChangeNode { node, change, reason }));
+    }
+
+    fn submit(&mut self, name: &str) {
+        let devices = Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 1, memory_bytes: 1 << 30 });
+        let group = v1::TaskGroup {
+            name: "worker".to_owned(),
+            count: 2,
+            resources: Some(v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 30, devices }),
+        };
+        let spec = v1::JobSpec {
+            kind: "train".to_owned(),
+            queue: "default".to_owned(),
+            tenant: "lab".to_owned(),
+            image: "trainer@1".to_owned(),
+            output: "weights".to_owned(),
+            retries: 1,
+            checkpoint: Some(v1::CheckpointPolicy { keep: 1, copies: 2 }),
+            groups: vec![group],
+            ..v1::JobSpec::default()
+        };
+        let submit = store::SubmitJob {
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            labels: [("team".to_owned(), "blue".to_owned())].into(),
+            spec: Some(spec),
+            submitted_by: "anna".to_owned(),
+            label: Some(v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() }),
+            bundle: "law".to_owned(),
+        };
+        self.keyed(&format!("submit-{name}"), 0, command::Body::SubmitJob(submit));
+    }
+
+    fn place(&mut self, name: &str, nodes: [&str; 2]) {
+        let tasks = (0..).zip(nodes).map(|(rank, node)| store::TaskPlacement {
+            rank,
+            node: node.to_owned(),
+            devices: vec![0],
+        });
+        let gang = store::GangPlacement {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            tasks: tasks.collect(),
+        };
+        let explanation = v1::JobExplanation { summary: "no place".to_owned(), ..Default::default() };
+        self.tell(command::Body::CommitPlan(store::CommitPlan {
+            gangs: vec![gang],
+            policy_hash: "law".to_owned(),
+            explanations: [("other".to_owned(), explanation)].into(),
+            ..store::CommitPlan::default()
+        }));
+    }
+
+    fn report(&mut self, name: &str, fence: u64, rank: u32, node: &str, phase: &str) {
+        let output = OutputReport { manifest: "b3-out".to_owned(), bytes: 5, files: 1 };
+        let report = TaskReport {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            fence,
+            rank,
+            phase: phase.to_owned(),
+            reason: "told".to_owned(),
+            output: (phase == "Succeeded").then_some(output),
+            ..TaskReport::default()
+        };
+        let tasks = vec![report];
+        self.tell(command::Body::ReportTasks(store::ReportTasks { node: node.to_owned(), tasks }));
+    }
+
+    fn checkpoint(&mut self, name: &str, fence: u64, step: u64) {
+        let checkpoint = CheckpointReport {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            fence,
+            step,
+            manifest: format!("b3-{step}"),
+            bytes: 7,
+            files: 2,
+        };
+        let (node, checkpoint) = ("de-1".to_owned(), Some(checkpoint));
+        self.tell(command::Body::CommitCheckpoint(store::CommitCheckpoint { node, checkpoint }));
+    }
+
+    fn queue(&mut self, name: &str, priority: i32) {
+        let put = store::PutQueue {
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            labels: [("tier".to_owned(), "1".to_owned())].into(),
+            spec: Some(v1::QueueSpec { priority, ..v1::QueueSpec::default() }),
+        };
+        self.keyed(&format!("queue-{name}-{priority}"), 0, command::Body::PutQueue(put));
+    }
+}
+
+/// Every command of the first level, with what it can lead to.
+fn first(teller: &mut Teller) {
+    teller.found(1);
+    for node in ["de-1", "de-2", "de-3"] {
+        teller.join(node);
+    }
+    teller.change("de-3", "approve");
+    let (node, old_serial) = ("de-2".to_owned(), "serial-de-2".to_owned());
+    let new_serial = "serial-new".to_owned();
+    teller.tell(command::Body::RotateNode(store::RotateNode { node, old_serial, new_serial, expires_ms: 7 }));
+    teller.queue("gold", 5);
+    teller.queue("gold", 6);
+    teller.queue("tin", 1);
+    teller.keyed("drop", 1, command::Body::DeleteQueue(store::DeleteQueue { name: "tin".to_owned() }));
+    teller.keyed("drop2", 0, command::Body::DeleteQueue(store::DeleteQueue { name: "tin".to_owned() }));
+    let spec = v1::ArtifactSpec {
+        kind: "dataset".to_owned(),
+        name: "corpus".to_owned(),
+        manifest: "b3-data".to_owned(),
+        bytes: 11,
+        files: 3,
+        copies: 2,
+        ..v1::ArtifactSpec::default()
+    };
+    let (spec, uid, node) = (Some(spec), "uid-corpus".to_owned(), "de-1".to_owned());
+    let version = store::CommitVersion { spec, uid, node, new_version: true };
+    teller.keyed("commit", 0, command::Body::CommitVersion(version));
+    let target = store::ReplicaTarget { artifact: "dataset/corpus@1".to_owned(), node: "de-3".to_owned() };
+    let have = vec!["dataset/corpus@1".to_owned()];
+    let replicas = store::SetReplicas { node: "de-2".to_owned(), have, targets: vec![target] };
+    teller.tell(command::Body::SetReplicas(replicas));
+    for name in ["train", "other"] {
+        teller.submit(name);
+    }
+    teller.submit("train");
+    teller.place("train", ["de-1", "de-2"]);
+    teller.report("train", 1, 0, "de-1", "Running");
+    teller.report("train", 1, 1, "de-2", "Running");
+    teller.checkpoint("train", 1, 50);
+    let have = vec!["checkpoint/train@1".to_owned()];
+    teller.tell(command::Body::SetReplicas(store::SetReplicas {
+        node: "de-3".to_owned(),
+        have,
+        ..Default::default()
+    }));
+    teller.alive("de-2", false);
+    teller.report("train", 1, 0, "de-1", "Stopped");
+    teller.place("train", ["de-1", "de-3"]);
+    teller.report("train", 2, 1, "de-3", "Succeeded");
+    teller.report("train", 2, 0, "de-1", "Succeeded");
+    teller.tell(command::Body::CancelJob(store::EndJob { name: "other".to_owned() }));
+    teller.tell(command::Body::DeleteJob(store::EndJob { name: "other".to_owned() }));
+    let decision = store::DecisionRecord {
+        action: "mount".to_owned(),
+        object: "job/train".to_owned(),
+        verdict: "deny".to_owned(),
+        actor: "node/de-1".to_owned(),
+        ..store::DecisionRecord::default()
+    };
+    let (decisions, node) = (vec![decision], "de-1".to_owned());
+    teller.tell(command::Body::RecordDecisions(store::RecordDecisions { decisions, node, through: 4 }));
+    for name in ["drained", "again"] {
+        teller.submit(name);
+        teller.place(name, ["de-1", "de-3"]);
+        teller.report(name, 1, 0, "de-1", "Running");
+        if name == "drained" {
+            teller.change("de-3", "drain");
+            teller.report(name, 1, 0, "de-1", "Stopped");
+            teller.report(name, 1, 1, "de-3", "Stopped");
+            teller.change("de-3", "uncordon");
+        }
+    }
+    teller.change("de-2", "retire");
+    let reason = "restored".to_owned();
+    let begin = store::BeginIncarnation { incarnation: 2, reason, quiet_ms: 100 };
+    teller.tell(command::Body::BeginIncarnation(begin));
+    teller.alive("de-1", true);
+    teller.tell(command::Body::RaiseLevel(store::RaiseLevel { level: 3 }));
+}
+
+fn second(teller: &mut Teller) {
+    teller.found(2);
+    for node in ["de-1", "de-2"] {
+        teller.join(node);
+    }
+    teller.submit("train");
+    let step = |body| store::TransactionStep { body: Some(body), ..Default::default() };
+    let end = || store::EndJob { name: "train".to_owned() };
+    let queue = store::PutQueue { name: "q".to_owned(), ..Default::default() };
+    let change =
+        store::ChangeNode { node: "de-2".to_owned(), change: "cordon".to_owned(), ..Default::default() };
+    let steps = vec![
+        step(transaction_step::Body::PutQueue(queue)),
+        step(transaction_step::Body::CancelJob(end())),
+        step(transaction_step::Body::DeleteJob(end())),
+        step(transaction_step::Body::ChangeNode(change)),
+        step(transaction_step::Body::SubmitJob(store::SubmitJob {
+            name: "next".to_owned(),
+            uid: "uid-next".to_owned(),
+            spec: Some(v1::JobSpec { queue: "q".to_owned(), ..v1::JobSpec::default() }),
+            ..store::SubmitJob::default()
+        })),
+    ];
+    teller.keyed("all", 0, command::Body::Transaction(store::Transaction { steps: steps.clone() }));
+    let mut refused = steps;
+    refused.push(step(transaction_step::Body::DeleteQueue(store::DeleteQueue { name: "q".to_owned() })));
+    teller.keyed("none", 0, command::Body::Transaction(store::Transaction { steps: refused }));
+}
+
+fn write(level: u32) {
+    let mut teller = Teller { story: Vec::new(), now: 1_000_000 };
+    match level {
+        1 => first(&mut teller),
+        _ => second(&mut teller),
+    }
+    let directory = directory(level);
+    std::fs::create_dir_all(&directory).unwrap();
+    let (told, records) = told(&teller.story);
+    let story = teller.story.into_iter().flat_map(|(time, bytes)| [time.to_be_bytes().to_vec(), bytes]);
+    std::fs::write(directory.join("story.bin"), framed(story)).unwrap();
+    std::fs::write(directory.join("records.bin"), records).unwrap();
+    std::fs::write(directory.join("told.txt"), told).unwrap();
+}
+
+#[test]
+fn every_level_is_applied_to_the_same_state_for_ever() {
+    for (level, kinds) in (1..).zip(KINDS) {
+        if std::env::var("HOLDFAST_CORPUS").as_deref() == Ok("write") {
+            write(level);
+        }
+        let directory = directory(level);
+        let story = story_in(&std::fs::read(directory.join("story.bin")).unwrap());
+        let (told, records) = told(&story);
+        assert_eq!(told, std::fs::read_to_string(directory.join("told.txt")).unwrap(), "level {level}");
+        assert!(records == std::fs::read(directory.join("records.bin")).unwrap(), "records of level {level}");
+        let known: BTreeSet<&str> = told.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(kinds.iter().all(|kind| known.contains(kind)), "level {level} tells of every command");
+    }
+}
+
+#[test]
+fn what_was_stored_is_read_and_written_the_same() {
+    for level in 1..=holdfast_state::NEWEST_LEVEL {
+        let stored = std::fs::read(directory(level).join("records.bin")).unwrap();
+        let records: Vec<_> = unframed(&stored).chunks(2).map(|c| (c[0].clone(), c[1].clone())).collect();
+        let state = State::restore(records.clone()).unwrap();
+        assert!(state.records().eq(records), "level {level}");
+        let tables: BTreeSet<u8> = state.records().filter_map(|(key, _)| key.first().copied()).collect();
+        assert!(level > 1 || tables.iter().eq(b"abceijlnqrtw"), "every table is in the corpus: {tables:?}");
+    }
+}
