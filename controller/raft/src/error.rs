@@ -260,6 +260,7 @@ impl AsProblem for ServeError {
             Self::Stopped(_) => (5106, ProblemKind::Unreachable),
             Self::Snapshot(_) => (5100, ProblemKind::Failed),
             Self::Excluded(_) => (5120, ProblemKind::Conflict),
+            Self::Full(_) => (5105, ProblemKind::Exhausted),
         };
         let next = match self {
             Self::Excluded(why) => why.next(),

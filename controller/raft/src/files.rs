@@ -1,10 +1,10 @@
 //! Durable file work that every store of this crate shares: whole-file writes, directory syncs, the directory lock.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FlockOperation, flock};
+
+use crate::disk::{Disk, Reading};
 
 /// An act on a file that the system refused.
 #[derive(Debug, thiserror::Error)]
@@ -40,48 +40,52 @@ impl<T> Act<T> for io::Result<T> {
 }
 
 /// Makes the names inside a directory durable.
-pub(crate) fn sync_dir(path: &Utf8Path) -> Result<(), FileError> {
-    File::open(path).and_then(|dir| dir.sync_all()).act("sync directory", path)
+pub(crate) fn sync_dir(disk: &dyn Disk, path: &Utf8Path) -> Result<(), FileError> {
+    disk.sync_dir(path).act("sync directory", path)
 }
 
 /// Creates a directory that survives a power cut.
-pub(crate) fn create_dir(path: &Utf8Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).act("create directory", path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+pub(crate) fn create_dir(disk: &dyn Disk, path: &Utf8Path) -> Result<(), FileError> {
+    disk.create_dir(path).act("create directory", path)?;
+    path.parent().map_or(Ok(()), |parent| sync_dir(disk, parent))
+}
+
+/// The whole of a file, at most `limit` bytes of it; `None` where there is none.
+pub(crate) fn read_whole(disk: &dyn Disk, path: &Utf8Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let file = match disk.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.act("open", path)?,
+    };
+    let mut bytes = Vec::new();
+    Reading { file, offset: 0 }.take(limit).read_to_end(&mut bytes).act("read", path)?;
+    Ok(Some(bytes))
 }
 
 /// Writes a whole file so that a reader sees either nothing or all of it, also after a power cut.
-pub(crate) fn write_atomic(path: &Utf8Path, bytes: &[u8]) -> Result<(), FileError> {
+pub(crate) fn write_atomic(disk: &dyn Disk, path: &Utf8Path, bytes: &[u8]) -> Result<(), FileError> {
     let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary).act("create", &temporary)?;
-    file.write_all(bytes).act("write", &temporary)?;
-    file.sync_all().act("sync", &temporary)?;
-    publish(&temporary, path)
+    let file = disk.create(&temporary, 0).act("create", &temporary)?;
+    file.write_at(bytes, 0).act("write", &temporary)?;
+    file.sync().act("sync", &temporary)?;
+    publish(disk, &temporary, path)
 }
 
 /// Gives a synced temporary file its final name and makes the name durable.
-pub(crate) fn publish(temporary: &Utf8Path, path: &Utf8Path) -> Result<(), FileError> {
-    fs::rename(temporary, path).act("rename", path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+pub(crate) fn publish(disk: &dyn Disk, temporary: &Utf8Path, path: &Utf8Path) -> Result<(), FileError> {
+    disk.rename(temporary, path).act("rename", path)?;
+    path.parent().map_or(Ok(()), |parent| sync_dir(disk, parent))
 }
 
 /// The lock on a member's directory; two processes on one raft log would destroy it.
-#[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    _held: Box<dyn Send + Sync>,
 }
 
 impl DirLock {
     /// Takes the lock, or `None` where another process (or another handle of this one) has it.
-    pub(crate) fn take(dir: &Utf8Path) -> Result<Option<Self>, FileError> {
-        let path = dir.join("lock");
-        let file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(&path).act("open", &path)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(errno) => Err(io::Error::from(errno)).act("lock", &path),
-        }
+    pub(crate) fn take(disk: &dyn Disk, dir: &Utf8Path) -> Result<Option<Self>, FileError> {
+        let held = disk.lock(dir).act("lock", dir)?;
+        Ok(held.map(|held| Self { _held: held }))
     }
 }
 

@@ -12,11 +12,12 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::applied::{Cache, Shared, StateMachine};
+use crate::applied::Shared;
 use crate::barrier::Barrier;
 use crate::contacts::{Contacts, View};
 use crate::election::{self, Heard};
 use crate::error::{ProposeError, RaftError, ReadError};
+use crate::house::{Findings, House};
 use crate::log::LogStore;
 use crate::machine::Machine;
 use crate::membership::{self, Changer};
@@ -27,13 +28,11 @@ use crate::peer::Peers;
 use crate::proposer::Proposer;
 use crate::rpc::{ServeError, Server};
 use crate::standing::Standing;
-use crate::status::{MemberStatus, Role, Status};
+use crate::status::{Latencies, MemberStatus, Role, Status};
 use crate::tracker::{Leadership, Tracker, leader_of};
 use crate::transfer::Transfer;
 use crate::types::{Member, Peer, Raft};
 
-/// How often the applied store is made durable and the size of the log is looked at.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How long openraft may take to stop before the tasks around it are ended anyway.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -67,6 +66,7 @@ pub(crate) struct Inner<M> {
     standing: Standing,
     pub(crate) transfer: Transfer,
     server: Server,
+    findings: Arc<Findings>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -90,7 +90,7 @@ impl<M: Machine> RaftNode<M> {
     pub async fn open(options: Options, machine: M, network: impl Network) -> Result<Self, RaftError> {
         let config = Arc::new(options.config().map_err(RaftError::Options)?);
         let opening = options.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&opening, machine)).await;
+        let opened = options.work.blocking(move || open(&opening, machine)).await;
         let (log, state) = opened.map_err(|error| RaftError::Stopped(error.to_string()))??;
         let peers = Peers {
             network: Arc::new(network),
@@ -98,13 +98,11 @@ impl<M: Machine> RaftNode<M> {
             id: options.id,
             contacts: Contacts::default(),
             view: View::default(),
+            log: log.clone(),
+            work: options.work.clone(),
         };
-        let StateMachine { shared, cache, snapshots } = state;
-        let state = StateMachine {
-            shared: Arc::clone(&shared),
-            cache: cache.clone(),
-            snapshots: Arc::clone(&snapshots),
-        };
+        let (shared, snapshots) = (Arc::clone(&state.shared), Arc::clone(&state.snapshots));
+        let cache = state.cache.clone();
         let raft = Raft::new(options.id, config, peers.clone(), log.clone(), state).await;
         let raft = raft.map_err(|fatal| RaftError::Stopped(fatal.to_string()))?;
         peers.view.open(raft.metrics());
@@ -114,7 +112,16 @@ impl<M: Machine> RaftNode<M> {
         let proposer = Proposer::start(raft.clone(), clock, options.propose_timeout, &mut tasks);
         let barrier = Barrier::start(raft.clone(), shared.watch(), options.election.1 * 2, &mut tasks);
         let tracker = Tracker::start(&raft, &mut tasks);
-        tasks.spawn(keep_house(raft.clone(), log.clone(), cache, options.log_bytes));
+        let findings = Arc::new(Findings::default());
+        let house = House {
+            raft: raft.clone(),
+            log: log.clone(),
+            cache,
+            snapshots: Arc::clone(&snapshots),
+            options: options.clone(),
+            findings: Arc::clone(&findings),
+        };
+        tasks.spawn(house.keep());
         let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
         let standing = Standing::default();
         let judge = standing.clone();
@@ -144,6 +151,7 @@ impl<M: Machine> RaftNode<M> {
             standing,
             transfer,
             server,
+            findings,
             tasks,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -174,7 +182,7 @@ impl<M: Machine> RaftNode<M> {
     /// Every error but [`ProposeError::Unknown`] means that the command was not taken.
     pub async fn propose(&self, command: Vec<u8>) -> Result<Vec<u8>, ProposeError> {
         let inner = &self.inner;
-        if let Some(reason) = inner.log.failure() {
+        if let Some(reason) = inner.log.failure().or_else(|| inner.log.refusing()) {
             return Err(ProposeError::Storage { reason });
         }
         // A leader that lost its quorum cannot commit: better to say so than to let callers wait.
@@ -241,6 +249,7 @@ impl<M: Machine> RaftNode<M> {
         let metrics = inner.raft.metrics().borrow().clone();
         let stopped = metrics.running_state.as_ref().err().map(ToString::to_string);
         let counters = &inner.proposer.counters;
+        let age = inner.findings.snapshot_age();
         Status {
             id: inner.options.id,
             term: metrics.current_term,
@@ -259,6 +268,14 @@ impl<M: Machine> RaftNode<M> {
             batches: counters.batches.load(Ordering::Relaxed),
             failure: inner.log.failure().or(stopped),
             excluded: inner.standing.excluded(),
+            space: inner.findings.space(),
+            leader_changes: inner.tracker.changes(),
+            snapshot_age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            latency: Latencies {
+                fsync: inner.log.sync_time(),
+                commit: counters.commit_time.counts(),
+                apply: inner.shared.apply_time.counts(),
+            },
         }
     }
 
@@ -315,26 +332,4 @@ fn members_of(metrics: &RaftMetrics<u64, Peer>, contacts: &Contacts) -> Vec<Memb
         heard_ms: contacts.age(*id).map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
     });
     members.collect()
-}
-
-/// Makes the applied store durable now and then, and keeps a log of few but large entries from growing without bound.
-async fn keep_house(raft: Raft, log: LogStore, cache: Option<Cache>, log_bytes: u64) {
-    let mut tick = tokio::time::interval(HOUSEKEEPING);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        if let Some(cache) = &cache {
-            cache.tick();
-        }
-        if log.bytes() <= log_bytes {
-            continue;
-        }
-        let snapshot = raft.metrics().borrow().snapshot;
-        tracing::info!(bytes = log.bytes(), "taking a snapshot because the log is large");
-        // A raft that has stopped takes no snapshot, and its log no longer grows.
-        drop(raft.trigger().snapshot().await);
-        if let Some(id) = snapshot {
-            drop(raft.trigger().purge_log(id.index).await);
-        }
-    }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use openraft::{Config, SnapshotPolicy};
 
+use crate::disk::{Disk, RealDisk};
+use crate::work::Work;
+
 /// Milliseconds since the Unix epoch; read only by the leader, when it gathers a batch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
@@ -18,6 +21,8 @@ const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// Beyond this much log a snapshot is taken whatever its number of entries.
 const LOG_BYTES: u64 = 512 << 20;
+/// What log, snapshots and applied store may take together.
+const QUOTA_BYTES: u64 = 32 << 30;
 /// How many entries one call for replication carries at most.
 const ENTRIES_PER_CALL: u64 = 256;
 /// openraft's own limit on installing a snapshot; the pieces have a limit of their own.
@@ -48,6 +53,14 @@ pub struct Options {
     pub catch_up: Duration,
     /// The clock of the daemon.
     pub clock: Clock,
+    /// Bytes that log, snapshots and applied store may take together before growing commands should be refused.
+    pub quota_bytes: u64,
+    /// The disk; another one only in a simulation.
+    pub disk: Arc<dyn Disk>,
+    /// Where file work is done; elsewhere than on threads only in a simulation.
+    pub work: Work,
+    /// Whether a copy of the applied state is kept on sled, which shortens a restart. It is on the real disk always.
+    pub applied_copy: bool,
 }
 
 impl std::fmt::Debug for Options {
@@ -72,11 +85,14 @@ impl Options {
             propose_timeout: PROPOSE_TIMEOUT,
             catch_up: CATCH_UP,
             clock,
+            quota_bytes: QUOTA_BYTES,
+            disk: Arc::new(RealDisk),
+            work: Work::Threads,
+            applied_copy: true,
         }
     }
 
-    /// openraft's configuration. As many entries stay behind a snapshot as lie between two, twice over, so that the older
-    /// snapshot can still be brought up to date from the log when the newer one is damaged.
+    /// openraft's configuration.
     pub(crate) fn config(&self) -> Result<Config, String> {
         if !(LEAST_SEGMENT_BYTES..=MOST_SEGMENT_BYTES).contains(&self.segment_bytes) {
             return Err(format!("a segment has {LEAST_SEGMENT_BYTES} to {MOST_SEGMENT_BYTES} bytes"));
@@ -87,7 +103,6 @@ impl Options {
         if self.snapshot_every == 0 {
             return Err("there is at least one entry between two snapshots".to_owned());
         }
-        let kept = self.snapshot_every.saturating_mul(2);
         let config = Config {
             cluster_name: self.cluster_id.clone(),
             heartbeat_interval: millis(self.heartbeat),
@@ -95,11 +110,12 @@ impl Options {
             election_timeout_max: millis(self.election.1),
             install_snapshot_timeout: SNAPSHOT_TIMEOUT_MS,
             max_payload_entries: ENTRIES_PER_CALL,
-            snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_every),
-            max_in_snapshot_log_to_keep: kept,
+            // Snapshots are asked for where there is space for them, and entries purged after that, see `house`.
+            snapshot_policy: SnapshotPolicy::Never,
+            max_in_snapshot_log_to_keep: u64::MAX,
             // Standing for election is allowed from moment to moment, see `election`.
             enable_elect: false,
-            replication_lag_threshold: kept.saturating_add(self.snapshot_every),
+            replication_lag_threshold: self.snapshot_every.saturating_mul(3),
             ..Config::default()
         };
         config.validate().map_err(|error| error.to_string())

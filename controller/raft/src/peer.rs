@@ -2,7 +2,7 @@
 //! pieces.
 
 use std::future::Future;
-use std::os::unix::fs::FileExt;
+use std::io::Read as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +25,14 @@ use crate::codec::{
     vote_response_in,
 };
 use crate::contacts::{Contacts, View};
+use crate::disk::Reading;
+use crate::log::LogStore;
 use crate::network::{Network, NetworkError, RpcKind};
 use crate::types::{LogId, Member, Peer, Snapshot, SnapshotFile, TypeConfig, Vote};
 use crate::wire::{
     ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
 };
+use crate::work::Work;
 
 /// One piece of a snapshot.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -37,6 +40,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long entries may travel; heartbeats go beside them.
 const ENTRIES_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the news of a commit waits for this member's own disk.
+const COMMIT_PATIENCE: Duration = Duration::from_millis(20);
 /// How long sending to an unreachable member pauses: long enough not to spin, short enough to be back soon.
 const BACKOFF: [Duration; 3] =
     [Duration::from_millis(20), Duration::from_millis(50), Duration::from_millis(100)];
@@ -51,6 +56,8 @@ pub(crate) struct Peers {
     pub(crate) contacts: Contacts,
     /// What this member's raft says of itself; not there before raft is.
     pub(crate) view: View,
+    pub(crate) log: LogStore,
+    pub(crate) work: Work,
 }
 
 /// Calls one member.
@@ -159,7 +166,7 @@ impl Caller {
         loop {
             let file = (*snapshot.snapshot).clone();
             let total = file.len;
-            let data = tokio::task::spawn_blocking(move || read_piece(&file, offset)).await;
+            let data = self.peers.work.blocking(move || read_piece(&file, offset)).await;
             let data = data.map_err(std::io::Error::other)??;
             let message = ChunkMessage {
                 vote: Some(vote_out(&vote)),
@@ -186,9 +193,14 @@ impl Caller {
 impl Link {
     async fn append(
         &mut self,
-        request: AppendEntriesRequest<TypeConfig>,
+        mut request: AppendEntriesRequest<TypeConfig>,
         timeout: Duration,
     ) -> Result<AppendEntriesResponse<u64>, CallError> {
+        if let Some(committed) = request.leader_commit {
+            // Where there is nothing else to say, the commit is worth a moment.
+            let patience = if request.entries.is_empty() { COMMIT_PATIENCE } else { Duration::ZERO };
+            request.leader_commit = self.caller.peers.log.durable_part(committed, patience).await;
+        }
         let Some(last) = request.entries.last().map(|entry| entry.log_id) else {
             let body = append_request_out(&request).encode_to_vec();
             return self.caller.clone().append(body, timeout).await;
@@ -237,7 +249,7 @@ impl From<CodecError> for SendError {
 fn read_piece(file: &SnapshotFile, offset: u64) -> std::io::Result<Bytes> {
     let rest = usize::try_from(file.len.saturating_sub(offset)).unwrap_or(usize::MAX);
     let mut piece = vec![0; rest.min(CHUNK_BYTES)];
-    file.file.read_exact_at(&mut piece, offset)?;
+    Reading { file: Arc::clone(&file.file), offset }.read_exact(&mut piece)?;
     Ok(piece.into())
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use openraft::error::{ClientWriteError, Fatal};
@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::error::ProposeError;
+use crate::latency::Recorder;
 use crate::options::Clock;
 use crate::types::{Batch, Member, Raft, TypeConfig};
 
@@ -39,6 +40,8 @@ struct Waiting {
 pub(crate) struct ProposerCounters {
     pub(crate) commands: AtomicU64,
     pub(crate) batches: AtomicU64,
+    /// From the proposal of a batch to its results.
+    pub(crate) commit_time: Recorder,
 }
 
 /// The queue of commands.
@@ -102,11 +105,15 @@ impl Batcher {
                 batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
             self.counters.commands.fetch_add(u64::try_from(commands.len()).unwrap_or(0), Ordering::Relaxed);
             self.counters.batches.fetch_add(1, Ordering::Relaxed);
+            let began = Instant::now();
             let batch = Batch { time_ms: (self.clock)(), commands: commands.into() };
             match self.raft.client_write_ff(batch).await {
                 Ok(result) => {
+                    let counters = Arc::clone(&self.counters);
                     sent.spawn(async move {
-                        fan_out(answers, result.await.ok());
+                        let result = result.await.ok();
+                        counters.commit_time.note(began.elapsed());
+                        fan_out(answers, result);
                         drop(place);
                     });
                 }

@@ -1,6 +1,5 @@
 //! The answering side of the calls between members.
 
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,6 +23,7 @@ use crate::types::{Raft, Snapshot, SnapshotFile, Vote};
 use crate::wire::{
     ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
 };
+use crate::work::Work;
 
 /// The longest snapshot a member takes in.
 const MAX_SNAPSHOT_BYTES: u64 = 64 << 30;
@@ -51,6 +51,9 @@ pub enum ServeError {
     /// A snapshot could not be taken in.
     #[error("take in a snapshot: {0}")]
     Snapshot(String),
+    /// This member has no space for more entries.
+    #[error("no space for more entries: {0}")]
+    Full(String),
 }
 
 impl From<CodecError> for ServeError {
@@ -79,7 +82,11 @@ pub(crate) struct Server {
     /// Whether the log was seen to hold more than the founding entry.
     settled: AtomicBool,
     incoming: tokio::sync::Mutex<Option<Incoming>>,
+    work: Work,
 }
+
+/// Room that is kept for votes and marks when entries are no longer taken in.
+const ROOM_FOR_VOTES: u64 = 64 << 10;
 
 fn stopped<E: std::error::Error>(error: &RaftError<u64, E>) -> ServeError {
     ServeError::Stopped(error.to_string())
@@ -95,7 +102,8 @@ impl Server {
     ) -> Self {
         let (id, cluster_id) = (peers.id, Arc::clone(&peers.cluster_id));
         let (settled, incoming) = (AtomicBool::new(false), tokio::sync::Mutex::new(None));
-        Self { raft, id, cluster_id, snapshots, heard, log, standing, settled, incoming }
+        let work = peers.work.clone();
+        Self { raft, id, cluster_id, snapshots, heard, log, standing, settled, incoming, work }
     }
 
     pub(crate) async fn serve(&self, kind: RpcKind, bytes: Vec<u8>) -> Result<Vec<u8>, ServeError> {
@@ -126,7 +134,15 @@ impl Server {
     }
 
     async fn append(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
+        let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let request = append_request_in(body)?;
+        if !request.entries.is_empty()
+            && let Some(reason) = self.log.refusing()
+            && bytes.saturating_add(ROOM_FOR_VOTES) > self.log.room()
+        {
+            // Refused before raft sees it: a write that fails half way would end this member. The leader asks again.
+            return Err(ServeError::Full(reason));
+        }
         let response = self.raft.append_entries(request).await.map_err(|error| stopped(&error))?;
         if !matches!(response, AppendEntriesResponse::HigherVote(_)) {
             self.heard.note();
@@ -211,15 +227,23 @@ impl Server {
         let same =
             slot.as_ref().is_some_and(|i| i.snapshot_id == chunk.snapshot_id && i.total == chunk.total);
         if !same {
-            let snapshots = Arc::clone(&self.snapshots);
-            let file = blocking(move || snapshots.receive().map_err(|error| error.reason())).await?;
+            let (snapshots, total) = (Arc::clone(&self.snapshots), chunk.total);
+            let receive = move || {
+                // As it arrives, and once more when it is installed.
+                if !snapshots.has_room(total.saturating_mul(2)) {
+                    return Err(format!("there is no space for {total} bytes twice"));
+                }
+                snapshots.receive().map_err(|error| error.reason())
+            };
+            let file = blocking(&self.work, receive).await?;
             *slot = Some(Incoming { snapshot_id: chunk.snapshot_id.clone(), total: chunk.total, file });
         }
         let Some(incoming) = slot.as_mut() else { return Ok(0) };
         let end = incoming.file.len.saturating_add(u64::try_from(chunk.data.len()).unwrap_or(u64::MAX));
         if chunk.offset == incoming.file.len && end <= incoming.total {
             let (file, data, offset) = (Arc::clone(&incoming.file.file), chunk.data.clone(), chunk.offset);
-            blocking(move || file.write_all_at(&data, offset).map_err(|error| error.to_string())).await?;
+            blocking(&self.work, move || file.write_at(&data, offset).map_err(|error| error.to_string()))
+                .await?;
             incoming.file.len = end;
         }
         Ok(incoming.file.len)
@@ -228,7 +252,8 @@ impl Server {
     async fn install(&self, vote: Vote, incoming: Incoming) -> Result<Vec<u8>, ServeError> {
         let (snapshots, file) = (Arc::clone(&self.snapshots), incoming.file.clone());
         // The whole file is checked before openraft hears of it: an error after that would stop this member.
-        let position = blocking(move || snapshots.check(&file).map_err(|error| error.to_string())).await?;
+        let position =
+            blocking(&self.work, move || snapshots.check(&file).map_err(|error| error.to_string())).await?;
         let meta = meta_of(&position);
         let snapshot = Snapshot { meta, snapshot: Box::new(incoming.file) };
         let response = self.raft.install_full_snapshot(vote, snapshot).await;
@@ -242,8 +267,9 @@ fn answer(vote: Vote, next_offset: u64, installed: bool) -> Vec<u8> {
 }
 
 async fn blocking<T: Send + 'static>(
+    place: &Work,
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, ServeError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = place.blocking(work).await;
     done.unwrap_or_else(|error| Err(error.to_string())).map_err(ServeError::Snapshot)
 }

@@ -1,6 +1,7 @@
 //! What a member says of itself. Knows no task.
 
 use crate::digest::StateHash;
+use crate::latency::LatencyCounts;
 use crate::standing::Exclusion;
 use crate::types::Member;
 
@@ -26,6 +27,40 @@ pub struct MemberStatus {
     pub trouble: Option<String>,
     /// How long ago it answered a call of this member.
     pub heard_ms: Option<u64>,
+}
+
+/// The space of a member.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that log, snapshots and applied store take.
+    pub used_bytes: u64,
+    /// What they may take.
+    pub quota_bytes: u64,
+    /// Bytes that are free on the disk.
+    pub free_bytes: u64,
+    /// What an operator should do something about, in words.
+    pub alarm: Option<String>,
+    /// Why writes are refused until there is space again, if so.
+    pub refusing: Option<String>,
+}
+
+impl Space {
+    /// Whether more is used than the quota allows; then only what makes the state smaller should be taken.
+    #[must_use]
+    pub fn over_quota(&self) -> bool {
+        self.used_bytes > self.quota_bytes
+    }
+}
+
+/// How long the parts of a write take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Latencies {
+    /// Syncs of the log.
+    pub fsync: LatencyCounts,
+    /// From the proposal of a batch to its results; on the leader.
+    pub commit: LatencyCounts,
+    /// Applying what was committed together.
+    pub apply: LatencyCounts,
 }
 
 /// What a member says of itself.
@@ -61,8 +96,16 @@ pub struct Status {
     pub proposals: u64,
     /// Batches they travelled in.
     pub batches: u64,
-    /// Why this member refuses writes or has stopped, if so.
+    /// Why this member refuses writes for good or has stopped, if so.
     pub failure: Option<String>,
     /// Why this member takes no part, if so.
     pub excluded: Option<Exclusion>,
+    /// Its space.
+    pub space: Space,
+    /// How often another leader was heard of since the start.
+    pub leader_changes: u64,
+    /// How long ago the newest snapshot was taken, or found at the start, in milliseconds.
+    pub snapshot_age_ms: Option<u64>,
+    /// How long the parts of a write take.
+    pub latency: Latencies,
 }

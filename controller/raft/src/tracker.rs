@@ -1,6 +1,7 @@
 //! Follows openraft's metrics: who leads, and when a quorum last answered this member as the leader.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::RaftMetrics;
@@ -18,12 +19,17 @@ pub type Leadership = Option<(u64, Member)>;
 pub(crate) struct Tracker {
     leadership: watch::Sender<Leadership>,
     quorum_at: Mutex<Option<Instant>>,
+    changes: AtomicU64,
 }
 
 impl Tracker {
     /// Starts the task that follows the metrics.
     pub(crate) fn start(raft: &Raft, tasks: &mut JoinSet<()>) -> Arc<Self> {
-        let tracker = Arc::new(Self { leadership: watch::Sender::new(None), quorum_at: Mutex::new(None) });
+        let tracker = Arc::new(Self {
+            leadership: watch::Sender::new(None),
+            quorum_at: Mutex::new(None),
+            changes: AtomicU64::new(0),
+        });
         let mut metrics = raft.metrics();
         let following = Arc::clone(&tracker);
         tasks.spawn(async move {
@@ -45,6 +51,9 @@ impl Tracker {
         self.leadership.send_if_modified(|current| {
             let changed = *current != leadership;
             if changed {
+                if leadership.is_some() {
+                    self.changes.fetch_add(1, Ordering::Relaxed);
+                }
                 *current = leadership;
             }
             changed
@@ -53,6 +62,11 @@ impl Tracker {
 
     pub(crate) fn watch(&self) -> watch::Receiver<Leadership> {
         self.leadership.subscribe()
+    }
+
+    /// How often another leader, or one of another term, was heard of.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Whether a quorum answered this leader within `age`; `None` where it is no leader, or none has answered yet.

@@ -1,9 +1,10 @@
 //! The type configuration handed to openraft, and the plain types of it. A leaf: knows no file, no network and no machine.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+use crate::disk::DiskFile;
 
 /// A member of the controller quorum as the operator names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,10 +48,16 @@ pub(crate) struct Batch {
 pub(crate) struct Responses(pub(crate) Vec<Vec<u8>>);
 
 /// A whole snapshot, open for reading; it stays readable after its file was deleted.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SnapshotFile {
-    pub(crate) file: Arc<File>,
+    pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) len: u64,
+}
+
+impl std::fmt::Debug for SnapshotFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SnapshotFile").field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 /// openraft asks for serde bounds on these types. Nothing of ours goes through serde, so an attempt is an error.

@@ -4,6 +4,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use crate::digest::{Rolling, StateHash};
+use crate::latency::Recorder;
 use crate::machine::{Machine, Record};
 use crate::snapshot::{Position, Taken};
 use crate::types::LogId;
@@ -19,12 +20,14 @@ pub(super) struct Live<M> {
 pub(crate) struct Shared<M> {
     pub(super) live: RwLock<Live<M>>,
     applied: watch::Sender<u64>,
+    /// How long entries that were committed together took to apply.
+    pub(crate) apply_time: Recorder,
 }
 
 impl<M: Machine> Shared<M> {
     pub(crate) fn new(machine: M) -> Self {
         let live = Live { machine, position: Position::default(), rolling: Rolling::default() };
-        Self { live: RwLock::new(live), applied: watch::Sender::new(0) }
+        Self { live: RwLock::new(live), applied: watch::Sender::new(0), apply_time: Recorder::default() }
     }
 
     pub(crate) fn with<R>(&self, read: impl FnOnce(&M) -> R) -> R {

@@ -1,6 +1,7 @@
 //! The state machine as openraft drives it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use openraft::storage::RaftStateMachine;
 use openraft::{AnyError, EntryPayload, RaftSnapshotBuilder, StorageIOError};
@@ -8,12 +9,14 @@ use parking_lot::Mutex;
 
 use super::cache::Cache;
 use super::live::{Live, RestoreError, Shared};
+use crate::log::LogStore;
 use crate::machine::{Change, Machine};
 use crate::snapshot::{SnapshotStore, Taken};
 use crate::types::{
     Batch, Entry, LogId, Responses, Snapshot, SnapshotFile, SnapshotMeta, StorageError, StoredMembership,
     TypeConfig,
 };
+use crate::work::Work;
 
 /// The machine in memory, its copy, and the snapshots.
 pub(crate) struct StateMachine<M> {
@@ -21,6 +24,9 @@ pub(crate) struct StateMachine<M> {
     /// `None` where no copy could be opened; then a restart replays more.
     pub(crate) cache: Option<Cache>,
     pub(crate) snapshots: Arc<SnapshotStore>,
+    /// Applying waits for it, so that nothing is answered that this member could still lose.
+    pub(crate) log: LogStore,
+    pub(crate) work: Work,
 }
 
 /// A state that was taken out to be written as a snapshot.
@@ -28,6 +34,7 @@ pub(crate) struct Builder {
     // A lock that nobody contends for: openraft asks that a builder can be shared, a frozen state can only be handed on.
     taken: Mutex<Option<Taken>>,
     snapshots: Arc<SnapshotStore>,
+    work: Work,
 }
 
 fn error_chain(error: &dyn std::error::Error) -> AnyError {
@@ -39,9 +46,12 @@ fn snapshot_error(error: &dyn std::error::Error) -> StorageError {
     StorageIOError::write_snapshot(None, error_chain(error)).into()
 }
 
-/// Runs file work off the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StorageError> {
-    let done = tokio::task::spawn_blocking(work).await;
+/// Runs file work where it disturbs nobody.
+async fn blocking<T: Send + 'static>(
+    place: &Work,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StorageError> {
+    let done = place.blocking(work).await;
     done.map_err(|error| StorageIOError::write_snapshot(None, error_chain(&error)).into())
 }
 
@@ -51,7 +61,8 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             return Err(StorageIOError::write_snapshot(None, AnyError::error("a builder builds once")).into());
         };
         let snapshots = Arc::clone(&self.snapshots);
-        blocking(move || snapshots.save(taken)).await?.map_err(|error| snapshot_error(&error))
+        let saved = blocking(&self.work, move || snapshots.save(taken)).await?;
+        saved.map_err(|error| snapshot_error(&error))
     }
 }
 
@@ -118,6 +129,12 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         I: IntoIterator<Item = Entry> + Send,
         I::IntoIter: Send,
     {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        if let Some(last) = entries.last() {
+            let durable = self.log.durable_to(last.log_id).await;
+            durable.map_err(|error| StorageIOError::apply(last.log_id, error_chain(&error)))?;
+        }
+        let began = Instant::now();
         let mut changes = Vec::new();
         let (responses, position, records) = {
             let mut live = self.shared.live.write();
@@ -125,6 +142,7 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
             live.position.hash = live.rolling.hash();
             (responses, live.position.clone(), live.rolling.records())
         };
+        self.shared.apply_time.note(began.elapsed());
         self.shared.announce();
         if let Some(cache) = &self.cache {
             cache.apply(changes, position, records).await;
@@ -133,7 +151,11 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        Builder { taken: Mutex::new(Some(self.shared.freeze())), snapshots: Arc::clone(&self.snapshots) }
+        Builder {
+            taken: Mutex::new(Some(self.shared.freeze())),
+            snapshots: Arc::clone(&self.snapshots),
+            work: self.work.clone(),
+        }
     }
 
     async fn begin_receiving_snapshot(&mut self) -> Result<Box<SnapshotFile>, StorageError> {
@@ -146,7 +168,7 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         snapshot: Box<SnapshotFile>,
     ) -> Result<(), StorageError> {
         let (snapshots, shared) = (Arc::clone(&self.snapshots), Arc::clone(&self.shared));
-        let installed = blocking(move || install(&snapshots, &shared, &snapshot)).await?;
+        let installed = blocking(&self.work, move || install(&snapshots, &shared, &snapshot)).await?;
         installed.map_err(|error| StorageIOError::write_snapshot(None, error))?;
         if let Some(cache) = &self.cache {
             cache.replace(self.shared.freeze()).await;
@@ -156,7 +178,7 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, StorageError> {
         let snapshots = Arc::clone(&self.snapshots);
-        let current = blocking(move || snapshots.current()).await?;
+        let current = blocking(&self.work, move || snapshots.current()).await?;
         current.map_err(|error| StorageIOError::read_snapshot(None, error_chain(&error)).into())
     }
 }

@@ -11,8 +11,11 @@ use super::cache::Cache;
 use super::live::{RestoreError, Shared};
 use super::machine::StateMachine;
 use super::sled_store::{Contents, SledStore};
+use crate::disk::RealDisk;
 use crate::files::{Act, DirLock, FileError, create_dir, sync_dir};
+use crate::log::LogStore;
 use crate::machine::Machine;
+use crate::options::Options;
 use crate::snapshot::SnapshotStore;
 use crate::types::LogId;
 
@@ -31,16 +34,19 @@ pub(crate) enum RecoverError {
     Thread(#[source] std::io::Error),
 }
 
-/// Rebuilds the state under `dir`; `purged` is the last entry the log no longer has. Blocks.
+/// Rebuilds the state of a member behind its log. Blocks.
 pub(crate) fn recover<M: Machine>(
-    dir: &Utf8Path,
-    cluster_id: &str,
+    options: &Options,
     machine: M,
-    purged: Option<LogId>,
+    log: &LogStore,
     lock: &Arc<DirLock>,
 ) -> Result<StateMachine<M>, RecoverError> {
-    let snapshots = SnapshotStore::open(&dir.join("snapshots"), cluster_id)?;
-    let (mut store, copy) = open_copy(&dir.join("applied"), cluster_id)?;
+    let (dir, cluster_id, purged) = (&options.dir, options.cluster_id.as_str(), log.purged());
+    let snapshots = SnapshotStore::open(Arc::clone(&options.disk), &dir.join("snapshots"), cluster_id)?;
+    let (mut store, copy) = match options.applied_copy {
+        true => open_copy(&dir.join("applied"), cluster_id)?,
+        false => (None, None),
+    };
     let shared = Arc::new(Shared::new(machine));
     let have = copy.as_ref().map(|contents| contents.position.applied);
     if newest_snapshot(&shared, &snapshots, have)? {
@@ -69,7 +75,8 @@ pub(crate) fn recover<M: Machine>(
     }
     let cache = store.map(|store| Cache::start(store, Arc::clone(lock))).transpose();
     let cache = cache.map_err(RecoverError::Thread)?;
-    Ok(StateMachine { shared, cache, snapshots: Arc::new(snapshots) })
+    let (log, work) = (log.clone(), options.work.clone());
+    Ok(StateMachine { shared, cache, snapshots: Arc::new(snapshots), log, work })
 }
 
 /// Restores the newest snapshot that is whole and reaches further than what is there already.
@@ -99,7 +106,7 @@ fn newest_snapshot<M: Machine>(
 /// Opens the copy. One that cannot be read is set aside and a new one begun; where even that fails the member runs
 /// without, because nothing depends on it.
 fn open_copy(dir: &Utf8Path, cluster_id: &str) -> Result<(Option<SledStore>, Option<Contents>), FileError> {
-    create_dir(dir)?;
+    create_dir(&RealDisk, dir)?;
     match SledStore::open(dir, cluster_id) {
         Ok((store, contents)) => return Ok((Some(store), contents)),
         Err(error) => {
@@ -124,6 +131,6 @@ fn set_aside(dir: &Utf8Path) -> Result<(), FileError> {
         fs::remove_dir_all(&aside).act("remove", &aside)?;
     }
     fs::rename(dir, &aside).act("rename", &aside)?;
-    create_dir(dir)?;
-    dir.parent().map_or(Ok(()), sync_dir)
+    create_dir(&RealDisk, dir)?;
+    dir.parent().map_or(Ok(()), |parent| sync_dir(&RealDisk, parent))
 }

@@ -11,6 +11,7 @@ use sled::{Batch, Db, Mode};
 
 use super::chunk::{Joiner, MAX_KEY, cut, stored_key};
 use crate::digest::Sum;
+use crate::disk::RealDisk;
 use crate::files::{Act, FileError, sync_dir};
 use crate::machine::{Change, Record};
 use crate::snapshot::{Position, SnapshotError, Taken};
@@ -209,7 +210,7 @@ fn sync_after_open(dir: &Utf8Path) -> Result<(), FileError> {
         let path = dir.join(name);
         File::open(&path).and_then(|file| file.sync_all()).act("sync", &path)?;
     }
-    sync_dir(&dir.join("blobs"))?;
-    sync_dir(dir)?;
-    dir.parent().map_or(Ok(()), sync_dir)
+    sync_dir(&RealDisk, &dir.join("blobs"))?;
+    sync_dir(&RealDisk, dir)?;
+    dir.parent().map_or(Ok(()), |parent| sync_dir(&RealDisk, parent))
 }

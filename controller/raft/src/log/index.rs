@@ -2,8 +2,7 @@
 //! Knows files only as handles to read a cold entry from.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io::Read as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use super::error::LogError;
 use super::record::{Found, HEADER, Record, parse};
 use super::segment::path_of;
 use crate::codec::entry_in;
+use crate::disk::{DiskFile, Reading};
 use crate::files::Act;
 use crate::types::{Entry, LogId, Vote};
 
@@ -37,30 +37,28 @@ struct Slot {
 }
 
 /// An entry to read from disk.
-#[derive(Debug)]
 pub(super) struct Cold {
     id: LogId,
     size: usize,
     offset: u64,
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     segment: Utf8PathBuf,
 }
 
 /// An entry from memory, or where it is on disk.
-#[derive(Debug)]
 pub(super) enum Read {
     Hot(Entry),
     Cold(Cold),
 }
 
 /// The entries of the log and the marks beside them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Index {
     slots: VecDeque<Slot>,
     pub(super) vote: Option<Vote>,
     pub(super) committed: Option<LogId>,
     pub(super) purged: Option<LogId>,
-    pub(super) files: BTreeMap<u64, Arc<File>>,
+    pub(super) files: BTreeMap<u64, Arc<dyn DiskFile>>,
     cached_bytes: usize,
     /// Slots before this index are out of memory already.
     evicted_to: u64,
@@ -105,13 +103,19 @@ impl Index {
         Ok(())
     }
 
-    /// Notes where an entry was written; an entry that was truncated meanwhile has no slot any more.
-    pub(super) fn written(&mut self, id: LogId, place: Place) {
-        if let Some(slot) = self.position(id.index).and_then(|at| self.slots.get_mut(at))
-            && slot.id == id
-        {
-            slot.place = Some(place);
-        }
+    /// Notes where an entry was written, and says whether the log still has it: one that was truncated meanwhile has no
+    /// slot any more.
+    pub(super) fn written(&mut self, id: LogId, place: Place) -> bool {
+        let slot = self.position(id.index).and_then(|at| self.slots.get_mut(at)).filter(|slot| slot.id == id);
+        let Some(slot) = slot else { return false };
+        slot.place = Some(place);
+        true
+    }
+
+    /// Whether an entry is in the log and not yet on disk.
+    pub(super) fn is_pending(&self, id: LogId) -> bool {
+        let slot = self.position(id.index).and_then(|at| self.slots.get(at));
+        slot.is_some_and(|slot| slot.id == id && slot.place.is_none())
     }
 
     /// Lets the oldest written entries out of memory until the rest fits.
@@ -195,7 +199,8 @@ impl Cold {
     /// Reads and checks the entry; blocks.
     pub(super) fn load(self) -> Result<Entry, LogError> {
         let mut bytes = vec![0; self.size.max(HEADER)];
-        self.file.read_exact_at(&mut bytes, self.offset).act("read segment", &self.segment)?;
+        let mut reading = Reading { file: Arc::clone(&self.file), offset: self.offset };
+        reading.read_exact(&mut bytes).act("read segment", &self.segment)?;
         let what = match parse(&Bytes::from(bytes)) {
             Found::Record(parsed) => match parsed.record {
                 Record::Entry(id, payload) if id == self.id => {

@@ -1,9 +1,11 @@
 //! The raft log: votes and entries in one stream of checksummed, chained records in preallocated segment files, written
-//! by one thread with one sync for each group. It is the truth of a member; it knows nothing of commands.
+//! by one writer with one sync for each group. It is the truth of a member; it knows nothing of commands.
 
 mod committer;
 mod error;
 mod index;
+mod marks;
+mod queue;
 mod record;
 mod recover;
 mod segment;
@@ -12,4 +14,4 @@ mod store;
 mod tests;
 
 pub(crate) use error::LogError;
-pub(crate) use store::LogStore;
+pub(crate) use store::{LogPlace, LogStore};

@@ -1,7 +1,5 @@
 //! Reads the segments back after a start: replays the records, cuts a torn tail, names corruption.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,6 +8,7 @@ use super::index::{Index, Place};
 use super::record::{Found, Parsed, Record, later_group, parse};
 use super::segment::{SEGMENT_HEADER, SegmentHeader, list, path_of, read};
 use crate::codec::entry_in;
+use crate::disk::Disk;
 use crate::files::Act;
 
 /// A segment never grows past this, whatever its configured size: one record more than the greatest configured segment.
@@ -29,16 +28,17 @@ pub(super) struct Tail {
 }
 
 struct Replay<'a> {
+    disk: &'a dyn Disk,
     dir: &'a Utf8Path,
     index: Index,
     tail: Tail,
 }
 
 /// Replays every segment of `dir`.
-pub(super) fn recover(dir: &Utf8Path) -> Result<(Index, Tail), LogError> {
-    let sequences = list(dir)?;
+pub(super) fn recover(disk: &dyn Disk, dir: &Utf8Path) -> Result<(Index, Tail), LogError> {
+    let sequences = list(disk, dir)?;
     let tail = Tail { segment: None, offset: 0, prev: 0, next_group: 1, clean: false };
-    let mut replay = Replay { dir, index: Index::default(), tail };
+    let mut replay = Replay { disk, dir, index: Index::default(), tail };
     let newest = sequences.last().copied();
     for sequence in sequences {
         replay.segment(sequence, newest == Some(sequence))?;
@@ -49,9 +49,9 @@ pub(super) fn recover(dir: &Utf8Path) -> Result<(Index, Tail), LogError> {
 impl Replay<'_> {
     fn segment(&mut self, sequence: u64, newest: bool) -> Result<(), LogError> {
         let path = path_of(self.dir, sequence);
-        let (file, header, bytes) = read(&path, MAX_SEGMENT_BYTES)?;
+        let (file, header, bytes) = read(self.disk, &path, MAX_SEGMENT_BYTES)?;
         self.follows(&path, header)?;
-        self.index.files.insert(sequence, Arc::new(file));
+        self.index.files.insert(sequence, file);
         self.tail = Tail {
             segment: Some(sequence),
             offset: 0,
@@ -156,7 +156,7 @@ impl Replay<'_> {
         let file = self.tail.segment.and_then(|sequence| self.index.files.get(&sequence));
         if let Some(file) = file {
             file.set_len(self.tail.offset).act("cut segment", path)?;
-            file.sync_all().act("sync segment", path)?;
+            file.sync().act("sync segment", path)?;
         }
         self.tail.clean = false;
         Ok(())

@@ -1,15 +1,14 @@
 //! One segment file: its name, its header, how it is created and read. Knows records only as bytes.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io::Read as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{FallocateFlags, fallocate};
 
 use super::error::LogError;
-use crate::files::{Act, FileError, publish};
+use crate::disk::{Disk, DiskFile, Reading};
+use crate::files::{Act, FileError, sync_dir};
 use crate::wire::FORMAT_VERSION;
 
 const MAGIC: &[u8; 8] = b"HFRAFTLG";
@@ -30,32 +29,43 @@ pub(super) fn path_of(dir: &Utf8Path, sequence: u64) -> Utf8PathBuf {
     dir.join(format!("{sequence:016x}.log"))
 }
 
-/// Creates a segment with its space reserved; header, file and name are durable when this returns.
-pub(super) fn create(dir: &Utf8Path, header: SegmentHeader, bytes: u64) -> Result<File, FileError> {
-    let path = path_of(dir, header.sequence);
-    let temporary = path.with_extension("tmp");
-    let mut options = OpenOptions::new();
-    let file = options
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .open(&temporary)
-        .act("create segment", &temporary)?;
-    reserve(&file, bytes).act("reserve space for segment", &temporary)?;
-    file.write_all_at(&encode(header), 0).act("write segment", &temporary)?;
-    file.sync_all().act("sync segment", &temporary)?;
-    publish(&temporary, &path)?;
-    Ok(file)
+/// The space of a segment, reserved before it is needed so that a full disk is known in time.
+pub(super) struct Spare {
+    file: Arc<dyn DiskFile>,
+    pub(super) bytes: u64,
 }
 
-/// A file system that cannot reserve space still gets a file of the full length.
-fn reserve(file: &File, bytes: u64) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(bytes),
-        Err(errno) => Err(errno.into()),
-    }
+fn spare_path(dir: &Utf8Path) -> Utf8PathBuf {
+    dir.join("spare.tmp")
+}
+
+/// Reserves the space of a segment. It has no name of a segment yet, so a crash leaves nothing behind that counts.
+pub(super) fn reserve(disk: &dyn Disk, dir: &Utf8Path, bytes: u64) -> Result<Spare, FileError> {
+    let path = spare_path(dir);
+    let file = disk.create(&path, bytes).act("reserve space for segment", &path)?;
+    Ok(Spare { file, bytes })
+}
+
+/// Lets reserved space go that is too small for what is to be written.
+pub(super) fn release(disk: &dyn Disk, dir: &Utf8Path, spare: Spare) -> Result<(), FileError> {
+    drop(spare);
+    let path = spare_path(dir);
+    disk.remove(&path).act("remove", &path)
+}
+
+/// Makes reserved space a segment; header, file and name are durable when this returns.
+pub(super) fn begin(
+    disk: &dyn Disk,
+    dir: &Utf8Path,
+    header: SegmentHeader,
+    spare: Spare,
+) -> Result<Arc<dyn DiskFile>, FileError> {
+    let (path, temporary) = (path_of(dir, header.sequence), spare_path(dir));
+    spare.file.write_at(&encode(header), 0).act("write segment", &path)?;
+    spare.file.sync().act("sync segment", &path)?;
+    disk.rename(&temporary, &path).act("create segment", &path)?;
+    sync_dir(disk, dir)?;
+    Ok(spare.file)
 }
 
 fn encode(header: SegmentHeader) -> Vec<u8> {
@@ -71,17 +81,16 @@ fn encode(header: SegmentHeader) -> Vec<u8> {
 }
 
 /// The segments of a directory in order; left-over temporary files are removed.
-pub(super) fn list(dir: &Utf8Path) -> Result<Vec<u64>, LogError> {
+pub(super) fn list(disk: &dyn Disk, dir: &Utf8Path) -> Result<Vec<u64>, LogError> {
     let mut sequences = Vec::new();
-    for entry in dir.read_dir_utf8().act("list", dir)? {
-        let entry = entry.act("list", dir)?;
-        let path = entry.path();
+    for name in disk.list(dir).act("list", dir)? {
+        let path = dir.join(name);
         match (path.extension(), path.file_stem().map(|stem| u64::from_str_radix(stem, 16))) {
             (Some("log"), Some(Ok(sequence))) => sequences.push(sequence),
-            (Some("tmp"), _) => fs::remove_file(path).act("remove", path)?,
+            (Some("tmp"), _) => disk.remove(&path).act("remove", &path)?,
             _ => {
                 return Err(LogError::Corrupt {
-                    segment: path.to_owned(),
+                    segment: path,
                     offset: 0,
                     what: "this is not a segment of the log".to_owned(),
                 });
@@ -92,11 +101,15 @@ pub(super) fn list(dir: &Utf8Path) -> Result<Vec<u64>, LogError> {
     Ok(sequences)
 }
 
+/// A segment as it was read back.
+pub(super) type Opened = (Arc<dyn DiskFile>, SegmentHeader, Bytes);
+
 /// A whole segment in memory, at most `limit` bytes of it.
-pub(super) fn read(path: &Utf8Path, limit: u64) -> Result<(File, SegmentHeader, Bytes), LogError> {
-    let file = OpenOptions::new().read(true).write(true).open(path).act("open segment", path)?;
+pub(super) fn read(disk: &dyn Disk, path: &Utf8Path, limit: u64) -> Result<Opened, LogError> {
+    let file = disk.open(path).act("open segment", path)?;
     let mut bytes = Vec::new();
-    (&file).take(limit).read_to_end(&mut bytes).act("read segment", path)?;
+    let mut reading = Reading { file: Arc::clone(&file), offset: 0 }.take(limit);
+    reading.read_to_end(&mut bytes).act("read segment", path)?;
     let header = decode(path, &bytes)?;
     Ok((file, header, bytes.into()))
 }

@@ -6,20 +6,26 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::Utf8PathBuf;
 use openraft::storage::{LogFlushed, RaftLogStorage};
 use openraft::{AnyError, LogState, RaftLogReader, StorageIOError};
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
-use super::committer::{Done, Shared, start};
+use super::committer::Committer;
 use super::error::LogError;
 use super::index::Read;
+use super::queue::{Done, Durable, Shared};
 use super::record::{MAX_PAYLOAD, Record};
 use super::recover::recover;
 use crate::codec::payload_out;
+use crate::disk::Disk;
 use crate::files::{DirLock, create_dir};
+use crate::latency::LatencyCounts;
 use crate::types::{Entry, LogId, StorageError, TypeConfig, Vote};
+use crate::work::Work;
 
 /// How many bytes of entries one read for replication answers, so that one call stays far below its limit.
 const READ_BYTES: usize = 2 << 20;
@@ -32,9 +38,23 @@ pub(crate) struct LogStore {
     inner: Arc<Inner>,
 }
 
+/// Where a log is, and how it is written.
+pub(crate) struct LogPlace {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) dir: Utf8PathBuf,
+    pub(crate) segment_bytes: u64,
+    /// The member whose log it is.
+    pub(crate) id: u64,
+    pub(crate) work: Work,
+}
+
 struct Inner {
     shared: Arc<Shared>,
+    id: u64,
+    work: Work,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// The writer where it is a task; it ends with the log, wherever it was.
+    _task: JoinSet<()>,
 }
 
 impl Drop for Inner {
@@ -48,19 +68,97 @@ impl Drop for Inner {
 }
 
 impl LogStore {
-    /// Opens the log of `dir`, which the caller has locked; blocks.
-    pub(crate) fn open(dir: &Utf8Path, segment_bytes: u64, lock: Arc<DirLock>) -> Result<Self, LogError> {
-        create_dir(dir)?;
-        let (index, tail) = recover(dir)?;
-        let shared = Shared::new(dir, index);
-        let thread = start(Arc::clone(&shared), tail, segment_bytes, lock)
-            .map_err(|error| LogError::Refused(format!("start the log thread: {error}")))?;
-        Ok(Self { inner: Arc::new(Inner { shared, thread: Mutex::new(Some(thread)) }) })
+    /// Opens the log of a directory, which the caller has locked. Blocks.
+    pub(crate) fn open(place: LogPlace, lock: Arc<DirLock>) -> Result<Self, LogError> {
+        let LogPlace { disk, dir, segment_bytes, id, work } = place;
+        create_dir(&*disk, &dir)?;
+        let (index, tail) = recover(&*disk, &dir)?;
+        let shared = Shared::new(disk, &dir, index);
+        let mut committer = Committer::new(Arc::clone(&shared), tail, segment_bytes);
+        let (mut thread, mut task) = (None, JoinSet::new());
+        match &work {
+            Work::Threads => {
+                let named = std::thread::Builder::new().name("raft-log".to_owned());
+                let started = named.spawn(move || {
+                    committer.run();
+                    drop(lock);
+                });
+                let started =
+                    started.map_err(|error| LogError::Refused(format!("start the log thread: {error}")))?;
+                thread = Some(started);
+            }
+            Work::Inline(delay) => {
+                let (shared, delay) = (Arc::clone(&shared), Arc::clone(delay));
+                task.spawn(async move {
+                    let _lock = lock;
+                    while let Some(items) = shared.taken().await {
+                        let written = committer.write(&items);
+                        tokio::time::sleep(delay()).await;
+                        committer.finish(items, written);
+                    }
+                });
+            }
+        }
+        let inner = Inner { shared, id, work, thread: Mutex::new(thread), _task: task };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Why the log refuses writes, if it does.
+    /// Why the log refuses writes for good, if it does.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.inner.shared.failure.lock().clone()
+        self.inner.shared.failure()
+    }
+
+    /// Why the log has no space for more than what is under way, if so. It may have again.
+    pub(crate) fn refusing(&self) -> Option<String> {
+        self.inner.shared.refusing()
+    }
+
+    /// Bytes that can be written without any more space.
+    pub(crate) fn room(&self) -> u64 {
+        self.inner.shared.room()
+    }
+
+    /// Looks for space again where there was none.
+    pub(crate) fn look_for_space(&self) {
+        if self.refusing().is_some() {
+            self.inner.shared.submit(Vec::new(), Done::Watched);
+        }
+    }
+
+    /// Waits until the log refuses writes for good.
+    pub(crate) async fn failed(&self) {
+        let mut durable = self.inner.shared.durable.subscribe();
+        // A log that is closed does not fail any more.
+        if durable.wait_for(|durable| durable.failure.is_some()).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until an entry of the log is durable; one that the log does not have needs no waiting.
+    pub(crate) async fn durable_to(&self, id: LogId) -> Result<(), LogError> {
+        let shared = &self.inner.shared;
+        let mut durable = shared.durable.subscribe();
+        let written = |durable: &Durable| durable.failure.is_some() || !shared.index.lock().is_pending(id);
+        let durable = durable.wait_for(written).await;
+        let durable = durable.map_err(|_| LogError::Refused("the log is closed".to_owned()))?;
+        match &durable.failure {
+            Some(reason) if shared.index.lock().is_pending(id) => Err(LogError::Refused(reason.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// How much of what openraft takes for committed is durable here: only that may be told to others.
+    pub(crate) async fn durable_part(&self, committed: LogId, patience: Duration) -> Option<LogId> {
+        if !patience.is_zero() {
+            // In vain is no error: then less is told.
+            drop(tokio::time::timeout(patience, self.durable_to(committed)).await);
+        }
+        let last = self.inner.shared.durable.borrow().last;
+        last.map(|last| last.min(committed))
+    }
+
+    pub(crate) fn sync_time(&self) -> LatencyCounts {
+        self.inner.shared.counters.sync_time.counts()
     }
 
     pub(crate) fn purged(&self) -> Option<LogId> {
@@ -102,9 +200,8 @@ impl LogStore {
         if found.iter().all(|read| matches!(read, Read::Hot(_))) {
             return found.into_iter().map(load).collect();
         }
-        tokio::task::spawn_blocking(move || found.into_iter().map(load).collect())
-            .await
-            .unwrap_or_else(|_| Err(LogError::Refused("the reading task ended".to_owned())))
+        let loaded = self.inner.work.blocking(move || found.into_iter().map(load).collect()).await;
+        loaded.unwrap_or_else(|_| Err(LogError::Refused("the reading task ended".to_owned())))
     }
 }
 
@@ -202,6 +299,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     {
         let mut records = Vec::new();
         let shared = &self.inner.shared;
+        let mut leads = false;
         for entry in entries {
             let payload = payload_out(&entry.payload);
             if payload.len() > MAX_PAYLOAD {
@@ -209,21 +307,45 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 return Err(write_error(&refused));
             }
             let record = Record::Entry(entry.log_id, payload);
-            let pushed = shared.index.lock().push(entry.log_id, record.size(), None, Some(entry));
+            let mut index = shared.index.lock();
+            leads = index.vote.is_some_and(|vote| own(&vote, self.inner.id, &entry.log_id));
+            let pushed = index.push(entry.log_id, record.size(), None, Some(entry));
+            drop(index);
             pushed.map_err(|error| write_error(&error))?;
             records.push(record);
         }
-        shared.submit(records, Done::Append(callback));
+        if !leads {
+            shared.submit(records, Done::Append(callback));
+            return Ok(());
+        }
+        if let Some(reason) = shared.failure() {
+            return Err(write_error(&LogError::Refused(reason)));
+        }
+        // The leader's own disk works while its followers' do (Raft, section 10.2.1 of Ongaro's thesis): openraft goes on
+        // to replicate at once. What it takes for committed meanwhile is shown to nobody before it is durable here: the
+        // machine waits in `apply`, and followers are told of no commit beyond it.
+        shared.submit(records, Done::Watched);
+        callback.log_io_completed(Ok(()));
         Ok(())
     }
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
-        self.inner.shared.index.lock().truncate(log_id.index);
+        self.inner.shared.truncate(log_id.index);
         self.write(Record::Truncate(log_id.index)).await.map_err(|error| write_error(&error))
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.inner.shared.index.lock().purge(log_id);
-        self.write(Record::Purge(log_id)).await.map_err(|error| write_error(&error))
+        self.write(Record::Purge(log_id)).await.map_err(|error| write_error(&error))?;
+        self.inner.shared.durable.send_modify(|durable| durable.last = durable.last.max(Some(log_id)));
+        Ok(())
     }
+}
+
+/// Whether a member appends an entry of its own term as the leader of it.
+fn own(vote: &Vote, id: u64, entry: &LogId) -> bool {
+    vote.committed
+        && vote.leader_id.voted_for() == Some(id)
+        && vote.leader_id.term == entry.leader_id.term
+        && entry.leader_id.node_id == id
 }

@@ -11,9 +11,11 @@ use tempfile::TempDir;
 
 use super::record::{Link, Record};
 use super::segment::SEGMENT_HEADER;
-use super::{LogError, LogStore};
+use super::{LogError, LogPlace, LogStore};
+use crate::disk::RealDisk;
 use crate::files::DirLock;
 use crate::types::{Batch, Entry, Vote, log_id};
+use crate::work::Work;
 
 const SEGMENT: u64 = 64 << 10;
 
@@ -22,8 +24,9 @@ fn dir_of(temp: &TempDir) -> &Utf8Path {
 }
 
 fn open(dir: &Utf8Path) -> Result<LogStore, LogError> {
-    let lock = Arc::new(DirLock::take(dir).unwrap().unwrap());
-    LogStore::open(&dir.join("log"), SEGMENT, lock)
+    let lock = Arc::new(DirLock::take(&RealDisk, dir).unwrap().unwrap());
+    let (disk, dir, work) = (Arc::new(RealDisk), dir.join("log"), Work::Threads);
+    LogStore::open(LogPlace { disk, dir, segment_bytes: SEGMENT, id: 99, work }, lock)
 }
 
 fn entry(term: u64, index: u64, bytes: usize) -> Entry {

@@ -1,9 +1,7 @@
 //! The directory of snapshots: the newest two are kept, a corrupt newest one falls back to the other.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{self, BufReader, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::format::{Position, SnapshotError, Written, write};
 use super::reader::Reader;
+use crate::disk::{Disk, DiskFile, Reading, Writing};
 use crate::files::{Act, FileError, create_dir, publish};
 use crate::machine::{Frozen, Record};
 use crate::types::{LogId, Snapshot, SnapshotFile, SnapshotMeta};
@@ -20,8 +19,8 @@ const KEPT: usize = 2;
 const BUFFER: usize = 1 << 20;
 
 /// The snapshots of one member.
-#[derive(Debug)]
 pub(crate) struct SnapshotStore {
+    disk: Arc<dyn Disk>,
     dir: Utf8PathBuf,
     cluster_id: String,
     /// Those that this process wrote or has read to their end.
@@ -36,50 +35,46 @@ pub(crate) struct Taken {
     pub(crate) records: u64,
 }
 
-/// Reads an open file from its start without moving anybody else's position.
-#[derive(Debug)]
-pub(crate) struct At {
-    file: Arc<File>,
-    offset: u64,
-}
-
-impl Read for At {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.offset)?;
-        self.offset += u64::try_from(count).unwrap_or(0);
-        Ok(count)
-    }
-}
-
 impl SnapshotStore {
-    pub(crate) fn open(dir: &Utf8Path, cluster_id: &str) -> Result<Self, FileError> {
-        create_dir(dir)?;
-        let store = Self {
+    pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Utf8Path, cluster_id: &str) -> Result<Self, FileError> {
+        create_dir(&*disk, dir)?;
+        for name in disk.list(dir).act("list", dir)? {
+            let path = dir.join(name);
+            if path.extension() == Some("tmp") {
+                disk.remove(&path).act("remove", &path)?;
+            }
+        }
+        Ok(Self {
+            disk,
             dir: dir.to_owned(),
             cluster_id: cluster_id.to_owned(),
             whole: Mutex::default(),
             asked: AtomicBool::new(false),
-        };
-        for entry in dir.read_dir_utf8().act("list", dir)? {
-            let path = entry.act("list", dir)?.into_path();
-            if path.extension() == Some("tmp") {
-                fs::remove_file(&path).act("remove", &path)?;
-            }
-        }
-        Ok(store)
+        })
     }
 
     /// The paths of the snapshots, newest first; the names begin with the index, so they sort by it.
     pub(crate) fn paths(&self) -> Result<Vec<Utf8PathBuf>, FileError> {
-        let mut paths = Vec::new();
-        for entry in self.dir.read_dir_utf8().act("list", &self.dir)? {
-            let path = entry.act("list", &self.dir)?.into_path();
-            if path.extension() == Some("snap") {
-                paths.push(path);
-            }
-        }
-        paths.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(paths)
+        let names = self.disk.list(&self.dir).act("list", &self.dir)?;
+        let paths = names.into_iter().rev().map(|name| self.dir.join(name));
+        Ok(paths.filter(|path| path.extension() == Some("snap")).collect())
+    }
+
+    /// The last entry that the snapshot before the newest one includes.
+    pub(crate) fn previous(&self) -> Option<u64> {
+        let paths = self.paths().ok()?;
+        paths.get(1)?.file_stem()?.split('-').next()?.parse().ok()
+    }
+
+    /// Whether so many bytes can be written beside what is there.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        self.disk.free_bytes(&self.dir).is_ok_and(|free| free > bytes)
+    }
+
+    /// Bytes of the snapshots that are kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        let paths = self.paths().unwrap_or_default().into_iter();
+        paths.filter_map(|path| self.disk.size(&path).ok()).sum()
     }
 
     fn path_of(&self, applied: Option<&LogId>) -> Utf8PathBuf {
@@ -88,12 +83,12 @@ impl SnapshotStore {
     }
 
     /// Begins to read a snapshot of this store.
-    pub(crate) fn read(&self, path: &Utf8Path) -> Result<Reader<BufReader<At>>, SnapshotError> {
-        self.read_file(Arc::new(File::open(path)?))
+    pub(crate) fn read(&self, path: &Utf8Path) -> Result<Reader<BufReader<Reading>>, SnapshotError> {
+        self.read_file(self.disk.open(path)?)
     }
 
-    fn read_file(&self, file: Arc<File>) -> Result<Reader<BufReader<At>>, SnapshotError> {
-        Reader::of_cluster(&self.cluster_id, BufReader::with_capacity(BUFFER, At { file, offset: 0 }))
+    fn read_file(&self, file: Arc<dyn DiskFile>) -> Result<Reader<BufReader<Reading>>, SnapshotError> {
+        Reader::of_cluster(&self.cluster_id, BufReader::with_capacity(BUFFER, Reading { file, offset: 0 }))
     }
 
     /// Notes that a snapshot was read to its end without an error.
@@ -107,7 +102,7 @@ impl SnapshotStore {
         tracing::warn!(snapshot = %path, %error, detail, "set a snapshot aside that cannot be read");
         self.whole.lock().remove(path);
         let aside = path.with_extension("broken");
-        fs::rename(path, &aside).act("rename", &aside)
+        self.disk.rename(path, &aside).act("rename", &aside)
     }
 
     /// The newest snapshot, open for sending. What another process wrote is read whole before it is sent for the first
@@ -115,7 +110,7 @@ impl SnapshotStore {
     pub(crate) fn current(&self) -> Result<Option<Snapshot>, FileError> {
         let sending = self.asked.swap(true, Ordering::Relaxed);
         for path in self.paths()? {
-            let file = Arc::new(File::open(&path).act("open snapshot", &path)?);
+            let file = self.disk.open(&path).act("open snapshot", &path)?;
             let checked = self.read_file(Arc::clone(&file)).and_then(|mut reader| {
                 if sending && !self.whole.lock().contains(&path) {
                     reader.check()?;
@@ -138,7 +133,7 @@ impl SnapshotStore {
         let Taken { frozen, mut position, records } = taken;
         let path = self.path_of(position.applied.as_ref());
         let (temporary, file) = self.temporary(&path)?;
-        let written = self.write(&position, records, frozen.records(), &file);
+        let written = self.write(&position, records, frozen.records(), &*file);
         let sum = written.act("write snapshot", &temporary)?.sum;
         if (sum.hash(), sum.records()) == (position.hash, records) {
             return self.keep(&temporary, &path, &position, file);
@@ -154,16 +149,15 @@ impl SnapshotStore {
         let first = self.read_file(file).map_err(io::Error::other).act("read snapshot", &temporary)?;
         // The first one ends in an error, which is that its hash is not the one of its header.
         let records = first.map_while(Result::ok);
-        self.write(&position, sum.records(), records, &copy).act("write snapshot", &again)?;
-        fs::remove_file(&temporary).act("remove", &temporary)?;
+        self.write(&position, sum.records(), records, &*copy).act("write snapshot", &again)?;
+        self.disk.remove(&temporary).act("remove", &temporary)?;
         self.keep(&again, &path, &position, copy)
     }
 
-    fn temporary(&self, path: &Utf8Path) -> Result<(Utf8PathBuf, Arc<File>), FileError> {
+    fn temporary(&self, path: &Utf8Path) -> Result<(Utf8PathBuf, Arc<dyn DiskFile>), FileError> {
         let temporary = path.with_extension("tmp");
-        let mut options = OpenOptions::new();
-        let file = options.create(true).truncate(true).read(true).write(true).open(&temporary);
-        Ok((temporary.clone(), Arc::new(file.act("create snapshot", &temporary)?)))
+        let file = self.disk.create(&temporary, 0).act("create snapshot", &temporary)?;
+        Ok((temporary, file))
     }
 
     fn write(
@@ -171,9 +165,9 @@ impl SnapshotStore {
         position: &Position,
         count: u64,
         records: impl Iterator<Item = Record>,
-        file: &File,
+        file: &dyn DiskFile,
     ) -> io::Result<Written> {
-        let out = BufWriter::with_capacity(BUFFER, file);
+        let out = BufWriter::with_capacity(BUFFER, Writing { file, offset: 0 });
         write(&self.cluster_id, position, count, records, out)
     }
 
@@ -183,13 +177,13 @@ impl SnapshotStore {
         temporary: &Utf8Path,
         path: &Utf8Path,
         position: &Position,
-        file: Arc<File>,
+        file: Arc<dyn DiskFile>,
     ) -> Result<Snapshot, FileError> {
-        file.sync_all().act("sync snapshot", temporary)?;
-        publish(temporary, path)?;
+        file.sync().act("sync snapshot", temporary)?;
+        publish(&*self.disk, temporary, path)?;
         self.trust(path);
         for old in self.paths()?.into_iter().skip(KEPT) {
-            fs::remove_file(&old).act("delete snapshot", &old)?;
+            self.disk.remove(&old).act("delete snapshot", &old)?;
             self.whole.lock().remove(&old);
         }
         snapshot_of(position, file).act("read snapshot", path)
@@ -207,8 +201,9 @@ impl SnapshotStore {
         let position = self.read_file(Arc::clone(&snapshot.file))?.position().clone();
         let path = self.path_of(position.applied.as_ref());
         let (temporary, file) = self.temporary(&path).map_err(|error| error.source)?;
-        let mut from = BufReader::with_capacity(BUFFER, At { file: Arc::clone(&snapshot.file), offset: 0 });
-        let mut to = BufWriter::with_capacity(BUFFER, &*file);
+        let mut from =
+            BufReader::with_capacity(BUFFER, Reading { file: Arc::clone(&snapshot.file), offset: 0 });
+        let mut to = BufWriter::with_capacity(BUFFER, Writing { file: &*file, offset: 0 });
         io::copy(&mut from, &mut to)?;
         to.flush()?;
         drop(to);
@@ -219,16 +214,14 @@ impl SnapshotStore {
     /// An empty file to receive a snapshot into; it has no name, so a crash leaves nothing behind.
     pub(crate) fn receive(&self) -> Result<SnapshotFile, FileError> {
         let path = self.dir.join("incoming.tmp");
-        let mut options = OpenOptions::new();
-        let file = options.create(true).truncate(true).read(true).write(true).open(&path);
-        let file = file.act("create snapshot", &path)?;
-        fs::remove_file(&path).act("remove", &path)?;
-        Ok(SnapshotFile { file: Arc::new(file), len: 0 })
+        let file = self.disk.create(&path, 0).act("create snapshot", &path)?;
+        self.disk.remove(&path).act("remove", &path)?;
+        Ok(SnapshotFile { file, len: 0 })
     }
 }
 
-fn snapshot_of(position: &Position, file: Arc<File>) -> io::Result<Snapshot> {
-    let len = file.metadata()?.len();
+fn snapshot_of(position: &Position, file: Arc<dyn DiskFile>) -> io::Result<Snapshot> {
+    let len = file.len()?;
     let meta = meta_of(position);
     Ok(Snapshot { meta, snapshot: Box::new(SnapshotFile { file, len }) })
 }

@@ -57,7 +57,12 @@ proptest! {
 #[test]
 fn a_state_whose_hash_is_not_the_known_one_is_written_with_its_own() {
     let temp = TempDir::new().unwrap();
-    let store = SnapshotStore::open(Utf8Path::from_path(temp.path()).unwrap(), "c").unwrap();
+    let store = SnapshotStore::open(
+        std::sync::Arc::new(crate::RealDisk),
+        Utf8Path::from_path(temp.path()).unwrap(),
+        "c",
+    )
+    .unwrap();
     let records = records(100);
     let wrong = Position { hash: Rolling::default().hash(), ..position(&records) };
     let saved = store.save(Taken { frozen: Box::new(records.clone()), position: wrong, records: 3 }).unwrap();
@@ -75,9 +80,9 @@ fn a_snapshot_of_an_earlier_process_is_read_whole_before_it_is_sent() {
         let mut position = position(&records(60));
         position.applied = Some(log_id(3, 1, applied));
         let taken = Taken { frozen: Box::new(records(60)), position, records: 60 };
-        SnapshotStore::open(dir, "c").unwrap().save(taken).unwrap();
+        SnapshotStore::open(std::sync::Arc::new(crate::RealDisk), dir, "c").unwrap().save(taken).unwrap();
     }
-    let store = SnapshotStore::open(dir, "c").unwrap();
+    let store = SnapshotStore::open(std::sync::Arc::new(crate::RealDisk), dir, "c").unwrap();
     let newest = store.paths().unwrap().remove(0);
     let mut bytes = std::fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
@@ -92,11 +97,16 @@ fn a_snapshot_of_an_earlier_process_is_read_whole_before_it_is_sent() {
 #[test]
 fn a_received_snapshot_becomes_one_of_our_own() {
     let temp = TempDir::new().unwrap();
-    let store = SnapshotStore::open(Utf8Path::from_path(temp.path()).unwrap(), "c").unwrap();
+    let store = SnapshotStore::open(
+        std::sync::Arc::new(crate::RealDisk),
+        Utf8Path::from_path(temp.path()).unwrap(),
+        "c",
+    )
+    .unwrap();
     let records = records(60);
     let received: SnapshotFile = store.receive().unwrap();
     let bytes = bytes_of(&records);
-    std::os::unix::fs::FileExt::write_all_at(&*received.file, &bytes, 0).unwrap();
+    received.file.write_at(&bytes, 0).unwrap();
     assert_eq!(store.check(&received).unwrap(), position(&records));
     let path = store.adopt(&received).unwrap();
     assert_eq!(std::fs::read(path).unwrap(), bytes);

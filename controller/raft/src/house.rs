@@ -1,0 +1,165 @@
+//! What a member does without being asked: make the applied store durable, take snapshots, look after space, stop when its
+//! log has failed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::applied::Cache;
+use crate::log::LogStore;
+use crate::options::Options;
+use crate::snapshot::SnapshotStore;
+use crate::status::Space;
+use crate::types::Raft;
+use crate::work::Work;
+
+/// How often it is looked whether a snapshot is due.
+const ROUND: Duration = Duration::from_millis(200);
+/// After so many rounds the applied store is made durable and the space is measured.
+const MEASURE_ROUNDS: u32 = 5;
+/// A snapshot is taken at least this often while anything changes.
+const SNAPSHOT_AGE: Duration = Duration::from_secs(3_600);
+/// From this part of the quota on there is an alarm, in per cent.
+const ALARM_PERCENT: u64 = 80;
+/// Free space below so many segments is an alarm.
+const ALARM_SEGMENTS: u64 = 8;
+/// What a first snapshot is taken to need.
+const LEAST_SNAPSHOT_BYTES: u64 = 16 << 20;
+
+/// What the rounds found, for whoever asks.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    space: Mutex<Space>,
+    snapshot_at: Mutex<Option<Instant>>,
+}
+
+impl Findings {
+    pub(crate) fn space(&self) -> Space {
+        self.space.lock().clone()
+    }
+
+    /// How long ago the newest snapshot was taken, or found at the start.
+    pub(crate) fn snapshot_age(&self) -> Option<Duration> {
+        self.snapshot_at.lock().map(|at| at.elapsed())
+    }
+}
+
+/// Everything a round looks at.
+pub(crate) struct House {
+    pub(crate) raft: Raft,
+    pub(crate) log: LogStore,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) snapshots: Arc<SnapshotStore>,
+    pub(crate) options: Options,
+    pub(crate) findings: Arc<Findings>,
+}
+
+impl House {
+    /// Runs until the member ends, or its log has failed: a member that cannot write must not go on to lead.
+    pub(crate) async fn keep(self) {
+        let failed = self.log.clone();
+        tokio::select! {
+            biased;
+            () = failed.failed() => {}
+            () = self.rounds() => {}
+        }
+        // A raft that stops by itself at the same moment is stopped all the same.
+        drop(self.raft.shutdown().await);
+    }
+
+    async fn rounds(&self) {
+        let mut tick = tokio::time::interval(ROUND);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut known, mut asked) = (None, None);
+        for round in (0..MEASURE_ROUNDS).cycle() {
+            tick.tick().await;
+            if round == 0 {
+                if let Some(cache) = &self.cache {
+                    cache.tick();
+                }
+                self.log.look_for_space();
+                let space = self.measure().await;
+                *self.findings.space.lock() = space;
+            }
+            let snapshot = self.raft.metrics().borrow().snapshot.map(|id| id.index);
+            if snapshot != known {
+                known = snapshot;
+                *self.findings.snapshot_at.lock() = Some(Instant::now());
+                self.purge().await;
+            }
+            self.snapshot_if_due(snapshot, &mut asked).await;
+        }
+    }
+
+    /// Asks for a snapshot where one is due; once for each state of affairs.
+    async fn snapshot_if_due(&self, snapshot: Option<u64>, asked: &mut Option<(Option<u64>, u64)>) {
+        let applied = self.raft.metrics().borrow().last_applied.map_or(0, |id| id.index);
+        let since = applied.saturating_sub(snapshot.unwrap_or(0));
+        let large = self.log.bytes() > self.options.log_bytes;
+        let old = self.findings.snapshot_age().is_some_and(|age| age > SNAPSHOT_AGE);
+        let due = since >= self.options.snapshot_every || (since > 0 && (large || old));
+        if due && *asked != Some((snapshot, applied)) && self.has_room() {
+            *asked = Some((snapshot, applied));
+            // A raft that has stopped takes no snapshot, and its log no longer grows.
+            drop(self.raft.trigger().snapshot().await);
+        }
+        if large && let Some(index) = snapshot {
+            drop(self.raft.trigger().purge_log(index).await);
+        }
+    }
+
+    /// The log reaches back to the snapshot before the newest one, so that a damaged newest one can be done without.
+    async fn purge(&self) {
+        let snapshots = Arc::clone(&self.snapshots);
+        let previous = self.options.work.blocking(move || snapshots.previous()).await;
+        if let Some(index) = previous.ok().flatten() {
+            drop(self.raft.trigger().purge_log(index).await);
+        }
+    }
+
+    /// A snapshot that does not fit would end this member, so it is not begun.
+    fn has_room(&self) -> bool {
+        let needed = self.snapshots.bytes().saturating_mul(2).max(LEAST_SNAPSHOT_BYTES);
+        let fits = self.snapshots.has_room(needed);
+        if !fits {
+            tracing::warn!(needed, "no snapshot is taken: there is no space for it");
+        }
+        fits
+    }
+
+    async fn measure(&self) -> Space {
+        let options = self.options.clone();
+        let work: Work = options.work.clone();
+        let measured = work.blocking(move || {
+            let used = ["log", "snapshots", "applied"].map(|part| bytes_below(&options, part)).iter().sum();
+            (used, options.disk.free_bytes(&options.dir).unwrap_or(0))
+        });
+        let (used_bytes, free_bytes) = measured.await.unwrap_or_default();
+        let quota_bytes = self.options.quota_bytes;
+        let refusing = self.log.refusing();
+        let alarm = refusing.clone().or_else(|| self.alarm(used_bytes, free_bytes));
+        Space { used_bytes, quota_bytes, free_bytes, alarm, refusing }
+    }
+
+    fn alarm(&self, used: u64, free: u64) -> Option<String> {
+        let quota = self.options.quota_bytes;
+        if used > quota {
+            return Some(format!("{used} bytes are used, the quota is {quota}"));
+        }
+        if used > quota / 100 * ALARM_PERCENT {
+            return Some(format!(
+                "{used} bytes are used, more than {ALARM_PERCENT} % of the quota of {quota}"
+            ));
+        }
+        let least = self.options.segment_bytes.saturating_mul(ALARM_SEGMENTS);
+        (free < least).then(|| format!("{free} bytes are free on the disk, fewer than {least}"))
+    }
+}
+
+fn bytes_below(options: &Options, part: &str) -> u64 {
+    let dir = options.dir.join(part);
+    let names = options.disk.list(&dir).unwrap_or_default().into_iter();
+    names.filter_map(|name| options.disk.size(&dir.join(name)).ok()).sum()
+}
