@@ -132,7 +132,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_s
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -271,7 +271,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'List the queues'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'Show one queue'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -340,7 +340,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_s
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l queue -d 'Only of this queue' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l phase -d 'Only in this phase' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -484,7 +484,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -562,7 +562,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "show" -d 'Show one version of a model with what it was made of'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "export" -d 'Take a model out of the cluster'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -666,7 +666,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, separated by commas' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_api::{LEADER_METADATA, problem_from_status};
+use holdfast_api::{LEADER_METADATA, problem_from_status, retry_after_of};
 use holdfast_types::{Problem, ProblemKind};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -97,16 +97,29 @@ impl ClusterClient {
                     self.inner.known.lock().current = Some(address);
                     return Ok(response.into_inner());
                 }
-                Ok(Err(status)) if !is_retryable(&status) => return Err(problem_from_status(&status)),
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded(format!("no answer within {} ms", attempt.as_millis())),
             };
-            last = format!("{address}: {}", describe(&status));
-            target = self.next_target(&address, &status);
-            if Instant::now() + pause >= deadline {
+            let told = retry_after_of(&status);
+            let wait = jittered(told.unwrap_or(pause));
+            let in_time = Instant::now() + wait < deadline;
+            match told {
+                // The call was not begun and will be answered later, by the same address; the limit is the problem.
+                Some(_) if status.code() == Code::ResourceExhausted => {
+                    if !in_time {
+                        return Err(problem_from_status(&status));
+                    }
+                }
+                _ if !is_retryable(&status) => return Err(problem_from_status(&status)),
+                _ => {
+                    last = format!("{address}: {}", describe(&status));
+                    target = self.next_target(&address, &status);
+                }
+            }
+            if !in_time {
                 break;
             }
-            sleep(pause).await;
+            sleep(wait).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         Err(self.unreachable(&last, patience))
@@ -171,6 +184,15 @@ impl ClusterClient {
 fn next_after(endpoints: &[String], asked: &str) -> Option<String> {
     let position = endpoints.iter().position(|e| e == asked).map_or(0, |p| p + 1);
     endpoints.get(position).or_else(|| endpoints.first()).cloned()
+}
+
+/// Somewhat longer than told, so that those who were refused together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0];
+    // Without randomness the pause is what was told, which is right for one client.
+    let _ = getrandom::fill(&mut random);
+    let [byte] = random;
+    pause + pause * u32::from(byte) / 512
 }
 
 /// Whether the call may be answered elsewhere or later.
@@ -252,6 +274,24 @@ mod tests {
             })
             .await;
         assert_eq!((refused.unwrap_err().kind, calls.load(Ordering::SeqCst)), (ProblemKind::Invalid, 1));
+
+        let begun = Instant::now();
+        let told = Duration::from_millis(1_300);
+        let later = client
+            .call(|_| {
+                let early = begun.elapsed() < told;
+                async move {
+                    let status = Status::resource_exhausted("too often");
+                    if early { Err(holdfast_api::retry_after(status, told)) } else { Ok(Response::new(())) }
+                }
+            })
+            .await;
+        assert_eq!(later, Ok(()));
+        assert!(begun.elapsed() < told * 2, "the pause is the one that was told, and half as much at most");
+        let never: Result<(), _> = client
+            .call(|_| async { Err(holdfast_api::retry_after(Status::resource_exhausted("full"), told * 9)) })
+            .await;
+        assert_eq!(never.unwrap_err().kind, ProblemKind::Exhausted, "what lasts too long is told at once");
 
         let silent: Result<(), _> = client.call(|_| async { Err(Status::unavailable("gone")) }).await;
         let problem = silent.unwrap_err();

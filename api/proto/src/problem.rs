@@ -1,5 +1,7 @@
 //! Problems over the wire: a gRPC status whose details are our own message, so that nothing is lost on the way.
 
+use std::time::Duration;
+
 use holdfast_types::{Code, Problem, ProblemKind};
 use prost::Message as _;
 use tonic::{Code as Grpc, Status};
@@ -8,6 +10,11 @@ use crate::generated::holdfast::store::v1::Refusal;
 
 /// Metadata of a status that says who leads: `host:port` of the leader's port.
 pub const LEADER_METADATA: &str = "holdfast-leader";
+
+/// Metadata of a status that says after how many milliseconds the call may be made again.
+pub const RETRY_AFTER_METADATA: &str = "retry-after-ms";
+/// Metadata of every call and every answer: the id of the request.
+pub const REQUEST_ID_METADATA: &str = "x-request-id";
 
 const KINDS: [(ProblemKind, &str, Grpc); 8] = [
     (ProblemKind::Failed, "failed", Grpc::Internal),
@@ -78,6 +85,21 @@ pub fn problem_from_status(status: &Status) -> Problem {
     Problem::new(5290, kind, "the cluster did not do what was asked").because(status.message().to_owned())
 }
 
+/// The status with the time after which the call may be made again. Only calls that were not begun carry it.
+#[must_use]
+pub fn retry_after(mut status: Status, after: Duration) -> Status {
+    let ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
+    status.metadata_mut().insert(RETRY_AFTER_METADATA, ms.into());
+    status
+}
+
+/// After what time the call may be made again, where the status says so.
+#[must_use]
+pub fn retry_after_of(status: &Status) -> Option<Duration> {
+    let ms = status.metadata().get(RETRY_AFTER_METADATA)?.to_str().ok()?;
+    ms.parse().ok().map(Duration::from_millis)
+}
+
 /// A request that breaks a rule of its own form, not of the cluster's state.
 #[must_use]
 pub fn invalid_request(because: impl Into<String>) -> Problem {
@@ -94,6 +116,9 @@ mod tests {
             let problem =
                 Problem::new(2104, kind, "job `x` cannot be placed").because("a").because("b").next("c");
             assert_eq!(problem_from_status(&status_from_problem(&problem)), problem);
+            let later = retry_after(status_from_problem(&problem), Duration::from_micros(10));
+            assert_eq!(problem_from_status(&later), problem);
+            assert_eq!(retry_after_of(&later), Some(Duration::from_millis(1)));
         }
     }
 }

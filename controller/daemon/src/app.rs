@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holdfast_api::store::{Command, DecisionRecord, Outcome, RecordDecisions, command, outcome};
-use holdfast_api::{LEADER_METADATA, refusal_problem, status_from_problem, v1};
+use holdfast_api::{LEADER_METADATA, refusal_problem, retry_after, status_from_problem, v1};
 use holdfast_identity::{ClusterCa, IdentityHandle, Trust};
 use holdfast_policy::{Bundle, BundleSource, UserFacts};
 use holdfast_raft::{ProposeError, RaftNode, ReadError};
@@ -14,16 +14,22 @@ use holdfast_state::State;
 use holdfast_types::{AsProblem as _, Problem, ProblemKind, TenantName, Time};
 use parking_lot::Mutex;
 use prost::Message as _;
+use prost_reflect::DescriptorPool;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 use crate::caller::Operator;
+use crate::calls::CallStats;
 use crate::config::Config;
+use crate::fields::select;
 use crate::machine::StateMachine;
 use crate::watch::Hub;
 
 /// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.
 pub(crate) const LEADER_FRESH: Duration = Duration::from_millis(600);
+
+/// When to come back to a controller whose queue of commands is full.
+const BUSY_RETRY: Duration = Duration::from_millis(50);
 
 /// When nodes were last heard from. Kept by the leader alone and never in the log.
 #[derive(Debug, Default)]
@@ -45,6 +51,9 @@ pub(crate) struct App {
     pub(crate) audit_key: holdfast_audit::Signer,
     pub(crate) heard: Mutex<Heard>,
     pub(crate) watches: Arc<Hub>,
+    /// How often each call was made and how it ended.
+    pub(crate) calls: CallStats,
+    pool: DescriptorPool,
     bundle: Mutex<Option<(String, Arc<Bundle>)>>,
 }
 
@@ -88,13 +97,21 @@ pub(crate) struct Parts {
     pub(crate) trust: Trust,
     pub(crate) identity: IdentityHandle,
     pub(crate) audit_key: holdfast_audit::Signer,
+    /// The descriptors of every message and service.
+    pub(crate) pool: DescriptorPool,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, raft, ca, trust, identity, audit_key } = parts;
+        let Parts { config, raft, ca, trust, identity, audit_key, pool } = parts;
         let (heard, watches, bundle) = (Mutex::default(), Arc::default(), Mutex::default());
-        Self { config, raft, ca, trust, identity, audit_key, heard, watches, bundle }
+        let calls = CallStats::new(&pool);
+        Self { config, raft, ca, trust, identity, audit_key, heard, watches, calls, pool, bundle }
+    }
+
+    /// The descriptors of every message and service.
+    pub(crate) fn pool(&self) -> &DescriptorPool {
+        &self.pool
     }
 
     /// Reads the state as this member has it.
@@ -130,9 +147,32 @@ impl App {
         status
     }
 
+    /// Only the fields of a resource that are asked for; all where none is named.
+    pub(crate) fn select_one<M: prost::Message + Default>(
+        &self,
+        kind: &str,
+        item: M,
+        fields: &[String],
+    ) -> Result<M, Status> {
+        let mut items = self.select(kind, vec![item], fields)?;
+        items.pop().ok_or_else(|| Status::internal("the selected resource is gone"))
+    }
+
+    /// As [`App::select_one`], of every item of a list.
+    pub(crate) fn select<M: prost::Message + Default>(
+        &self,
+        kind: &str,
+        items: Vec<M>,
+        fields: &[String],
+    ) -> Result<Vec<M>, Status> {
+        select(&self.pool, kind, items, fields)
+    }
+
     fn raft_status(&self, error: ProposeError) -> Status {
         match error {
             ProposeError::NotLeader { .. } => self.not_leader(),
+            // What is full now has room again soon: a group of commands is synced in milliseconds.
+            ProposeError::Busy => retry_after(status_from_problem(&error.problem()), BUSY_RETRY),
             other => status_from_problem(&other.problem()),
         }
     }

@@ -4,6 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_types::{AsProblem, Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::Limits;
+
 /// One member of the controllers' quorum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +38,9 @@ pub struct Config {
     pub lease_ms: u64,
     /// The law of the founding entry, below the directory: `law/` with `law.toml` and `tenant.cedar`. Read once.
     pub law: Option<Utf8PathBuf>,
+    /// How much is answered, of each caller and of all of them.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// Why a configuration cannot be used.
@@ -90,7 +95,10 @@ impl Config {
                 config.lease_ms
             )));
         }
-        Ok(config)
+        match config.limits.fault() {
+            Some(reason) => Err(fault(reason)),
+            None => Ok(config),
+        }
     }
 
     /// This member.

@@ -21,16 +21,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Parts, now};
 use crate::config::Config;
+use crate::front::{Faces, Front};
 use crate::generate::openapi;
 use crate::loops::{lead, renew_certificate, renewed};
 use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
-use crate::server::{Faces, serve};
+use crate::server::{Listening, serve};
 use crate::{rest, services, watch};
 
 /// How long open calls may take to end once the controller was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long handing leadership over may take before the controller stops all the same.
+const HAND_OVER: Duration = Duration::from_secs(2);
 
 fn failed(because: impl Into<String>) -> Problem {
     Problem::new(1219, ProblemKind::Failed, "the controller cannot start").because(because)
@@ -66,10 +70,15 @@ async fn run(config: Config) -> Result<(), Problem> {
         Alpn::H2AndHttp1,
     )
     .map_err(|error| error.problem())?;
-    let faces = faces(&app)?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(Arc::clone(&app), listener, TlsAcceptor::from(config), faces, stop.clone()));
+    let listening = Listening {
+        front: Arc::new(Front::new(Arc::clone(&app), faces(&app)?, stop.clone())),
+        acceptor: TlsAcceptor::from(config),
+        trust: app.trust.clone(),
+        stop: stop.clone(),
+    };
+    tasks.spawn(serve(listener, listening));
     tasks.spawn(lead(Arc::clone(&app), stop.clone()));
     let (hub, applied) = (Arc::clone(&app.watches), app.raft.applied());
     tasks.spawn(watch::run(hub, Arc::clone(&app), applied, stop.clone()));
@@ -78,6 +87,7 @@ async fn run(config: Config) -> Result<(), Problem> {
     tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");
 
     let ended = until_told(&mut tasks).await;
+    hand_over(&app).await;
     stop.cancel();
     let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
     if drained.is_err() {
@@ -85,6 +95,19 @@ async fn run(config: Config) -> Result<(), Problem> {
     }
     app.raft.shutdown().await;
     ended
+}
+
+/// Lets another member lead before this one goes, so that writes pause for a moment and not for an election. Where
+/// nobody can take over the others find that out by themselves.
+async fn hand_over(app: &App) {
+    if !app.raft.is_leader() {
+        return;
+    }
+    match tokio::time::timeout(HAND_OVER, app.raft.transfer_leader(None)).await {
+        Ok(Ok(member)) => tracing::info!(leader = member.name, "leadership is handed over"),
+        Ok(Err(error)) => tracing::info!(%error, "leadership is not handed over"),
+        Err(_) => tracing::warn!("leadership was not handed over in time"),
+    }
 }
 
 /// Waits for a signal. A task that ends by itself has failed: better no controller than half of one.
@@ -106,9 +129,8 @@ async fn until_told(tasks: &mut JoinSet<()>) -> Result<(), Problem> {
 }
 
 fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
-    let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
     let grpc = services::routes(app).prepare();
-    let rest = rest::router(&pool, &grpc).map_err(failed)?;
+    let rest = rest::router(app.pool(), &grpc).map_err(failed)?;
     let metrics = Arc::new(Metrics::new().map_err(|error| failed(error.to_string()))?);
     let document = openapi().map_err(failed)?;
     let app = Arc::clone(app);
@@ -122,7 +144,7 @@ fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
         async move { answer }
     };
     let rest = rest.route("/metrics", get(scraped)).route("/v1/openapi.json", get(documented));
-    Ok(Faces { grpc, rest })
+    Ok(Faces { grpc, rest: rest::closed(rest) })
 }
 
 async fn prepare(config: Config) -> Result<App, Problem> {
@@ -141,7 +163,8 @@ async fn prepare(config: Config) -> Result<App, Problem> {
     let options = Options::new(config.id, config.cluster.clone(), directory.join("raft"), clock);
     let raft =
         RaftNode::open(options, StateMachine::default(), network).await.map_err(|error| error.problem())?;
-    Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key }))
+    let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
+    Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key, pool }))
 }
 
 fn audit_key(config: &Config) -> Result<Signer, Problem> {

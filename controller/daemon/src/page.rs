@@ -1,31 +1,50 @@
-//! Pages of lists: by name, with a token that survives changes in between.
+//! Pages of lists: by name, with a token that survives changes in between and belongs to one question alone.
 
 use holdfast_api::status_from_problem;
-use holdfast_api::v1::{ListRequest, Metadata};
+use holdfast_api::v1::ListRequest;
 use holdfast_types::{Problem, ProblemKind};
+use sha2::{Digest as _, Sha256};
 use tonic::Status;
+
+use crate::listed::Listed;
+use crate::selector::Selectors;
 
 const DEFAULT_PAGE: usize = 500;
 const MAX_PAGE: usize = 1_000;
+/// The form of a token: it may change, and a token of another form is refused.
+const TOKEN_FORM: u8 = 1;
+/// How much of the hash of the question is in the token.
+const QUESTION: usize = 8;
+/// The longest token that is read.
+const MAX_TOKEN: usize = 1_024;
 
-/// One page of what a list asks for, and the token of the next; `items` come in the order of their names.
-pub(crate) fn page<'a, R: Clone + 'a>(
+/// One page of a list.
+#[derive(Debug)]
+pub(crate) struct Page<R> {
+    pub(crate) items: Vec<R>,
+    /// Where the next page begins; empty at the end.
+    pub(crate) next: String,
+}
+
+/// One page of what a list asks for; `items` come in the order of their names. `scope` is whatever else the question
+/// asks beside the list.
+pub(crate) fn page<'a, R: Listed + 'a>(
     items: impl Iterator<Item = &'a R>,
-    metadata: impl Fn(&R) -> Option<&Metadata>,
     list: &ListRequest,
-) -> Result<(Vec<R>, String), Status> {
+    scope: &[&str],
+) -> Result<Page<R>, Status> {
     let size = page_size(list)?;
-    let selector = parse_selector(&list.label_selector)?;
-    let name = |item: &R| metadata(item).map(|m| m.name.clone()).unwrap_or_default();
+    let selectors = Selectors::<R>::parse(list).map_err(invalid)?;
+    let question = question::<R>(list, scope);
+    let after = after(&list.page_token, &question)?;
     let mut wanted = items.filter(|item| {
-        let Some(metadata) = metadata(item) else { return false };
-        let after = list.page_token.is_empty() || metadata.name > list.page_token;
-        after && selector.iter().all(|(k, v)| metadata.labels.get(k) == Some(v))
+        let Some(metadata) = item.metadata() else { return false };
+        metadata.name > after && selectors.select(*item)
     });
-    let page: Vec<R> = wanted.by_ref().take(size).cloned().collect();
-    let more = wanted.next().is_some();
-    let token = if more { page.last().map(name).unwrap_or_default() } else { String::new() };
-    Ok((page, token))
+    let items: Vec<R> = wanted.by_ref().take(size).cloned().collect();
+    let last = items.last().and_then(|item| item.metadata()).filter(|_| wanted.next().is_some());
+    let next = last.map(|metadata| token(&question, &metadata.name)).unwrap_or_default();
+    Ok(Page { items, next })
 }
 
 fn page_size(list: &ListRequest) -> Result<usize, Status> {
@@ -36,16 +55,38 @@ fn page_size(list: &ListRequest) -> Result<usize, Status> {
     }
 }
 
-fn parse_selector(text: &str) -> Result<Vec<(String, String)>, Status> {
-    let terms = text.split(',').filter(|term| !term.is_empty());
-    terms
-        .map(|term| {
-            let pair = term
-                .split_once('=')
-                .ok_or_else(|| invalid(format!("labelSelector: `{term}` is not of the form `key=value`")))?;
-            Ok((pair.0.to_owned(), pair.1.to_owned()))
-        })
-        .collect()
+/// What makes one question another: everything but the size of the page and which fields of the items are shown.
+fn question<R: Listed>(list: &ListRequest, scope: &[&str]) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for part in [R::KIND, &list.label_selector, &list.field_selector].iter().chain(scope) {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(QUESTION).copied().collect()
+}
+
+fn token(question: &[u8], name: &str) -> String {
+    let bytes = [&[TOKEN_FORM], question, name.as_bytes()].concat();
+    hex::encode(bytes)
+}
+
+/// The name after which the page begins.
+fn after(token: &str, question: &[u8]) -> Result<String, Status> {
+    if token.is_empty() {
+        return Ok(String::new());
+    }
+    let refused = |because: &str| {
+        let problem = Problem::new(1237, ProblemKind::Invalid, "the list cannot go on from this page token");
+        status_from_problem(&problem.because(because).next("begin the list again, without a page token"))
+    };
+    let bytes = Some(token).filter(|t| t.len() <= MAX_TOKEN).and_then(|t| hex::decode(t).ok());
+    let bytes = bytes.ok_or_else(|| refused("pageToken: it is not one that a list gave"))?;
+    let rest =
+        bytes.strip_prefix(&[TOKEN_FORM]).ok_or_else(|| refused("pageToken: it is of another version"))?;
+    let name = rest.strip_prefix(question).ok_or_else(|| {
+        refused("pageToken: it belongs to a list with another kind, selector or filter than this one")
+    })?;
+    String::from_utf8(name.to_vec()).map_err(|_| refused("pageToken: it is not one that a list gave"))
 }
 
 fn invalid(because: String) -> Status {
@@ -55,7 +96,7 @@ fn invalid(because: String) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_api::v1::Queue;
+    use holdfast_api::v1::{Metadata, Queue};
 
     fn queues(names: &[&str]) -> Vec<Queue> {
         let queue = |name: &&str| Queue {
@@ -70,8 +111,8 @@ mod tests {
     }
 
     fn list(queues: &[Queue], request: &ListRequest) -> (Vec<String>, String) {
-        let (items, token) = page(queues.iter(), |q: &Queue| q.metadata.as_ref(), request).unwrap();
-        (items.into_iter().map(|q| q.metadata.unwrap().name).collect(), token)
+        let page = page(queues.iter(), request, &[]).unwrap();
+        (page.items.into_iter().map(|q| q.metadata.unwrap().name).collect(), page.next)
     }
 
     #[test]
@@ -93,12 +134,36 @@ mod tests {
     }
 
     #[test]
+    fn a_token_belongs_to_its_question() {
+        let all = queues(&["a1", "a2", "a3"]);
+        let first =
+            ListRequest { page_size: 1, label_selector: "team=a".to_owned(), ..ListRequest::default() };
+        let token = page(all.iter(), &first, &["gold"]).unwrap().next;
+        let go_on = |request: ListRequest, scope: &[&str]| {
+            let page = page(all.iter(), &ListRequest { page_token: token.clone(), ..request }, scope);
+            page.map(|page| page.items.len()).map_err(|s| holdfast_api::problem_from_status(&s).code.0)
+        };
+        let wider = ListRequest { page_size: 9, fields: vec!["metadata.name".to_owned()], ..first.clone() };
+        assert_eq!(go_on(wider, &["gold"]), Ok(2));
+        let other = ListRequest { label_selector: "team=b".to_owned(), ..first.clone() };
+        for (request, scope) in [(other, &["gold"][..]), (first.clone(), &["iron"]), (first.clone(), &[])] {
+            assert_eq!(go_on(request, scope), Err(1237));
+        }
+        for token in ["a1", "zz", "00", "01ff", &"01".repeat(MAX_TOKEN)] {
+            let request = ListRequest { page_token: token.to_owned(), ..ListRequest::default() };
+            assert!(page(all.iter(), &request, &[]).is_err(), "{token}");
+        }
+    }
+
+    #[test]
     fn a_page_too_large_or_a_bad_selector_is_refused() {
+        let none: [Queue; 0] = [];
         for request in [
             ListRequest { page_size: 1_001, ..ListRequest::default() },
-            ListRequest { label_selector: "team".to_owned(), ..ListRequest::default() },
+            ListRequest { label_selector: "team=a=b".to_owned(), ..ListRequest::default() },
+            ListRequest { field_selector: "status.phase=x".to_owned(), ..ListRequest::default() },
         ] {
-            assert!(page([].iter(), |q: &Queue| q.metadata.as_ref(), &request).is_err());
+            assert!(page(none.iter(), &request, &[]).is_err());
         }
     }
 }

@@ -3,8 +3,14 @@
 mod gateway;
 mod message;
 mod openapi;
+mod query;
 mod raw;
+mod refusal;
 mod routes;
+mod rules;
+mod stream;
+mod strict;
 
-pub(crate) use gateway::router;
+pub(crate) use gateway::{closed, router};
 pub(crate) use openapi::document;
+pub(crate) use refusal::{last_line, refused};

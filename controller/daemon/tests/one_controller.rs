@@ -202,7 +202,7 @@ async fn what_was_acknowledged_survives_kill_9_and_a_retry_does_nothing_twice() 
     world.restart();
     assert_eq!(world.client().call(call).await.unwrap(), first);
     let get = |channel| async move {
-        QueuesClient::new(channel).get(GetRequest { name: "gold".to_owned(), stale: false }).await
+        QueuesClient::new(channel).get(GetRequest { name: "gold".to_owned(), ..GetRequest::default() }).await
     };
     assert_eq!(world.client().call(get).await.unwrap().spec.unwrap().priority, 7);
 }

@@ -188,11 +188,11 @@ fn said<M: Shown>(session: &Session, message: &M, kind: &str, name: &str, what: 
 }
 
 async fn find_job(session: &Session, name: &str) -> Result<Option<Job>, Problem> {
-    found(call!(session, JobsClient, get, GetRequest { name: name.to_owned(), stale: false }))
+    found(call!(session, JobsClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() }))
 }
 
 async fn find_queue(session: &Session, name: &str) -> Result<Option<Queue>, Problem> {
-    found(call!(session, QueuesClient, get, GetRequest { name: name.to_owned(), stale: false }))
+    found(call!(session, QueuesClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() }))
 }
 
 fn found<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {

@@ -104,7 +104,7 @@ pub(crate) async fn show(session: &Session, kind: ArtifactKind, one: &One) -> Re
 /// One artifact.
 pub(crate) async fn get(session: &Session, kind: ArtifactKind, name: &str) -> Result<Artifact, Problem> {
     let name = format!("{kind}/{name}");
-    call!(session, ArtifactsClient, get, GetRequest { name, stale: false })
+    call!(session, ArtifactsClient, get, GetRequest { name, ..GetRequest::default() })
 }
 
 fn row(table: &mut Table, artifact: &Artifact) {

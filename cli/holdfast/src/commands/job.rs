@@ -184,11 +184,11 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
 }
 
 async fn get(session: &Session, name: &str) -> Result<Job, Problem> {
-    call!(session, JobsClient, get, GetRequest { name: name.to_owned(), stale: false })
+    call!(session, JobsClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() })
 }
 
 async fn explain(session: &Session, name: &str) -> Result<(), Failure> {
-    let request = GetRequest { name: name.to_owned(), stale: false };
+    let request = GetRequest { name: name.to_owned(), ..GetRequest::default() };
     let explanation = call!(session, JobsClient, explain, request)?;
     session.printer.show(&explanation, || view::explanation(&explanation))
 }

@@ -15,7 +15,7 @@ const MAX_PAGES: usize = 10_000;
 /// How resources are selected.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Selector {
-    /// Only those with these labels: `key=value`, separated by commas
+    /// Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas
     #[arg(
         short = 'l',
         long = "selector",
@@ -30,10 +30,9 @@ impl Selector {
     /// The head of the request for the page after `token`.
     pub(crate) fn page(&self, token: &str) -> holdfast_api::v1::ListRequest {
         holdfast_api::v1::ListRequest {
-            page_size: 0,
             page_token: token.to_owned(),
             label_selector: self.selector.clone(),
-            stale: false,
+            ..holdfast_api::v1::ListRequest::default()
         }
     }
 }

@@ -30,7 +30,7 @@ async fn within<T>(
 }
 
 async fn follow(session: &Session, name: &str) -> Result<Job, Problem> {
-    let job = call!(session, JobsClient, get, GetRequest { name: name.to_owned(), stale: false })?;
+    let job = call!(session, JobsClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() })?;
     let revision = job.metadata.as_ref().map_or(0, |m| m.revision);
     let mut said = String::new();
     say(session, &job, &mut said);

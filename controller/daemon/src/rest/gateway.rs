@@ -1,23 +1,36 @@
 //! The REST face: each HTTP request becomes the gRPC call it stands for, made in this process. So there is one door for
 //! authentication, authorisation, admission and audit, and the two faces cannot drift apart.
 
+use std::time::Duration;
+
 use axum::body::Body;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
-use holdfast_api::problem_from_status;
 use holdfast_types::{Problem, ProblemKind};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::BodyExt as _;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use tonic::service::Routes;
 
-use super::message::{answer, bad_request, http_status, problem_details, request};
+use super::message::{Given, answer, request};
+use super::query::{Pairs, pairs};
 use super::raw::RawCodec;
+use super::refusal::{Refusal, bad_request};
 use super::routes::{ROUTES, Route, Shape};
+use super::stream::{Bounds, lines};
+use crate::calls::Answered;
+use crate::fields::Mask;
+use crate::request_id::RequestId;
 
 /// The largest request body, in bytes.
 pub(crate) const MAX_BODY: usize = 2 << 20;
+/// How long a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The header that makes a write happen once, and the field of `options` that it stands for.
+pub(crate) const IDEMPOTENCY_KEY: (&str, &str) = ("idempotency-key", "idempotencyKey");
 
 /// Everything one operation needs.
 #[derive(Debug, Clone)]
@@ -44,13 +57,18 @@ pub(crate) fn router(pool: &DescriptorPool, grpc: &Routes) -> Result<axum::Route
             "DELETE" => MethodFilter::DELETE,
             other => return Err(format!("method {other} of {} is not supported", route.path)),
         };
-        let handler = move |params: RawPathParams, request: Request| {
+        let handler = move |params: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
             let operation = operation.clone();
-            async move { serve(operation, &params, request).await }
+            async move { serve(operation, params, request).await }
         };
         router = router.route(route.path, on(filter, handler));
     }
-    Ok(router.fallback(unknown_path))
+    Ok(router)
+}
+
+/// Answers what no route answers, once every route is there.
+pub(crate) fn closed(router: axum::Router) -> axum::Router {
+    router.fallback(unknown_path).method_not_allowed_fallback(unknown_method)
 }
 
 fn operation(pool: &DescriptorPool, route: Route, grpc: &Routes) -> Result<Operation, String> {
@@ -62,134 +80,157 @@ fn operation(pool: &DescriptorPool, route: Route, grpc: &Routes) -> Result<Opera
 }
 
 async fn unknown_path(request: Request) -> Response {
-    let id = request_id(request.headers());
+    let id = RequestId::of(request.headers());
     let problem = Problem::new(1004, ProblemKind::NotFound, "there is no such operation")
         .because(format!("no operation answers {} {}", request.method(), request.uri().path()))
         .next("see /v1/openapi.json for every operation");
-    problem_response(&problem, &id)
+    Refusal::from(problem).response(id.as_str())
 }
 
-async fn serve(operation: Operation, params: &RawPathParams, request: Request) -> Response {
-    let id = request_id(request.headers());
-    match call(operation, params, request).await {
-        Ok(response) => response,
-        Err(problem) => problem_response(&problem, &id),
-    }
+/// The router adds which methods there are.
+async fn unknown_method(request: Request) -> Response {
+    let id = RequestId::of(request.headers());
+    let problem = Problem::new(1233, ProblemKind::Invalid, "the path has no such method")
+        .because(format!("{} does not answer {}", request.uri().path(), request.method()))
+        .next("see the header Allow, or /v1/openapi.json for every operation");
+    Refusal::with_status(problem, StatusCode::METHOD_NOT_ALLOWED).response(id.as_str())
 }
 
-async fn call(operation: Operation, params: &RawPathParams, http: Request) -> Result<Response, Problem> {
-    let path: Vec<(String, String)> = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-    let query = query_pairs(http.uri().query().unwrap_or_default())?;
+async fn serve(
+    operation: Operation,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Response {
+    let id = RequestId::of(request.headers());
+    let call = operation.route.grpc_path().trim_start_matches('/').to_owned();
+    let (mut response, code) = match Box::pin(answered(operation, params, request, &id)).await {
+        Ok(response) => (response, tonic::Code::Ok),
+        Err(refusal) => (refusal.response(id.as_str()), refusal.code()),
+    };
+    response.extensions_mut().insert(Answered { call, code });
+    response
+}
+
+async fn answered(
+    operation: Operation,
+    params: Result<RawPathParams, RawPathParamsRejection>,
+    http: Request,
+    id: &RequestId,
+) -> Result<Response, Refusal> {
+    let params = params.map_err(|rejection| bad_request(format!("path: {rejection}")))?;
+    let path: Pairs = params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let mut query = pairs(http.uri().query().unwrap_or_default())?;
+    let bounds = match operation.route.shape {
+        Shape::Unary => Bounds::default(),
+        Shape::Stream => Bounds::take(&mut query)?,
+    };
     let (parts, body) = http.into_parts();
-    let body = http_body_util::Limited::new(body, MAX_BODY).collect().await.map_err(|_| {
-        bad_request(format!("the body is longer than {MAX_BODY} bytes, or the connection broke"))
-    })?;
-    let message = request(&operation.input, &body.to_bytes(), &query, &path)?;
+    let body = read_body(operation.route, &parts, body).await?;
+    let given = Given {
+        has_body: operation.route.has_body(),
+        body: &body,
+        query: &query,
+        path: &path,
+        key: idempotency_key(&parts)?,
+    };
+    let message = request(&operation.input, &given)?;
+    let mask = mask(&operation.output, &query)?;
     let mut call = tonic::Request::new(message);
     // Who calls is known from the connection and travels in the extensions, as for any gRPC call.
     *call.extensions_mut() = parts.extensions;
-    if let Some(key) = parts.headers.get("idempotency-key").and_then(|v| v.to_str().ok())
-        && let Ok(value) = key.parse()
-    {
-        call.metadata_mut().insert("idempotency-key", value);
-    }
     match operation.route.shape {
-        Shape::Unary => unary(operation, call).await,
-        Shape::Stream => stream(operation, call).await,
+        Shape::Unary => unary(operation, call, mask).await,
+        Shape::Stream => stream(operation, call, bounds, id).await,
     }
 }
 
-async fn unary(operation: Operation, call: tonic::Request<Vec<u8>>) -> Result<Response, Problem> {
+/// Which fields are asked for. The services leave the others out, and JSON would show those at their defaults.
+fn mask(output: &MessageDescriptor, query: &Pairs) -> Result<Option<Mask>, Refusal> {
+    let fields = query.iter().filter(|(name, _)| name == "fields").map(|(_, value)| value.clone());
+    let fields: Vec<String> = fields.collect();
+    Mask::of_answer(output, &fields).map_err(|status| Refusal::of(&status))
+}
+
+async fn read_body(route: Route, parts: &Parts, body: Body) -> Result<Vec<u8>, Refusal> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
+    let read = read.map_err(|_| {
+        let seconds = BODY_TIMEOUT.as_secs();
+        Refusal {
+            status: StatusCode::REQUEST_TIMEOUT,
+            ..bad_request(format!("the body took longer than {seconds} s"))
+        }
+    })?;
+    let body = read.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            let problem = Problem::new(1234, ProblemKind::Invalid, "the request is too large")
+                .because(format!("its body is longer than {MAX_BODY} bytes"));
+            return Refusal::with_status(problem, StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        bad_request("the connection broke before the body was whole")
+    })?;
+    let body = body.to_bytes().to_vec();
+    if route.has_body() || body.is_empty() {
+        check_kind(parts, &body)?;
+        return Ok(body);
+    }
+    Err(bad_request(format!("{} {} takes no body", route.method, route.path)))
+}
+
+fn check_kind(parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
+    let Some(kind) = parts.headers.get(header::CONTENT_TYPE).filter(|_| !body.is_empty()) else {
+        return Ok(());
+    };
+    let kind = kind.to_str().unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let problem = Problem::new(1235, ProblemKind::Invalid, "the body is of a kind that is not read here")
+        .because(format!("content-type is `{kind}`, read is application/json"));
+    Err(Refusal::with_status(problem, StatusCode::UNSUPPORTED_MEDIA_TYPE))
+}
+
+fn idempotency_key(parts: &Parts) -> Result<Option<String>, Refusal> {
+    let Some(value) = parts.headers.get(IDEMPOTENCY_KEY.0) else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=128).contains(&key.len()));
+    let key = key.ok_or_else(|| bad_request("Idempotency-Key: use 1 to 128 visible ASCII characters"))?;
+    Ok(Some(key.to_owned()))
+}
+
+async fn unary(
+    operation: Operation,
+    call: tonic::Request<Vec<u8>>,
+    mask: Option<Mask>,
+) -> Result<Response, Refusal> {
     let mut client = tonic::client::Grpc::new(operation.grpc);
     let path = grpc_path(&operation.route)?;
     client.ready().await.map_err(|e| unavailable(&e.to_string()))?;
-    let answered = client.unary(call, path, RawCodec).await.map_err(|s| problem_from_status(&s))?;
-    let json = answer(&operation.output, answered.get_ref())?;
+    let answered = client.unary(call, path, RawCodec).await.map_err(|s| Refusal::of(&s))?;
+    let json = answer(&operation.output, answered.get_ref(), mask.as_ref())?;
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     Ok((StatusCode::OK, headers, json).into_response())
 }
 
-async fn stream(operation: Operation, call: tonic::Request<Vec<u8>>) -> Result<Response, Problem> {
+async fn stream(
+    operation: Operation,
+    call: tonic::Request<Vec<u8>>,
+    bounds: Bounds,
+    id: &RequestId,
+) -> Result<Response, Refusal> {
     let mut client = tonic::client::Grpc::new(operation.grpc);
     let path = grpc_path(&operation.route)?;
     client.ready().await.map_err(|e| unavailable(&e.to_string()))?;
-    let answered =
-        client.server_streaming(call, path, RawCodec).await.map_err(|s| problem_from_status(&s))?;
-    let output = operation.output;
-    let lines = futures::stream::unfold((answered.into_inner(), false), move |(mut messages, ended)| {
-        let output = output.clone();
-        async move {
-            if ended {
-                return None;
-            }
-            let (line, ended) = match messages.message().await {
-                Ok(None) => return None,
-                Ok(Some(bytes)) => (answer(&output, &bytes), false),
-                Err(status) => (Err(problem_from_status(&status)), true),
-            };
-            // A stream that has begun cannot change its status: the last line says what went wrong.
-            let mut line = line.unwrap_or_else(|problem| {
-                let details = problem_details(&problem, http_status(problem.kind), "stream");
-                serde_json::json!({ "error": details }).to_string().into_bytes()
-            });
-            line.push(b'\n');
-            Some((Ok::<_, std::convert::Infallible>(line), (messages, ended)))
-        }
-    });
+    let answered = client.server_streaming(call, path, RawCodec).await.map_err(|s| Refusal::of(&s))?;
+    let lines = lines(answered.into_inner(), operation.output, bounds, id.clone());
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))];
     Ok((StatusCode::OK, headers, Body::from_stream(lines)).into_response())
 }
 
-fn grpc_path(route: &Route) -> Result<http::uri::PathAndQuery, Problem> {
+fn grpc_path(route: &Route) -> Result<http::uri::PathAndQuery, Refusal> {
     route.grpc_path().parse().map_err(|_| unavailable("the operation has no call"))
 }
 
-fn unavailable(cause: &str) -> Problem {
-    Problem::new(1005, ProblemKind::Unreachable, "the controller cannot answer now").because(cause.to_owned())
-}
-
-fn query_pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
-    query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((percent_decode(key)?, percent_decode(value)?))
-        })
-        .collect()
-}
-
-/// RFC 3986 percent-decoding, with `+` for a space as forms write it.
-fn percent_decode(text: &str) -> Result<String, Problem> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let pair = [rest.next(), rest.next()];
-                let digit = |d: Option<u8>| d.and_then(|d| char::from(d).to_digit(16));
-                let value = digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high * 16 + low);
-                let value = value.and_then(|v| u8::try_from(v).ok());
-                value.ok_or_else(|| bad_request(format!("query: `{text}` is not percent-encoded")))?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).map_err(|_| bad_request(format!("query: `{text}` is not UTF-8")))
-}
-
-fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get("x-request-id").and_then(|v| v.to_str().ok());
-    let clean =
-        given.filter(|id| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-    clean.map_or_else(|| "unnamed".to_owned(), str::to_owned)
-}
-
-fn problem_response(problem: &Problem, request_id: &str) -> Response {
-    let status = http_status(problem.kind);
-    let body = problem_details(problem, status, request_id).to_string();
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, headers, body).into_response()
+fn unavailable(cause: &str) -> Refusal {
+    let problem = Problem::new(1005, ProblemKind::Unreachable, "the controller cannot answer now");
+    problem.because(cause.to_owned()).into()
 }

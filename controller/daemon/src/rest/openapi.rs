@@ -1,120 +1,215 @@
-//! The OpenAPI document of the REST face, made from the descriptors and the routes.
+//! The OpenAPI document of the REST face, made from the descriptors, the routes and the rules.
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
-use serde_json::{Value, json};
+use prost_reflect::{
+    Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+};
+use serde_json::{Map, Value, json};
 
 use super::routes::{ROUTES, Route, Shape};
+use super::rules::{Rule, required, rules};
+use super::stream::STREAM_PARAMETERS;
+
+/// What can be refused, and when: status, description, and which operations it is for.
+const REFUSALS: [(&str, &str, For); 11] = [
+    ("400", "the request is not of the form that this document says", For::All),
+    ("403", "the caller is not known, may not ask this, or the law refuses it", For::All),
+    ("404", "the resource does not exist", For::All),
+    ("408", "the body took too long to come", For::Bodies),
+    ("409", "the resource exists, or has changed since it was read", For::All),
+    ("413", "the body is too large", For::Bodies),
+    ("415", "the body is not application/json", For::Bodies),
+    ("422", "the request is of the right form, and its content breaks a rule", For::All),
+    ("429", "a limit is reached; Retry-After says when to come back", For::All),
+    ("500", "a fault of the controller", For::All),
+    ("503", "nobody can answer now; Retry-After says when to come back", For::All),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    All,
+    Bodies,
+}
+
+type Schemas = BTreeMap<String, Value>;
 
 /// The document.
 pub(crate) fn document(pool: &DescriptorPool, version: &str) -> Value {
-    let mut schemas = BTreeMap::new();
+    let mut schemas = Schemas::new();
     schemas.insert("Problem".to_owned(), problem_schema());
-    let mut paths: BTreeMap<String, serde_json::Map<String, Value>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for route in ROUTES {
         if let Some(operation) = operation(pool, route, &mut schemas) {
             let path = route.path.replace("{*", "{");
             paths.entry(path).or_default().insert(route.method.to_lowercase(), operation);
         }
     }
+    let description = "The same operations as the gRPC services of package holdfast.v1. Who calls is told by the \
+        client certificate. Errors are RFC 9457 problem details with a code E####. Every answer carries the header \
+        X-Request-Id: the one of the request, or a new one.";
     json!({
         "openapi": "3.1.0",
-        "info": {
-            "title": "Holdfast on-site API",
-            "version": version,
-            "description": "The same operations as the gRPC services of package holdfast.v1. Who calls is told by the \
-                client certificate. Errors are RFC 9457 problem details with a code E####.",
-        },
+        "info": { "title": "Holdfast on-site API", "version": version, "description": description },
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": { "schemas": schemas, "responses": responses(), "headers": headers() },
     })
 }
 
-fn operation(pool: &DescriptorPool, route: &Route, schemas: &mut BTreeMap<String, Value>) -> Option<Value> {
+fn headers() -> Value {
+    json!({
+        "RequestId": {
+            "description": "the id of the request",
+            "required": true,
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
+        },
+        "RetryAfter": {
+            "description": "in how many seconds the request may be made again",
+            "required": true,
+            "schema": {"type": "integer", "minimum": 1},
+        },
+    })
+}
+
+fn responses() -> Map<String, Value> {
+    let schema = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
+    let response = |(status, description, _): &(&str, &str, For)| {
+        let mut headers = json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}});
+        if matches!(*status, "429" | "503") {
+            headers["Retry-After"] = json!({"$ref": "#/components/headers/RetryAfter"});
+        }
+        let content = json!({"application/problem+json": schema});
+        (format!("E{status}"), json!({"description": description, "headers": headers, "content": content}))
+    };
+    REFUSALS.iter().map(response).collect()
+}
+
+fn operation(pool: &DescriptorPool, route: &Route, schemas: &mut Schemas) -> Option<Value> {
     let service = pool.get_service_by_name(&format!("holdfast.v1.{}", route.service))?;
     let call = service.methods().find(|m| m.name() == route.call)?;
-    let comment = comment(call.parent_file(), call.path());
     let input = call.input();
+    let mut operation = json!({
+        "operationId": format!("{}{}", route.service, route.call),
+        "tags": [route.service],
+        "summary": comment(call.parent_file(), call.path()),
+        "parameters": parameters(route, &input),
+        "responses": answers(route, &call, schemas),
+    });
+    if route.has_body() {
+        let name = body_schema(route, &input, schemas);
+        operation["requestBody"] = json!({
+            "required": required(input.name()).next().is_some(),
+            "content": { "application/json": { "schema": {"$ref": format!("#/components/schemas/{name}")} } },
+        });
+    }
+    Some(operation)
+}
+
+fn answers(route: &Route, call: &MethodDescriptor, schemas: &mut Schemas) -> Map<String, Value> {
     add_schema(&call.output(), schemas);
     let content_type = match route.shape {
         Shape::Unary => "application/json",
         Shape::Stream => "application/x-ndjson",
     };
-    let mut parameters: Vec<Value> = path_names(route.path)
-        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+    let refusals = REFUSALS.iter().filter(|(_, _, of)| *of == For::All || route.has_body());
+    let mut answers: Map<String, Value> = refusals
+        .map(|(status, _, _)| {
+            let reference = format!("#/components/responses/E{status}");
+            ((*status).to_owned(), json!({ "$ref": reference }))
+        })
         .collect();
-    let mut operation = json!({
-        "operationId": format!("{}{}", route.service, route.call),
-        "tags": [route.service],
-        "summary": comment,
-        "responses": {
-            "200": {
-                "description": "done",
-                "content": { content_type: { "schema": reference(&call.output()) } },
-            },
-            "default": {
-                "description": "a problem",
-                "content": { "application/problem+json": { "schema": {"$ref": "#/components/schemas/Problem"} } },
-            },
-        },
+    let done = json!({
+        "description": "done",
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+        "content": { content_type: { "schema": reference(&call.output()) } },
     });
-    if matches!(route.method, "GET" | "DELETE") {
-        parameters.extend(query_parameters(&input, &path_names(route.path).collect::<Vec<_>>()));
-    } else {
-        add_schema(&input, schemas);
-        operation["requestBody"] = json!({
-            "required": true,
-            "content": { "application/json": { "schema": reference(&input) } },
-        });
-    }
-    operation["parameters"] = Value::Array(parameters);
-    Some(operation)
+    answers.insert("200".to_owned(), done);
+    answers
 }
 
-fn path_names(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')).map(|s| s.trim_start_matches('*'))
-}
-
-/// Scalars of the message and of its `list` and `options`, as the gateway accepts them.
-fn query_parameters(input: &MessageDescriptor, in_path: &[&str]) -> Vec<Value> {
-    let mut out = Vec::new();
+/// Where to take the parameters of an operation from: as the gateway takes them.
+fn parameters(route: &Route, input: &MessageDescriptor) -> Vec<Value> {
+    let names: Vec<&str> = route.path_names().collect();
+    let in_path = |name: &&str| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}});
+    let mut out: Vec<Value> = names.iter().map(in_path).collect();
     for field in input.fields() {
-        if in_path.contains(&field.json_name()) {
-            continue;
-        }
+        let name = field.json_name().to_owned();
         match field.kind() {
-            Kind::Message(nested) if matches!(field.json_name(), "list" | "options") => {
-                out.extend(nested.fields().filter_map(|f| query_parameter(&f)));
+            _ if names.contains(&name.as_str()) => {}
+            Kind::Message(nested) if name == "options" || (name == "list" && !route.has_body()) => {
+                out.extend(nested.fields().filter_map(|f| query_parameter(&nested, &f)));
             }
-            _ => out.extend(query_parameter(&field)),
+            _ if !route.has_body() => out.extend(query_parameter(input, &field)),
+            _ => {}
         }
+    }
+    if route.shape == Shape::Stream {
+        out.extend(STREAM_PARAMETERS.iter().map(|(name, most, description)| {
+            let schema = json!({"type": "integer", "minimum": 1, "maximum": most});
+            json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema})
+        }));
+    }
+    if input.get_field_by_name("options").is_some() {
+        out.push(json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "As the query's and the body's `idempotencyKey`; all that are given must be the same.",
+            "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        }));
     }
     out
 }
 
-fn query_parameter(field: &FieldDescriptor) -> Option<Value> {
+fn query_parameter(message: &MessageDescriptor, field: &FieldDescriptor) -> Option<Value> {
     if matches!(field.kind(), Kind::Message(_)) || field.is_map() {
         return None;
+    }
+    // In a query everything is text, so a number is written in one way.
+    let mut schema = field_schema(message, field);
+    match field.kind() {
+        Kind::Uint64 | Kind::Fixed64 => {
+            schema = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX})
+        }
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+            schema = json!({"type": "integer", "minimum": i64::MIN, "maximum": i64::MAX});
+        }
+        _ => {}
     }
     Some(json!({
         "name": field.json_name(),
         "in": "query",
-        "required": false,
+        "required": required(message.name()).any(|name| name == field.json_name()),
         "description": field_comment(field),
-        "schema": field_schema(field),
+        "schema": schema,
     }))
 }
 
-fn add_schema(message: &MessageDescriptor, schemas: &mut BTreeMap<String, Value>) {
+/// The schema of a body: the message without what is in the path.
+fn body_schema(route: &Route, input: &MessageDescriptor, schemas: &mut Schemas) -> String {
+    add_schema(input, schemas);
+    let left_out: Vec<&str> = route.path_names().collect();
+    if left_out.is_empty() {
+        return input.name().to_owned();
+    }
+    let name = format!("{}{}Body", route.service, route.call);
+    let mut schema = schemas.get(input.name()).cloned().unwrap_or_default();
+    if let Some(properties) = schema["properties"].as_object_mut() {
+        properties.retain(|name, _| !left_out.contains(&name.as_str()));
+    }
+    schemas.insert(name.clone(), schema);
+    name
+}
+
+fn add_schema(message: &MessageDescriptor, schemas: &mut Schemas) {
     let name = message.name().to_owned();
     if is_well_known(message) || schemas.contains_key(&name) {
         return;
     }
     schemas.insert(name.clone(), Value::Null);
-    let mut properties = serde_json::Map::new();
+    let mut properties = Map::new();
     for field in message.fields() {
-        let mut schema = field_schema(&field);
+        let mut schema = field_schema(message, &field);
         let comment = field_comment(&field);
         if let Some(object) = schema.as_object_mut()
             && !comment.is_empty()
@@ -132,36 +227,73 @@ fn add_schema(message: &MessageDescriptor, schemas: &mut BTreeMap<String, Value>
             }
         }
     }
-    let description = comment(message.parent_file(), message.path());
-    schemas.insert(name, json!({"type": "object", "description": description, "properties": properties}));
+    let mut schema = json!({
+        "type": "object",
+        "description": comment(message.parent_file(), message.path()),
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    let required: Vec<&str> = required(message.name()).collect();
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schemas.insert(name, schema);
 }
 
-fn field_schema(field: &FieldDescriptor) -> Value {
+fn field_schema(message: &MessageDescriptor, field: &FieldDescriptor) -> Value {
     if field.is_map()
         && let Kind::Message(entry) = field.kind()
     {
         return json!({"type": "object", "additionalProperties": kind_schema(&entry.map_entry_value_field().kind())});
     }
-    let item = kind_schema(&field.kind());
+    let mut item = kind_schema(&field.kind());
+    for rule in rules(message.name(), field.json_name()) {
+        match rule {
+            Rule::Required => {}
+            Rule::Words(words) => item["enum"] = json!(words),
+            Rule::Longest(most) => item["maxLength"] = json!(most),
+            Rule::AtMost(most) => at_most(&mut item, most),
+        }
+    }
     if field.cardinality() == Cardinality::Repeated { json!({"type": "array", "items": item}) } else { item }
+}
+
+/// A number of 64 bits has two forms, and only that of a number has a most: as text, the digits are limited.
+fn at_most(schema: &mut Value, most: u64) {
+    let digits = most.to_string().len().saturating_sub(2);
+    match schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        Some(forms) => {
+            *forms = vec![
+                json!({"type": "integer", "minimum": 0, "maximum": most}),
+                json!({"type": "string", "pattern": format!("^(0|[1-9][0-9]{{0,{digits}}})$")}),
+            ];
+        }
+        None => schema["maximum"] = json!(most),
+    }
 }
 
 fn kind_schema(kind: &Kind) -> Value {
     match kind {
-        Kind::String => json!({"type": "string"}),
-        Kind::Bytes => json!({"type": "string", "contentEncoding": "base64"}),
+        Kind::String | Kind::Enum(_) => json!({"type": "string"}),
+        Kind::Bytes => {
+            let pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+            json!({"type": "string", "contentEncoding": "base64", "pattern": pattern})
+        }
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Uint32 | Kind::Fixed32 => json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
             json!({"type": "integer", "minimum": i32::MIN, "maximum": i32::MAX})
         }
-        // proto3's JSON writes 64-bit integers as strings, because JavaScript's numbers end at 2^53.
-        Kind::Uint64 | Kind::Fixed64 => json!({"type": ["string", "integer"], "format": "uint64"}),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
-            json!({"type": ["string", "integer"], "format": "int64"})
-        }
+        // proto3's JSON writes 64-bit integers as strings, because JavaScript's numbers end at 2^53; both are read.
+        Kind::Uint64 | Kind::Fixed64 => json!({"anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": u64::MAX},
+            {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18}|1[0-7][0-9]{18}|18446744073709551615)$"},
+        ]}),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => json!({"anyOf": [
+            {"type": "integer", "minimum": i64::MIN, "maximum": i64::MAX},
+            {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,17}|-?[1-8][0-9]{18})$"},
+        ]}),
         Kind::Double | Kind::Float => json!({"type": "number"}),
-        Kind::Enum(_) => json!({"type": "string"}),
         Kind::Message(message) => reference(message),
     }
 }
@@ -172,7 +304,7 @@ fn is_well_known(message: &MessageDescriptor) -> bool {
 
 fn reference(message: &MessageDescriptor) -> Value {
     if message.full_name() == "google.protobuf.Timestamp" {
-        return json!({"type": ["string", "null"], "format": "date-time"});
+        return json!({"type": "string", "format": "date-time"});
     }
     json!({"$ref": format!("#/components/schemas/{}", message.name())})
 }
@@ -190,18 +322,22 @@ fn comment(file: prost_reflect::FileDescriptor, path: &[i32]) -> String {
 }
 
 fn problem_schema() -> Value {
+    let text = || json!({"type": "string"});
+    let texts = || json!({"type": "array", "items": {"type": "string"}});
     json!({
         "type": "object",
         "description": "RFC 9457 problem details",
+        "required": ["type", "title", "status", "detail", "instance", "code", "because", "next", "requestId"],
         "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "instance": {"type": "string"},
-            "code": {"type": "string", "description": "stable code; see docs/errors"},
-            "because": {"type": "array", "items": {"type": "string"}},
-            "next": {"type": "array", "items": {"type": "string"}},
+            "type": {"type": "string", "format": "uri-reference", "description": "the page of the code"},
+            "title": text(),
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": text(),
+            "instance": {"type": "string", "format": "uri-reference"},
+            "code": {"type": "string", "pattern": "^E[0-9]{4}$", "description": "stable code; see docs/errors"},
+            "because": texts(),
+            "next": texts(),
+            "requestId": text(),
         },
     })
 }

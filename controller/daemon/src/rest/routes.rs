@@ -67,6 +67,17 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 impl Route {
+    /// Whether the operation takes a body. The others take every field from the path and the query.
+    pub(crate) fn has_body(&self) -> bool {
+        matches!(self.method, "POST" | "PUT")
+    }
+
+    /// The names in the path.
+    pub(crate) fn path_names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let inner = |s: &'static str| s.strip_prefix('{')?.strip_suffix('}');
+        self.path.split('/').filter_map(inner).map(|name| name.trim_start_matches('*'))
+    }
+
     /// The gRPC path of the call.
     pub(crate) fn grpc_path(&self) -> String {
         format!("/holdfast.v1.{}/{}", self.service, self.call)

@@ -92,10 +92,13 @@ impl Service {
         &self,
         operator: &Operator,
         list: ListRequest,
+        asked: [&str; 2],
         wanted: impl Fn(&ArtifactSpec) -> bool,
     ) -> Result<Response<ArtifactList>, Status> {
         self.0.barrier(list.stale).await?;
-        self.0.with(|state| {
+        let tenant = operator.tenant.as_ref().map_or("", |tenant| tenant.as_str());
+        let scope = [asked[0], asked[1], tenant];
+        let mut found = self.0.with(|state| {
             let artifacts = state
                 .artifacts()
                 .filter_map(|r| r.artifact.as_ref())
@@ -105,17 +108,22 @@ impl Service {
             sorted.sort_by(|a, b| {
                 a.metadata.as_ref().map(|m| &m.name).cmp(&b.metadata.as_ref().map(|m| &m.name))
             });
-            let (items, next_page_token) =
-                page(sorted.into_iter(), |a: &Artifact| a.metadata.as_ref(), &list)?;
-            Ok(Response::new(ArtifactList { items, next_page_token, revision: state.revision() }))
-        })
+            let page = page(sorted.into_iter(), &list, &scope)?;
+            Ok::<_, Status>(ArtifactList {
+                items: page.items,
+                next_page_token: page.next,
+                revision: state.revision(),
+            })
+        })?;
+        found.items = self.0.select("Artifact", found.items, &list.fields)?;
+        Ok(Response::new(found))
     }
 
     async fn get_artifact(&self, operator: &Operator, get: GetRequest) -> Result<Artifact, Status> {
         self.0.barrier(get.stale).await?;
         let artifact = self.find(&get.name)?;
         if Self::visible(operator, &artifact) {
-            Ok(artifact)
+            self.0.select_one("Artifact", artifact, &get.fields)
         } else {
             Err(status_from_problem(&holdfast_state::not_found("artifact", &get.name)))
         }
@@ -138,10 +146,10 @@ impl Artifacts for Service {
     async fn list(&self, request: Request<ListArtifactsRequest>) -> Result<Response<ArtifactList>, Status> {
         let operator = caller::operator(&request)?;
         let request = request.into_inner();
-        let (kind, name) = (request.kind, request.name);
+        let (kind, name) = (request.kind.as_str(), request.name.as_str());
         let wanted =
             |s: &ArtifactSpec| (kind.is_empty() || s.kind == kind) && (name.is_empty() || s.name == name);
-        self.list_where(&operator, request.list.unwrap_or_default(), wanted).await
+        self.list_where(&operator, request.list.unwrap_or_default(), [kind, name], wanted).await
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Artifact>, Status> {
@@ -236,7 +244,7 @@ impl Artifacts for Service {
     async fn plan_export(&self, request: Request<PlanExportRequest>) -> Result<Response<ExportPlan>, Status> {
         let operator = caller::operator(&request)?;
         let ask = request.into_inner();
-        let get = GetRequest { name: ask.name.clone(), stale: false };
+        let get = GetRequest { name: ask.name.clone(), ..GetRequest::default() };
         let artifact = self.get_artifact(&operator, get).await?;
         let bundle = self.0.bundle()?;
         let spec = artifact.spec.clone().unwrap_or_default();
@@ -282,13 +290,13 @@ fn basis(text: &str) -> Result<Basis, Status> {
 impl Images for Service {
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<ArtifactList>, Status> {
         let operator = caller::operator(&request)?;
-        self.list_where(&operator, request.into_inner(), |s| s.kind == "image").await
+        self.list_where(&operator, request.into_inner(), ["image", ""], |s| s.kind == "image").await
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Artifact>, Status> {
         let operator = caller::operator(&request)?;
         let get = request.into_inner();
         let name = if get.name.starts_with("image/") { get.name } else { format!("image/{}", get.name) };
-        self.get_artifact(&operator, GetRequest { name, stale: get.stale }).await.map(Response::new)
+        self.get_artifact(&operator, GetRequest { name, ..get }).await.map(Response::new)
     }
 }

@@ -141,16 +141,25 @@ impl Jobs for Service {
             return Err(invalid(format!("phase: `{}` is not a phase of a job", request.phase)));
         }
         self.0.barrier(list.stale).await?;
-        self.0.with(|state| {
+        // A caller bound to a tenant asks another question than one who is not.
+        let tenant = operator.tenant.as_ref().map_or("", |tenant| tenant.as_str());
+        let scope = [request.queue.as_str(), request.phase.as_str(), tenant];
+        let mut jobs = self.0.with(|state| {
             let jobs = state.jobs().filter(|job| {
                 let (spec, status) = (job.spec.as_ref(), job.status.as_ref());
                 Self::check_tenant(&operator, job).is_ok()
                     && (request.queue.is_empty() || spec.is_some_and(|s| s.queue == request.queue))
                     && (request.phase.is_empty() || status.is_some_and(|s| s.phase == request.phase))
             });
-            let (items, next_page_token) = page(jobs, |j: &Job| j.metadata.as_ref(), &list)?;
-            Ok(Response::new(JobList { items, next_page_token, revision: state.revision() }))
-        })
+            let page = page(jobs, &list, &scope)?;
+            Ok::<_, Status>(JobList {
+                items: page.items,
+                next_page_token: page.next,
+                revision: state.revision(),
+            })
+        })?;
+        jobs.items = self.0.select("Job", jobs.items, &list.fields)?;
+        Ok(Response::new(jobs))
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Job>, Status> {
@@ -159,7 +168,7 @@ impl Jobs for Service {
         self.0.barrier(get.stale).await?;
         let job = self.job(&get.name)?;
         Self::check_tenant(&operator, &job)?;
-        Ok(Response::new(job))
+        self.0.select_one("Job", job, &get.fields).map(Response::new)
     }
 
     async fn cancel(&self, request: Request<CancelJobRequest>) -> Result<Response<Job>, Status> {

@@ -72,11 +72,17 @@ impl Nodes for Service {
         caller::operator(&request)?;
         let list = request.into_inner();
         self.0.barrier(list.stale).await?;
-        self.0.with(|state| {
+        let mut nodes = self.0.with(|state| {
             let nodes = state.nodes().filter_map(|r| r.node.as_ref());
-            let (items, next_page_token) = page(nodes, |n: &Node| n.metadata.as_ref(), &list)?;
-            Ok(Response::new(NodeList { items, next_page_token, revision: state.revision() }))
-        })
+            let page = page(nodes, &list, &[])?;
+            Ok::<_, Status>(NodeList {
+                items: page.items,
+                next_page_token: page.next,
+                revision: state.revision(),
+            })
+        })?;
+        nodes.items = self.0.select("Node", nodes.items, &list.fields)?;
+        Ok(Response::new(nodes))
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Node>, Status> {
@@ -84,7 +90,8 @@ impl Nodes for Service {
         let get = request.into_inner();
         self.0.barrier(get.stale).await?;
         let node = self.0.with(|state| state.node(&get.name).and_then(|r| r.node.clone()));
-        node.map(Response::new).ok_or_else(|| not_found(&get.name))
+        let node = node.ok_or_else(|| not_found(&get.name))?;
+        self.0.select_one("Node", node, &get.fields).map(Response::new)
     }
 
     async fn approve(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {

@@ -57,12 +57,14 @@ impl Queues for Service {
         caller::operator(&request)?;
         let list = request.into_inner();
         self.0.barrier(list.stale).await?;
-        self.0.with(|state| {
-            let (items, next_page_token) = page(state.queues(), |q: &Queue| q.metadata.as_ref(), &list)?;
+        let mut queues = self.0.with(|state| {
+            let page = page(state.queues(), &list, &[])?;
             let counts = counts(state);
-            let items = items.into_iter().map(|q| with_counts(q, &counts)).collect();
-            Ok(Response::new(QueueList { items, next_page_token, revision: state.revision() }))
-        })
+            let items = page.items.into_iter().map(|q| with_counts(q, &counts)).collect();
+            Ok::<_, Status>(QueueList { items, next_page_token: page.next, revision: state.revision() })
+        })?;
+        queues.items = self.0.select("Queue", queues.items, &list.fields)?;
+        Ok(Response::new(queues))
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Queue>, Status> {
@@ -71,9 +73,9 @@ impl Queues for Service {
         self.0.barrier(get.stale).await?;
         let queue =
             self.0.with(|state| state.queue(&get.name).cloned().map(|q| with_counts(q, &counts(state))));
-        queue
-            .map(Response::new)
-            .ok_or_else(|| status_from_problem(&holdfast_state::not_found("queue", &get.name)))
+        let queue =
+            queue.ok_or_else(|| status_from_problem(&holdfast_state::not_found("queue", &get.name)))?;
+        self.0.select_one("Queue", queue, &get.fields).map(Response::new)
     }
 
     async fn apply(&self, request: Request<ApplyQueueRequest>) -> Result<Response<Queue>, Status> {
