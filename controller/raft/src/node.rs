@@ -279,6 +279,12 @@ impl<M: Machine> RaftNode<M> {
         }
     }
 
+    /// Index and term of every entry of the log that is not purged, for whoever checks that logs agree.
+    #[must_use]
+    pub fn log_terms(&self) -> Vec<(u64, u64)> {
+        self.inner.log.terms()
+    }
+
     /// Asks for a snapshot now.
     ///
     /// # Errors

@@ -74,6 +74,11 @@ impl Index {
         self.slots.front().map(|slot| slot.id.index)
     }
 
+    /// Index and term of every entry that is not purged.
+    pub(super) fn terms(&self) -> Vec<(u64, u64)> {
+        self.slots.iter().map(|slot| (slot.id.index, slot.id.leader_id.term)).collect()
+    }
+
     /// Bytes of the entries that are not purged.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes

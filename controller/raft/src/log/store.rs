@@ -169,6 +169,10 @@ impl LogStore {
         self.inner.shared.index.lock().last()
     }
 
+    pub(crate) fn terms(&self) -> Vec<(u64, u64)> {
+        self.inner.shared.index.lock().terms()
+    }
+
     /// Bytes of the entries that are not purged.
     pub(crate) fn bytes(&self) -> u64 {
         self.inner.shared.index.lock().bytes()
