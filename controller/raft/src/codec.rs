@@ -8,11 +8,12 @@ use openraft::EntryPayload;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest, VoteResponse};
 use prost::Message;
 
+use crate::digest::StateHash;
 use crate::types::{Batch, Entry, LogId, Membership, Peer, StoredMembership, TypeConfig, Vote, log_id};
 use crate::wire::{
     AppendOutcome, AppendRequestMessage, AppendResponseMessage, BatchMessage, EntryMessage, LogIdMessage,
-    MembershipMessage, PayloadMessage, PeerMessage, StoredMembershipMessage, VoteMessage, VoteRequestMessage,
-    VoteResponseMessage, VotersMessage,
+    MembershipMessage, PayloadMessage, PeerMessage, PointMessage, StoredMembershipMessage, VoteMessage,
+    VoteRequestMessage, VoteResponseMessage, VotersMessage,
 };
 
 /// The most bytes of one raft call: one command of the greatest size, a full batch of small ones, and room for framing.
@@ -26,6 +27,8 @@ const MAX_CONFIGS: usize = 4;
 const MAX_VOTERS: usize = 64;
 const MAX_PEERS: usize = 256;
 const MAX_PEER_TEXT: usize = 512;
+/// How many hashes of its state a member keeps and says.
+pub(crate) const MAX_POINTS: usize = 64;
 
 /// Why bytes from a peer or a disk are not what they claim to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -257,4 +260,17 @@ pub(crate) fn vote_response_in(body: &[u8]) -> Result<VoteResponse<u64>, CodecEr
     let message: VoteResponseMessage = decode("vote response", body)?;
     let vote = vote_in(message.vote.as_ref())?;
     Ok(VoteResponse::new(vote, message.last_log_id.as_ref().map(log_id_in), message.granted))
+}
+
+pub(crate) fn point_out((index, hash): &(u64, StateHash)) -> PointMessage {
+    PointMessage { index: *index, hash: hash.to_bytes().to_vec() }
+}
+
+pub(crate) fn point_in(message: &PointMessage) -> Option<(u64, StateHash)> {
+    Some((message.index, StateHash::from_bytes(&message.hash)?))
+}
+
+/// The points that are well formed, and not more than a member keeps.
+pub(crate) fn points_in(messages: &[PointMessage]) -> Vec<(u64, StateHash)> {
+    messages.iter().take(MAX_POINTS).filter_map(point_in).collect()
 }

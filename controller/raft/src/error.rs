@@ -7,6 +7,7 @@ use crate::applied::RecoverError;
 use crate::files::FileError;
 use crate::log::LogError;
 use crate::rpc::ServeError;
+use crate::standing::Exclusion;
 use crate::types::Member;
 
 /// Why a member cannot be opened, bootstrapped or asked.
@@ -140,6 +141,9 @@ pub enum ProposeError {
         /// The limit.
         limit: usize,
     },
+    /// This member takes no part, so it takes no command.
+    #[error("this controller takes no commands: {0}")]
+    Excluded(Exclusion),
     /// The member has been shut down. The command was not taken.
     #[error("raft has stopped")]
     Stopped,
@@ -154,6 +158,7 @@ impl AsProblem for ProposeError {
             Self::Unknown => (5109, ProblemKind::Unreachable),
             Self::Busy => (5110, ProblemKind::Exhausted),
             Self::TooLarge { .. } => (5111, ProblemKind::Invalid),
+            Self::Excluded(_) => (5121, ProblemKind::Unreachable),
         };
         let problem = Problem::new(code, kind, self.to_string());
         match self {
@@ -164,6 +169,7 @@ impl AsProblem for ProposeError {
                 problem.next("free space or replace the disk, then start the controller again")
             }
             Self::TooLarge { .. } => problem.next("split the command"),
+            Self::Excluded(why) => problem.next(why.next()),
             Self::Stopped => problem.next("ask another controller"),
         }
     }
@@ -193,6 +199,9 @@ pub enum ReadError {
     /// The leader could not confirm in time that a quorum still follows it.
     #[error("this controller cannot reach a quorum")]
     NoQuorum,
+    /// This member takes no part, so its state is not to be trusted.
+    #[error("this controller serves no reads: {0}")]
+    Excluded(Exclusion),
     /// Too many reads wait already.
     #[error("too many reads wait")]
     Busy,
@@ -208,10 +217,12 @@ impl AsProblem for ReadError {
             Self::NotLeader { .. } => (5108, ProblemKind::Unreachable),
             Self::Busy => (5110, ProblemKind::Exhausted),
             Self::NoQuorum => (5112, ProblemKind::Unreachable),
+            Self::Excluded(_) => (5121, ProblemKind::Unreachable),
         };
         let problem = Problem::new(code, kind, self.to_string());
         match self {
             Self::NotLeader { leader } => not_leader(problem, leader.as_ref()),
+            Self::Excluded(why) => problem.next(why.next()),
             Self::NoQuorum | Self::Busy | Self::Stopped(_) => problem.next("holdfast cluster status"),
         }
     }

@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::applied::Shared;
+use crate::applied::{Cache, Shared};
 use crate::barrier::Barrier;
+use crate::compare::{self, Compare, Points};
 use crate::contacts::{Contacts, View};
 use crate::election::{self, Heard};
 use crate::error::{ProposeError, RaftError, ReadError};
@@ -25,9 +26,11 @@ use crate::network::{Inbound, Network, NetworkError, RpcKind};
 use crate::open::open;
 use crate::options::Options;
 use crate::peer::Peers;
+use crate::probe::Prober;
 use crate::proposer::Proposer;
 use crate::rpc::{ServeError, Server};
-use crate::standing::Standing;
+use crate::snapshot::SnapshotStore;
+use crate::standing::{Exclusion, Standing};
 use crate::status::{Latencies, MemberStatus, Role, Status};
 use crate::tracker::{Leadership, Tracker, leader_of};
 use crate::transfer::Transfer;
@@ -64,7 +67,7 @@ pub(crate) struct Inner<M> {
     pub(crate) changer: Arc<Changer>,
     contacts: Contacts,
     standing: Standing,
-    pub(crate) transfer: Transfer,
+    pub(crate) transfer: Arc<Transfer>,
     server: Server,
     findings: Arc<Findings>,
     tasks: Mutex<JoinSet<()>>,
@@ -76,6 +79,89 @@ impl<M> Drop for Inner<M> {
         let raft = self.raft.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { raft.shutdown().await });
+        }
+    }
+}
+
+/// What a member is put together from.
+struct Parts<M> {
+    options: Options,
+    raft: Raft,
+    log: LogStore,
+    shared: Arc<Shared<M>>,
+    cache: Option<Cache>,
+    snapshots: Arc<SnapshotStore>,
+    peers: Peers,
+}
+
+impl<M: Machine> Inner<M> {
+    /// Starts the tasks beside openraft.
+    fn start(parts: Parts<M>) -> Self {
+        let Parts { options, raft, log, shared, cache, snapshots, peers } = parts;
+        let mut tasks = JoinSet::new();
+        let clock = Arc::clone(&options.clock);
+        let proposer = Proposer::start(raft.clone(), clock, options.propose_timeout, &mut tasks);
+        let barrier = Barrier::start(raft.clone(), shared.watch(), options.election.1 * 2, &mut tasks);
+        let tracker = Tracker::start(&raft, &mut tasks);
+        let findings = Arc::new(Findings::default());
+        let house = House {
+            raft: raft.clone(),
+            log: log.clone(),
+            cache,
+            snapshots: Arc::clone(&snapshots),
+            options: options.clone(),
+            findings: Arc::clone(&findings),
+        };
+        tasks.spawn(house.keep());
+        let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
+        let standing = Standing::default();
+        let judge = standing.clone();
+        election::start(
+            raft.clone(),
+            peers.clone(),
+            Arc::clone(&heard),
+            judge,
+            options.heartbeat,
+            &mut tasks,
+        );
+        let remembering = Arc::clone(&shared);
+        let points: Points = Arc::new(move || remembering.points());
+        let prober = Prober {
+            raft: raft.clone(),
+            id: options.id,
+            heard,
+            standing: standing.clone(),
+            points: Arc::clone(&points),
+        };
+        let server = Server::new(prober, &peers, log.clone(), snapshots);
+        let transfer = Transfer::new(raft.clone(), log.clone(), peers.clone(), options.election.1 * 2);
+        let transfer = Arc::new(transfer);
+        let compare = Compare {
+            raft: raft.clone(),
+            peers: peers.clone(),
+            points,
+            standing: standing.clone(),
+            transfer: Arc::clone(&transfer),
+        };
+        compare::start(compare, options.compare, &mut tasks);
+        let changer = Changer::new(raft.clone(), peers.contacts.clone(), &options);
+        tasks.spawn(membership::settle(Arc::clone(&changer)));
+        let tasks = Mutex::new(tasks);
+        Self {
+            options,
+            raft,
+            log,
+            shared,
+            proposer,
+            barrier,
+            tracker,
+            changer,
+            contacts: peers.contacts,
+            standing,
+            transfer,
+            server,
+            findings,
+            tasks,
         }
     }
 }
@@ -107,53 +193,7 @@ impl<M: Machine> RaftNode<M> {
         let raft = raft.map_err(|fatal| RaftError::Stopped(fatal.to_string()))?;
         peers.view.open(raft.metrics());
 
-        let mut tasks = JoinSet::new();
-        let clock = Arc::clone(&options.clock);
-        let proposer = Proposer::start(raft.clone(), clock, options.propose_timeout, &mut tasks);
-        let barrier = Barrier::start(raft.clone(), shared.watch(), options.election.1 * 2, &mut tasks);
-        let tracker = Tracker::start(&raft, &mut tasks);
-        let findings = Arc::new(Findings::default());
-        let house = House {
-            raft: raft.clone(),
-            log: log.clone(),
-            cache,
-            snapshots: Arc::clone(&snapshots),
-            options: options.clone(),
-            findings: Arc::clone(&findings),
-        };
-        tasks.spawn(house.keep());
-        let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
-        let standing = Standing::default();
-        let judge = standing.clone();
-        election::start(
-            raft.clone(),
-            peers.clone(),
-            Arc::clone(&heard),
-            judge,
-            options.heartbeat,
-            &mut tasks,
-        );
-        let server = Server::new(raft.clone(), &peers, (log.clone(), snapshots), heard, standing.clone());
-        let transfer = Transfer::new(raft.clone(), log.clone(), peers.clone(), options.election.1 * 2);
-        let changer = Changer::new(raft.clone(), peers.contacts.clone(), &options);
-        tasks.spawn(membership::settle(Arc::clone(&changer)));
-        let tasks = Mutex::new(tasks);
-        let inner = Inner {
-            options,
-            raft,
-            log,
-            shared,
-            proposer,
-            barrier,
-            tracker,
-            changer,
-            contacts: peers.contacts,
-            standing,
-            transfer,
-            server,
-            findings,
-            tasks,
-        };
+        let inner = Inner::start(Parts { options, raft, log, shared, cache, snapshots, peers });
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -190,6 +230,9 @@ impl<M: Machine> RaftNode<M> {
             return Err(ProposeError::NotLeader { leader: None });
         }
         let open = inner.transfer.open().await;
+        if let Some(why) = inner.standing.excluded() {
+            return Err(ProposeError::Excluded(why));
+        }
         let answer = inner.proposer.propose(command).await;
         drop(open);
         match (answer, inner.log.failure()) {
@@ -204,7 +247,17 @@ impl<M: Machine> RaftNode<M> {
     ///
     /// This member does not lead, or cannot confirm in time that it still does.
     pub async fn read_barrier(&self) -> Result<u64, ReadError> {
-        self.inner.barrier.wait().await
+        let barrier = self.inner.barrier.wait().await;
+        match (barrier, self.inner.standing.excluded()) {
+            (Ok(_), Some(why)) => Err(ReadError::Excluded(why)),
+            (barrier, _) => barrier,
+        }
+    }
+
+    /// Why this member takes no part, if so. Its state may be old or wrong: nothing should be served from it.
+    #[must_use]
+    pub fn excluded(&self) -> Option<Exclusion> {
+        self.inner.standing.excluded()
     }
 
     /// Reads the machine as this member has applied it.

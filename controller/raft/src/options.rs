@@ -19,6 +19,7 @@ const MOST_SEGMENT_BYTES: u64 = 128 << 20;
 /// How long a proposal waits for its commit before its outcome is called unknown.
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const CATCH_UP: Duration = Duration::from_secs(60);
+const COMPARE: Duration = Duration::from_secs(10);
 /// Beyond this much log a snapshot is taken whatever its number of entries.
 const LOG_BYTES: u64 = 512 << 20;
 /// What log, snapshots and applied store may take together.
@@ -51,6 +52,8 @@ pub struct Options {
     pub propose_timeout: Duration,
     /// How long a learner that is to vote may go on without an entry or a piece of a snapshot arriving.
     pub catch_up: Duration,
+    /// How often the leader compares the states of the members.
+    pub compare: Duration,
     /// The clock of the daemon.
     pub clock: Clock,
     /// Bytes that log, snapshots and applied store may take together before growing commands should be refused.
@@ -84,6 +87,7 @@ impl Options {
             segment_bytes: SEGMENT_BYTES,
             propose_timeout: PROPOSE_TIMEOUT,
             catch_up: CATCH_UP,
+            compare: COMPARE,
             clock,
             quota_bytes: QUOTA_BYTES,
             disk: Arc::new(RealDisk),

@@ -13,16 +13,14 @@ use crate::codec::{
     vote_request_in, vote_response_out,
 };
 use crate::election::Heard;
-use crate::handover;
 use crate::log::LogStore;
 use crate::network::RpcKind;
 use crate::peer::Peers;
+use crate::probe::Prober;
 use crate::snapshot::{SnapshotStore, meta_of};
 use crate::standing::{Exclusion, Standing};
 use crate::types::{Raft, Snapshot, SnapshotFile, Vote};
-use crate::wire::{
-    ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION, VoteRequestMessage, VoteResponseMessage,
-};
+use crate::wire::{ChunkAnswerMessage, ChunkMessage, Envelope, FORMAT_VERSION};
 use crate::work::Work;
 
 /// The longest snapshot a member takes in.
@@ -73,7 +71,7 @@ struct Incoming {
 /// Answers calls for one member.
 pub(crate) struct Server {
     raft: Raft,
-    id: u64,
+    prober: Prober,
     cluster_id: Arc<str>,
     snapshots: Arc<SnapshotStore>,
     heard: Arc<Heard>,
@@ -93,17 +91,13 @@ fn stopped<E: std::error::Error>(error: &RaftError<u64, E>) -> ServeError {
 }
 
 impl Server {
-    pub(crate) fn new(
-        raft: Raft,
-        peers: &Peers,
-        (log, snapshots): (LogStore, Arc<SnapshotStore>),
-        heard: Arc<Heard>,
-        standing: Standing,
-    ) -> Self {
-        let (id, cluster_id) = (peers.id, Arc::clone(&peers.cluster_id));
+    pub(crate) fn new(prober: Prober, peers: &Peers, log: LogStore, snapshots: Arc<SnapshotStore>) -> Self {
+        let (raft, heard, standing) =
+            (prober.raft.clone(), Arc::clone(&prober.heard), prober.standing.clone());
+        let cluster_id = Arc::clone(&peers.cluster_id);
         let (settled, incoming) = (AtomicBool::new(false), tokio::sync::Mutex::new(None));
         let work = peers.work.clone();
-        Self { raft, id, cluster_id, snapshots, heard, log, standing, settled, incoming, work }
+        Self { raft, prober, cluster_id, snapshots, heard, log, standing, settled, incoming, work }
     }
 
     pub(crate) async fn serve(&self, kind: RpcKind, bytes: Vec<u8>) -> Result<Vec<u8>, ServeError> {
@@ -117,7 +111,7 @@ impl Server {
         if envelope.version != FORMAT_VERSION {
             return Err(ServeError::Invalid(format!("format {} is not spoken here", envelope.version)));
         }
-        if envelope.cluster_id != *self.cluster_id || envelope.to != self.id {
+        if envelope.cluster_id != *self.cluster_id || envelope.to != self.prober.id {
             return Err(ServeError::Misdirected { cluster: envelope.cluster_id, to: envelope.to });
         }
         if envelope.voter && self.log_is_lost() {
@@ -163,40 +157,16 @@ impl Server {
     async fn vote(&self, envelope: &Envelope) -> Result<Vec<u8>, ServeError> {
         let request = match vote_request_in(envelope.body.clone())? {
             VoteCall::Request(request) => request,
-            VoteCall::Probe(question) => return Ok(self.probed(envelope, &question).await?.encode_to_vec()),
+            VoteCall::Probe(question) => {
+                let answer = self.prober.answer(envelope, &question).await;
+                return Ok(answer.map_err(ServeError::Stopped)?.encode_to_vec());
+            }
         };
         if let Some(why) = self.standing.excluded() {
             return Err(ServeError::Excluded(why));
         }
         let response = self.raft.vote(request).await.map_err(|error| stopped(&error))?;
         Ok(vote_response_out(&response).encode_to_vec())
-    }
-
-    async fn probed(
-        &self,
-        envelope: &Envelope,
-        question: &VoteRequestMessage,
-    ) -> Result<VoteResponseMessage, ServeError> {
-        let (from, configured) = (envelope.from, envelope.configured);
-        let handover = match (&question.handover, self.standing.excluded()) {
-            (Some(_), Some(why)) => Some(handover::refused(why.to_string())),
-            (Some(step), None) => {
-                Some(handover::answer(&self.raft, self.id, from, step).await.map_err(ServeError::Stopped)?)
-            }
-            (None, _) => None,
-        };
-        let removed = self.raft.with_raft_state(move |state| {
-            let committed = state.membership_state.committed();
-            committed.log_id().is_some_and(|id| id.index > configured)
-                && committed.membership().get_node(&from).is_none()
-        });
-        let removed = removed.await.map_err(|error| ServeError::Stopped(error.to_string()))?;
-        Ok(VoteResponseMessage {
-            hears_leader: self.heard.leader(),
-            handover,
-            removed,
-            ..VoteResponseMessage::default()
-        })
     }
 
     async fn chunk(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {

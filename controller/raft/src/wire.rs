@@ -150,7 +150,7 @@ pub(crate) struct AppendResponseMessage {
 }
 
 /// A candidate asks for a vote, or a member that may become one asks whether a leader is heard.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct VoteRequestMessage {
     #[prost(message, optional, tag = "1")]
     pub(crate) vote: Option<VoteMessage>,
@@ -162,6 +162,21 @@ pub(crate) struct VoteRequestMessage {
     /// With a probe: a step of a handover. A release that does not know it answers without one.
     #[prost(message, optional, tag = "4")]
     pub(crate) handover: Option<HandoverMessage>,
+    /// With a probe: the hashes of the receiver's state are asked for.
+    #[prost(bool, tag = "5")]
+    pub(crate) compare: bool,
+    /// With a probe: the hash that a majority has at an entry where the receiver has another.
+    #[prost(message, optional, tag = "6")]
+    pub(crate) verdict: Option<PointMessage>,
+}
+
+/// An entry, and the hash of the state after it.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct PointMessage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) index: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) hash: Vec<u8>,
 }
 
 /// The steps in which a leader hands over, as its members see them.
@@ -215,6 +230,9 @@ pub(crate) struct VoteResponseMessage {
     /// The answer to a probe: a committed configuration, later than the one the sender follows, does not have the sender.
     #[prost(bool, tag = "6")]
     pub(crate) removed: bool,
+    /// The answer to a probe that compares.
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) points: Vec<PointMessage>,
 }
 
 /// A piece of a snapshot.

@@ -1,19 +1,44 @@
 //! The machine in memory and where it stands, shared by the apply loop and its readers.
 
+use std::collections::VecDeque;
+
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+use crate::codec::MAX_POINTS;
 use crate::digest::{Rolling, StateHash};
 use crate::latency::Recorder;
 use crate::machine::{Machine, Record};
 use crate::snapshot::{Position, Taken};
 use crate::types::LogId;
 
+/// Hashes are remembered at every so many entries.
+const POINT_EVERY: u64 = 256;
+
 /// The state in memory.
 pub(super) struct Live<M> {
     pub(super) machine: M,
     pub(super) position: Position,
     pub(super) rolling: Rolling,
+    /// The hashes at every so many entries, oldest first, to be held against those of the other members.
+    pub(super) points: VecDeque<(u64, StateHash)>,
+}
+
+impl<M> Live<M> {
+    fn new(machine: M, position: Position, rolling: Rolling) -> Self {
+        Self { machine, position, rolling, points: VecDeque::new() }
+    }
+
+    /// Remembers the hash after an entry, at entries that are the same on every member.
+    pub(super) fn mark(&mut self, index: u64) {
+        if !index.is_multiple_of(POINT_EVERY) {
+            return;
+        }
+        if self.points.len() >= MAX_POINTS {
+            self.points.pop_front();
+        }
+        self.points.push_back((index, self.rolling.hash()));
+    }
 }
 
 /// The state in memory behind its lock, and the index it has reached.
@@ -26,7 +51,7 @@ pub(crate) struct Shared<M> {
 
 impl<M: Machine> Shared<M> {
     pub(crate) fn new(machine: M) -> Self {
-        let live = Live { machine, position: Position::default(), rolling: Rolling::default() };
+        let live = Live::new(machine, Position::default(), Rolling::default());
         Self { live: RwLock::new(live), applied: watch::Sender::new(0), apply_time: Recorder::default() }
     }
 
@@ -36,6 +61,11 @@ impl<M: Machine> Shared<M> {
 
     pub(crate) fn hash(&self) -> StateHash {
         self.live.read().rolling.hash()
+    }
+
+    /// The hashes of the state at the last entries that were marked.
+    pub(crate) fn points(&self) -> Vec<(u64, StateHash)> {
+        self.live.read().points.iter().copied().collect()
     }
 
     pub(crate) fn applied(&self) -> Option<LogId> {
@@ -66,7 +96,7 @@ impl<M: Machine> Shared<M> {
             return Err(RestoreError::Records(error));
         }
         let machine = restored.map_err(RestoreError::Machine)?;
-        let live = Live { machine, position, rolling: feed.rolling };
+        let live = Live::new(machine, position, feed.rolling);
         let old = std::mem::replace(&mut *self.live.write(), live);
         // Taking a large state apart is nothing to hold the lock for.
         drop(old);

@@ -78,6 +78,7 @@ impl<M: Machine> Live<M> {
             EntryPayload::Normal(batch) => self.apply_batch(id, &batch, changes),
         };
         self.position.applied = Some(id);
+        self.mark(id.index);
         responses
     }
 

@@ -24,6 +24,7 @@ pub(super) async fn three(snapshot_every: u64) -> Cluster {
         options.snapshot_every = snapshot_every;
         options.propose_timeout = Duration::from_secs(3);
         options.catch_up = Duration::from_millis(400);
+        options.compare = Duration::from_millis(50);
         nodes.push(start(&options, &network).await);
     }
     nodes[0].bootstrap((1..=3).map(member).collect()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,6 +21,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Register {
     pub(super) values: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) last_time: u64,
+    /// While set, the next command is misapplied, as damaged memory would.
+    pub(super) bent: Arc<AtomicBool>,
 }
 
 impl Machine for Register {
@@ -31,6 +33,9 @@ impl Machine for Register {
         let value = self.values.entry(key.to_vec()).or_default();
         value.extend_from_slice(text);
         value.push(b' ');
+        if self.bent.swap(false, Ordering::Relaxed) {
+            value.extend_from_slice(b"bent ");
+        }
         let response = value.len().to_string().into_bytes();
         Applied { response, changes: vec![(key.to_vec(), Some(value.clone()))] }
     }
@@ -40,7 +45,7 @@ impl Machine for Register {
     }
 
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
-        Ok(Self { values: records.collect(), last_time: 0 })
+        Ok(Self { values: records.collect(), last_time: 0, bent: Arc::clone(&self.bent) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole members, alone and in threes.
 
 mod cluster;
+mod compare;
 mod harness;
 mod members;
 mod single;
