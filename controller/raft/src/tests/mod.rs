@@ -2,6 +2,7 @@
 
 mod cluster;
 mod compare;
+mod disk;
 mod harness;
 mod members;
 mod single;
