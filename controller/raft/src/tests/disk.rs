@@ -36,6 +36,15 @@ impl Fault {
     }
 }
 
+/// Lets syncs go when a test ends, however it ends: members wait for their last sync.
+struct Held<'a>(&'a Fault);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.hold(false);
+    }
+}
+
 /// The real disk with faults.
 struct Faulty(Arc<Fault>);
 
@@ -197,6 +206,7 @@ async fn nothing_is_answered_or_told_before_the_leader_has_it_on_disk() {
     let (nodes, faults, leader) = three(&temp).await;
     let before: BTreeMap<usize, _> = (0..3).map(|at| (at, nodes[at].status().applied)).collect();
     faults[leader].hold(true);
+    let held = Held(&faults[leader]);
     let proposing = nodes[leader].clone();
     let answer = tokio::spawn(async move { proposing.propose(b"kheld".to_vec()).await });
     let follower = (leader + 1) % 3;
@@ -210,7 +220,7 @@ async fn nothing_is_answered_or_told_before_the_leader_has_it_on_disk() {
     for at in 0..3 {
         assert!(nodes[at].with(|machine| machine.words("k")).is_empty(), "member {at} applied it");
     }
-    faults[leader].hold(false);
+    drop(held);
     answer.await.unwrap().unwrap();
     until("the follower to apply", || nodes[follower].with(|machine| machine.words("k")) == ["held"]).await;
 }
