@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "holdfast/v1/meta.proto",
     "holdfast/v1/node.proto",
     "holdfast/v1/queue.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 12] = [
     "holdfast/v1/law.proto",
     "holdfast/v1/cluster.proto",
     "holdfast/internal/v1/raft.proto",
+    "holdfast/internal/v1/health.proto",
     "holdfast/internal/v1/agent.proto",
     "holdfast/internal/v1/data.proto",
     "holdfast/store/v1/command.proto",

@@ -51,6 +51,17 @@ impl Session {
         &self.client
     }
 
+    /// A channel to one controller, whichever leads.
+    pub(crate) fn controller(&self, address: &str) -> Result<Channel, Problem> {
+        let config = client_config(Some(&self.identity), &self.trust, Expect::Controller, Alpn::H2)
+            .map_err(|e| e.problem())?;
+        lazy_channel(address, &config).map_err(|error| {
+            Problem::new(7111, ProblemKind::Failed, format!("`{address}` is not the address of a controller"))
+                .because(error.to_string())
+                .next("holdfast doctor")
+        })
+    }
+
     /// A channel to the data port of a node.
     pub(crate) fn node(&self, address: &str) -> Result<Channel, Problem> {
         let config = client_config(Some(&self.identity), &self.trust, Expect::AnyNode, Alpn::H2)

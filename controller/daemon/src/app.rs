@@ -22,6 +22,7 @@ use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::config::Config;
 use crate::fields::select;
+use crate::health::Vitals;
 use crate::machine::StateMachine;
 use crate::watch::Hub;
 
@@ -51,6 +52,7 @@ pub(crate) struct App {
     pub(crate) audit_key: holdfast_audit::Signer,
     pub(crate) heard: Mutex<Heard>,
     pub(crate) watches: Arc<Hub>,
+    pub(crate) vitals: Vitals,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -104,9 +106,9 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, audit_key, pool } = parts;
-        let (heard, watches, bundle) = (Mutex::default(), Arc::default(), Mutex::default());
-        let calls = CallStats::new(&pool);
-        Self { config, raft, ca, trust, identity, audit_key, heard, watches, calls, pool, bundle }
+        let (heard, watches, vitals) = (Mutex::default(), Arc::default(), Vitals::default());
+        let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
+        Self { config, raft, ca, trust, identity, audit_key, heard, watches, vitals, calls, pool, bundle }
     }
 
     /// The descriptors of every message and service.

@@ -28,7 +28,7 @@ use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
 use crate::server::{Listening, serve};
-use crate::{rest, services, watch};
+use crate::{health, rest, services, watch};
 
 /// How long open calls may take to end once the controller was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -82,6 +82,7 @@ async fn run(config: Config) -> Result<(), Problem> {
     tasks.spawn(lead(Arc::clone(&app), stop.clone()));
     let (hub, applied) = (Arc::clone(&app.watches), app.raft.applied());
     tasks.spawn(watch::run(hub, Arc::clone(&app), applied, stop.clone()));
+    tasks.spawn(health::keep(Arc::clone(&app), stop.clone()));
     tasks.spawn(renew_certificate(Arc::clone(&app), stop.clone()));
     bootstrap(&app).await?;
     tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");

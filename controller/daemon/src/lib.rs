@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod app;
+mod attention;
 mod caller;
 mod calls;
 mod config;
@@ -14,6 +15,7 @@ mod fields;
 mod found;
 mod front;
 mod generate;
+mod health;
 mod limits;
 mod listed;
 mod loops;

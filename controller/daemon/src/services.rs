@@ -4,6 +4,7 @@ mod agents;
 mod artifacts;
 mod cluster;
 mod enrolment;
+mod health;
 mod jobs;
 mod law;
 mod nodes;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use holdfast_api::internal::agent_session_server::AgentSessionServer;
 use holdfast_api::internal::enrolment_server::EnrolmentServer;
+use holdfast_api::internal::health_server::HealthServer;
 use holdfast_api::internal::raft_server::RaftServer;
 use holdfast_api::v1;
 use tonic::service::Routes;
@@ -25,6 +27,9 @@ use crate::app::App;
 const MAX_PUBLIC: usize = 2 << 20;
 /// The largest message agents and controllers send each other.
 const MAX_INTERNAL: usize = 16 << 20;
+
+/// The largest message of a call without words.
+const MAX_QUESTION: usize = 1 << 10;
 
 /// Every service.
 pub(crate) fn routes(app: &Arc<App>) -> Routes {
@@ -66,6 +71,9 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         )
         .add_service(
             AgentSessionServer::new(agents::Service(Arc::clone(app))).max_decoding_message_size(MAX_INTERNAL),
+        )
+        .add_service(
+            HealthServer::new(health::Service(Arc::clone(app))).max_decoding_message_size(MAX_QUESTION),
         )
         .add_service(
             RaftServer::new(raft::Service(Arc::clone(app)))

@@ -5,80 +5,89 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use holdfast_api::timestamp;
 use holdfast_api::v1::cluster_server::Cluster;
 use holdfast_api::v1::events_server::Events;
 use holdfast_api::v1::{
-    Attention, ClusterStatus, ClusterStatusRequest, EventList, ListEventsRequest, Member, WatchEvent,
+    ClusterStatus, ClusterStatusRequest, EventList, ListEventsRequest, Member, WatchEvent,
     WatchRequest,
 };
-use holdfast_raft::MemberStatus;
+use holdfast_raft::{MemberStatus, Role};
 use holdfast_state::State;
-use holdfast_types::{JobPhase, NodePhase};
+use holdfast_types::Span;
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::app::App;
-use crate::caller;
+use crate::app::{App, now};
+use crate::attention::{Findings, View, of_controllers, of_state};
+use crate::{caller, health};
 use crate::services::watch::{Watches, message};
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);
 
-/// The most lines of attention in one answer.
-const MAX_ATTENTION: usize = 32;
-/// How many entries a member may be behind and still count as reachable.
-const MAX_LAG: u64 = 1_000;
+/// A member that answered a call of raft within this time is there.
+const HEARD_WITHIN: Span = Span::from_secs(3);
+/// And one that said how it is within this time.
+const SPOKE_WITHIN: Span = Span::from_secs(12);
 const DEFAULT_EVENTS: usize = 200;
 const MAX_EVENTS: usize = 2_000;
 
-fn attention(state: &State) -> Vec<Attention> {
-    let mut out = Vec::new();
-    let mut add = |what: String, why: String, next: String| {
-        out.push(Attention { what, why, next, ..Attention::default() });
-    };
-    for node in state.nodes().filter_map(|r| r.node.as_ref()) {
-        let (Some(metadata), Some(status)) = (&node.metadata, &node.status) else { continue };
-        let name = &metadata.name;
-        match NodePhase::from_word(&status.phase) {
-            Some(NodePhase::Lost) => {
-                add(
-                    format!("node {name} is lost"),
-                    status.reason.clone(),
-                    format!("holdfast node show {name}"),
-                );
-            }
-            Some(NodePhase::Pending) => {
-                let next = format!("holdfast node approve {name}");
-                add(
-                    format!("node {name} waits to be let in"),
-                    "it enrolled without approval".to_owned(),
-                    next,
-                );
-            }
-            _ => {}
-        }
+/// The part of the status that every controller has the same of.
+fn of_the_state(state: &State) -> ClusterStatus {
+    let cluster = state.cluster();
+    ClusterStatus {
+        revision: state.revision(),
+        bundle: state.bundle().map(|b| b.hash.clone()).unwrap_or_default(),
+        audit_size: state.audit_size(),
+        nodes_by_phase: count(
+            state.nodes().filter_map(|r| Some(r.node.as_ref()?.status.as_ref()?.phase.as_str())),
+        ),
+        jobs_by_phase: count(state.jobs().filter_map(|j| Some(j.status.as_ref()?.phase.as_str()))),
+        incarnation: cluster.map_or(0, |c| c.incarnation.max(1)),
+        feature_level: cluster.map_or(0, |c| c.feature_level),
+        ..ClusterStatus::default()
     }
-    for artifact in state.artifacts().filter_map(|r| r.artifact.as_ref()) {
-        let (Some(metadata), Some(status)) = (&artifact.metadata, &artifact.status) else { continue };
-        if status.phase == "Missing" {
-            let why = format!("every node that has it is lost: {}", status.nodes.join(", "));
-            add(format!("{} cannot be read", metadata.name), why, "holdfast node list".to_owned());
+}
+
+/// The controllers as raft and their own words show them.
+fn members(app: &App, raft: &holdfast_raft::Status) -> Vec<Member> {
+    let (leader, leads) = (app.raft.leader(), app.raft.is_leader());
+    let each = raft.members.iter().map(|MemberStatus { member, role, trouble, heard_ms, .. }| {
+        let (own, said) = (member.id == raft.id, app.vitals.said(member.id));
+        let heard = said.as_ref().filter(|said| now().since(said.at) < SPOKE_WITHIN);
+        let answers = heard_ms.is_some_and(|ms| Span(ms) < HEARD_WITHIN);
+        Member {
+            name: member.name.clone(),
+            id: member.id,
+            address: member.address.clone(),
+            leader: leader.as_ref().is_some_and(|leader| leader.id == member.id),
+            reachable: own || answers || heard.is_some(),
+            role: if *role == Role::Voter { "voter" } else { "learner" }.to_owned(),
+            lag: health::lag(raft, member.id).filter(|_| leads),
+            behind_since: app.vitals.behind_since(member.id).map(timestamp),
+            heard: said.as_ref().map(|said| timestamp(said.at)),
+            clock_ahead_ms: said.as_ref().and_then(|said| said.ahead_ms).unwrap_or(0),
+            health: if own { Some(health::own(app)) } else { said.map(|said| said.health) },
+            trouble: trouble.clone().filter(|_| !own).unwrap_or_default(),
         }
+    });
+    each.collect()
+}
+
+/// Nodes that are not lost yet but were silent for half their lease. Only the leader hears them.
+fn silent_nodes(app: &App) -> u32 {
+    if !app.raft.is_leader() {
+        return 0;
     }
-    for job in state.jobs() {
-        let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
-        let name = &metadata.name;
-        if status.explanation.as_ref().is_some_and(|e| e.never_fits)
-            && status.phase == JobPhase::Pending.as_str()
-        {
-            let next = format!("holdfast job explain {name}");
-            add(format!("job {name} can never start"), status.reason.clone(), next);
-        } else if status.phase == JobPhase::Failed.as_str() {
-            add(format!("job {name} failed"), status.reason.clone(), format!("holdfast job logs {name}"));
-        }
-    }
-    out.truncate(MAX_ATTENTION);
-    out
+    let (limit, at) = (Span(app.config.lease_ms / 2), now());
+    let heard = app.heard.lock();
+    let begun = at.since(heard.since) > limit;
+    app.with(|state| {
+        let alive = state.nodes().filter(|record| record.alive).filter_map(|r| r.node.as_ref()?.metadata.as_ref());
+        let silent = alive.filter(|m| heard.last.get(&m.name).map_or(begun, |last| at.since(*last) > limit));
+        u32::try_from(silent.count()).unwrap_or(u32::MAX)
+    })
 }
 
 fn count<'a>(phases: impl Iterator<Item = &'a str>) -> BTreeMap<String, u32> {
@@ -99,61 +108,28 @@ impl Cluster for Service {
         request: Request<ClusterStatusRequest>,
     ) -> Result<Response<ClusterStatus>, Status> {
         caller::operator(&request)?;
-        let raft = self.0.raft.status();
-        let leader = self.0.raft.leader();
-        // Only the leader knows how far the others are; a member that lags by more than this is counted as away.
-        let near =
-            |matched: Option<u64>| matched.zip(raft.last_log).is_some_and(|(m, last)| m + MAX_LAG >= last);
-        let members = raft.members.iter().map(|MemberStatus { member, matched, .. }| Member {
-            name: member.name.clone(),
-            id: member.id,
-            address: member.address.clone(),
-            leader: leader.as_ref().is_some_and(|l| l.id == member.id),
-            reachable: member.id == raft.id || near(*matched),
-            ..Member::default()
+        let app = &*self.0;
+        let raft = app.raft.status();
+        let (own, members) = (health::own(app), members(app, &raft));
+        let mut findings = Findings::default();
+        of_controllers(&View { own: &own, members: &members, now: now() }, &mut findings);
+        let mut status = app.with(|state| {
+            of_state(state, &mut findings);
+            of_the_state(state)
         });
-        let mut status = self.0.with(|state| ClusterStatus {
-            cluster_id: self.0.config.cluster.clone(),
-            name: self.0.config.cluster_name.clone(),
-            revision: state.revision(),
-            bundle: state.bundle().map(|b| b.hash.clone()).unwrap_or_default(),
-            audit_size: state.audit_size(),
-            nodes_by_phase: count(
-                state.nodes().filter_map(|r| Some(r.node.as_ref()?.status.as_ref()?.phase.as_str())),
-            ),
-            jobs_by_phase: count(state.jobs().filter_map(|j| Some(j.status.as_ref()?.phase.as_str()))),
-            attention: attention(state),
-            ..ClusterStatus::default()
-        });
-        status.members = members.collect();
-        status.leader = leader.map(|l| l.name).unwrap_or_default();
-        status.term = raft.term;
-        status.version = env!("CARGO_PKG_VERSION").to_owned();
-        status.state_hash = raft.state_hash.to_string();
+        status.cluster_id.clone_from(&app.config.cluster);
+        status.name.clone_from(&app.config.cluster_name);
+        status.leader.clone_from(&own.leader);
+        status.version.clone_from(&own.version);
+        status.state_hash.clone_from(&own.state_hash);
+        status.term = own.term;
+        status.snapshot_index = own.snapshot_index;
+        status.applied_index = own.applied_index;
         status.log_bytes = raft.log_bytes;
-        status.snapshot_index = raft.snapshot_index.unwrap_or(0);
-        status.applied_index = raft.applied.unwrap_or(0);
-        if let Some(failure) = raft.failure {
-            let next = "holdfast explain E5105".to_owned();
-            status.attention.insert(
-                0,
-                Attention {
-                    what: "this controller refuses writes".to_owned(),
-                    why: failure,
-                    next,
-                    ..Attention::default()
-                },
-            );
-        }
-        if status.leader.is_empty() {
-            let reach =
-                "fewer than half of the controllers can be reached, or an election is under way".to_owned();
-            let next = "holdfast cluster status".to_owned();
-            status.attention.insert(
-                0,
-                Attention { what: "no leader".to_owned(), why: reach, next, ..Attention::default() },
-            );
-        }
+        status.silent_nodes = silent_nodes(app);
+        status.members = members;
+        status.answered_by = Some(own);
+        status.attention = findings.sorted();
         Ok(Response::new(status))
     }
 

@@ -1,0 +1,74 @@
+//! What is wrong with nodes, artifacts and jobs.
+
+use holdfast_state::State;
+use holdfast_types::{JobPhase, NodePhase};
+
+use super::findings::{Findings, Severity};
+
+/// The most jobs that are named: a thousand failed jobs are one story.
+const MAX_JOBS: usize = 8;
+
+/// What is wrong with what the cluster looks after.
+pub(crate) fn of_state(state: &State, out: &mut Findings) {
+    nodes(state, out);
+    artifacts(state, out);
+    jobs(state, out);
+}
+
+fn nodes(state: &State, out: &mut Findings) {
+    for node in state.nodes().filter_map(|r| r.node.as_ref()) {
+        let (Some(metadata), Some(status)) = (&node.metadata, &node.status) else { continue };
+        let name = &metadata.name;
+        match NodePhase::from_word(&status.phase) {
+            Some(NodePhase::Lost) => {
+                let next = format!("holdfast node show {name}");
+                out.add(Severity::Warning, format!("node {name} is lost"), status.reason.as_str(), next);
+            }
+            Some(NodePhase::Pending) => {
+                let what = format!("node {name} waits to be let in");
+                let next = format!("holdfast node approve {name}");
+                out.add(Severity::Warning, what, "it enrolled without approval", next);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn artifacts(state: &State, out: &mut Findings) {
+    for artifact in state.artifacts().filter_map(|r| r.artifact.as_ref()) {
+        let (Some(metadata), Some(status)) = (&artifact.metadata, &artifact.status) else { continue };
+        if status.phase == "Missing" {
+            let what = format!("{} cannot be read", metadata.name);
+            let why = format!("every node that has it is lost: {}", status.nodes.join(", "));
+            out.add(Severity::Warning, what, why, "holdfast node list".to_owned());
+        }
+    }
+}
+
+fn jobs(state: &State, out: &mut Findings) {
+    let (mut failed, mut never) = (0, 0);
+    for job in state.jobs() {
+        let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
+        let name = &metadata.name;
+        let never_fits = status.explanation.as_ref().is_some_and(|e| e.never_fits);
+        if never_fits && status.phase == JobPhase::Pending.as_str() {
+            never += 1;
+            if never <= MAX_JOBS {
+                let (what, next) = (format!("job {name} can never start"), format!("holdfast job explain {name}"));
+                out.add(Severity::Warning, what, status.reason.as_str(), next);
+            }
+        } else if status.phase == JobPhase::Failed.as_str() {
+            failed += 1;
+            if failed <= MAX_JOBS {
+                let (what, next) = (format!("job {name} failed"), format!("holdfast job logs {name}"));
+                out.add(Severity::Warning, what, status.reason.as_str(), next);
+            }
+        }
+    }
+    for (count, what) in [(never, "jobs can never start"), (failed, "jobs failed")] {
+        if count > MAX_JOBS {
+            let what = format!("{} more {what}", count - MAX_JOBS);
+            out.add(Severity::Warning, what, "", "holdfast job list".to_owned());
+        }
+    }
+}
