@@ -235,7 +235,10 @@ mod tests {
         ];
         let merged = merge(&answers).unwrap();
         let said: Vec<&str> = merged.attention.iter().map(|a| a.what.as_str()).collect();
-        assert_eq!(said, ["controller c2 does not answer this machine", "old:1 of the context does not answer"]);
+        assert_eq!(
+            said,
+            ["controller c2 does not answer this machine", "old:1 of the context does not answer"]
+        );
         let problem = merge(&answers[1..]).unwrap_err();
         assert_eq!((problem.code.0, problem.kind.exit_code()), (7110, 5));
         assert_eq!(problem.because, ["c2:1: connection refused", "old:1: no route"]);

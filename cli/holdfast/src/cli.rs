@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 
 use crate::commands::{
-    apply, artifact, audit, cluster, dataset, event, explain, image, job, node, policy, queue,
+    apply, artifact, audit, cluster, dataset, doctor, event, explain, image, job, node, policy, queue,
 };
 use crate::globals::{Flag, Globals};
 use crate::up;
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Diff(apply::Files),
     /// Delete what manifests describe
     Delete(apply::Files),
+    /// Check everything from this machine to the agents, with what to type
+    Doctor(doctor::Args),
     /// Say what an error code means; works offline
     Explain(explain::Args),
     /// Print a completion script
@@ -127,6 +129,7 @@ impl Command {
             Self::Up(_) => ("up", ("", NOTHING)),
             Self::Diff(_) => ("diff", ("", NOTHING)),
             Self::Explain(_) => ("explain", ("", NOTHING)),
+            Self::Doctor(_) => ("doctor", ("", NOTHING)),
             Self::Completion { .. } => ("completion", ("", NOTHING)),
             Self::Generate { .. } | Self::Controller(_) | Self::Agent(_) | Self::Verify { .. } => {
                 ("help", ("", NOTHING))

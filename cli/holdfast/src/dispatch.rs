@@ -6,7 +6,8 @@ use holdfast_types::{Problem, ProblemKind};
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    apply, artifact, audit, cluster, dataset, event, explain, generate, image, job, node, policy, queue,
+    apply, artifact, audit, cluster, dataset, doctor, event, explain, generate, image, job, node, policy,
+    queue,
 };
 use crate::daemons;
 use crate::failure::Failure;
@@ -41,11 +42,12 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Image(command) => return Box::pin(image::run(globals, command)).await,
         Command::Audit(command) => return Box::pin(audit::run(globals, command)).await,
+        Command::Doctor(_) => return Box::pin(doctor::run(globals)).await,
         _ => {}
     }
     let session = Session::open(globals)?;
     match command {
-        Command::Cluster(command) => cluster::run(&session, command).await,
+        Command::Cluster(command) => Box::pin(cluster::run(&session, command)).await,
         Command::Node(command) => Box::pin(node::run(&session, command)).await,
         Command::Queue(command) => Box::pin(queue::run(&session, command)).await,
         Command::Job(command) => Box::pin(job::run(&session, command)).await,
@@ -58,6 +60,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         Command::Delete(files) => Box::pin(apply::delete(&session, files)).await,
         Command::Image(_)
         | Command::Audit(_)
+        | Command::Doctor(_)
         | Command::Up(_)
         | Command::Controller(_)
         | Command::Agent(_)

@@ -36,12 +36,7 @@ impl Session {
         let config =
             client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2).map_err(|e| e.problem())?;
         let endpoints = context.endpoints.iter().map(ToString::to_string).collect();
-        // With --wait the time limit is on the waiting, which notices by itself that nobody answers.
-        let patience = match globals.timeout {
-            Some(timeout) if !globals.wait => timeout.as_duration(),
-            Some(_) | None => PATIENCE,
-        };
-        let client = ClusterClient::new(endpoints, config, patience);
+        let client = ClusterClient::new(endpoints, config, patience(globals));
         let printer = Printer::new(globals.output);
         Ok(Self { client, identity, trust, globals: globals.clone(), printer })
     }
@@ -49,6 +44,11 @@ impl Session {
     /// The controllers.
     pub(crate) fn client(&self) -> &ClusterClient {
         &self.client
+    }
+
+    /// How long a command tries to reach the cluster.
+    pub(crate) fn patience(&self) -> Duration {
+        patience(&self.globals)
     }
 
     /// A channel to one controller, whichever leads.
@@ -80,6 +80,14 @@ impl Session {
             expected_revision: 0,
             dry_run: self.globals.dry_run,
         })
+    }
+}
+
+fn patience(globals: &Globals) -> Duration {
+    match globals.timeout {
+        Some(timeout) if !globals.wait => timeout.as_duration(),
+        // With --wait the time limit is on the waiting, which notices by itself that nobody answers.
+        Some(_) | None => PATIENCE,
     }
 }
 

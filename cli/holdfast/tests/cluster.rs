@@ -134,3 +134,45 @@ async fn the_cluster_is_seen_changed_and_audited() {
     let (_, gone) = world.ends(0, &["delete", "-f", queue, "--yes"]).await;
     assert!(gone.contains("is not there"), "{gone}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_says_how_far_it_came_and_what_to_do() {
+    let world = World::new();
+    let _node = world.join("node-1").await;
+    let (well, _) = world.ends(0, &["doctor"]).await;
+    for line in
+        ["ok    context", "ok    endpoint", "ok    rest", "warn  quorum", "ok    leader", "ok    audit"]
+    {
+        assert!(well.contains(line), "{line}\n{well}");
+    }
+    let (json, _) = world.ends(0, &["doctor", "-o", "json"]).await;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["healthy"], true);
+    let (status, _) = world.ends(0, &["cluster", "status", "-o", "json"]).await;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["answeredBy"]["name"], "controller-1");
+    assert_eq!(status["members"][0]["role"], "voter");
+
+    // A context of a cluster whose controllers are not where it says.
+    let text = std::fs::read_to_string(world.path("context.toml")).unwrap();
+    let elsewhere = world.path("elsewhere.toml");
+    write_private(&elsewhere, &text.replace(&world.address(), "127.0.0.1:1"));
+    let elsewhere = elsewhere.as_str();
+    let (ill, _) = world.ends(1, &["--context", elsewhere, "doctor"]).await;
+    assert!(ill.contains("fail  endpoint  127.0.0.1:1: no TCP connection"), "{ill}");
+    assert!(ill.contains("fail  cluster   no controller answers"), "{ill}");
+    let (_, why) = world.ends(5, &["--context", elsewhere, "cluster", "status", "--timeout", "1s"]).await;
+    assert!(why.contains("error[E7110]") && why.contains("127.0.0.1:1: "), "{why}");
+
+    // A key that others can read.
+    let open = world.path("open.toml");
+    std::fs::write(&open, &text).unwrap();
+    let (ill, _) = world.ends(1, &["--context", open.as_str(), "doctor"]).await;
+    assert!(ill.starts_with("fail  context") && ill.contains("open.toml"), "{ill}");
+}
+
+fn write_private(path: &camino::Utf8Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}

@@ -63,13 +63,16 @@ fn quorum(view: &View<'_>, out: &mut Findings) {
     let silent = || voters.iter().filter(|m| !m.reachable).copied();
     let answer = count - silent().count();
     let why = || {
-        let troubles: Vec<String> =
-            silent().filter(|m| !m.trouble.is_empty()).map(|m| format!("{}: {}", m.name, m.trouble)).collect();
+        let troubles: Vec<String> = silent()
+            .filter(|m| !m.trouble.is_empty())
+            .map(|m| format!("{}: {}", m.name, m.trouble))
+            .collect();
         let text = format!("no answer from {}", names(silent()));
         if troubles.is_empty() { text } else { format!("{text} ({})", troubles.join("; ")) }
     };
     if answer < needed {
-        let what = format!("{answer} of {count} controllers answer and {needed} are needed: nothing can be written");
+        let what =
+            format!("{answer} of {count} controllers answer and {needed} are needed: nothing can be written");
         out.add(Severity::Critical, what, why(), doctor());
     } else if view.own.leader.is_empty() {
         let why = "an election is under way, or fewer than half of the controllers reach each other";
@@ -103,14 +106,20 @@ fn one(health: &ControllerHealth, now: Time, out: &mut Findings) {
     }
     if !health.alarm.is_empty() {
         let what = format!("controller {name} runs out of space");
-        let used = format!("{} used of {}, {} free", Bytes(health.used_bytes), Bytes(health.quota_bytes), Bytes(health.free_bytes));
+        let used = format!(
+            "{} used of {}, {} free",
+            Bytes(health.used_bytes),
+            Bytes(health.quota_bytes),
+            Bytes(health.free_bytes)
+        );
         out.add(Severity::Warning, what, format!("{}; {used}", health.alarm), doctor());
     }
     certificate(health, now, out);
     let unsaved = health.applied_index.saturating_sub(health.snapshot_index);
     if unsaved > MAX_UNSAVED {
         let what = format!("controller {name} has taken no snapshot for long");
-        let why = format!("{unsaved} entries since the last one, so that its log grows and a restart takes long");
+        let why =
+            format!("{unsaved} entries since the last one, so that its log grows and a restart takes long");
         out.add(Severity::Warning, what, why, doctor());
     }
     if health.leader_changes > MAX_LEADER_CHANGES {
@@ -126,7 +135,9 @@ fn one(health: &ControllerHealth, now: Time, out: &mut Findings) {
 }
 
 fn certificate(health: &ControllerHealth, now: Time, out: &mut Findings) {
-    let Some(expires) = health.certificate_expires.as_ref().map(|expires| millis(Some(expires))) else { return };
+    let Some(expires) = health.certificate_expires.as_ref().map(|expires| millis(Some(expires))) else {
+        return;
+    };
     let left = expires.since(now);
     if left < CERTIFICATE_LOW {
         let severity = if left < CERTIFICATE_OUT { Severity::Critical } else { Severity::Warning };
@@ -140,7 +151,11 @@ fn certificate(health: &ControllerHealth, now: Time, out: &mut Findings) {
 fn behind(member: &Member, out: &mut Findings) {
     if let (Some(lag), Some(since)) = (member.lag, &member.behind_since) {
         let what = format!("controller {} is {lag} entries behind", member.name);
-        let why = format!("since {}; {}", millis(Some(since)), if member.trouble.is_empty() { "it answers" } else { &member.trouble });
+        let why = format!(
+            "since {}; {}",
+            millis(Some(since)),
+            if member.trouble.is_empty() { "it answers" } else { &member.trouble }
+        );
         out.add(Severity::Warning, what, why, doctor());
     }
     if member.clock_ahead_ms.abs() > MAX_SKEW_MS {
@@ -150,7 +165,8 @@ fn behind(member: &Member, out: &mut Findings) {
             member.name,
             member.clock_ahead_ms.unsigned_abs()
         );
-        let why = format!("more than {MAX_SKEW_MS} ms from the controller that was asked; is time synchronised?");
+        let why =
+            format!("more than {MAX_SKEW_MS} ms from the controller that was asked; is time synchronised?");
         out.add(Severity::Warning, what, why, doctor());
     }
 }

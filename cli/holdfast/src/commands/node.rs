@@ -100,7 +100,8 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
     match command {
         Command::List(selector) => list(session, selector).await,
         Command::Show { name } => {
-            let node = call!(session, NodesClient, get, GetRequest { name: name.clone(), ..GetRequest::default() })?;
+            let node =
+                call!(session, NodesClient, get, GetRequest { name: name.clone(), ..GetRequest::default() })?;
             session.printer.show(&node, || view::whole(&node))
         }
         Command::Token(token) => make_token(session, token).await,

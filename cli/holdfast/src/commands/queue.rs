@@ -54,7 +54,12 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
             .await
         }
         Command::Show { name } => {
-            let queue = call!(session, QueuesClient, get, GetRequest { name: name.clone(), ..GetRequest::default() })?;
+            let queue = call!(
+                session,
+                QueuesClient,
+                get,
+                GetRequest { name: name.clone(), ..GetRequest::default() }
+            )?;
             session.printer.show(&queue, || {
                 let mut rows = table();
                 row(&mut rows, &queue);

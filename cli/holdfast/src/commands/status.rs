@@ -2,18 +2,29 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use holdfast_api::v1::{ClusterStatus, Member};
 use holdfast_types::Bytes;
+use tokio::time::Instant;
 
 use crate::answers::{Answer, CRITICAL, ask_all, merge};
 use crate::failure::Failure;
 use crate::output::Table;
 use crate::session::Session;
 
+/// How long to wait before everybody is asked again.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// Runs the command. An unhealthy cluster is exit code 1, so that a script can ask.
 pub(crate) async fn run(session: &Session) -> Result<(), Failure> {
-    let answers = ask_all(session).await;
+    let deadline = Instant::now() + session.patience();
+    let mut answers = ask_all(session).await;
+    // Controllers that were just started answer soon.
+    while answers.iter().all(|answer| answer.status.is_err()) && Instant::now() + PAUSE < deadline {
+        tokio::time::sleep(PAUSE).await;
+        answers = ask_all(session).await;
+    }
     let status = merge(&answers)?;
     session.printer.show(&status, || text(&status, &answers))?;
     if status.attention.iter().any(|attention| attention.severity == CRITICAL) {

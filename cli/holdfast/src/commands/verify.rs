@@ -43,7 +43,8 @@ async fn check(session: &Session, node: &str, spec: &ArtifactSpec) -> Result<(),
     let manifest: BlobId = spec.manifest.parse().map_err(|error: holdfast_types::BlobIdError| {
         Problem::new(7061, ProblemKind::Failed, "the cluster names no manifest").because(error.to_string())
     })?;
-    let found = call!(session, NodesClient, get, GetRequest { name: node.to_owned(), ..GetRequest::default() })?;
+    let found =
+        call!(session, NodesClient, get, GetRequest { name: node.to_owned(), ..GetRequest::default() })?;
     let address = found.status.unwrap_or_default().data_address;
     let (bytes, files) = seal(&session.node(&address)?, manifest).await?;
     if (bytes, files) == (spec.bytes, spec.files) {

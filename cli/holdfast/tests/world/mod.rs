@@ -87,6 +87,11 @@ impl World {
         Self { dir, address, controller }
     }
 
+    /// Where the controller listens.
+    pub(crate) fn address(&self) -> String {
+        self.address.clone()
+    }
+
     /// A path in the directory.
     pub(crate) fn path(&self, name: &str) -> Utf8PathBuf {
         Utf8Path::from_path(self.dir.path()).unwrap().join(name)

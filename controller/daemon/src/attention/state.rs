@@ -54,7 +54,8 @@ fn jobs(state: &State, out: &mut Findings) {
         if never_fits && status.phase == JobPhase::Pending.as_str() {
             never += 1;
             if never <= MAX_JOBS {
-                let (what, next) = (format!("job {name} can never start"), format!("holdfast job explain {name}"));
+                let (what, next) =
+                    (format!("job {name} can never start"), format!("holdfast job explain {name}"));
                 out.add(Severity::Warning, what, status.reason.as_str(), next);
             }
         } else if status.phase == JobPhase::Failed.as_str() {

@@ -88,11 +88,23 @@ fn every_trouble_of_one_controller_is_named() {
         ),
         (|h| h.alarm = "the quota is nearly used".to_owned(), "warning: controller c2 runs out of space"),
         (|h| h.excluded = "removed".to_owned(), "critical: controller c2 takes no part; removed"),
-        (|h| h.version = "0.2.0".to_owned(), "warning: the controllers run different versions; c1 0.1.0, c2 0.2.0"),
-        (|h| h.state_hash = "bb".to_owned(), "critical: the controllers do not have the same state; at entry 10: c1 aa, c2 bb, c3 aa"),
-        (|h| h.applied_index = 200_000, "warning: controller c2 has taken no snapshot for long; 200000 entries"),
+        (
+            |h| h.version = "0.2.0".to_owned(),
+            "warning: the controllers run different versions; c1 0.1.0, c2 0.2.0",
+        ),
+        (
+            |h| h.state_hash = "bb".to_owned(),
+            "critical: the controllers do not have the same state; at entry 10: c1 aa, c2 bb, c3 aa",
+        ),
+        (
+            |h| h.applied_index = 200_000,
+            "warning: controller c2 has taken no snapshot for long; 200000 entries",
+        ),
         (|h| h.leader_changes = 9, "warning: controller c2 saw 9 leaders in the last hour"),
-        (|h| h.fsync_p99_us = 80_000, "warning: the disk of controller c2 is slow; one sync in a hundred takes 80 ms"),
+        (
+            |h| h.fsync_p99_us = 80_000,
+            "warning: the disk of controller c2 is slow; one sync in a hundred takes 80 ms",
+        ),
         (
             |h| h.certificate_expires = Some(timestamp(Time(NOW.0 + 600_000))),
             "critical: the certificate of controller c2 ends in 10m",

@@ -9,8 +9,7 @@ use holdfast_api::timestamp;
 use holdfast_api::v1::cluster_server::Cluster;
 use holdfast_api::v1::events_server::Events;
 use holdfast_api::v1::{
-    ClusterStatus, ClusterStatusRequest, EventList, ListEventsRequest, Member, WatchEvent,
-    WatchRequest,
+    ClusterStatus, ClusterStatusRequest, EventList, ListEventsRequest, Member, WatchEvent, WatchRequest,
 };
 use holdfast_raft::{MemberStatus, Role};
 use holdfast_state::State;
@@ -20,8 +19,8 @@ use tonic::{Request, Response, Status};
 
 use crate::app::{App, now};
 use crate::attention::{Findings, View, of_controllers, of_state};
-use crate::{caller, health};
 use crate::services::watch::{Watches, message};
+use crate::{caller, health};
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);
@@ -84,7 +83,8 @@ fn silent_nodes(app: &App) -> u32 {
     let heard = app.heard.lock();
     let begun = at.since(heard.since) > limit;
     app.with(|state| {
-        let alive = state.nodes().filter(|record| record.alive).filter_map(|r| r.node.as_ref()?.metadata.as_ref());
+        let alive =
+            state.nodes().filter(|record| record.alive).filter_map(|r| r.node.as_ref()?.metadata.as_ref());
         let silent = alive.filter(|m| heard.last.get(&m.name).map_or(begun, |last| at.since(*last) > limit));
         u32::try_from(silent.count()).unwrap_or(u32::MAX)
     })
