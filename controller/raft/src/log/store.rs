@@ -278,8 +278,14 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         Ok(())
     }
 
+    /// A member that led when it ended does not lead again without an election, as openraft would have it: it may have
+    /// sent entries that its own disk does not have, and would give others their places.
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        Ok(self.inner.shared.index.lock().vote)
+        let vote = self.inner.shared.index.lock().vote;
+        Ok(vote.map(|vote| match vote.leader_id.voted_for() {
+            Some(own) if own == self.inner.id => Vote::new(vote.leader_id.term, own),
+            _ => vote,
+        }))
     }
 
     /// A hint that only shortens a restart: it is written with the next group and costs no sync of its own.
