@@ -9,7 +9,7 @@ use super::record::{Found, Parsed, Record, later_group, parse};
 use super::segment::{SEGMENT_HEADER, SegmentHeader, list, path_of, read};
 use crate::codec::entry_in;
 use crate::disk::Disk;
-use crate::files::Act;
+use crate::files::{Act, sync_dir};
 
 /// A segment never grows past this, whatever its configured size: one record more than the greatest configured segment.
 const MAX_SEGMENT_BYTES: u64 = 256 << 20;
@@ -60,17 +60,24 @@ impl Replay<'_> {
             clean: true,
         };
         let mut at = SEGMENT_HEADER;
+        let mut group = at;
         loop {
             let rest = bytes.slice(at.min(bytes.len())..);
             match self.next(&rest) {
                 Ok(parsed) => {
                     let place = Place { segment: sequence, offset: offset(at) };
+                    // Until the first record the tail is that of a header, which counts as a group that has ended.
+                    if self.tail.clean {
+                        group = at;
+                    }
                     at += parsed.size;
                     self.record(&path, place, parsed)?;
                 }
                 Err(what) => {
                     self.tail.offset = offset(at);
-                    return self.end(&path, &rest, what, newest);
+                    self.end(&path, &rest, what, newest)?;
+                    let last = bytes.get(group..at).unwrap_or_default();
+                    return if newest { self.harden(&path, last) } else { Ok(()) };
                 }
             }
         }
@@ -150,6 +157,17 @@ impl Replay<'_> {
         }
         tracing::warn!(segment = %path, offset = self.tail.offset, what, "cut a torn record off the raft log");
         self.cut(path)
+    }
+
+    /// Writes the last group again and syncs it. The process before this one may have ended because that sync failed: then
+    /// the group is read back from memory, and the system never writes it by itself.
+    fn harden(&self, path: &Utf8Path, group: &[u8]) -> Result<(), LogError> {
+        if let Some(file) = self.tail.segment.and_then(|sequence| self.index.files.get(&sequence)) {
+            let at = self.tail.offset.saturating_sub(offset(group.len()));
+            file.write_at(group, at).act("write segment", path)?;
+            file.sync().act("sync segment", path)?;
+        }
+        Ok(sync_dir(self.disk, self.dir)?)
     }
 
     fn cut(&mut self, path: &Utf8Path) -> Result<(), LogError> {

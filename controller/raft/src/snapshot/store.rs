@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::format::{Position, SnapshotError, Written, write};
 use super::reader::Reader;
 use crate::disk::{Disk, DiskFile, Reading, Writing};
-use crate::files::{Act, FileError, create_dir, publish};
+use crate::files::{Act, FileError, create_dir, publish, sync_dir};
 use crate::machine::{Frozen, Record};
 use crate::types::{LogId, Snapshot, SnapshotFile, SnapshotMeta};
 
@@ -44,6 +44,8 @@ impl SnapshotStore {
                 disk.remove(&path).act("remove", &path)?;
             }
         }
+        // A name may be here only because the system has not written yet that it was another; the log builds on it now.
+        sync_dir(&*disk, dir)?;
         Ok(Self {
             disk,
             dir: dir.to_owned(),
