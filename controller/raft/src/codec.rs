@@ -26,7 +26,7 @@ pub(crate) const MAX_COMMANDS_PER_ENTRY: usize = 4096;
 const MAX_CONFIGS: usize = 4;
 const MAX_VOTERS: usize = 64;
 const MAX_PEERS: usize = 256;
-const MAX_PEER_TEXT: usize = 512;
+pub(crate) const MAX_PEER_TEXT: usize = 512;
 /// How many hashes of its state a member keeps and says.
 pub(crate) const MAX_POINTS: usize = 64;
 

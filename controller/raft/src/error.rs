@@ -7,8 +7,11 @@ use crate::applied::RecoverError;
 use crate::files::FileError;
 use crate::log::LogError;
 use crate::rpc::ServeError;
+use crate::snapshot::SnapshotError;
 use crate::standing::Exclusion;
 use crate::types::Member;
+
+const JOIN_AGAIN: &str = "move the directory aside and join again under a new id";
 
 /// Why a member cannot be opened, bootstrapped or asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,18 @@ pub enum RaftError {
     /// Raft has stopped.
     #[error("raft has stopped: {0}")]
     Stopped(String),
+    /// A snapshot that was handed in cannot be used.
+    #[error("the snapshot cannot be used: {0}")]
+    Snapshot(String),
+    /// A directory that is to be made holds something.
+    #[error("raft directory `{dir}` is not empty")]
+    NotEmpty {
+        /// The directory.
+        dir: Utf8PathBuf,
+    },
+    /// A snapshot that was asked for cannot be written.
+    #[error("write the snapshot")]
+    Export(#[source] std::io::Error),
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -70,6 +85,12 @@ impl From<LogError> for RaftError {
     }
 }
 
+impl From<SnapshotError> for RaftError {
+    fn from(error: SnapshotError) -> Self {
+        Self::Snapshot(chain(&error))
+    }
+}
+
 impl From<RecoverError> for RaftError {
     fn from(error: RecoverError) -> Self {
         match error {
@@ -90,12 +111,8 @@ impl AsProblem for RaftError {
             Self::Foreign { .. } => {
                 (5102, ProblemKind::Conflict, "start the controller with the directory of this member")
             }
-            Self::Corrupt(_) => {
-                (5103, ProblemKind::Failed, "move the directory aside and join again under a new id")
-            }
-            Self::NoState(_) => {
-                (5104, ProblemKind::Failed, "move the directory aside and join again under a new id")
-            }
+            Self::Corrupt(_) => (5103, ProblemKind::Failed, JOIN_AGAIN),
+            Self::NoState(_) => (5104, ProblemKind::Failed, JOIN_AGAIN),
             Self::Stopped(_) => {
                 (5106, ProblemKind::Unreachable, "read the controller's log, then start it again")
             }
@@ -103,10 +120,17 @@ impl AsProblem for RaftError {
             Self::Newer(_) => {
                 (5115, ProblemKind::Invalid, "start the release that wrote the directory, or a newer one")
             }
+            Self::Snapshot(_) => (5140, ProblemKind::Failed, "use another backup of the cluster"),
+            Self::NotEmpty { .. } => {
+                (5141, ProblemKind::Conflict, "name a directory that does not exist yet")
+            }
+            Self::Export(_) => (5142, ProblemKind::Failed, "write the backup where there is space for it"),
         };
         let mut problem = Problem::new(code, kind, self.to_string());
-        if let Self::File(file) = self {
-            problem = problem.because(file.reason());
+        match self {
+            Self::File(file) => problem = problem.because(file.reason()),
+            Self::Export(error) => problem = problem.because(error.to_string()),
+            _ => {}
         }
         problem.next(next)
     }

@@ -60,7 +60,7 @@ pub(crate) struct Inner<M> {
     pub(crate) options: Options,
     raft: Raft,
     log: LogStore,
-    shared: Arc<Shared<M>>,
+    pub(crate) shared: Arc<Shared<M>>,
     proposer: Proposer,
     barrier: Barrier,
     tracker: Arc<Tracker>,
@@ -85,10 +85,10 @@ impl<M> Drop for Inner<M> {
 
 /// What a member is put together from.
 struct Parts<M> {
-    options: Options,
+    pub(crate) options: Options,
     raft: Raft,
     log: LogStore,
-    shared: Arc<Shared<M>>,
+    pub(crate) shared: Arc<Shared<M>>,
     cache: Option<Cache>,
     snapshots: Arc<SnapshotStore>,
     peers: Peers,

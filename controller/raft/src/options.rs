@@ -29,6 +29,9 @@ const ENTRIES_PER_CALL: u64 = 256;
 /// openraft's own limit on installing a snapshot; the pieces have a limit of their own.
 const SNAPSHOT_TIMEOUT_MS: u64 = 600_000;
 
+/// The longest cluster id, in bytes.
+pub(crate) const MAX_CLUSTER_ID: usize = 256;
+
 /// What a member is started with.
 #[derive(Clone)]
 pub struct Options {
@@ -101,7 +104,7 @@ impl Options {
         if !(LEAST_SEGMENT_BYTES..=MOST_SEGMENT_BYTES).contains(&self.segment_bytes) {
             return Err(format!("a segment has {LEAST_SEGMENT_BYTES} to {MOST_SEGMENT_BYTES} bytes"));
         }
-        if self.cluster_id.is_empty() || self.cluster_id.len() > 256 {
+        if self.cluster_id.is_empty() || self.cluster_id.len() > MAX_CLUSTER_ID {
             return Err("the cluster id has 1 to 256 bytes".to_owned());
         }
         if self.snapshot_every == 0 {

@@ -10,7 +10,7 @@ use crate::digest::{Rolling, StateHash};
 use crate::latency::Recorder;
 use crate::machine::{Machine, Record};
 use crate::snapshot::{Position, Taken};
-use crate::types::LogId;
+use crate::types::{Entry, LogId};
 
 /// Hashes are remembered at every so many entries.
 const POINT_EVERY: u64 = 256;
@@ -102,6 +102,17 @@ impl<M: Machine> Shared<M> {
         drop(old);
         self.announce();
         Ok(())
+    }
+
+    /// Applies entries of which nobody waits for the answers.
+    pub(crate) fn replay(&self, entries: Vec<Entry>) {
+        let mut changes = Vec::new();
+        let mut live = self.live.write();
+        for entry in entries {
+            live.apply(entry, &mut changes);
+            changes.clear();
+        }
+        live.position.hash = live.rolling.hash();
     }
 
     /// The whole state at one moment. Only the moment is taken under the lock; what it holds is gone through later.

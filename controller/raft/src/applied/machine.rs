@@ -67,7 +67,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
 }
 
 impl<M: Machine> Live<M> {
-    fn apply(&mut self, entry: Entry, changes: &mut Vec<Change>) -> Responses {
+    pub(super) fn apply(&mut self, entry: Entry, changes: &mut Vec<Change>) -> Responses {
         let id = entry.log_id;
         let responses = match entry.payload {
             EntryPayload::Blank => Responses::default(),

@@ -192,6 +192,30 @@ impl LogStore {
         index.last().is_none() && index.vote.is_none()
     }
 
+    /// The vote that was saved last.
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        self.inner.shared.index.lock().vote
+    }
+
+    /// Entries from `from` on, for whoever has no runtime. Blocks.
+    pub(crate) fn read_now(&self, from: u64, limit: usize) -> Result<Vec<Entry>, LogError> {
+        let shared = &self.inner.shared;
+        let found = shared.index.lock().read(&shared.dir, from, u64::MAX, limit);
+        found.into_iter().map(load).collect()
+    }
+
+    /// Begins an empty log behind a snapshot. Blocks.
+    pub(crate) fn begin_after(&self, vote: Vote, applied: LogId) -> Result<(), LogError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let shared = &self.inner.shared;
+        shared.index.lock().purge(applied);
+        shared.submit(vec![Record::Vote(vote), Record::Purge(applied)], Done::Call(sender));
+        // On a thread of its own, because a thread of a runtime may not wait like this.
+        let answer = std::thread::scope(|scope| scope.spawn(|| receiver.blocking_recv()).join());
+        let gone = || LogError::Refused("the log thread ended".to_owned());
+        answer.map_err(|_| gone())?.map_err(|_| gone())?
+    }
+
     async fn write(&self, record: Record) -> Result<(), LogError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.inner.shared.submit(vec![record], Done::Call(sender));

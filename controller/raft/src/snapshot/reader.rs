@@ -101,7 +101,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// How many records the header promises.
-    pub(crate) fn count(&self) -> u64 {
+    pub(crate) fn promised(&self) -> u64 {
         self.count
     }
 

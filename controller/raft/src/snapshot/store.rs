@@ -1,7 +1,7 @@
 //! The directory of snapshots: the newest two are kept, a corrupt newest one falls back to the other.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -211,6 +211,26 @@ impl SnapshotStore {
         drop(to);
         self.keep(&temporary, &path, &position, file).map_err(|error| error.source)?;
         Ok(path)
+    }
+
+    /// Keeps a snapshot of another cluster under a position of this one, and answers how many bytes it has. What cannot be
+    /// read to its end is not kept.
+    pub(crate) fn import<R: Read>(
+        &self,
+        position: &Position,
+        from: &mut Reader<R>,
+    ) -> Result<u64, SnapshotError> {
+        let path = self.path_of(position.applied.as_ref());
+        let (temporary, file) = self.temporary(&path).map_err(|error| error.source)?;
+        let (count, mut failed) = (from.promised(), None);
+        let records = from.map_while(|record| record.map_err(|error| failed = Some(error)).ok());
+        let written = self.write(position, count, records, &*file)?;
+        if let Some(error) = failed {
+            self.disk.remove(&temporary)?;
+            return Err(error);
+        }
+        self.keep(&temporary, &path, position, file).map_err(|error| error.source)?;
+        Ok(written.bytes)
     }
 
     /// An empty file to receive a snapshot into; it has no name, so a crash leaves nothing behind.

@@ -5,6 +5,7 @@ mod compare;
 mod disk;
 mod harness;
 mod members;
+mod offline;
 mod single;
 mod suite;
 mod transfer;
