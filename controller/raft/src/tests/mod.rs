@@ -2,6 +2,7 @@
 
 mod cluster;
 mod compare;
+mod corpus;
 mod disk;
 mod harness;
 mod members;
