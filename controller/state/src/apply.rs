@@ -13,7 +13,8 @@ use crate::act::{Act, Answer};
 use crate::state::State;
 use crate::table::Change;
 use crate::{
-    artifacts, cluster, incarnation, jobs, level, nodes, placement, queues, record, refuse, transaction,
+    artifacts, cluster, controllers, incarnation, jobs, level, nodes, placement, queues, record, refuse,
+    transaction,
 };
 
 /// What one command did.
@@ -53,17 +54,25 @@ impl State {
         } else {
             std::mem::take(&mut command.request_hash)
         };
-        let row = format!("{}|{key}", command.actor);
-        if let Some(known) = self.keys.get(&row, now) {
-            if known.command_hash != hash {
-                return self.refused(&refuse::key_reused(&key));
-            }
-            return Outcome::decode(known.outcome.as_slice())
-                .unwrap_or_else(|_| self.refused(&refuse::undecodable("a remembered outcome is damaged")));
+        if let Some(known) = self.answered(&command.actor, &key, &hash, now) {
+            return known;
         }
+        let row = key_row(&command.actor, &key);
         let outcome = self.apply_once(now, command);
         self.remember_key(row, hash, &outcome, now);
         outcome
+    }
+
+    /// What a request under this key was answered, where it is remembered: whoever decides something before proposing a
+    /// command must not decide a repeated one again, on a state that it has changed itself.
+    #[must_use]
+    pub fn answered(&self, actor: &str, key: &str, request_hash: &[u8], now: Time) -> Option<Outcome> {
+        let known = self.keys.get(&key_row(actor, key), now.max(self.time()))?;
+        if known.command_hash != request_hash {
+            return Some(self.refused(&refuse::key_reused(key)));
+        }
+        let damaged = || self.refused(&refuse::undecodable("a remembered outcome is damaged"));
+        Some(Outcome::decode(known.outcome.as_slice()).unwrap_or_else(|_| damaged()))
     }
 
     fn remember_key(&mut self, row: String, command_hash: Vec<u8>, outcome: &Outcome, now: Time) {
@@ -116,6 +125,11 @@ impl State {
     }
 }
 
+/// The row of a key: keys of one actor are nobody else's.
+fn key_row(actor: &str, key: &str) -> String {
+    format!("{actor}|{key}")
+}
+
 fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
     match body {
         command::Body::InitCluster(init) => cluster::init(act, init),
@@ -139,5 +153,8 @@ fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
         command::Body::Transaction(transaction) => transaction::run(act, transaction),
         command::Body::BeginIncarnation(begin) => incarnation::begin(act, &begin),
         command::Body::RaiseLevel(raise) => level::raise(act, &raise),
+        command::Body::AdmitController(admit) => controllers::admit(act, admit),
+        command::Body::SettleController(settle) => controllers::settle(act, settle),
+        command::Body::SetRecipients(set) => controllers::set_recipients(act, set),
     }
 }

@@ -33,7 +33,10 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::CommitCheckpoint(_)
         | command::Body::BeginIncarnation(_)
         | command::Body::RaiseLevel(_) => 1,
-        command::Body::Transaction(_) => 2,
+        command::Body::Transaction(_)
+        | command::Body::AdmitController(_)
+        | command::Body::SettleController(_)
+        | command::Body::SetRecipients(_) => 2,
     }
 }
 

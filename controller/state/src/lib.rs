@@ -9,6 +9,7 @@ mod act;
 mod apply;
 mod artifacts;
 mod cluster;
+mod controllers;
 mod history;
 mod incarnation;
 mod jobs;
@@ -28,6 +29,7 @@ mod table;
 mod transaction;
 
 pub use apply::Applied;
+pub use controllers::{ADMITTED, JOINED, MOST_RECIPIENTS, REMOVED};
 pub use history::{Compacted, Resource, WatchItem};
 pub use level::NEWEST_LEVEL;
 pub use refuse::not_found;

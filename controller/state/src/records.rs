@@ -11,7 +11,8 @@ impl State {
         let records = self.artifacts.into_records();
         let records = records.chain(self.bundles.into_records()).chain(self.cluster.into_records());
         let records = records.chain(self.events.into_records()).chain(self.keys.into_records());
-        let records = records.chain(self.jobs.into_records()).chain(self.audit.into_records());
+        let records = records.chain(self.jobs.into_records()).chain(self.recipients.into_records());
+        let records = records.chain(self.audit.into_records()).chain(self.controllers.into_records());
         let records = records.chain(self.nodes.into_records()).chain(self.queues.into_records());
         let records = records.chain(self.revoked.into_records()).chain(self.tokens.into_records());
         records.chain(self.history.into_records())
@@ -52,7 +53,9 @@ impl State {
             Some(b'e') => self.events.load(key, value),
             Some(b'i') => self.keys.load(key, value),
             Some(b'j') => self.jobs.load(key, value),
+            Some(b'k') => self.recipients.load(key, value),
             Some(b'l') => self.audit.load(key, value),
+            Some(b'm') => self.controllers.load(key, value),
             Some(b'n') => self.nodes.load(key, value),
             Some(b'q') => self.queues.load(key, value),
             Some(b'r') => self.revoked.load(key, value),

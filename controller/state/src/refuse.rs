@@ -93,3 +93,15 @@ pub(crate) fn incarnation(found: u64, asked: u64) -> Problem {
         .because(format!("the cluster is in incarnation {found}, {asked} does not come after it"))
         .next("holdfast cluster status")
 }
+
+/// A controller that cannot come or go so.
+pub(crate) fn controller(name: &str, because: &str) -> Problem {
+    Problem::new(1145, ProblemKind::Conflict, format!("controller `{name}` cannot be changed so"))
+        .because(because.to_owned())
+        .next("holdfast controller list")
+}
+
+/// Keys for backups that cannot be kept.
+pub(crate) fn recipients(because: &str) -> Problem {
+    Problem::new(1146, ProblemKind::Invalid, "the backup keys cannot be set").because(because.to_owned())
+}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_api::store::{
-    ArtifactRecord, AuditRecord, BundleRecord, ClusterRecord, EventRecord, NodeRecord, RevokedRecord,
-    TokenRecord,
+    ArtifactRecord, AuditRecord, BundleRecord, ClusterRecord, ControllerRecord, EventRecord, NodeRecord,
+    RecipientRecord, RevokedRecord, TokenRecord,
 };
 use holdfast_api::v1;
 use holdfast_types::Time;
@@ -32,6 +32,8 @@ pub struct State {
     pub(crate) bundles: Table<BundleRecord>,
     pub(crate) events: Table<EventRecord>,
     pub(crate) audit: Table<AuditRecord>,
+    pub(crate) controllers: Table<ControllerRecord>,
+    pub(crate) recipients: Table<RecipientRecord>,
     pub(crate) history: History,
     pub(crate) changes: Vec<Change>,
 }
@@ -50,6 +52,8 @@ impl Default for State {
             bundles: Table::new("b/"),
             events: Table::new("e/"),
             audit: Table::new("l/"),
+            controllers: Table::new("m/"),
+            recipients: Table::new("k/"),
             history: History::default(),
             changes: Vec::new(),
         }

@@ -87,6 +87,9 @@ fn kind(body: &command::Body) -> &'static str {
         command::Body::Transaction(_) => "transaction",
         command::Body::BeginIncarnation(_) => "begin-incarnation",
         command::Body::RaiseLevel(_) => "raise-level",
+        command::Body::AdmitController(_) => "admit-controller",
+        command::Body::SettleController(_) => "settle-controller",
+        command::Body::SetRecipients(_) => "set-recipients",
     }
 }
 
@@ -114,7 +117,7 @@ const KINDS: [&[&str]; 2] = [
         "begin-incarnation",
         "raise-level",
     ],
-    &["transaction"],
+    &["transaction", "admit-controller", "settle-controller", "set-recipients"],
 ];
 
 struct Teller {
@@ -412,6 +415,43 @@ fn second(teller: &mut Teller) {
     let mut refused = steps;
     refused.push(step(transaction_step::Body::DeleteQueue(store::DeleteQueue { name: "q".to_owned() })));
     teller.keyed("none", 0, command::Body::Transaction(store::Transaction { steps: refused }));
+    controllers(teller);
+}
+
+/// Controllers that come and go, and the keys for backups.
+fn controllers(teller: &mut Teller) {
+    let admit = |name: &str, port: u32, replaces, greatest| {
+        command::Body::AdmitController(store::AdmitController {
+            name: name.to_owned(),
+            address: format!("127.0.0.1:{port}"),
+            certificate_serial: format!("serial-{name}"),
+            replaces,
+            greatest,
+        })
+    };
+    let settle = |id, name: &str, phase: &str| {
+        let (name, phase, reason) = (name.to_owned(), phase.to_owned(), "told".to_owned());
+        command::Body::SettleController(store::SettleController { id, name, phase, reason })
+    };
+    teller.keyed("admit", 0, admit("c4", 4, 0, 3));
+    teller.tell(admit("c4", 4, 0, 3));
+    teller.tell(settle(5, "c4", "joined"));
+    teller.tell(settle(5, "c4", "joined"));
+    teller.tell(admit("c4", 6, 0, 3));
+    teller.tell(admit("c5", 4, 0, 3));
+    teller.tell(admit("c5", 4, 5, 3));
+    teller.tell(settle(6, "c5", "joined"));
+    teller.tell(settle(5, "c4", "removed"));
+    teller.tell(settle(1, "c1", "removed"));
+    teller.tell(settle(1, "c1", "left"));
+    let keys = |keys: &[&str]| {
+        let recipients = keys.iter().map(|key| (*key).to_owned()).collect();
+        command::Body::SetRecipients(store::SetRecipients { recipients })
+    };
+    teller.tell(keys(&["key-1", "key-2"]));
+    teller.tell(keys(&["key-2", "key-3"]));
+    teller.tell(keys(&["key-2", "key-3"]));
+    teller.tell(keys(&[""]));
 }
 
 fn write(level: u32) {
