@@ -1,0 +1,7 @@
+//! The simulated disk: what is on it and what a power cut leaves of that, and the faults it can have.
+
+mod drive;
+mod image;
+
+pub use drive::{Drive, Trouble};
+pub use image::{Cut, Image, Op};

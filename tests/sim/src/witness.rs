@@ -1,0 +1,79 @@
+//! Hears everything and lets every invariant judge it. The first breach is kept, the rest follows from it.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::event::{Ending, Seen};
+use crate::invariants::{Invariant, all};
+use crate::trace::{Trace, note};
+
+/// A broken promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Which.
+    pub invariant: &'static str,
+    /// How.
+    pub text: String,
+}
+
+/// The observers of one schedule; cheap to clone.
+#[derive(Clone)]
+pub struct Witness {
+    inner: Arc<Mutex<Inner>>,
+    trace: Trace,
+}
+
+struct Inner {
+    invariants: Vec<Box<dyn Invariant>>,
+    breach: Option<Breach>,
+}
+
+impl std::fmt::Debug for Witness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Witness").field("breach", &self.inner.lock().breach).finish_non_exhaustive()
+    }
+}
+
+impl Witness {
+    /// With every invariant.
+    #[must_use]
+    pub fn new(trace: Trace) -> Self {
+        let inner = Inner { invariants: all(), breach: None };
+        Self { inner: Arc::new(Mutex::new(inner)), trace }
+    }
+
+    /// Tells what happened.
+    pub fn tell(&self, seen: &Seen) {
+        self.judge(|invariant| invariant.see(seen));
+    }
+
+    /// Tells how it ended.
+    pub fn end(&self, ending: &Ending) {
+        self.judge(|invariant| invariant.end(ending));
+    }
+
+    fn judge(&self, mut judge: impl FnMut(&mut dyn Invariant) -> Result<(), String>) {
+        let mut inner = self.inner.lock();
+        if inner.breach.is_some() {
+            return;
+        }
+        let mut found = None;
+        for invariant in &mut inner.invariants {
+            if let Err(text) = judge(invariant.as_mut()) {
+                found = Some(Breach { invariant: invariant.name(), text });
+                break;
+            }
+        }
+        if let Some(breach) = found {
+            note!(self.trace, "BREACH of {}: {}", breach.invariant, breach.text);
+            inner.breach = Some(breach);
+        }
+    }
+
+    /// The first breach.
+    #[must_use]
+    pub fn breach(&self) -> Option<Breach> {
+        self.inner.lock().breach.clone()
+    }
+}
