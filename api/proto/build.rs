@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "holdfast/v1/meta.proto",
     "holdfast/v1/node.proto",
     "holdfast/v1/queue.proto",
     "holdfast/v1/job.proto",
     "holdfast/v1/artifact.proto",
     "holdfast/v1/law.proto",
+    "holdfast/v1/transaction.proto",
     "holdfast/v1/cluster.proto",
     "holdfast/internal/v1/raft.proto",
     "holdfast/internal/v1/health.proto",

@@ -49,7 +49,7 @@ const E2E_PACKAGES: &[Package] =
     &[Package { name: "iproute2", program: "ip" }, Package { name: "util-linux", program: "setpriv" }];
 
 /// The suites, in the order they run: those that answer fast come first.
-pub(crate) const SUITES: [Suite; 10] = [
+pub(crate) const SUITES: [Suite; 11] = [
     Suite { name: "tidy", tier: Tier::Default, what: "the rules of the house", packages: &[], run: run_tidy },
     Suite { name: "fmt", tier: Tier::Default, what: "the layout of the code", packages: &[], run: run_fmt },
     Suite {
@@ -102,6 +102,13 @@ pub(crate) const SUITES: [Suite; 10] = [
         run: run_python,
     },
     Suite {
+        name: "schemathesis",
+        tier: Tier::Default,
+        what: "the REST interface against its own document",
+        packages: &[Package { name: "python3", program: "python3" }],
+        run: run_schemathesis,
+    },
+    Suite {
         name: "doc",
         tier: Tier::Full,
         what: "the documentation builds without warnings",
@@ -115,6 +122,12 @@ const PROGRAMS: [&str; 3] = ["holdfast", "holdfast-verify", "holdfast-trainer"];
 
 /// Where the tests of the Python example lie.
 const PYTHON_TESTS: &str = "examples/python";
+
+/// What asks the REST interface whether it does what its document says.
+const REST_CONTRACT: &str = "tests/rest/contract.py";
+
+/// Questions to each operation with `--full`.
+const FULL_EXAMPLES: &str = "200";
 
 /// The user `nobody` of every Linux system.
 const NOBODY: &str = "65534";
@@ -301,6 +314,30 @@ fn run_python(shell: &Shell, _: Tier) -> Outcome {
         let mut command = shell.program("python3");
         command.args(["-B", "-m", "unittest", "discover", "-v", "-s", PYTHON_TESTS, "-p", "test_*.py"]);
         run(command.env("HOLDFAST_BIN_DIR", programs))
+    });
+    finished(result)
+}
+
+fn run_schemathesis(shell: &Shell, tier: Tier) -> Outcome {
+    let own = target_directory(shell).map(|target| target.join("schemathesis/bin/schemathesis"));
+    let program = match own {
+        Err(error) => return Outcome::Failed(None, format!("{error:#}")),
+        Ok(own) if own.exists() => own,
+        Ok(_) if has_program("schemathesis") => Utf8PathBuf::from("schemathesis"),
+        Ok(own) => {
+            let venv = own.parent().and_then(Utf8Path::parent).unwrap_or(&own);
+            return Outcome::Skipped(format!(
+                "schemathesis is not there: `python3 -m venv {venv} && {venv}/bin/pip install schemathesis`"
+            ));
+        }
+    };
+    let result = build_programs(shell).and_then(|programs| {
+        let mut command = shell.program("python3");
+        command.args(["-B", REST_CONTRACT]).env("HOLDFAST_BIN_DIR", programs).env("SCHEMATHESIS", program);
+        if tier == Tier::Full {
+            command.args(["-n", FULL_EXAMPLES]);
+        }
+        run(&mut command)
     });
     finished(result)
 }

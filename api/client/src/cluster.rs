@@ -5,11 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_api::{LEADER_METADATA, problem_from_status, retry_after_of};
+use holdfast_api::{LEADER_METADATA, REQUEST_ID_METADATA, problem_from_status, retry_after_of};
 use holdfast_types::{Problem, ProblemKind};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::rustls::ClientConfig;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
@@ -94,10 +95,14 @@ impl ClusterClient {
             let limit = deadline.min(Instant::now() + attempt);
             let status = match timeout_at(limit, call(channel)).await {
                 Ok(Ok(response)) => {
+                    answered(&address, response.metadata());
                     self.inner.known.lock().current = Some(address);
                     return Ok(response.into_inner());
                 }
-                Ok(Err(status)) => status,
+                Ok(Err(status)) => {
+                    answered(&address, status.metadata());
+                    status
+                }
                 Err(_) => Status::deadline_exceeded(format!("no answer within {} ms", attempt.as_millis())),
             };
             let told = retry_after_of(&status);
@@ -184,6 +189,13 @@ impl ClusterClient {
 fn next_after(endpoints: &[String], asked: &str) -> Option<String> {
     let position = endpoints.iter().position(|e| e == asked).map_or(0, |p| p + 1);
     endpoints.get(position).or_else(|| endpoints.first()).cloned()
+}
+
+/// Tells whoever listens which request it was, so that the log of the controller can be searched for it.
+fn answered(address: &str, metadata: &MetadataMap) {
+    if let Some(id) = metadata.get(REQUEST_ID_METADATA).and_then(|id| id.to_str().ok()) {
+        tracing::debug!("request id: {id}, answered by {address}");
+    }
 }
 
 /// Somewhat longer than told, so that those who were refused together do not come back together.

@@ -53,6 +53,7 @@ pub fn refusal_problem(refusal: &Refusal) -> Problem {
         summary: refusal.summary.clone(),
         because: refusal.because.clone(),
         next: refusal.next.clone(),
+        request: None,
     }
 }
 
@@ -66,6 +67,11 @@ pub fn status_from_problem(problem: &Problem) -> Status {
 /// The problem a status carries, or one made of its text where another program made the status.
 #[must_use]
 pub fn problem_from_status(status: &Status) -> Problem {
+    let id = status.metadata().get(REQUEST_ID_METADATA).and_then(|id| id.to_str().ok());
+    Problem { request: id.map(str::to_owned), ..carried(status) }
+}
+
+fn carried(status: &Status) -> Problem {
     if !status.details().is_empty()
         && let Ok(refusal) = Refusal::decode(status.details())
         && refusal.code > 0
@@ -118,6 +124,9 @@ mod tests {
             assert_eq!(problem_from_status(&status_from_problem(&problem)), problem);
             let later = retry_after(status_from_problem(&problem), Duration::from_micros(10));
             assert_eq!(problem_from_status(&later), problem);
+            let mut named = later.clone();
+            named.metadata_mut().insert(REQUEST_ID_METADATA, "abc".parse().unwrap());
+            assert_eq!(problem_from_status(&named), Problem { request: Some("abc".to_owned()), ..problem });
             assert_eq!(retry_after_of(&later), Some(Duration::from_millis(1)));
         }
     }

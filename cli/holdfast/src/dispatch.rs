@@ -82,7 +82,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
 fn logs(globals: &Globals) -> Result<(), Problem> {
     let filter = match globals.verbose {
         0 => return Ok(()),
-        1 => "info",
+        // The clients tell the ids of requests, which is what a person who says -v is asked for.
+        1 => "info,holdfast_client=debug",
         _ => "debug",
     };
     holdfast_telemetry::init("holdfast", LogFormat::Pretty, filter).map_err(|error| {

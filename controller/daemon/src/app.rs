@@ -218,6 +218,17 @@ impl App {
         outcome.result.ok_or_else(|| Status::internal("the outcome is empty"))
     }
 
+    /// What the same request under the same key was answered, if it was. To be asked before anything is decided on the
+    /// state: a repeated request would be decided on what it has changed itself.
+    pub(crate) fn answered(&self, write: &Write) -> Result<Option<outcome::Result>, Status> {
+        let key = &write.options.idempotency_key;
+        if key.is_empty() {
+            return Ok(None);
+        }
+        let known = self.with(|state| state.answered(&write.actor, key, &write.request_hash, now()));
+        Ok(known.map(accepted).transpose()?.and_then(|outcome| outcome.result))
+    }
+
     /// Keeps the record of a decision before its effect.
     pub(crate) async fn record(&self, decision: DecisionRecord) -> Result<(), Status> {
         let body = RecordDecisions { decisions: vec![decision], node: String::new(), through: 0 };

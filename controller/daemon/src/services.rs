@@ -1,5 +1,6 @@
 //! The gRPC services. Each checks who calls, decides by the law where the law has a say, proposes, and answers.
 
+mod admission;
 mod agents;
 mod artifacts;
 mod cluster;
@@ -10,6 +11,7 @@ mod law;
 mod nodes;
 mod queues;
 mod raft;
+mod transactions;
 mod watch;
 
 use std::sync::Arc;
@@ -65,6 +67,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
             watches: watch::Watches(Arc::clone(app)),
         })
         .add_service(v1::events_server::EventsServer::new(cluster).max_decoding_message_size(MAX_PUBLIC));
+    routes.add_service(
+        v1::transactions_server::TransactionsServer::new(transactions::Service(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
     routes
         .add_service(
             EnrolmentServer::new(enrolment::Service(Arc::clone(app))).max_decoding_message_size(64 << 10),

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Child, Command, Stdio};
+mod world;
+
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
 use holdfast_api::internal::enrolment_client::EnrolmentClient;
 use holdfast_api::internal::{EnrolRequest, SyncRequest};
@@ -18,93 +18,14 @@ use holdfast_api::v1::{
     QueueSpec, SubmitJobRequest, WriteOptions,
 };
 use holdfast_client::ClusterClient;
-use holdfast_controller::{FoundController, FoundOperator, FoundOptions, found};
 use holdfast_identity::{
-    Alpn, Context, Expect, Identity, IdentityHandle, JoinToken, PrivateKey, Trust, client_config,
-    client_config_pinned,
+    Alpn, Expect, Identity, IdentityHandle, JoinToken, PrivateKey, Trust, client_config, client_config_pinned,
 };
-use holdfast_policy::packs;
-use holdfast_types::{JobSpec, Problem, ProblemKind, Span, Time};
+use holdfast_types::{JobSpec, Problem, ProblemKind};
 
-struct World {
-    _temporary: tempfile::TempDir,
-    directory: Utf8PathBuf,
-    address: String,
-    child: Child,
-}
+use world::World;
 
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Time(u64::try_from(since.as_millis()).unwrap())
-}
-
-fn start(directory: &Utf8Path) -> Child {
-    let log = std::fs::File::create(directory.join("log")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_holdfast-controller"))
-        .arg("--config")
-        .arg(directory.join("c/controller.toml"))
-        .stdin(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .unwrap()
-}
-
-impl World {
-    fn new() -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let directory = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        found(&FoundOptions {
-            cluster_name: "test".to_owned(),
-            lease: Span::from_secs(5),
-            controllers: vec![FoundController {
-                name: "controller-1".to_owned(),
-                directory: directory.join("c"),
-                listen: address.clone(),
-            }],
-            jurisdictions: vec!["DE".parse().unwrap(), "FR".parse().unwrap()],
-            law: packs::DEMO.law.to_owned(),
-            tenant_policies: packs::DEMO.tenant.to_owned(),
-            operators: vec![FoundOperator {
-                name: "admin".to_owned(),
-                roles: vec!["admin".to_owned(), "engineer".to_owned()],
-                tenant: None,
-                context: directory.join("context.toml"),
-            }],
-            now: now(),
-        })
-        .unwrap();
-        let child = start(&directory);
-        Self { _temporary: temporary, directory, address, child }
-    }
-
-    fn context(&self) -> Context {
-        Context::load(&self.directory.join("context.toml")).unwrap()
-    }
-
-    fn client(&self) -> ClusterClient {
-        let context = self.context();
-        let identity = IdentityHandle::new(context.identity().unwrap());
-        let trust = context.trust().unwrap();
-        let config = client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2).unwrap();
-        ClusterClient::new(vec![self.address.clone()], config, Duration::from_secs(30))
-    }
-
-    fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = start(&self.directory);
-    }
-
-    async fn token(&self) -> String {
+async fn token(world: &World) -> String {
         let request = CreateTokenRequest {
             jurisdiction: "DE".to_owned(),
             site: "berlin".to_owned(),
@@ -115,14 +36,14 @@ impl World {
             let request = request.clone();
             async move { NodesClient::new(channel).create_token(request).await }
         };
-        self.client().call(call).await.unwrap().token
+        world.client().call(call).await.unwrap().token
     }
 
-    /// Joins with a token and nothing else.
-    async fn join(&self, node: &str, text: &str) -> Result<(IdentityHandle, Trust), Problem> {
+/// Joins with a token and nothing else.
+async fn join(world: &World, node: &str, text: &str) -> Result<(IdentityHandle, Trust), Problem> {
         let token = JoinToken::parse(text).unwrap();
         let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
-        let client = ClusterClient::new(vec![self.address.clone()], config, Duration::from_secs(10));
+        let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
         let (key, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
         let request = EnrolRequest { token: text.to_owned(), node: node.to_owned(), csr_pem };
         let call = |channel| {
@@ -133,7 +54,6 @@ impl World {
         let identity = Identity::from_pem(&answer.chain_pem, key).unwrap();
         Ok((IdentityHandle::new(identity), Trust::new(root.pem().unwrap()).unwrap()))
     }
-}
 
 #[tokio::test]
 async fn people_come_in_by_certificate_and_everybody_else_stays_out() {
@@ -160,9 +80,9 @@ async fn people_come_in_by_certificate_and_everybody_else_stays_out() {
 #[tokio::test]
 async fn a_token_lets_one_node_in_and_retiring_it_cuts_it_off() {
     let world = World::new();
-    let token = world.token().await;
-    let (identity, trust) = world.join("de-1", &token).await.unwrap();
-    assert_eq!(world.join("de-2", &token).await.unwrap_err().code.0, 1107);
+    let token = token(&world).await;
+    let (identity, trust) = join(&world, "de-1", &token).await.unwrap();
+    assert_eq!(join(&world, "de-2", &token).await.unwrap_err().code.0, 1107);
 
     let config = client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2).unwrap();
     let agent = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(5));

@@ -79,13 +79,22 @@ pub struct Problem {
     pub because: Vec<String>,
     /// What to type next; empty where nothing helps.
     pub next: Vec<String>,
+    /// The id of the request that was refused, where a cluster refused one: its log has the same id.
+    pub request: Option<String>,
 }
 
 impl Problem {
     /// A problem with a summary alone; add causes and next steps with [`Problem::because`] and [`Problem::next`].
     #[must_use]
     pub fn new(code: u16, kind: ProblemKind, summary: impl Into<String>) -> Self {
-        Self { code: Code(code), kind, summary: summary.into(), because: Vec::new(), next: Vec::new() }
+        Self {
+            code: Code(code),
+            kind,
+            summary: summary.into(),
+            because: Vec::new(),
+            next: Vec::new(),
+            request: None,
+        }
     }
 
     /// Adds a cause.
@@ -111,6 +120,9 @@ impl fmt::Display for Problem {
         }
         for step in &self.next {
             write!(f, "\n  next:    {step}")?;
+        }
+        if let Some(id) = &self.request {
+            write!(f, "\n  request id: {id}")?;
         }
         Ok(())
     }

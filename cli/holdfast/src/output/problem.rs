@@ -30,13 +30,16 @@ fn render(problem: &Problem, format: Format, coloured: bool) -> String {
 }
 
 fn json(problem: &Problem) -> String {
-    serde_json::json!({
+    let mut json = serde_json::json!({
         "code": problem.code.to_string(),
         "message": problem.summary,
         "causes": problem.because,
         "next": problem.next,
-    })
-    .to_string()
+    });
+    if let Some(id) = &problem.request {
+        json["requestId"] = id.as_str().into();
+    }
+    json.to_string()
 }
 
 #[cfg(test)]
@@ -60,5 +63,10 @@ error[E2104]: job `llama-ft` cannot be placed
         assert_eq!(json["message"], "job `llama-ft` cannot be placed");
         assert_eq!(json["next"][0], "holdfast job explain llama-ft");
         assert_eq!(json["causes"].as_array().unwrap().len(), 1);
+        assert!(json.get("requestId").is_none(), "no cluster was asked");
+        let asked = Problem { request: Some("abc".to_owned()), ..problem };
+        assert!(render(&asked, Format::Table, false).ends_with("\n  request id: abc"));
+        let json: serde_json::Value = serde_json::from_str(&render(&asked, Format::Json, true)).unwrap();
+        assert_eq!(json["requestId"], "abc");
     }
 }

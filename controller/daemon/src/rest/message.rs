@@ -59,8 +59,9 @@ pub(crate) fn request(descriptor: &MessageDescriptor, given: &Given<'_>) -> Resu
 fn body(descriptor: &MessageDescriptor, body: &[u8], path: &[String]) -> Result<DynamicMessage, Refusal> {
     // No body says as much as an empty one.
     let text = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
-    let json: serde_json::Value =
+    let mut json: serde_json::Value =
         serde_json::from_slice(text).map_err(|error| bad_request(format!("body: {error}")))?;
+    strict::whole_numbers(&mut json);
     if let Some(fault) = strict::fault(descriptor, &json, path) {
         return Err(bad_request(format!("body: {fault}")));
     }
@@ -109,7 +110,8 @@ fn set_key(message: &mut DynamicMessage, key: &str) -> Result<(), Refusal> {
     let Some(field) = options.descriptor().get_field_by_json_name("idempotencyKey") else { return Ok(()) };
     let given = options.get_field(&field).as_str().unwrap_or_default().to_owned();
     if !given.is_empty() && given != key {
-        return Err(bad_request("Idempotency-Key: the body has another key in `options.idempotencyKey`"));
+        let because = "Idempotency-Key: `idempotencyKey` of the query or the body is another key";
+        return Err(Refusal::from(holdfast_api::invalid_request(because)));
     }
     options.set_field(&field, Value::String(key.to_owned()));
     Ok(())
@@ -193,7 +195,7 @@ mod tests {
         let inner = list.list.unwrap();
         assert_eq!((list.queue.as_str(), inner.page_size, inner.stale), ("gold", 7, true));
 
-        let body = br#"{"spec": {"priority": 5}, "options": {"expectedRevision": "9"}}"#;
+        let body = br#"{"spec": {"priority": 5.0}, "options": {"expectedRevision": "9"}}"#;
         let (query, path) = (pairs(&[("dryRun", "true")]), pairs(&[("name", "x")]));
         let given = Given { has_body: true, body, query: &query, path: &path, key: Some("k".to_owned()) };
         let bytes = request(&descriptor("ApplyQueueRequest"), &given).unwrap();
@@ -222,11 +224,12 @@ mod tests {
             (b"", &[("expectedRevision", "007")], "`007` is not a value"),
             (b"", &[("dryRun", "true"), ("dryRun", "true")], "`dryRun` stands twice"),
             (b"{\"options\": {\"idempotencyKey\": \"other\"}}", &[], "another key"),
+            (b"{\"spec\": {\"priority\": 5.5}}", &[], "found a number"),
         ] {
             let query = pairs(query);
             let given = Given { has_body: true, body, query: &query, path: &path, key: Some("k".to_owned()) };
             let refusal = request(&apply, &given).unwrap_err();
-            assert_eq!(refusal.status, 400);
+            assert_eq!(refusal.status, if expected == "another key" { 422 } else { 400 });
             assert!(refusal.problem.to_string().contains(expected), "{}", refusal.problem);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use prost_reflect::{
-    Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+    Cardinality, DescriptorPool, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, OneofDescriptor,
 };
 use serde_json::{Map, Value, json};
 
@@ -233,11 +233,22 @@ fn add_schema(message: &MessageDescriptor, schemas: &mut Schemas) {
         "properties": properties,
         "additionalProperties": false,
     });
+    let exclusive: Vec<Value> = message.oneofs().flat_map(|one| exclusive(&one)).collect();
+    if !exclusive.is_empty() {
+        schema["allOf"] = json!(exclusive);
+    }
     let required: Vec<&str> = required(message.name()).collect();
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
     schemas.insert(name, schema);
+}
+
+/// No two fields of a `oneof` together.
+fn exclusive(one: &OneofDescriptor) -> Vec<Value> {
+    let names: Vec<String> = one.fields().map(|field| field.json_name().to_owned()).collect();
+    let pairs = names.iter().enumerate().flat_map(|(at, first)| names.iter().skip(at + 1).map(move |n| (first, n)));
+    pairs.map(|(first, second)| json!({"not": {"required": [first, second]}})).collect()
 }
 
 fn field_schema(message: &MessageDescriptor, field: &FieldDescriptor) -> Value {

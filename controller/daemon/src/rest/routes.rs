@@ -52,6 +52,7 @@ pub(crate) const ROUTES: &[Route] = &[
     unary("POST", "/v1/jobs/{name}/cancel", "Jobs", "Cancel"),
     unary("GET", "/v1/jobs/{name}/explanation", "Jobs", "Explain"),
     stream("/v1/jobs/{name}/logs", "Jobs", "Logs"),
+    unary("POST", "/v1/transactions", "Transactions", "Commit"),
     unary("GET", "/v1/artifacts", "Artifacts", "List"),
     unary("POST", "/v1/artifacts", "Artifacts", "Commit"),
     unary("GET", "/v1/artifacts/{*name}", "Artifacts", "Get"),

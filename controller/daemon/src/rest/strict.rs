@@ -9,31 +9,51 @@ use super::rules::{breaks, required};
 
 /// Why a body is not a message, naming the place.
 pub(crate) fn fault(message: &MessageDescriptor, body: &Value, left_out: &[String]) -> Option<String> {
-    let fields = match object(message, body, "") {
-        Ok(fields) => fields,
-        Err(fault) => return Some(fault),
-    };
-    if let Some(name) = left_out.iter().find(|name| fields.contains_key(*name)) {
+    let given = |name: &String| body.get(name).is_some();
+    if let Some(name) = left_out.iter().find(|name| given(name)) {
         return Some(format!("`{name}` is in the path, and nowhere else"));
     }
-    let missing = required(message.name())
-        .find(|name| !fields.contains_key(*name) && !left_out.iter().any(|out| out == name));
-    missing.map(|name| format!("`{name}` is missing"))
+    object(message, body, "", left_out).err()
 }
 
-type Fields = serde_json::Map<String, Value>;
+/// Writes numbers without a fraction as what they are: `5.0` is the same number as `5`.
+pub(crate) fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Number(number) if number.is_f64() => {
+            // Every whole number below 2^64 is written by its digits alone, so the way over text loses nothing.
+            let text = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 18e18).map(|n| format!("{n:.0}"));
+            if let Some(whole) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+                *number = whole;
+            }
+        }
+        _ => {}
+    }
+}
 
-fn object<'a>(message: &MessageDescriptor, value: &'a Value, place: &str) -> Result<&'a Fields, String> {
+fn object(message: &MessageDescriptor, value: &Value, place: &str, left_out: &[String]) -> Result<(), String> {
     let fields = value.as_object().ok_or_else(|| wrong(place, "an object", value))?;
     for (name, value) in fields {
-        let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+        let place = below(place, name);
         let field = message.get_field_by_json_name(name);
         // Names of the .proto file would be taken as well.
         let field = field.filter(|field| field.json_name() == name);
         let field = field.ok_or_else(|| format!("`{place}` is not a field of {}", message.name()))?;
         whole(message, &field, value, &place)?;
+        let one_of = field.containing_oneof();
+        let other = one_of.iter().flat_map(prost_reflect::OneofDescriptor::fields);
+        if let Some(other) = other.into_iter().find(|o| *o != field && fields.contains_key(o.json_name())) {
+            return Err(format!("`{place}` and `{}` exclude each other", other.json_name()));
+        }
     }
-    Ok(fields)
+    let missing = required(message.name())
+        .find(|name| !fields.contains_key(*name) && !left_out.iter().any(|out| out == name));
+    missing.map_or(Ok(()), |name| Err(format!("`{}` is missing", below(place, name))))
+}
+
+fn below(place: &str, name: &str) -> String {
+    if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") }
 }
 
 fn whole(
@@ -82,7 +102,7 @@ fn one(kind: &Kind, value: &Value, place: &str) -> Result<(), String> {
         Kind::Message(message) if message.full_name().starts_with("google.protobuf.") => {
             (value.is_string(), "a time as RFC 3339 writes it")
         }
-        Kind::Message(message) => return object(message, value, place).map(|_| ()),
+        Kind::Message(message) => return object(message, value, place, &[]),
     };
     if right { Ok(()) } else { Err(wrong(place, what, value)) }
 }
@@ -155,7 +175,7 @@ mod tests {
             (json!({"spec": {"retries": 4294967296_u64}}), "`spec.retries` must be a number"),
             (json!({"spec": {"retries": 1.5}}), "`spec.retries` must be a number"),
             (json!({"spec": {"groups": [{"count": true}]}}), "`spec.groups[0].count` must be a number"),
-            (json!({"labels": {"x": null}}), "`labels.x` must be a string"),
+            (json!({"name": "a", "spec": {}, "labels": {"x": null}}), "`labels.x` must be a string"),
             (json!({"options": {"idempotencyKey": "x".repeat(129)}}), "129 characters"),
         ] {
             let found = fault_of("SubmitJobRequest", &body);
@@ -170,6 +190,15 @@ mod tests {
         let name = ["name".to_owned()];
         assert_eq!(fault(&message, &json!({"reason": "x"}), &name), None);
         assert!(fault(&message, &json!({"name": "x"}), &name).unwrap().contains("in the path"));
+    }
+
+    #[test]
+    fn a_step_says_one_thing_whole() {
+        let steps = |step: Value| fault_of("TransactionRequest", &json!({ "steps": [step] }));
+        assert_eq!(steps(json!({"cancelJob": {"name": "a"}, "expectedRevision": "5"})), "");
+        assert!(steps(json!({"cancelJob": {}})).contains("`steps[0].cancelJob.name` is missing"));
+        let both = steps(json!({"cancelJob": {"name": "a"}, "deleteJob": {"name": "a"}}));
+        assert!(both.contains("exclude each other"), "{both}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use holdfast_api::store::{EndJob, SubmitJob, command, outcome};
+use holdfast_api::store::{EndJob, command, outcome};
 use holdfast_api::v1::jobs_server::Jobs;
 use holdfast_api::v1::{
     CancelJobRequest, GetRequest, Job, JobExplanation, JobList, JobLogsRequest, ListJobsRequest, LogChunk,
@@ -11,8 +11,8 @@ use holdfast_api::v1::{
 };
 use holdfast_api::{internal, invalid_request, status_from_problem, v1};
 use holdfast_policy::{Request as LawRequest, decide};
-use holdfast_reconcile::{admit, owner_facts, record_decision, workload_facts};
-use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec, NameError};
+use holdfast_reconcile::{owner_facts, record_decision, workload_facts};
+use holdfast_types::{AsProblem as _, JobPhase, JobSpec};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
@@ -21,11 +21,9 @@ use crate::caller::{self, Operator};
 use crate::page::page;
 use crate::peers;
 
-pub(crate) struct Service(pub(crate) Arc<App>);
+use super::admission::{Asked, check_tenant, job_not_found, refused, uid};
 
-fn not_found(name: &str) -> Status {
-    status_from_problem(&holdfast_state::not_found("job", name))
-}
+pub(crate) struct Service(pub(crate) Arc<App>);
 
 fn invalid(because: impl Into<String>) -> Status {
     status_from_problem(&invalid_request(because))
@@ -38,25 +36,9 @@ fn job_of(result: outcome::Result) -> Result<Response<Job>, Status> {
     }
 }
 
-/// A new uid: random, so that two lives of one name never meet.
-fn uid() -> Result<String, Status> {
-    let key = holdfast_client::idempotency_key().map_err(|problem| status_from_problem(&problem))?;
-    Ok(format!("job-{key}"))
-}
-
 impl Service {
     fn job(&self, name: &str) -> Result<Job, Status> {
-        self.0.with(|state| state.job(name).cloned()).ok_or_else(|| not_found(name))
-    }
-
-    /// Whether the caller may act on a job of this tenant at all: an operator bound to a tenant only on its own.
-    fn check_tenant(operator: &Operator, job: &Job) -> Result<(), Status> {
-        let tenant = job.spec.as_ref().map_or("", |s| s.tenant.as_str());
-        if operator.tenant.as_ref().is_none_or(|own| own.as_str() == tenant) {
-            return Ok(());
-        }
-        // The existence of another tenant's job is nobody's business.
-        Err(not_found(job.metadata.as_ref().map_or("", |m| m.name.as_str())))
+        self.0.with(|state| state.job(name).cloned()).ok_or_else(|| job_not_found(name))
     }
 
     async fn end(
@@ -68,7 +50,10 @@ impl Service {
         let mut request = request.into_inner();
         let write = Write::new(operator.actor(), request.options.take(), &request);
         self.0.barrier(false).await?;
-        Self::check_tenant(&operator, &self.job(&request.name)?)?;
+        if let Some(known) = self.0.answered(&write)? {
+            return job_of(known);
+        }
+        check_tenant(&operator, &self.job(&request.name)?)?;
         let body = body(EndJob { name: request.name });
         job_of(self.0.execute(write, body).await?)
     }
@@ -105,32 +90,19 @@ impl Jobs for Service {
         let options = request.options.take().unwrap_or_default();
         let key = options.idempotency_key.clone();
         let write = Write::new(operator.actor(), Some(options), &request);
-        let name: JobName = request.name.parse().map_err(|error: NameError| invalid(error.to_string()))?;
-        let wire = request.spec.ok_or_else(|| invalid("spec: is missing"))?;
-        let spec = JobSpec::try_from(&wire).map_err(|error| status_from_problem(&error.problem()))?;
+        let (labels, spec) = (request.labels, request.spec.as_ref());
         self.0.barrier(false).await?;
-        let bundle = self.0.bundle()?;
-        let user = self.0.user(&operator, &spec.tenant, &bundle)?;
-        let admitted = self.0.with(|state| admit(name.as_str(), spec, &user, state, &bundle, now()));
-        let admitted = match admitted {
+        if let Some(known) = self.0.answered(&write)? {
+            return job_of(known);
+        }
+        let asked = Asked::read(&self.0, &operator, &request.name, labels, spec)?;
+        let uid = uid(&key)?;
+        let admitted = self.0.with(|state| asked.admitted(state, &operator, uid));
+        let (body, decision) = match admitted {
             Ok(admitted) => admitted,
-            Err(refused) => {
-                self.0.record_refusal(refused.decision).await;
-                return Err(status_from_problem(&refused.problem));
-            }
+            Err(refusal) => return Err(refused(&self.0, refusal).await),
         };
-        // With a key, a retry must be the same command byte for byte, so its uid comes from the key.
-        let body = SubmitJob {
-            name: name.to_string(),
-            uid: if key.is_empty() { uid()? } else { format!("job-{key}") },
-            labels: request.labels,
-            spec: Some(v1::JobSpec::from(&admitted.spec)),
-            submitted_by: operator.name.to_string(),
-            label: Some(admitted.label),
-            bundle: bundle.hash().to_string(),
-        };
-        let body = command::Body::SubmitJob(body);
-        job_of(self.0.execute(write.decided(admitted.decision), body).await?)
+        job_of(self.0.execute(write.decided(decision), command::Body::SubmitJob(body)).await?)
     }
 
     async fn list(&self, request: Request<ListJobsRequest>) -> Result<Response<JobList>, Status> {
@@ -147,7 +119,7 @@ impl Jobs for Service {
         let mut jobs = self.0.with(|state| {
             let jobs = state.jobs().filter(|job| {
                 let (spec, status) = (job.spec.as_ref(), job.status.as_ref());
-                Self::check_tenant(&operator, job).is_ok()
+                check_tenant(&operator, job).is_ok()
                     && (request.queue.is_empty() || spec.is_some_and(|s| s.queue == request.queue))
                     && (request.phase.is_empty() || status.is_some_and(|s| s.phase == request.phase))
             });
@@ -167,7 +139,7 @@ impl Jobs for Service {
         let get = request.into_inner();
         self.0.barrier(get.stale).await?;
         let job = self.job(&get.name)?;
-        Self::check_tenant(&operator, &job)?;
+        check_tenant(&operator, &job)?;
         self.0.select_one("Job", job, &get.fields).map(Response::new)
     }
 
@@ -184,7 +156,7 @@ impl Jobs for Service {
         let get = request.into_inner();
         self.0.barrier(get.stale).await?;
         let job = self.job(&get.name)?;
-        Self::check_tenant(&operator, &job)?;
+        check_tenant(&operator, &job)?;
         let status = job.status.unwrap_or_default();
         let told = status.explanation.clone().unwrap_or_else(|| {
             let summary = format!("job `{}` is {}: {}", get.name, status.phase, status.reason);
@@ -200,7 +172,7 @@ impl Jobs for Service {
         let request = request.into_inner();
         self.0.barrier(false).await?;
         let job = self.job(&request.name)?;
-        Self::check_tenant(&operator, &job)?;
+        check_tenant(&operator, &job)?;
         self.check_logs(&operator, &request.name, &job).await?;
         let status = job.status.unwrap_or_default();
         let Some(task) = status.tasks.iter().find(|t| t.rank == request.rank) else {

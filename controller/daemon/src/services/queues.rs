@@ -6,7 +6,7 @@ use std::sync::Arc;
 use holdfast_api::store::{DeleteQueue, PutQueue, command, outcome};
 use holdfast_api::v1::queues_server::Queues;
 use holdfast_api::v1::{
-    ApplyQueueRequest, DeleteQueueRequest, GetRequest, ListRequest, Queue, QueueList, QueueStatus,
+    ApplyQueueRequest, DeleteQueueRequest, GetRequest, ListRequest, Queue, QueueList, QueueSpec, QueueStatus,
 };
 use holdfast_api::{invalid_request, status_from_problem};
 use holdfast_state::State;
@@ -24,6 +24,18 @@ fn queue_of(result: outcome::Result) -> Result<Response<Queue>, Status> {
         outcome::Result::Queue(queue) => Ok(Response::new(queue)),
         other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
     }
+}
+
+/// The command that makes or changes a queue.
+pub(super) fn put(
+    name: &str,
+    labels: BTreeMap<String, String>,
+    spec: Option<QueueSpec>,
+) -> Result<PutQueue, Status> {
+    let parsed: Result<QueueName, NameError> = name.parse();
+    let name = parsed.map_err(|error| status_from_problem(&invalid_request(error.to_string())))?;
+    // The name of a queue is its identity: made again it is the same queue.
+    Ok(PutQueue { name: name.to_string(), uid: format!("queue-{name}"), labels, spec })
 }
 
 /// Counts per queue, which are never stored because they follow from the jobs.
@@ -82,15 +94,7 @@ impl Queues for Service {
         let operator = caller::admin(&request)?;
         let mut request = request.into_inner();
         let write = Write::new(operator.actor(), request.options.take(), &request);
-        let parsed: Result<QueueName, NameError> = request.name.parse();
-        let name = parsed.map_err(|error| status_from_problem(&invalid_request(error.to_string())))?;
-        let body = PutQueue {
-            name: name.to_string(),
-            // The name of a queue is its identity: made again it is the same queue.
-            uid: format!("queue-{name}"),
-            labels: request.labels,
-            spec: request.spec,
-        };
+        let body = put(&request.name, request.labels, request.spec)?;
         queue_of(self.0.execute(write, command::Body::PutQueue(body)).await?)
     }
 

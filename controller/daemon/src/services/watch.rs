@@ -45,6 +45,13 @@ fn ended(error: WatchError) -> Status {
     status_from_problem(&error.problem())
 }
 
+fn unknown_revision(asked: u64, newest: u64) -> Status {
+    let problem = Problem::new(1238, ProblemKind::Conflict, "the watch cannot begin at a revision that never was")
+        .because(format!("revision {asked} is asked for, {newest} is the newest of the cluster"))
+        .next("list the resources again, and watch from the revision of that list");
+    status_from_problem(&problem)
+}
+
 /// What a watch sends.
 pub(crate) type Frames = Pin<Box<dyn Stream<Item = Result<Frame, Status>> + Send>>;
 
@@ -86,6 +93,13 @@ impl Watches {
 
     /// Waits until this controller has what the watcher has seen elsewhere. Otherwise it would be sent what it has.
     async fn arrival(&self, revision: u64) -> Result<(), Status> {
+        // Who leads and has heard from the others knows every revision there is.
+        if self.0.with(State::revision) < revision && self.0.barrier(false).await.is_ok() {
+            let newest = self.0.with(State::revision);
+            if newest < revision {
+                return Err(unknown_revision(revision, newest));
+            }
+        }
         let mut applied = self.0.raft.applied();
         let arrived = async {
             while self.0.with(State::revision) < revision {
