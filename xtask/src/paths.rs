@@ -18,6 +18,10 @@ pub(crate) struct UseLeaf {
 /// The leaves of the `use` declaration whose tree begins at `from`, and the index after its semicolon.
 pub(crate) fn use_leaves(tokens: &[Token<'_>], from: usize) -> (Vec<UseLeaf>, usize) {
     let mut leaves = Vec::new();
+    // `use<'a, T>` in a type says what it captures, and imports nothing.
+    if text_at(tokens, from) == "<" {
+        return (leaves, from);
+    }
     let end = tree(tokens, from, &[], &mut leaves);
     let semicolon = (end..tokens.len()).find(|i| text_at(tokens, *i) == ";").unwrap_or(tokens.len());
     (leaves, semicolon + 1)
@@ -33,10 +37,10 @@ fn tree(tokens: &[Token<'_>], from: usize, prefix: &[String], leaves: &mut Vec<U
             "{" => {
                 i += 1;
                 while i < tokens.len() && text_at(tokens, i) != "}" {
-                    i = tree(tokens, i, &path, leaves);
-                    if text_at(tokens, i) == "," {
-                        i += 1;
-                    }
+                    let next = tree(tokens, i, &path, leaves);
+                    // A tree ends at a comma or a brace; whatever else stands there is stepped over.
+                    let ended = matches!(text_at(tokens, next), "," | ";");
+                    i = if ended || next == i { next + 1 } else { next };
                 }
                 return i + 1;
             }
@@ -118,6 +122,15 @@ mod tests {
         );
         let (leaves, _) = use_leaves(&tokens("x::{y as z, self};"), 0);
         assert_eq!(leaves.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["z", "x"]);
+    }
+
+    #[test]
+    fn what_is_no_use_tree_ends_too() {
+        assert_eq!(
+            paths("fn f(a: &A) -> impl Iterator + use<'_, T> { g { x } ; crate::y::z }"),
+            ["crate::y::z"]
+        );
+        assert_eq!(paths("use a::{b; c}; use d"), ["a::b", "a::c", "d"]);
     }
 
     #[test]
