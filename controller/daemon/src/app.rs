@@ -22,8 +22,8 @@ use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::config::Config;
 use crate::fields::select;
-use crate::health::Vitals;
 use crate::machine::StateMachine;
+use crate::vitals::Vitals;
 use crate::watch::Hub;
 
 /// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.
@@ -106,7 +106,7 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, audit_key, pool } = parts;
-        let (heard, watches, vitals) = (Mutex::default(), Arc::default(), Vitals::default());
+        let (heard, watches, vitals) = (Mutex::default(), Arc::default(), Vitals::new(now()));
         let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
         Self { config, raft, ca, trust, identity, audit_key, heard, watches, vitals, calls, pool, bundle }
     }

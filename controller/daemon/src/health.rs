@@ -1,7 +1,7 @@
 //! How this controller is, and how the others said they were: what a status, a metric or a check is made of. Controllers
 //! ask each other every few seconds, so that any of them can speak for all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,102 +13,19 @@ use holdfast_client::lazy_channel;
 use holdfast_identity::{Alpn, Expect, client_config};
 use holdfast_raft::{LatencyCounts, Member, Status};
 use holdfast_types::{Span, Time};
-use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
 use crate::app::{App, now};
+use crate::vitals::Said;
 
 /// How often the others are asked.
 pub(crate) const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
-/// A member that is further behind than this is not only on its way to the newest entry.
-pub(crate) const MAX_LAG: u64 = 1_000;
-/// How long changes of leader are remembered.
-const HOUR: Span = Span::from_secs(3_600);
-/// How many of them, at most.
-const MAX_CHANGES: usize = 1_024;
 /// The longest way there and back from which a clock is judged: half of it is the error.
 const MAX_ROUND_TRIP: Span = Span(400);
-
-/// What another controller said, and when.
-#[derive(Debug, Clone)]
-pub(crate) struct Said {
-    pub(crate) health: ControllerHealth,
-    pub(crate) at: Time,
-    /// How far its clock is ahead of ours; absent where the answer took too long to tell.
-    pub(crate) ahead_ms: Option<i64>,
-}
-
-/// What is remembered of this controller and the others.
-#[derive(Debug)]
-pub(crate) struct Vitals {
-    started: Time,
-    leader_changes: Mutex<VecDeque<Time>>,
-    others: Mutex<BTreeMap<u64, Said>>,
-    behind: Mutex<BTreeMap<u64, Time>>,
-}
-
-impl Default for Vitals {
-    fn default() -> Self {
-        let (leader_changes, others, behind) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { started: now(), leader_changes, others, behind }
-    }
-}
-
-impl Vitals {
-    /// What a member said last.
-    pub(crate) fn said(&self, id: u64) -> Option<Said> {
-        self.others.lock().get(&id).cloned()
-    }
-
-    /// Since when a member has been too far behind, as the leader saw it.
-    pub(crate) fn behind_since(&self, id: u64) -> Option<Time> {
-        self.behind.lock().get(&id).copied()
-    }
-
-    fn leader_changed(&self, at: Time) {
-        let mut changes = self.leader_changes.lock();
-        changes.push_back(at);
-        if changes.len() > MAX_CHANGES {
-            changes.pop_front();
-        }
-    }
-
-    fn changes_within_hour(&self, at: Time) -> u32 {
-        let changes = self.leader_changes.lock();
-        u32::try_from(changes.iter().filter(|change| at.since(**change) < HOUR).count()).unwrap_or(u32::MAX)
-    }
-
-    /// Keeps when each member fell behind, where this member leads.
-    fn see_lag(&self, status: &Status, leads: bool, at: Time) {
-        let mut behind = self.behind.lock();
-        let too_far = |id: u64| leads && lag(status, id).is_some_and(|lag| lag > MAX_LAG);
-        behind.retain(|id, _| too_far(*id));
-        for member in status.members.iter().filter(|member| too_far(member.member.id)) {
-            behind.entry(member.member.id).or_insert(at);
-        }
-    }
-
-    fn keep(&self, id: u64, said: Option<Said>, members: &[u64]) {
-        let mut others = self.others.lock();
-        others.retain(|known, _| members.contains(known));
-        if let Some(said) = said {
-            others.insert(id, said);
-        }
-    }
-}
-
-/// How many entries a member is behind; only the leader knows.
-pub(crate) fn lag(status: &Status, id: u64) -> Option<u64> {
-    let member = status.members.iter().find(|member| member.member.id == id)?;
-    if id == status.id {
-        return None;
-    }
-    Some(status.last_log?.saturating_sub(member.matched?))
-}
 
 /// This controller as it sees itself.
 pub(crate) fn own(app: &App) -> ControllerHealth {
@@ -117,7 +34,7 @@ pub(crate) fn own(app: &App) -> ControllerHealth {
     ControllerHealth {
         name: app.config.own().map(|own| own.name.clone()).unwrap_or_default(),
         time: Some(timestamp(at)),
-        started: Some(timestamp(app.vitals.started)),
+        started: Some(timestamp(app.vitals.started())),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         leader: status.leader.as_ref().map(|leader| leader.name.clone()).unwrap_or_default(),
         term: status.term,
@@ -243,16 +160,5 @@ mod tests {
         let at = |ms| ControllerHealth { time: Some(timestamp(Time(ms))), ..ControllerHealth::default() };
         assert_eq!(ahead(&at(5_000), Time(4_000)), 1_000);
         assert_eq!(ahead(&at(3_500), Time(4_000)), -500);
-    }
-
-    #[test]
-    fn only_the_changes_of_the_last_hour_count_and_their_number_is_bounded() {
-        let vitals = Vitals::default();
-        for minute in 0..u64::try_from(MAX_CHANGES).unwrap() + 9 {
-            vitals.leader_changed(Time(minute * 60_000));
-        }
-        assert_eq!(vitals.leader_changes.lock().len(), MAX_CHANGES);
-        let newest = (u64::try_from(MAX_CHANGES).unwrap() + 8) * 60_000;
-        assert_eq!(vitals.changes_within_hour(Time(newest)), 60);
     }
 }

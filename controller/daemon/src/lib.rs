@@ -29,6 +29,7 @@ mod rest;
 mod selector;
 mod server;
 mod services;
+mod vitals;
 mod watch;
 
 pub use config::{Config, ConfigError, MemberConfig};

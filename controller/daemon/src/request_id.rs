@@ -50,7 +50,6 @@ fn is_clean(id: &str) -> bool {
 }
 
 /// Adds the id of the request that is being answered to a call that it leads to.
-#[expect(clippy::result_large_err, reason = "the shape of a tonic interceptor")]
 pub(crate) fn pass_on(mut call: Request<()>) -> Result<Request<()>, Status> {
     let id = CURRENT.try_with(|id| id.0.parse::<MetadataValue<Ascii>>().ok()).ok().flatten();
     if let Some(id) = id {

@@ -115,7 +115,6 @@ fn compared(term: &str) -> Option<(&str, Test)> {
 }
 
 /// `key WORD (a,b)`.
-#[expect(clippy::type_complexity, reason = "a term that is of this form, whose values may be wrong")]
 fn listed<'a>(term: &'a str, word: &str) -> Option<(&'a str, Result<Vec<String>, String>)> {
     let (left, right) = term.split_once('(')?;
     let key = left.trim_end().strip_suffix(word)?;

@@ -38,7 +38,8 @@ async fn connect(world: &World) -> impl AsyncRead + AsyncWrite + Unpin {
 fn channel(world: &World) -> Channel {
     let context = world.context();
     let identity = IdentityHandle::new(context.identity().unwrap());
-    let config = client_config(Some(&identity), &context.trust().unwrap(), Expect::Controller, Alpn::H2).unwrap();
+    let config =
+        client_config(Some(&identity), &context.trust().unwrap(), Expect::Controller, Alpn::H2).unwrap();
     lazy_channel(&world.address, &config).unwrap()
 }
 
@@ -97,7 +98,12 @@ async fn every_answer_has_an_id_and_every_refusal_its_form() {
         ("GET /v1/queues/%ff HTTP/1.1", "", 400, "E1002"),
     ] {
         let refused = ask(&world, head, body).await;
-        assert_eq!((refused.status, &refused.body["code"]), (status, &code.into()), "{head}: {}", refused.body);
+        assert_eq!(
+            (refused.status, &refused.body["code"]),
+            (status, &code.into()),
+            "{head}: {}",
+            refused.body
+        );
         assert_eq!(refused.headers["content-type"], "application/problem+json");
         assert_eq!(refused.body["requestId"], refused.headers["x-request-id"].as_str());
         if status == 405 {
@@ -119,7 +125,8 @@ async fn every_answer_has_an_id_and_every_refusal_its_form() {
 
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_back() {
-    let limits = "[limits]\nwrites_per_second = 1\nwrites_burst = 2\nreads_per_second = 1000\nreads_burst = 1000";
+    let limits =
+        "[limits]\nwrites_per_second = 1\nwrites_burst = 2\nreads_per_second = 1000\nreads_burst = 1000";
     let world = World::with(limits);
     up(&world).await;
     let delete = "DELETE /v1/queues/nobody HTTP/1.1";
@@ -129,14 +136,20 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     let refused = ask(&world, delete, "").await;
     assert_eq!((refused.status, &refused.body["code"]), (429, &"E1230".into()));
     assert_eq!(refused.headers["retry-after"], "1");
-    assert!(refused.body["detail"].as_str().unwrap().contains("limits.writes_per_second"), "{}", refused.body);
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("limits.writes_per_second"),
+        "{}",
+        refused.body
+    );
     assert_eq!(ask(&world, "GET /v1/queues HTTP/1.1", "").await.status, 200, "reads are apart");
 
-    let status = TransactionsClient::new(channel(&world)).commit(TransactionRequest::default()).await.unwrap_err();
+    let status =
+        TransactionsClient::new(channel(&world)).commit(TransactionRequest::default()).await.unwrap_err();
     assert_eq!(problem_from_status(&status).code.0, 1230);
     assert!(retry_after_of(&status).unwrap() <= Duration::from_secs(1));
     // The client comes back by itself.
-    let commit = |channel| async move { TransactionsClient::new(channel).commit(TransactionRequest::default()).await };
+    let commit =
+        |channel| async move { TransactionsClient::new(channel).commit(TransactionRequest::default()).await };
     assert_eq!(world.client().call(commit).await.unwrap_err().code.0, 1132);
 }
 
@@ -203,7 +216,10 @@ async fn all_steps_are_done_or_none_and_a_retry_is_answered_as_before() {
     let made = commit(&world, &[apply("a", 0), apply("b", 0)], "k1").await.unwrap();
     assert_eq!(made.steps.len(), 2);
     let first = queue(&world, "a").await.unwrap().metadata.unwrap();
-    assert_eq!((first.revision, first.revision), (made.revision, queue(&world, "b").await.unwrap().metadata.unwrap().revision));
+    assert_eq!(
+        (first.revision, first.revision),
+        (made.revision, queue(&world, "b").await.unwrap().metadata.unwrap().revision)
+    );
 
     // A step that is refused takes those before it along.
     let end = EndJobStep { name: "nobody".to_owned() };

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::codec::{point_out, points_in};
 use crate::digest::StateHash;
 use crate::peer::Peers;
+use crate::points::{Point, Points, judge};
 use crate::standing::{Exclusion, Standing};
 use crate::transfer::Transfer;
 use crate::types::{Member, Raft};
@@ -18,12 +19,6 @@ use crate::wire::VoteRequestMessage;
 
 /// How long a member may take to say its hashes.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// An entry, and the hash of the state after it.
-pub(crate) type Point = (u64, StateHash);
-
-/// The points of this member, oldest first.
-pub(crate) type Points = Arc<dyn Fn() -> Vec<Point> + Send + Sync>;
 
 /// What comparing needs.
 pub(crate) struct Compare {
@@ -106,14 +101,6 @@ fn majority(points: &BTreeMap<u64, Vec<Point>>, voters: &[u64]) -> Option<Point>
 fn differing(points: &BTreeMap<u64, Vec<Point>>, right: Point) -> Vec<u64> {
     let differs = |points: &[Point]| points.iter().any(|(index, hash)| *index == right.0 && *hash != right.1);
     points.iter().filter(|(_, points)| differs(points)).map(|(id, _)| *id).collect()
-}
-
-/// Takes this member out if it is right that its state differs.
-pub(crate) fn judge(own: &[Point], right: Point, standing: &Standing) {
-    let (index, theirs) = right;
-    if let Some((_, ours)) = own.iter().find(|(at, hash)| *at == index && *hash != theirs) {
-        standing.exclude(Exclusion::Diverged { index, ours: *ours, theirs });
-    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub mod offline;
 mod open;
 mod options;
 mod peer;
+mod points;
 mod probe;
 mod proposer;
 mod rpc;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::applied::{Cache, Shared};
 use crate::barrier::Barrier;
-use crate::compare::{self, Compare, Points};
+use crate::compare::{self, Compare};
 use crate::contacts::{Contacts, View};
 use crate::election::{self, Heard};
 use crate::error::{ProposeError, RaftError, ReadError};
@@ -26,6 +26,7 @@ use crate::network::{Inbound, Network, NetworkError, RpcKind};
 use crate::open::open;
 use crate::options::Options;
 use crate::peer::Peers;
+use crate::points::Points;
 use crate::probe::Prober;
 use crate::proposer::Proposer;
 use crate::rpc::{ServeError, Server};

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::codec::{point_in, point_out};
-use crate::compare::{Point, Points, judge};
 use crate::election::Heard;
 use crate::handover;
+use crate::points::{Point, Points, judge};
 use crate::standing::Standing;
 use crate::types::{Raft, Vote};
 use crate::wire::{Envelope, VoteRequestMessage, VoteResponseMessage};

@@ -247,7 +247,8 @@ fn add_schema(message: &MessageDescriptor, schemas: &mut Schemas) {
 /// No two fields of a `oneof` together.
 fn exclusive(one: &OneofDescriptor) -> Vec<Value> {
     let names: Vec<String> = one.fields().map(|field| field.json_name().to_owned()).collect();
-    let pairs = names.iter().enumerate().flat_map(|(at, first)| names.iter().skip(at + 1).map(move |n| (first, n)));
+    let pairs =
+        names.iter().enumerate().flat_map(|(at, first)| names.iter().skip(at + 1).map(move |n| (first, n)));
     pairs.map(|(first, second)| json!({"not": {"required": [first, second]}})).collect()
 }
 

@@ -23,7 +23,8 @@ pub(crate) fn whole_numbers(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
         Value::Number(number) if number.is_f64() => {
             // Every whole number below 2^64 is written by its digits alone, so the way over text loses nothing.
-            let text = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 18e18).map(|n| format!("{n:.0}"));
+            let text =
+                number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 18e18).map(|n| format!("{n:.0}"));
             if let Some(whole) = text.and_then(|text| serde_json::from_str(&text).ok()) {
                 *number = whole;
             }
@@ -32,7 +33,12 @@ pub(crate) fn whole_numbers(value: &mut Value) {
     }
 }
 
-fn object(message: &MessageDescriptor, value: &Value, place: &str, left_out: &[String]) -> Result<(), String> {
+fn object(
+    message: &MessageDescriptor,
+    value: &Value,
+    place: &str,
+    left_out: &[String],
+) -> Result<(), String> {
     let fields = value.as_object().ok_or_else(|| wrong(place, "an object", value))?;
     for (name, value) in fields {
         let place = below(place, name);

@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status};
 use crate::app::{App, now};
 use crate::attention::{Findings, View, of_controllers, of_state};
 use crate::services::watch::{Watches, message};
-use crate::{caller, health};
+use crate::{caller, health, vitals};
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);
@@ -63,7 +63,7 @@ fn members(app: &App, raft: &holdfast_raft::Status) -> Vec<Member> {
             leader: leader.as_ref().is_some_and(|leader| leader.id == member.id),
             reachable: own || answers || heard.is_some(),
             role: if *role == Role::Voter { "voter" } else { "learner" }.to_owned(),
-            lag: health::lag(raft, member.id).filter(|_| leads),
+            lag: vitals::lag(raft, member.id).filter(|_| leads),
             behind_since: app.vitals.behind_since(member.id).map(timestamp),
             heard: said.as_ref().map(|said| timestamp(said.at)),
             clock_ahead_ms: said.as_ref().and_then(|said| said.ahead_ms).unwrap_or(0),

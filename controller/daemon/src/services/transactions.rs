@@ -38,13 +38,19 @@ fn caller_of(request: &Request<TransactionRequest>) -> Result<Operator, Status> 
     let others = |step: &TransactionStep| {
         !matches!(step.step, Some(Step::SubmitJob(_) | Step::CancelJob(_) | Step::DeleteJob(_)))
     };
-    if request.get_ref().steps.iter().any(others) { caller::admin(request) } else { caller::operator(request) }
+    if request.get_ref().steps.iter().any(others) {
+        caller::admin(request)
+    } else {
+        caller::operator(request)
+    }
 }
 
 /// A refusal with the step that it is about.
 fn at_step(number: usize, many: usize, status: &Status) -> Status {
     let problem: Problem = holdfast_api::problem_from_status(status);
-    status_from_problem(&problem.because(format!("it is step {number} of {many}; none of the steps was done")))
+    status_from_problem(
+        &problem.because(format!("it is step {number} of {many}; none of the steps was done")),
+    )
 }
 
 /// The steps as they become a command, on a copy of the state that has taken those before.
@@ -102,7 +108,8 @@ impl Trial<'_> {
     async fn submit(&self, submit: SubmitJobStep) -> Result<Prepared, Status> {
         let asked = Asked::read(self.app, self.operator, &submit.name, submit.labels, submit.spec.as_ref())?;
         // Two jobs of one transaction need two uids.
-        let key = if self.key.is_empty() { String::new() } else { format!("{}-{}", self.key, self.steps.len()) };
+        let key =
+            if self.key.is_empty() { String::new() } else { format!("{}-{}", self.key, self.steps.len()) };
         match asked.admitted(&self.state, self.operator, uid(&key)?) {
             Ok((body, decision)) => Ok((stored::Body::SubmitJob(body), Some(decision))),
             Err(refusal) => Err(refused(self.app, refusal).await),
@@ -135,9 +142,9 @@ fn result(known: outcome::Result) -> Result<TransactionResult, Status> {
         other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
     };
     let revision = steps.first().map_or(0, |step| step.revision);
-    let steps = steps.into_iter().map(|step| {
-        resource(step.result).map(|resource| StepResult { resource: Some(resource) })
-    });
+    let steps = steps
+        .into_iter()
+        .map(|step| resource(step.result).map(|resource| StepResult { resource: Some(resource) }));
     Ok(TransactionResult { revision, steps: steps.collect::<Result<_, _>>()? })
 }
 

@@ -46,9 +46,10 @@ fn ended(error: WatchError) -> Status {
 }
 
 fn unknown_revision(asked: u64, newest: u64) -> Status {
-    let problem = Problem::new(1238, ProblemKind::Conflict, "the watch cannot begin at a revision that never was")
-        .because(format!("revision {asked} is asked for, {newest} is the newest of the cluster"))
-        .next("list the resources again, and watch from the revision of that list");
+    let problem =
+        Problem::new(1238, ProblemKind::Conflict, "the watch cannot begin at a revision that never was")
+            .because(format!("revision {asked} is asked for, {newest} is the newest of the cluster"))
+            .next("list the resources again, and watch from the revision of that list");
     status_from_problem(&problem)
 }
 

@@ -217,8 +217,8 @@ async fn nothing_is_answered_or_told_before_the_leader_has_it_on_disk() {
     // Several heartbeats, each of which would tell of the commit: the time is what is tested.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(!answer.is_finished());
-    for at in 0..3 {
-        assert!(nodes[at].with(|machine| machine.words("k")).is_empty(), "member {at} applied it");
+    for (at, node) in nodes.iter().enumerate() {
+        assert!(node.with(|machine| machine.words("k")).is_empty(), "member {at} applied it");
     }
     drop(held);
     answer.await.unwrap().unwrap();
