@@ -22,8 +22,9 @@ use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::config::Config;
 use crate::fields::select;
-use crate::machine::StateMachine;
 use crate::vitals::Vitals;
+use crate::machine::StateMachine;
+use crate::space::{grows, over_quota};
 use crate::watch::Hub;
 
 /// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.
@@ -181,8 +182,13 @@ impl App {
 
     /// Proposes a command and returns what applying it gave, or the refusal as a status.
     pub(crate) async fn propose(&self, command: Command) -> Result<Outcome, Status> {
-        let answer =
-            self.raft.propose(command.encode_to_vec()).await.map_err(|error| self.raft_status(error))?;
+        let growing = command.body.as_ref().is_some_and(grows);
+        let bytes = command.encode_to_vec();
+        let answer = match growing {
+            true => self.raft.propose(bytes).await,
+            false => self.raft.propose_from_reserve(bytes).await,
+        };
+        let answer = answer.map_err(|error| self.raft_status(error))?;
         let outcome = Outcome::decode(answer.as_slice())
             .map_err(|error| Status::internal(format!("the outcome does not decode: {error}")))?;
         accepted(outcome)
@@ -197,6 +203,9 @@ impl App {
                     "it has {} characters, at most 128 are allowed",
                     options.idempotency_key.len()
                 ));
+            return Err(status_from_problem(&problem));
+        }
+        if let Some(problem) = over_quota(&self.raft.space(), &body) {
             return Err(status_from_problem(&problem));
         }
         let command = Command {

@@ -41,6 +41,10 @@ pub struct Config {
     /// How much is answered, of each caller and of all of them.
     #[serde(default)]
     pub limits: Limits,
+    /// Bytes that the log, its snapshots and the applied store may take together; above it only what makes the state
+    /// smaller is taken. 32 GiB where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_bytes: Option<u64>,
 }
 
 /// Why a configuration cannot be used.

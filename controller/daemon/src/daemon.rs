@@ -10,7 +10,7 @@ use holdfast_audit::Signer;
 use holdfast_identity::{
     Alpn, ClientAuth, ClusterCa, Identity, IdentityHandle, KeyExchange, PeerInfo, Trust, server_config,
 };
-use holdfast_raft::{Member, Options, RaftNode};
+use holdfast_raft::{Member, Options, RaftError, RaftNode};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
 use http::header;
 use tokio::net::TcpListener;
@@ -27,9 +27,13 @@ use crate::loops::{lead, renew_certificate, renewed};
 use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
+use crate::recovery::disk_is_back;
 use crate::server::{Listening, serve};
 use crate::{health, rest, services, watch};
 
+/// How long the lock of the log is waited for, and how often it is tried.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 /// How long open calls may take to end once the controller was told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -52,10 +56,22 @@ pub fn main_with_config(path: &Utf8Path) -> Result<(), Problem> {
         .thread_name("controller")
         .build()
         .map_err(|error| failed(format!("start the runtime: {error}")))?;
-    runtime.block_on(run(config))
+    while let Ended::Again = runtime.block_on(run(config.clone()))? {
+        tracing::info!("the controller begins anew");
+    }
+    Ok(())
 }
 
-async fn run(config: Config) -> Result<(), Problem> {
+/// Why a controller ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It was told to.
+    Told,
+    /// Its disk works again after it had failed.
+    Again,
+}
+
+async fn run(config: Config) -> Result<Ended, Problem> {
     let app = Arc::new(prepare(config).await?);
     let listener = TcpListener::bind(&app.config.listen).await.map_err(|error| {
         let problem =
@@ -87,7 +103,7 @@ async fn run(config: Config) -> Result<(), Problem> {
     bootstrap(&app).await?;
     tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");
 
-    let ended = until_told(&mut tasks).await;
+    let ended = until_told(&app, &mut tasks).await;
     hand_over(&app).await;
     stop.cancel();
     let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
@@ -112,13 +128,14 @@ async fn hand_over(app: &App) {
 }
 
 /// Waits for a signal. A task that ends by itself has failed: better no controller than half of one.
-async fn until_told(tasks: &mut JoinSet<()>) -> Result<(), Problem> {
+async fn until_told(app: &App, tasks: &mut JoinSet<()>) -> Result<Ended, Problem> {
     let handler = |kind| signal(kind).map_err(|error| failed(format!("handle signals: {error}")));
     let (mut terminate, mut interrupt) =
         (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(Ended::Told),
+        _ = interrupt.recv() => Ok(Ended::Told),
+        () = disk_is_back(app) => Ok(Ended::Again),
         ended = tasks.join_next() => {
             let why = match ended {
                 Some(Err(error)) => error.to_string(),
@@ -159,13 +176,30 @@ async fn prepare(config: Config) -> Result<App, Problem> {
         if stored.needs_rotation(now()) { renewed(&ca, stored.principal(), &directory)? } else { stored };
     let identity = IdentityHandle::new(identity);
     let audit_key = audit_key(&config)?;
-    let network = GrpcNetwork::new(identity.clone(), trust.clone());
     let clock = Arc::new(|| now().0);
-    let options = Options::new(config.id, config.cluster.clone(), directory.join("raft"), clock);
-    let raft =
-        RaftNode::open(options, StateMachine::default(), network).await.map_err(|error| error.problem())?;
+    let mut options = Options::new(config.id, config.cluster.clone(), directory.join("raft"), clock);
+    if let Some(quota) = config.quota_bytes {
+        options.quota_bytes = quota;
+    }
+    let raft = open(options, || GrpcNetwork::new(identity.clone(), trust.clone())).await?;
     let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
     Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key, pool }))
+}
+
+/// Opens the log. Where this controller begins anew the one before may hold it for a moment.
+async fn open(
+    options: Options,
+    network: impl Fn() -> GrpcNetwork,
+) -> Result<RaftNode<StateMachine>, Problem> {
+    let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
+    loop {
+        match RaftNode::open(options.clone(), StateMachine::default(), network()).await {
+            Err(RaftError::Locked { .. }) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(LOCK_RETRY).await;
+            }
+            opened => return opened.map_err(|error| error.problem()),
+        }
+    }
 }
 
 fn audit_key(config: &Config) -> Result<Signer, Problem> {

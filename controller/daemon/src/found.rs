@@ -148,6 +148,7 @@ fn prepare_controller(
         members: members.collect(),
         lease_ms: options.lease.0,
         law: None,
+        quota_bytes: None,
         limits: crate::limits::Limits::default(),
     };
     let text = toml::to_string(&config).map_err(|error| failed(error.to_string()))?;

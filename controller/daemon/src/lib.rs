@@ -24,11 +24,13 @@ mod metrics;
 mod network;
 mod page;
 mod peers;
+mod recovery;
 mod request_id;
 mod rest;
 mod selector;
 mod server;
 mod services;
+mod space;
 mod vitals;
 mod watch;
 

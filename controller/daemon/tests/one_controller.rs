@@ -26,34 +26,34 @@ use holdfast_types::{JobSpec, Problem, ProblemKind};
 use world::World;
 
 async fn token(world: &World) -> String {
-    let request = CreateTokenRequest {
-        jurisdiction: "DE".to_owned(),
-        site: "berlin".to_owned(),
-        approve: true,
-        ..CreateTokenRequest::default()
-    };
-    let call = |channel| {
-        let request = request.clone();
-        async move { NodesClient::new(channel).create_token(request).await }
-    };
-    world.client().call(call).await.unwrap().token
-}
+        let request = CreateTokenRequest {
+            jurisdiction: "DE".to_owned(),
+            site: "berlin".to_owned(),
+            approve: true,
+            ..CreateTokenRequest::default()
+        };
+        let call = |channel| {
+            let request = request.clone();
+            async move { NodesClient::new(channel).create_token(request).await }
+        };
+        world.client().call(call).await.unwrap().token
+    }
 
 /// Joins with a token and nothing else.
 async fn join(world: &World, node: &str, text: &str) -> Result<(IdentityHandle, Trust), Problem> {
-    let token = JoinToken::parse(text).unwrap();
-    let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
-    let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
-    let (key, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
-    let request = EnrolRequest { token: text.to_owned(), node: node.to_owned(), csr_pem };
-    let call = |channel| {
-        let request = request.clone();
-        async move { EnrolmentClient::new(channel).enrol(request).await }
-    };
-    let answer = client.call(call).await?;
-    let identity = Identity::from_pem(&answer.chain_pem, key).unwrap();
-    Ok((IdentityHandle::new(identity), Trust::new(root.pem().unwrap()).unwrap()))
-}
+        let token = JoinToken::parse(text).unwrap();
+        let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
+        let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
+        let (key, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
+        let request = EnrolRequest { token: text.to_owned(), node: node.to_owned(), csr_pem };
+        let call = |channel| {
+            let request = request.clone();
+            async move { EnrolmentClient::new(channel).enrol(request).await }
+        };
+        let answer = client.call(call).await?;
+        let identity = Identity::from_pem(&answer.chain_pem, key).unwrap();
+        Ok((IdentityHandle::new(identity), Trust::new(root.pem().unwrap()).unwrap()))
+    }
 
 #[tokio::test]
 async fn people_come_in_by_certificate_and_everybody_else_stays_out() {
@@ -151,4 +151,54 @@ async fn a_job_whose_inputs_are_not_there_is_refused_by_name() {
         assert_eq!(problem.code.0, code, "{problem}");
         assert!(problem.to_string().contains(word), "{problem}");
     }
+}
+
+/// A log that cannot be written refuses by name; what was read stays readable, and the same process takes writes again when
+/// the disk does.
+#[tokio::test]
+async fn a_disk_that_fails_and_comes_back_needs_nobody() {
+    let world = World::new();
+    let apply = |number: u32| {
+        // Each one fills a good part of a segment of the log.
+        let labels = (0..12).map(|n| (format!("l{n}"), format!("{number}-").repeat(12_000))).collect();
+        let request = ApplyQueueRequest {
+            name: format!("queue-{number}"),
+            labels,
+            spec: Some(QueueSpec::default()),
+            ..ApplyQueueRequest::default()
+        };
+        move |channel| {
+            let request = request.clone();
+            async move { QueuesClient::new(channel).max_encoding_message_size(4 << 20).apply(request).await }
+        }
+    };
+    let client = world.client();
+    client.call(apply(0)).await.unwrap();
+    let (log, aside) = (world.directory.join("c/raft/log"), world.directory.join("c/raft/elsewhere"));
+    std::fs::rename(&log, &aside).unwrap();
+    let mut number = 0;
+    let refused = loop {
+        number += 1;
+        if let Err(problem) = client.call(apply(number)).await {
+            break problem;
+        }
+    };
+    assert!(matches!(refused.code.0, 5105 | 5109), "{refused}");
+    let call = |channel| async move { ClusterGrpc::new(channel).status(ClusterStatusRequest {}).await };
+    let status = client.call(call).await.unwrap();
+    assert!(status.attention.iter().any(|a| a.what.contains("refuses writes")), "{:?}", status.attention);
+    std::fs::rename(&aside, &log).unwrap();
+    // Refused until it has begun anew; then it is taken. The patience of the client is what bounds this.
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while let Err(problem) = client.call(apply(9_999)).await {
+        assert!(std::time::Instant::now() < deadline, "{problem}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let get = |channel| async move {
+        QueuesClient::new(channel)
+            .max_decoding_message_size(4 << 20)
+            .get(GetRequest { name: "queue-0".to_owned(), ..GetRequest::default() })
+            .await
+    };
+    client.call(get).await.unwrap();
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod applied;
+mod asking;
 mod barrier;
 mod catchup;
 mod changes;

@@ -17,7 +17,7 @@ use crate::barrier::Barrier;
 use crate::compare::{self, Compare};
 use crate::contacts::{Contacts, View};
 use crate::election::{self, Heard};
-use crate::error::{ProposeError, RaftError, ReadError};
+use crate::error::RaftError;
 use crate::house::{Findings, House};
 use crate::log::LogStore;
 use crate::machine::Machine;
@@ -31,8 +31,8 @@ use crate::probe::Prober;
 use crate::proposer::Proposer;
 use crate::rpc::{ServeError, Server};
 use crate::snapshot::SnapshotStore;
-use crate::standing::{Exclusion, Standing};
-use crate::status::{Latencies, MemberStatus, Role, Status};
+use crate::standing::Standing;
+use crate::status::{Latencies, MemberStatus, Role, Space, Status};
 use crate::tracker::{Leadership, Tracker, leader_of};
 use crate::transfer::Transfer;
 use crate::types::{Member, Peer, Raft};
@@ -59,15 +59,15 @@ impl<M> std::fmt::Debug for RaftNode<M> {
 
 pub(crate) struct Inner<M> {
     pub(crate) options: Options,
-    raft: Raft,
-    log: LogStore,
+    pub(crate) raft: Raft,
+    pub(crate) log: LogStore,
     pub(crate) shared: Arc<Shared<M>>,
-    proposer: Proposer,
-    barrier: Barrier,
-    tracker: Arc<Tracker>,
+    pub(crate) proposer: Proposer,
+    pub(crate) barrier: Barrier,
+    pub(crate) tracker: Arc<Tracker>,
     pub(crate) changer: Arc<Changer>,
     contacts: Contacts,
-    standing: Standing,
+    pub(crate) standing: Standing,
     pub(crate) transfer: Arc<Transfer>,
     server: Server,
     findings: Arc<Findings>,
@@ -216,51 +216,6 @@ impl<M: Machine> RaftNode<M> {
         }
     }
 
-    /// Commits a command and answers what the machine answered. Commands of many callers travel together.
-    ///
-    /// # Errors
-    ///
-    /// Every error but [`ProposeError::Unknown`] means that the command was not taken.
-    pub async fn propose(&self, command: Vec<u8>) -> Result<Vec<u8>, ProposeError> {
-        let inner = &self.inner;
-        if let Some(reason) = inner.log.failure().or_else(|| inner.log.refusing()) {
-            return Err(ProposeError::Storage { reason });
-        }
-        // A leader that lost its quorum cannot commit: better to say so than to let callers wait.
-        if inner.tracker.quorum_within(inner.options.election.1 * 2) == Some(false) {
-            return Err(ProposeError::NotLeader { leader: None });
-        }
-        let open = inner.transfer.open().await;
-        if let Some(why) = inner.standing.excluded() {
-            return Err(ProposeError::Excluded(why));
-        }
-        let answer = inner.proposer.propose(command).await;
-        drop(open);
-        match (answer, inner.log.failure()) {
-            (Err(ProposeError::Storage { .. }), Some(reason)) => Err(ProposeError::Storage { reason }),
-            (answer, _) => answer,
-        }
-    }
-
-    /// Waits until this member, as the leader, has applied everything that was committed before the call.
-    ///
-    /// # Errors
-    ///
-    /// This member does not lead, or cannot confirm in time that it still does.
-    pub async fn read_barrier(&self) -> Result<u64, ReadError> {
-        let barrier = self.inner.barrier.wait().await;
-        match (barrier, self.inner.standing.excluded()) {
-            (Ok(_), Some(why)) => Err(ReadError::Excluded(why)),
-            (barrier, _) => barrier,
-        }
-    }
-
-    /// Why this member takes no part, if so. Its state may be old or wrong: nothing should be served from it.
-    #[must_use]
-    pub fn excluded(&self) -> Option<Exclusion> {
-        self.inner.standing.excluded()
-    }
-
     /// Reads the machine as this member has applied it.
     pub fn with<R>(&self, read: impl FnOnce(&M) -> R) -> R {
         self.inner.shared.with(read)
@@ -294,6 +249,17 @@ impl<M: Machine> RaftNode<M> {
     #[must_use]
     pub fn quorum_fresh(&self, max_age: Duration) -> bool {
         self.inner.tracker.quorum_within(max_age) == Some(true)
+    }
+
+    /// The space of this member, as it was measured last.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        self.inner.findings.space()
+    }
+
+    /// Waits until this member's log refuses writes for good.
+    pub async fn failed(&self) {
+        self.inner.log.failed().await;
     }
 
     /// What this member says of itself.
