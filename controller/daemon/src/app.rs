@@ -22,9 +22,9 @@ use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::config::Config;
 use crate::fields::select;
-use crate::vitals::Vitals;
 use crate::machine::StateMachine;
 use crate::space::{grows, over_quota};
+use crate::vitals::Vitals;
 use crate::watch::Hub;
 
 /// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.

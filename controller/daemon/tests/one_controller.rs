@@ -26,34 +26,34 @@ use holdfast_types::{JobSpec, Problem, ProblemKind};
 use world::World;
 
 async fn token(world: &World) -> String {
-        let request = CreateTokenRequest {
-            jurisdiction: "DE".to_owned(),
-            site: "berlin".to_owned(),
-            approve: true,
-            ..CreateTokenRequest::default()
-        };
-        let call = |channel| {
-            let request = request.clone();
-            async move { NodesClient::new(channel).create_token(request).await }
-        };
-        world.client().call(call).await.unwrap().token
-    }
+    let request = CreateTokenRequest {
+        jurisdiction: "DE".to_owned(),
+        site: "berlin".to_owned(),
+        approve: true,
+        ..CreateTokenRequest::default()
+    };
+    let call = |channel| {
+        let request = request.clone();
+        async move { NodesClient::new(channel).create_token(request).await }
+    };
+    world.client().call(call).await.unwrap().token
+}
 
 /// Joins with a token and nothing else.
 async fn join(world: &World, node: &str, text: &str) -> Result<(IdentityHandle, Trust), Problem> {
-        let token = JoinToken::parse(text).unwrap();
-        let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
-        let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
-        let (key, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
-        let request = EnrolRequest { token: text.to_owned(), node: node.to_owned(), csr_pem };
-        let call = |channel| {
-            let request = request.clone();
-            async move { EnrolmentClient::new(channel).enrol(request).await }
-        };
-        let answer = client.call(call).await?;
-        let identity = Identity::from_pem(&answer.chain_pem, key).unwrap();
-        Ok((IdentityHandle::new(identity), Trust::new(root.pem().unwrap()).unwrap()))
-    }
+    let token = JoinToken::parse(text).unwrap();
+    let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
+    let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
+    let (key, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
+    let request = EnrolRequest { token: text.to_owned(), node: node.to_owned(), csr_pem };
+    let call = |channel| {
+        let request = request.clone();
+        async move { EnrolmentClient::new(channel).enrol(request).await }
+    };
+    let answer = client.call(call).await?;
+    let identity = Identity::from_pem(&answer.chain_pem, key).unwrap();
+    Ok((IdentityHandle::new(identity), Trust::new(root.pem().unwrap()).unwrap()))
+}
 
 #[tokio::test]
 async fn people_come_in_by_certificate_and_everybody_else_stays_out() {

@@ -15,7 +15,7 @@ use holdfast_types::{Span, Time};
 /// One controller and who may come in.
 pub struct World {
     _temporary: tempfile::TempDir,
-    directory: Utf8PathBuf,
+    pub(crate) directory: Utf8PathBuf,
     /// Where it listens.
     pub address: String,
     child: Child,
