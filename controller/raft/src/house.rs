@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::ServerState;
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -12,6 +13,7 @@ use crate::log::LogStore;
 use crate::options::Options;
 use crate::snapshot::SnapshotStore;
 use crate::status::Space;
+use crate::transfer::Transfer;
 use crate::types::Raft;
 use crate::work::Work;
 
@@ -54,6 +56,7 @@ pub(crate) struct House {
     pub(crate) snapshots: Arc<SnapshotStore>,
     pub(crate) options: Options,
     pub(crate) findings: Arc<Findings>,
+    pub(crate) transfer: Arc<Transfer>,
 }
 
 impl House {
@@ -81,7 +84,11 @@ impl House {
                 }
                 self.log.look_for_space();
                 let space = self.measure().await;
+                let refuses = space.refusing.is_some();
                 *self.findings.space.lock() = space;
+                if refuses {
+                    self.step_aside().await;
+                }
             }
             let snapshot = self.raft.metrics().borrow().snapshot.map(|id| id.index);
             if snapshot != known {
@@ -90,6 +97,17 @@ impl House {
                 self.purge().await;
             }
             self.snapshot_if_due(snapshot, &mut asked).await;
+        }
+    }
+
+    /// A leader whose disk is full lets one lead that has space. Where there is none it leads on, for reads and deletes.
+    async fn step_aside(&self) {
+        if self.raft.metrics().borrow().state != ServerState::Leader {
+            return;
+        }
+        match self.transfer.transfer(None).await {
+            Ok(next) => tracing::warn!(next = next.name, "the disk is full: another controller leads"),
+            Err(error) => tracing::debug!(%error, "the disk is full, and no other controller can lead"),
         }
     }
 

@@ -105,15 +105,6 @@ impl<M: Machine> Inner<M> {
         let barrier = Barrier::start(raft.clone(), shared.watch(), options.election.1 * 2, &mut tasks);
         let tracker = Tracker::start(&raft, &mut tasks);
         let findings = Arc::new(Findings::default());
-        let house = House {
-            raft: raft.clone(),
-            log: log.clone(),
-            cache,
-            snapshots: Arc::clone(&snapshots),
-            options: options.clone(),
-            findings: Arc::clone(&findings),
-        };
-        tasks.spawn(house.keep());
         let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
         let standing = Standing::default();
         let judge = standing.clone();
@@ -133,10 +124,21 @@ impl<M: Machine> Inner<M> {
             heard,
             standing: standing.clone(),
             points: Arc::clone(&points),
+            log: log.clone(),
         };
-        let server = Server::new(prober, &peers, log.clone(), snapshots);
+        let server = Server::new(prober, &peers, log.clone(), Arc::clone(&snapshots));
         let transfer = Transfer::new(raft.clone(), log.clone(), peers.clone(), options.election.1 * 2);
         let transfer = Arc::new(transfer);
+        let house = House {
+            raft: raft.clone(),
+            log: log.clone(),
+            cache,
+            snapshots,
+            options: options.clone(),
+            findings: Arc::clone(&findings),
+            transfer: Arc::clone(&transfer),
+        };
+        tasks.spawn(house.keep());
         let compare = Compare {
             raft: raft.clone(),
             peers: peers.clone(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::codec::{point_in, point_out};
 use crate::election::Heard;
 use crate::handover;
+use crate::log::LogStore;
 use crate::points::{Point, Points, judge};
 use crate::standing::Standing;
 use crate::types::{Raft, Vote};
@@ -18,6 +19,7 @@ pub(crate) struct Prober {
     pub(crate) heard: Arc<Heard>,
     pub(crate) standing: Standing,
     pub(crate) points: Points,
+    pub(crate) log: LogStore,
 }
 
 /// What openraft's state says of the one who asks.
@@ -34,8 +36,10 @@ impl Prober {
         question: &VoteRequestMessage,
     ) -> Result<VoteResponseMessage, String> {
         let asker = self.asker(envelope).await?;
-        let handover = match (&question.handover, self.standing.excluded()) {
-            (Some(_), Some(why)) => Some(handover::refused(why.to_string())),
+        // Who cannot write would only hand leadership on.
+        let unfit = self.standing.excluded().map(|why| why.to_string()).or_else(|| self.log.refusing());
+        let handover = match (&question.handover, unfit) {
+            (Some(_), Some(why)) => Some(handover::refused(why)),
             (Some(step), None) => Some(handover::answer(&self.raft, self.id, envelope.from, step).await?),
             (None, _) => None,
         };

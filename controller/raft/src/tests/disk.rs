@@ -226,6 +226,20 @@ async fn nothing_is_answered_or_told_before_the_leader_has_it_on_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_disk_is_full_lets_another_lead() {
+    let temp = TempDir::new().unwrap();
+    let (nodes, faults, leader) = three(&temp).await;
+    *faults[leader].full.lock() = true;
+    let large = || [b"klarge ".as_slice(), &[b'x'; 40_000]].concat();
+    while nodes[leader].propose(large()).await.is_ok() {}
+    let next = leader_of(&nodes, Some(leader)).await;
+    nodes[next].propose(large()).await.unwrap();
+    *faults[leader].full.lock() = false;
+    let wanted = nodes[next].status().applied;
+    until("the one that was full to have all", || nodes[leader].status().applied >= wanted).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leader_whose_disk_breaks_is_replaced() {
     let temp = TempDir::new().unwrap();
     let (nodes, faults, leader) = three(&temp).await;
