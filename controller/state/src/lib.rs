@@ -26,6 +26,7 @@ mod refuse;
 mod rows;
 mod state;
 mod table;
+mod trail;
 mod transaction;
 
 pub use apply::Applied;

@@ -1,12 +1,11 @@
 //! The audit log: every decision and every change that a person or the cluster made becomes one leaf, in the same entry
 //! of the log as its effect.
 
-use holdfast_api::store::{AuditRecord, DecisionRecord, Done, RecordDecisions, outcome};
+use holdfast_api::store::{DecisionRecord, Done, RecordDecisions, outcome};
 use holdfast_audit::{Draft, EntryReason, Head, Kind};
 use holdfast_types::Problem;
 
 use crate::act::{Act, Answer};
-use crate::table::number_key;
 
 /// A decision of the law; `refusal` says why the command failed although it was allowed.
 pub(crate) fn decision(act: &mut Act<'_>, decision: DecisionRecord, refusal: Option<&Problem>) {
@@ -76,14 +75,12 @@ fn append(act: &mut Act<'_>, draft: Draft) {
     // The head is written by this crate alone; should it not read, an empty one makes every later proof fail loudly
     // instead of the state machine stopping.
     let mut head = Head::from_bytes(&act.cluster.audit_head).unwrap_or_default();
-    let index = head.size();
     let appended = head.append(draft.clone()).or_else(|_| head.append(shortened(draft)));
     // What the law has no room for in one entry is cut by `shortened` below the limit, so this cannot fail twice.
     let Ok(appended) = appended else { return };
     act.cluster.audit_size = head.size();
     act.cluster.audit_head = head.to_bytes();
-    let record = AuditRecord { index, entry: appended.bytes };
-    act.state.audit.put(&number_key(index), record, &mut act.state.changes);
+    act.state.audit.push(appended.bytes, &mut act.state.changes);
 }
 
 /// The entry without what can make it longer than an entry may be.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_api::store::{
-    ArtifactRecord, AuditRecord, BundleRecord, ClusterRecord, ControllerRecord, EventRecord, NodeRecord,
-    RecipientRecord, RevokedRecord, TokenRecord,
+    ArtifactRecord, BundleRecord, ClusterRecord, ControllerRecord, EventRecord, NodeRecord, RecipientRecord,
+    RevokedRecord, TokenRecord,
 };
 use holdfast_api::v1;
 use holdfast_types::Time;
@@ -12,6 +12,7 @@ use holdfast_types::Time;
 use crate::history::{ARTIFACT, Compacted, History, JOB, QUEUE, Resource, WatchItem};
 use crate::keys::Keys;
 use crate::table::{Change, Table, number_key};
+use crate::trail::Trail;
 
 /// How many events are kept.
 const EVENTS: usize = 2_000;
@@ -31,7 +32,7 @@ pub struct State {
     pub(crate) keys: Keys,
     pub(crate) bundles: Table<BundleRecord>,
     pub(crate) events: Table<EventRecord>,
-    pub(crate) audit: Table<AuditRecord>,
+    pub(crate) audit: Trail,
     pub(crate) controllers: Table<ControllerRecord>,
     pub(crate) recipients: Table<RecipientRecord>,
     pub(crate) history: History,
@@ -51,7 +52,7 @@ impl Default for State {
             keys: Keys::default(),
             bundles: Table::new("b/"),
             events: Table::new("e/"),
-            audit: Table::new("l/"),
+            audit: Trail::default(),
             controllers: Table::new("m/"),
             recipients: Table::new("k/"),
             history: History::default(),
@@ -182,10 +183,9 @@ impl State {
         head.map_or_else(|| (0, holdfast_audit::Hash::empty_root()), |head| (head.size(), head.root()))
     }
 
-    /// The canonical bytes of an audit entry.
-    #[must_use]
-    pub fn audit_entry(&self, index: u64) -> Option<&[u8]> {
-        self.audit.get(&number_key(index)).map(|r| r.entry.as_slice())
+    /// The audit log from an entry on: the index of each entry and its canonical bytes.
+    pub fn audit_from(&self, index: u64) -> impl Iterator<Item = (u64, Vec<u8>)> + use<> {
+        self.audit.from(index)
     }
 
     /// What changed after a revision, in order. Every member answers the same.

@@ -545,7 +545,7 @@ fn every_change_and_every_decision_is_one_leaf_of_the_log() {
     world.done(command::Body::RecordDecisions(record));
     world.place("train", &["de-1", "de-2"]);
     assert_eq!(world.state.audit_size(), before + 2);
-    let entry = holdfast_audit::Entry::parse(world.state.audit_entry(before).unwrap()).unwrap();
+    let entry = holdfast_audit::Entry::parse(&world.state.audit_from(before).next().unwrap().1).unwrap();
     assert_eq!((entry.seq, entry.draft.verdict.as_deref()), (before, Some("deny")));
     assert_eq!(entry.draft.reasons[0].rule, "c1-residency-use");
 }

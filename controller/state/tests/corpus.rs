@@ -3,6 +3,8 @@
 //! `corpus/level-N` holds a story of every command that level N knows, what each was answered, and the records at the
 //! end. With `HOLDFAST_CORPUS=write` the newest level is written again; a level that was released is never changed.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -109,10 +109,8 @@ impl Policies for Service {
 
 fn entries(app: &App, from: u64, limit: u64) -> Vec<AuditEntry> {
     app.with(|state| {
-        let end = from.saturating_add(limit).min(state.audit_size());
-        (from..end)
-            .filter_map(|index| Some(AuditEntry { index, entry: state.audit_entry(index)?.to_vec() }))
-            .collect()
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        state.audit_from(from).take(limit).map(|(index, entry)| AuditEntry { index, entry }).collect()
     })
 }
 
