@@ -49,6 +49,9 @@ _holdfast() {
             holdfast,diff)
                 cmd="holdfast__subcmd__diff"
                 ;;
+            holdfast,doctor)
+                cmd="holdfast__subcmd__doctor"
+                ;;
             holdfast,event)
                 cmd="holdfast__subcmd__event"
                 ;;
@@ -201,6 +204,9 @@ _holdfast() {
                 ;;
             holdfast__subcmd__help,diff)
                 cmd="holdfast__subcmd__help__subcmd__diff"
+                ;;
+            holdfast__subcmd__help,doctor)
+                cmd="holdfast__subcmd__help__subcmd__doctor"
                 ;;
             holdfast__subcmd__help,event)
                 cmd="holdfast__subcmd__help__subcmd__event"
@@ -551,7 +557,7 @@ _holdfast() {
 
     case "${cmd}" in
         holdfast)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version up cluster node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1526,6 +1532,36 @@ _holdfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        holdfast__subcmd__doctor)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         holdfast__subcmd__event)
             opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1667,7 +1703,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help)
-            opts="up cluster node queue job dataset model image policy audit event apply diff delete explain completion __gen __controller __agent __verify help"
+            opts="up cluster node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1961,6 +1997,20 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__diff)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

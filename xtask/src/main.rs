@@ -16,6 +16,7 @@ mod process;
 mod source;
 mod suites;
 mod tidy;
+mod venv;
 mod violation;
 mod workspace;
 

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::packages::Package;
 use crate::process::{Counted, Shell, has_program, is_root, output, run, run_counted};
+use crate::venv::{Tool, provide};
 use crate::{deny, generate, tidy};
 
 /// When a suite runs.
@@ -125,6 +126,9 @@ const PYTHON_TESTS: &str = "examples/python";
 
 /// What asks the REST interface whether it does what its document says.
 const REST_CONTRACT: &str = "tests/rest/contract.py";
+
+/// The one that asks.
+const SCHEMATHESIS: Tool = Tool { name: "schemathesis", version: "4.32.5" };
 
 /// Questions to each operation with `--full`.
 const FULL_EXAMPLES: &str = "200";
@@ -319,17 +323,10 @@ fn run_python(shell: &Shell, _: Tier) -> Outcome {
 }
 
 fn run_schemathesis(shell: &Shell, tier: Tier) -> Outcome {
-    let own = target_directory(shell).map(|target| target.join("schemathesis/bin/schemathesis"));
-    let program = match own {
+    let program = match target_directory(shell).map(|target| provide(shell, &target, SCHEMATHESIS)) {
+        Ok(Ok(program)) => program,
+        Ok(Err(missing)) => return Outcome::Skipped(missing),
         Err(error) => return Outcome::Failed(None, format!("{error:#}")),
-        Ok(own) if own.exists() => own,
-        Ok(_) if has_program("schemathesis") => Utf8PathBuf::from("schemathesis"),
-        Ok(own) => {
-            let venv = own.parent().and_then(Utf8Path::parent).unwrap_or(&own);
-            return Outcome::Skipped(format!(
-                "schemathesis is not there: `python3 -m venv {venv} && {venv}/bin/pip install schemathesis`"
-            ));
-        }
     };
     let result = build_programs(shell).and_then(|programs| {
         let mut command = shell.program("python3");

@@ -1,8 +1,4 @@
-//! One real controller process on a real port: who may come in, what is refused, and what survives `kill -9`.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod world;
+//! Who may come in, what is refused, and what survives `kill -9`.
 
 use std::time::Duration;
 
@@ -23,7 +19,7 @@ use holdfast_identity::{
 };
 use holdfast_types::{JobSpec, Problem, ProblemKind};
 
-use world::World;
+use crate::world::World;
 
 async fn token(world: &World) -> String {
     let request = CreateTokenRequest {
@@ -58,6 +54,7 @@ async fn join(world: &World, node: &str, text: &str) -> Result<(IdentityHandle, 
 #[tokio::test]
 async fn people_come_in_by_certificate_and_everybody_else_stays_out() {
     let world = World::new();
+    world.up().await;
     let call = |channel| async move { ClusterGrpc::new(channel).status(ClusterStatusRequest {}).await };
     let status = world.client().call(call).await.unwrap();
     assert_eq!((status.name.as_str(), status.members.len()), ("test", 1));
@@ -174,7 +171,8 @@ async fn a_disk_that_fails_and_comes_back_needs_nobody() {
     };
     let client = world.client();
     client.call(apply(0)).await.unwrap();
-    let (log, aside) = (world.directory.join("c/raft/log"), world.directory.join("c/raft/elsewhere"));
+    let raft = world.home(0).join("raft");
+    let (log, aside) = (raft.join("log"), raft.join("elsewhere"));
     std::fs::rename(&log, &aside).unwrap();
     let mut number = 0;
     let refused = loop {
