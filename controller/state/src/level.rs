@@ -46,7 +46,7 @@ pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {
     if raise.level == known {
         return done;
     }
-    if raise.level != known + 1 {
+    if raise.level != known.saturating_add(1) {
         return Err(refuse::level_step(known, raise.level));
     }
     act.cluster.feature_level = raise.level;
