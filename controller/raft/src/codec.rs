@@ -179,15 +179,16 @@ pub(crate) fn append_request_in(body: Bytes) -> Result<AppendEntriesRequest<Type
         return Err(CodecError::Rule("only an elected leader sends entries"));
     }
     let prev_log_id = message.previous.as_ref().map(log_id_in);
-    let mut expected = prev_log_id.map_or(0, |id| id.index.saturating_add(1));
+    // None after the last index there is: nothing follows it.
+    let mut expected = prev_log_id.map_or(Some(0), |id| id.index.checked_add(1));
     let mut entries = Vec::with_capacity(message.entries.len());
     for bytes in message.entries {
         let entry: EntryMessage = decode("entry", bytes)?;
         let id = log_id_in(entry.log_id.as_ref().ok_or(CodecError::Missing("log_id"))?);
-        if id.index != expected {
+        if Some(id.index) != expected {
             return Err(CodecError::Rule("entries follow one another without a gap"));
         }
-        expected = expected.saturating_add(1);
+        expected = id.index.checked_add(1);
         entries.push(entry_in(id, entry.payload)?);
     }
     let leader_commit = message.commit.as_ref().map(log_id_in);
