@@ -50,7 +50,7 @@ const E2E_PACKAGES: &[Package] =
     &[Package { name: "iproute2", program: "ip" }, Package { name: "util-linux", program: "setpriv" }];
 
 /// The suites, in the order they run: those that answer fast come first.
-pub(crate) const SUITES: [Suite; 11] = [
+pub(crate) const SUITES: [Suite; 12] = [
     Suite { name: "tidy", tier: Tier::Default, what: "the rules of the house", packages: &[], run: run_tidy },
     Suite { name: "fmt", tier: Tier::Default, what: "the layout of the code", packages: &[], run: run_fmt },
     Suite {
@@ -73,6 +73,13 @@ pub(crate) const SUITES: [Suite; 11] = [
         what: "every test beside the code",
         packages: &[],
         run: run_unit,
+    },
+    Suite {
+        name: "fuzz",
+        tier: Tier::Default,
+        what: "every reader of foreign bytes; fifty times the inputs with --full",
+        packages: &[],
+        run: run_fuzz,
     },
     Suite {
         name: "gen",
@@ -133,6 +140,9 @@ const SCHEMATHESIS: Tool = Tool { name: "schemathesis", version: "4.32.5" };
 /// Questions to each operation with `--full`.
 const FULL_EXAMPLES: &str = "200";
 
+/// How many times the inputs of the fuzzers with `--full`.
+const FULL_FUZZ: &str = "50";
+
 /// The user `nobody` of every Linux system.
 const NOBODY: &str = "65534";
 
@@ -180,6 +190,15 @@ fn run_clippy(shell: &Shell, _: Tier) -> Outcome {
 fn run_unit(shell: &Shell, _: Tier) -> Outcome {
     let arguments = ["test", "--locked", "--workspace", "--exclude", "holdfast-e2e", "--no-fail-fast"];
     counted(run_counted(shell.cargo().args(arguments)))
+}
+
+fn run_fuzz(shell: &Shell, tier: Tier) -> Outcome {
+    let mut command = shell.cargo();
+    command.args(["run", "--locked", "-p", "holdfast-fuzz", "--"]);
+    if tier == Tier::Full {
+        command.args(["--times", FULL_FUZZ]);
+    }
+    finished(run(&mut command))
 }
 
 fn run_gen(shell: &Shell, _: Tier) -> Outcome {

@@ -14,6 +14,9 @@ mod drain;
 mod fields;
 mod found;
 mod front;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod generate;
 mod health;
 mod limits;

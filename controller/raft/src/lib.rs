@@ -18,6 +18,9 @@ mod election;
 mod error;
 mod export;
 mod files;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handover;
 mod house;
 mod identity;

@@ -3,6 +3,8 @@
 
 mod committer;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod index;
 mod marks;
 mod queue;

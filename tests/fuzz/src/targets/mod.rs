@@ -1,0 +1,31 @@
+//! The targets, one file for each place that bytes come from.
+
+mod join;
+mod kept;
+mod members;
+mod people;
+mod rpc;
+mod state;
+
+use anyhow::Result;
+
+use crate::corpus;
+use crate::target::Target;
+
+/// Every target, with its corpus.
+///
+/// # Errors
+///
+/// Where this program was built without its descriptors, or the corpus cannot be read.
+pub fn all() -> Result<Vec<Target>> {
+    let mut targets = members::targets();
+    targets.extend(state::targets()?);
+    targets.extend(rpc::targets()?);
+    targets.extend(people::targets()?);
+    targets.extend(join::targets()?);
+    targets.extend(kept::targets());
+    for target in &mut targets {
+        target.seeds.extend(corpus::kept(target.name)?);
+    }
+    Ok(targets)
+}
