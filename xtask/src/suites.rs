@@ -49,6 +49,16 @@ pub(crate) struct Suite {
 const E2E_PACKAGES: &[Package] =
     &[Package { name: "iproute2", program: "ip" }, Package { name: "util-linux", program: "setpriv" }];
 
+/// What the tests of controllers on bad days need: namespaces, rules that lose packets, clocks that jump.
+const CHAOS_PACKAGES: &[Package] = &[
+    Package { name: "iproute2", program: "ip" },
+    Package { name: "nftables", program: "nft" },
+    Package { name: "faketime", program: "faketime" },
+];
+
+/// How often controllers are killed in the full tier, where `HOLDFAST_CHAOS_CYCLES` does not say otherwise.
+const KILL_CYCLES: &str = "200";
+
 /// The suites, in the order they run: those that answer fast come first.
 pub(crate) const SUITES: [Suite; 12] = [
     Suite { name: "tidy", tier: Tier::Default, what: "the rules of the house", packages: &[], run: run_tidy },
@@ -101,6 +111,13 @@ pub(crate) const SUITES: [Suite; 12] = [
         what: "the same as an ordinary user; `smoke` tests only unless --full",
         packages: E2E_PACKAGES,
         run: run_e2e_user,
+    },
+    Suite {
+        name: "chaos",
+        tier: Tier::Default,
+        what: "controllers killed, paused, cut off and out of time, under load; as root",
+        packages: CHAOS_PACKAGES,
+        run: run_chaos,
     },
     Suite {
         name: "python",
@@ -236,7 +253,8 @@ fn run_e2e(shell: &Shell, _: Tier) -> Outcome {
     };
     let mut command = shell.cargo();
     command
-        .args(["test", "--locked", "-p", "holdfast-e2e", "--no-fail-fast"])
+        .args(["test", "--locked", "-p", "holdfast-e2e", "--no-fail-fast", "--lib"])
+        .args(["--test", "story"])
         .env("HOLDFAST_BIN_DIR", programs);
     match counted(run_counted(&mut command)) {
         Outcome::Passed(Some(Counted { passed: 0, .. })) => {
@@ -244,6 +262,24 @@ fn run_e2e(shell: &Shell, _: Tier) -> Outcome {
         }
         outcome => outcome,
     }
+}
+
+fn run_chaos(shell: &Shell, tier: Tier) -> Outcome {
+    if !is_root() {
+        return Outcome::Skipped("not root: network namespaces need it".to_owned());
+    }
+    let programs = match build_programs(shell) {
+        Ok(programs) => programs,
+        Err(error) => return Outcome::Failed(None, format!("{error:#}")),
+    };
+    let mut command = shell.cargo();
+    command.args(["test", "--locked", "-p", "holdfast-e2e", "--no-fail-fast", "--test", "chaos"]);
+    // The seeds and what came of them are worth reading in a run that passes, too.
+    command.args(["--", "--nocapture"]).env("HOLDFAST_BIN_DIR", programs);
+    if tier == Tier::Full && std::env::var_os("HOLDFAST_CHAOS_CYCLES").is_none() {
+        command.env("HOLDFAST_CHAOS_CYCLES", KILL_CYCLES);
+    }
+    counted(run_counted(&mut command))
 }
 
 fn run_e2e_user(shell: &Shell, tier: Tier) -> Outcome {
