@@ -60,7 +60,7 @@ const CHAOS_PACKAGES: &[Package] = &[
 const KILL_CYCLES: &str = "200";
 
 /// The suites, in the order they run: those that answer fast come first.
-pub(crate) const SUITES: [Suite; 12] = [
+pub(crate) const SUITES: [Suite; 13] = [
     Suite { name: "tidy", tier: Tier::Default, what: "the rules of the house", packages: &[], run: run_tidy },
     Suite { name: "fmt", tier: Tier::Default, what: "the layout of the code", packages: &[], run: run_fmt },
     Suite {
