@@ -29,7 +29,7 @@ struct Row {
 
 /// Prints the suites.
 pub(crate) fn list() {
-    for suite in &SUITES {
+    for suite in SUITES {
         let tier = match suite.tier {
             Tier::Default => "default",
             Tier::Full => "full",

@@ -60,7 +60,7 @@ const CHAOS_PACKAGES: &[Package] = &[
 const KILL_CYCLES: &str = "200";
 
 /// The suites, in the order they run: those that answer fast come first.
-pub(crate) const SUITES: [Suite; 13] = [
+pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "tidy", tier: Tier::Default, what: "the rules of the house", packages: &[], run: run_tidy },
     Suite { name: "fmt", tier: Tier::Default, what: "the layout of the code", packages: &[], run: run_fmt },
     Suite {
@@ -132,6 +132,13 @@ pub(crate) const SUITES: [Suite; 13] = [
         what: "the REST interface against its own document",
         packages: &[Package { name: "python3", program: "python3" }],
         run: run_schemathesis,
+    },
+    Suite {
+        name: "metrics",
+        tier: Tier::Default,
+        what: "what a controller counts, as Prometheus reads it",
+        packages: &[Package { name: "prometheus", program: "promtool" }],
+        run: run_metrics,
     },
     Suite {
         name: "doc",
@@ -375,6 +382,12 @@ fn run_python(shell: &Shell, _: Tier) -> Outcome {
         run(command.env("HOLDFAST_BIN_DIR", programs))
     });
     finished(result)
+}
+
+fn run_metrics(shell: &Shell, _: Tier) -> Outcome {
+    let mut command = shell.cargo();
+    command.args(["test", "--locked", "-p", "holdfast-controller", "--test", "controller", "prometheus"]);
+    counted(run_counted(command.env("HOLDFAST_WANTS_PROMTOOL", "1")))
 }
 
 fn run_schemathesis(shell: &Shell, tier: Tier) -> Outcome {

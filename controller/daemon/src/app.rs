@@ -20,6 +20,7 @@ use tonic::Status;
 
 use crate::caller::Operator;
 use crate::calls::CallStats;
+use crate::command_counts;
 use crate::config::Config;
 use crate::fields::select;
 use crate::machine::StateMachine;
@@ -182,6 +183,13 @@ impl App {
 
     /// Proposes a command and returns what applying it gave, or the refusal as a status.
     pub(crate) async fn propose(&self, command: Command) -> Result<Outcome, Status> {
+        let name = command_counts::name(command.body.as_ref());
+        let ended = self.commit(command).await;
+        self.vitals.commands.count(name, &ended);
+        ended
+    }
+
+    async fn commit(&self, command: Command) -> Result<Outcome, Status> {
         let growing = command.body.as_ref().is_some_and(grows);
         let bytes = command.encode_to_vec();
         let answer = match growing {

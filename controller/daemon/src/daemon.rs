@@ -152,8 +152,8 @@ fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
     let metrics = Arc::new(Metrics::new().map_err(|error| failed(error.to_string()))?);
     let document = openapi().map_err(failed)?;
     let app = Arc::clone(app);
-    let scraped = move |Extension(peer): Extension<PeerInfo>| {
-        let answer = scrape(&app, &metrics, &peer);
+    let scraped = move |Extension(peer): Extension<PeerInfo>, headers: http::HeaderMap| {
+        let answer = scrape(&app, &metrics, &peer, &headers);
         async move { answer }
     };
     let documented = move || {

@@ -3,20 +3,26 @@
 use camino::Utf8Path;
 use holdfast_types::{Problem, ProblemKind};
 
-use crate::rest;
+use crate::{metrics, rest};
 
-/// Writes the OpenAPI document to `api/openapi.json` below a directory.
+/// Writes `api/openapi.json` and `docs/reference/metrics.md` below a directory.
 ///
 /// # Errors
 ///
-/// Where the file cannot be written.
+/// Where a file cannot be written.
 pub fn generate(directory: &Utf8Path) -> Result<(), Problem> {
+    write(directory, "api/openapi.json", openapi())?;
+    write(directory, "docs/reference/metrics.md", metrics::page())
+}
+
+fn write(directory: &Utf8Path, place: &str, text: Result<String, String>) -> Result<(), Problem> {
     let failed = |because: String| {
-        Problem::new(1223, ProblemKind::Failed, "the OpenAPI document cannot be written").because(because)
+        Problem::new(1223, ProblemKind::Failed, format!("`{place}` cannot be written")).because(because)
     };
-    let text = openapi().map_err(failed)?;
-    let path = directory.join("api/openapi.json");
-    std::fs::create_dir_all(directory.join("api")).map_err(|error| failed(error.to_string()))?;
+    let (text, path) = (text.map_err(failed)?, directory.join(place));
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(|error| failed(error.to_string()))?;
+    }
     std::fs::write(&path, text).map_err(|error| failed(format!("`{path}`: {error}")))
 }
 

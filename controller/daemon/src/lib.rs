@@ -8,6 +8,7 @@ mod app;
 mod attention;
 mod caller;
 mod calls;
+mod command_counts;
 mod config;
 mod daemon;
 mod drain;

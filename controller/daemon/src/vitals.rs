@@ -7,6 +7,8 @@ use holdfast_raft::Status;
 use holdfast_types::{Span, Time};
 use parking_lot::Mutex;
 
+use crate::command_counts::CommandCounts;
+
 /// A member that is further behind than this is not only on its way to the newest entry.
 const MAX_LAG: u64 = 1_000;
 /// How long changes of leader are remembered.
@@ -26,6 +28,8 @@ pub(crate) struct Said {
 /// What is remembered of this controller and the others.
 #[derive(Debug)]
 pub(crate) struct Vitals {
+    /// How often each command was proposed here.
+    pub(crate) commands: CommandCounts,
     started: Time,
     leader_changes: Mutex<VecDeque<Time>>,
     others: Mutex<BTreeMap<u64, Said>>,
@@ -36,7 +40,8 @@ impl Vitals {
     /// Nothing yet, of a controller that started at `started`.
     pub(crate) fn new(started: Time) -> Self {
         let (leader_changes, others, behind) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { started, leader_changes, others, behind }
+        let commands = CommandCounts::default();
+        Self { commands, started, leader_changes, others, behind }
     }
 
     /// When this controller started.

@@ -12,6 +12,6 @@ mod metrics;
 pub use build::{BuildInfo, build_info};
 pub use logs::{DAEMON_FILTER, InitError, LogFormat, ParseLogFormatError, init};
 pub use metrics::{
-    CONTENT_TYPE, Counter, Family, Gauge, Histogram, Kind, MAX_SERIES, MetricError, OTHER, Registry,
-    SECONDS_BUCKETS, check_label, check_name,
+    Counter, Description, Exposition, Family, Gauge, Histogram, Kind, MAX_SERIES, MetricError, OTHER,
+    Registry, SECONDS_BUCKETS, Seconds, check_label, check_name,
 };

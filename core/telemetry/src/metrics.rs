@@ -6,6 +6,6 @@ mod render;
 mod value;
 
 pub use name::{Kind, MetricError, check_label, check_name};
-pub use registry::{Family, MAX_SERIES, OTHER, Registry};
-pub use render::CONTENT_TYPE;
-pub use value::{Counter, Gauge, Histogram, SECONDS_BUCKETS};
+pub use registry::{Description, Family, MAX_SERIES, OTHER, Registry};
+pub use render::Exposition;
+pub use value::{Counter, Gauge, Histogram, SECONDS_BUCKETS, Seconds};

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: serde_json::Value,
+    /// The body as it came.
+    pub(crate) text: String,
 }
 
 /// Reads to the end of the connection.
@@ -32,7 +34,7 @@ pub(crate) async fn answer(mut connection: impl AsyncRead + Unpin) -> Answer {
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.map(|line| line.split_once(": ").unwrap());
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-    Answer { status, headers, body: serde_json::from_str(body).unwrap_or_default() }
+    Answer { status, headers, body: serde_json::from_str(body).unwrap_or_default(), text: body.to_owned() }
 }
 
 /// Asks the first controller.

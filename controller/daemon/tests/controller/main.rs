@@ -1,11 +1,12 @@
 //! Real controllers on real ports: who may come in, what stands before every call, what several calls are as one, and what
 //! survives `kill -9`.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod failover;
 mod front;
 mod http;
 mod identity;
+mod metrics;
 mod transactions;
 mod world;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::metrics::name::{Kind, MetricError, check_label, check_name};
-use crate::metrics::value::{Counter, Gauge, Histogram};
+use crate::metrics::value::{Counter, Gauge, Histogram, Seconds};
 
 /// How many series one metric may have; values of labels beyond them are counted as [`OTHER`].
 pub const MAX_SERIES: usize = 256;
@@ -53,6 +53,11 @@ impl<T: Clone> Family<T> {
         series.entry(key).or_insert_with(|| (self.make)(self.bounds)).clone()
     }
 
+    /// Forgets every series: what is no longer there must not stand at its last value.
+    pub fn clear(&self) {
+        self.series.lock().clear();
+    }
+
     /// The names of the labels.
     pub(crate) fn labels(&self) -> &'static [&'static str] {
         self.labels
@@ -74,8 +79,33 @@ fn cut(value: &str) -> &str {
 #[derive(Debug, Clone)]
 pub(crate) enum AnyFamily {
     Counter(Family<Counter>),
+    Seconds(Family<Seconds>),
     Gauge(Family<Gauge>),
     Histogram(Family<Histogram>),
+}
+
+impl AnyFamily {
+    fn described(&self) -> (Kind, &'static [&'static str]) {
+        match self {
+            Self::Counter(family) => (Kind::Counter, family.labels()),
+            Self::Seconds(family) => (Kind::Counter, family.labels()),
+            Self::Gauge(family) => (Kind::Gauge, family.labels()),
+            Self::Histogram(family) => (Kind::Histogram, family.labels()),
+        }
+    }
+}
+
+/// What a metric is, for a page that lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
 }
 
 /// A metric with its help.
@@ -112,6 +142,23 @@ impl Registry {
         check_name(name, Kind::Counter)?;
         let family = Family::new(labels, &[], |_| Counter::default());
         self.add(name, help, labels, AnyFamily::Counter(family.clone()))?;
+        Ok(family)
+    }
+
+    /// Registers a counter of time; `holdfast_<noun>_seconds_total`.
+    ///
+    /// # Errors
+    ///
+    /// A name or label that breaks the rule, or a name that is taken.
+    pub fn seconds(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+    ) -> Result<Family<Seconds>, MetricError> {
+        check_name(name, Kind::Counter)?;
+        let family = Family::new(labels, &[], |_| Seconds::default());
+        self.add(name, help, labels, AnyFamily::Seconds(family.clone()))?;
         Ok(family)
     }
 
@@ -168,6 +215,17 @@ impl Registry {
         }
         metrics.insert(name, Registered { help, family });
         Ok(())
+    }
+
+    /// Every metric by name, for a page that lists them.
+    #[must_use]
+    pub fn describe(&self) -> Vec<Description> {
+        let metrics = self.metrics.lock();
+        let each = metrics.iter().map(|(name, registered)| {
+            let (kind, labels) = registered.family.described();
+            Description { name, kind, labels, help: registered.help }
+        });
+        each.collect()
     }
 
     /// Every metric by name.

@@ -4,33 +4,87 @@ use crate::build::build_info;
 use crate::metrics::registry::{AnyFamily, Registered, Registry};
 use crate::metrics::value::Histogram;
 
-/// The `Content-Type` of what [`Registry::render`] returns.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How metrics are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exposition {
+    /// OpenMetrics 1.0, for who asks for it.
+    #[default]
+    OpenMetrics,
+    /// The text format of Prometheus 0.0.4, which every scraper and checker reads.
+    Prometheus,
+}
+
+impl Exposition {
+    /// What a scraper wants by its `Accept` header: OpenMetrics where it names it or says nothing, else the older format.
+    #[must_use]
+    pub fn accepted(accept: Option<&str>) -> Self {
+        match accept {
+            Some(accept)
+                if !accept.contains("application/openmetrics-text") && accept.contains("text/plain") =>
+            {
+                Self::Prometheus
+            }
+            _ => Self::OpenMetrics,
+        }
+    }
+
+    /// The `Content-Type` of what is written.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+
+    /// The name of a family of counters: OpenMetrics leaves the ending to the samples.
+    fn counter(self, name: &str) -> &str {
+        match self {
+            Self::OpenMetrics => name.strip_suffix("_total").unwrap_or(name),
+            Self::Prometheus => name,
+        }
+    }
+}
 
 impl Registry {
-    /// Every metric and the build information as OpenMetrics 1.0 text, by name.
+    /// Every metric and the build information, by name.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render(&self, exposition: Exposition) -> String {
         let mut text = String::new();
         let build = build_info();
-        text.push_str("# TYPE holdfast_build info\n# HELP holdfast_build The build of this program.\n");
+        match exposition {
+            Exposition::OpenMetrics => head(&mut text, "holdfast_build", "info", BUILD),
+            Exposition::Prometheus => head(&mut text, "holdfast_build_info", "gauge", BUILD),
+        }
         let labels =
             labels(&["version", "revision"], &[build.version.to_owned(), build.revision.to_owned()], None);
         line(&mut text, "holdfast_build_info", &labels, "1");
         for (name, registered) in self.metrics() {
-            metric(&mut text, name, &registered);
+            metric(&mut text, name, &registered, exposition);
         }
-        text.push_str("# EOF\n");
+        if exposition == Exposition::OpenMetrics {
+            text.push_str("# EOF\n");
+        }
         text
     }
 }
 
-fn metric(text: &mut String, name: &str, registered: &Registered) {
+const BUILD: &str = "The build of this program.";
+
+fn metric(text: &mut String, name: &str, registered: &Registered, exposition: Exposition) {
     match &registered.family {
         AnyFamily::Counter(family) => {
-            head(text, name.strip_suffix("_total").unwrap_or(name), "counter", registered.help);
+            head(text, exposition.counter(name), "counter", registered.help);
             for (values, counter) in family.series() {
                 line(text, name, &labels(family.labels(), &values, None), &counter.get().to_string());
+            }
+        }
+        AnyFamily::Seconds(family) => {
+            head(text, exposition.counter(name), "counter", registered.help);
+            for (values, time) in family.series() {
+                let us = time.get_us();
+                let seconds = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+                line(text, name, &labels(family.labels(), &values, None), &seconds);
             }
         }
         AnyFamily::Gauge(family) => {
@@ -125,12 +179,36 @@ mod tests {
              # EOF\n",
             build.version, build.revision
         );
-        assert_eq!(registry.render(), expected);
+        assert_eq!(registry.render(Exposition::OpenMetrics), expected);
+        let older = registry.render(Exposition::Prometheus);
+        assert!(older.contains("# TYPE holdfast_http_requests_total counter\n"), "{older}");
+        assert!(!older.contains(" info\n") && !older.contains("EOF"), "{older}");
+    }
+
+    #[test]
+    fn a_scraper_gets_what_it_reads() {
+        for (accept, expected) in [
+            (None, Exposition::OpenMetrics),
+            (Some("*/*"), Exposition::OpenMetrics),
+            (Some("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"), Exposition::OpenMetrics),
+            (Some("text/plain"), Exposition::Prometheus),
+        ] {
+            assert_eq!(Exposition::accepted(accept), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn time_is_read_in_seconds() {
+        let registry = Registry::new();
+        let time = registry.seconds("holdfast_process_cpu_seconds_total", "Time.", &[]).unwrap();
+        time.with(&[]).raise_to_us(61_000_250);
+        let text = registry.render(Exposition::OpenMetrics);
+        assert!(text.contains("holdfast_process_cpu_seconds_total 61.000250\n"), "{text}");
     }
 
     #[test]
     fn an_empty_registry_still_names_its_build_and_ends() {
-        let text = Registry::new().render();
+        let text = Registry::new().render(Exposition::OpenMetrics);
         assert!(text.starts_with("# TYPE holdfast_build info\n") && text.ends_with("\n# EOF\n"), "{text}");
     }
 }

@@ -24,6 +24,11 @@ impl Counter {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Takes over the count of somebody else, who counts the same since the same start; it never becomes less.
+    pub fn raise_to(&self, n: u64) {
+        self.0.fetch_max(n, Ordering::Relaxed);
+    }
+
     /// How many were counted.
     #[must_use]
     pub fn get(&self) -> u64 {
@@ -49,6 +54,23 @@ impl Gauge {
     /// What it is now.
     #[must_use]
     pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Time that only grows, kept in microseconds and read in seconds.
+#[derive(Debug, Clone, Default)]
+pub struct Seconds(Arc<AtomicU64>);
+
+impl Seconds {
+    /// Takes over a time in microseconds; it never becomes less.
+    pub fn raise_to_us(&self, us: u64) {
+        self.0.fetch_max(us, Ordering::Relaxed);
+    }
+
+    /// The time in microseconds.
+    #[must_use]
+    pub fn get_us(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -91,6 +113,14 @@ impl Histogram {
         seen.sum += value;
     }
 
+    /// Takes over what somebody else has counted with the same bounds: how many fell into each bucket and no lower one,
+    /// with one more number for those above the last bound, and their sum.
+    pub fn replace(&self, counts: &[u64], sum: f64) {
+        let mut buckets: Vec<u64> = counts.iter().copied().take(self.bounds.len()).collect();
+        buckets.resize(self.bounds.len(), 0);
+        *self.seen.lock() = Seen { buckets, count: counts.iter().sum(), sum };
+    }
+
     /// The bounds of its buckets.
     pub(crate) fn bounds(&self) -> &'static [f64] {
         self.bounds
@@ -115,6 +145,21 @@ mod tests {
         let seen = histogram.seen();
         assert_eq!((seen.buckets, seen.count), (vec![1, 1], 3));
         assert!((seen.sum - 3.6).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_somebody_else_counted_is_taken_over() {
+        let histogram = Histogram::new(&[0.1, 1.0]);
+        histogram.observe(0.5);
+        histogram.replace(&[3, 2, 1], 9.5);
+        let seen = histogram.seen();
+        assert_eq!((seen.buckets, seen.count), (vec![3, 2], 6));
+        let (counter, time) = (Counter::default(), Seconds::default());
+        for n in [5, 3] {
+            counter.raise_to(n);
+            time.raise_to_us(n);
+        }
+        assert_eq!((counter.get(), time.get_us()), (5, 5), "no counter goes back");
     }
 
     #[test]
