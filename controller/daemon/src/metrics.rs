@@ -2,6 +2,7 @@
 //! nothing for them.
 
 mod calls;
+mod number;
 mod page;
 mod process;
 mod raft;
@@ -13,8 +14,6 @@ use holdfast_telemetry::{Exposition, MetricError, Registry};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
-
-pub(crate) use page::page;
 
 /// The metrics of one controller.
 pub(crate) struct Metrics {
@@ -46,9 +45,9 @@ impl Metrics {
     }
 }
 
-/// A value as a gauge holds it.
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
+/// The page that describes the metrics.
+pub(crate) fn page() -> Result<String, String> {
+    page::page(&Metrics::new().map_err(|error| error.to_string())?.registry.describe())
 }
 
 /// Answers a scrape by an operator; figures about the cluster are nobody else's business.
@@ -62,6 +61,21 @@ pub(crate) fn scrape(app: &App, metrics: &Metrics, peer: &PeerInfo, headers: &He
         }
         Principal::Controller { .. } | Principal::Node { .. } | Principal::Anonymous => {
             StatusCode::FORBIDDEN.into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_on_the_page_and_nothing_else() {
+        let text = page().unwrap();
+        assert!(text.contains("| `holdfast_raft_lag_entries` | `member` |"), "{text}");
+        let known = Metrics::new().unwrap().registry.describe();
+        for (name, _) in page::WORRIES {
+            assert!(known.iter().any(|metric| metric.name == *name), "{name} is no metric");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use holdfast_telemetry::{Family, Gauge, MetricError, Registry, Seconds};
 
-use super::number;
+use super::number::number;
 
 /// `/proc/self/stat` counts processor time in these, whatever the kernel's own clock is (proc(5), `sysconf(_SC_CLK_TCK)`).
 const TICKS_PER_SECOND: u64 = 100;

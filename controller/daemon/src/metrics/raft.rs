@@ -3,7 +3,7 @@
 use holdfast_raft::{LatencyCounts, Status};
 use holdfast_telemetry::{Counter, Family, Gauge, Histogram, MetricError, Registry};
 
-use super::number;
+use super::number::number;
 use crate::app::App;
 use crate::vitals;
 

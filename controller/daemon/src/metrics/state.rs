@@ -7,7 +7,7 @@ use holdfast_state::State;
 use holdfast_telemetry::{Counter, Family, Gauge, MetricError, Registry};
 use holdfast_types::{JobPhase, NodePhase};
 
-use super::number;
+use super::number::number;
 use crate::app::App;
 
 pub(super) struct Metrics {
