@@ -16,6 +16,7 @@ use prost::Message as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Running;
 use crate::library::blocking;
 use crate::place::Place;
 use crate::start;
@@ -41,7 +42,7 @@ pub(crate) struct Entry {
     cancel: CancellationToken,
     /// SIGTERM was sent, and why.
     stopping: Option<String>,
-    started_at: Option<Time>,
+    runs: Option<Running>,
     /// The controller has heard how it ended.
     heard: bool,
 }
@@ -81,7 +82,7 @@ impl Tasks {
                 }
             }
             entry.unenforced = state.unenforced;
-            entry.started_at = state.started_at;
+            entry.runs = state.started_at.map(Running::since);
             tracing::info!(task = %state.id, "task adopted");
             self.entries.lock().insert(state.id, entry);
         }
@@ -175,7 +176,7 @@ impl Tasks {
         entry.phase = TaskPhase::Running;
         entry.reason = "runs".to_owned();
         entry.unenforced = handle.unenforced;
-        entry.started_at = Some(crate::clock::now());
+        entry.runs = Some(Running::from_now());
         // It was called off between the preparation and now: what runs unwanted is stopped.
         if entry.cancel.is_cancelled() && entry.stopping.is_none() {
             entry.stopping = Some("its gang was stopped".to_owned());
@@ -236,14 +237,12 @@ impl Tasks {
     }
 
     fn enforce_run_time(self: &Arc<Self>) {
-        let now = crate::clock::now();
         for (id, entry) in self.entries.lock().iter_mut() {
             let limit = entry.assignment.spec.as_ref().map_or(0, |s| s.max_run_time_ms);
-            let Some(started) = entry.started_at.filter(|_| limit > 0 && entry.phase == TaskPhase::Running)
-            else {
+            let Some(runs) = entry.runs.filter(|_| limit > 0 && entry.phase == TaskPhase::Running) else {
                 continue;
             };
-            if now.since(started).0 > limit && entry.stopping.is_none() {
+            if runs.so_far().0 > limit && entry.stopping.is_none() {
                 entry.stopping = Some(format!("ran longer than maxRunTime {}", Span(limit)));
                 self.stop(id.clone());
             }
@@ -374,7 +373,7 @@ fn new_entry(assignment: TaskAssignment) -> Entry {
         output: None,
         cancel: CancellationToken::new(),
         stopping: None,
-        started_at: None,
+        runs: None,
         heard: false,
     }
 }
