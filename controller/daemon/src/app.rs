@@ -1,6 +1,5 @@
 //! What every service and loop shares: the log, the law, the CA, and who has been heard from.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +22,7 @@ use crate::calls::CallStats;
 use crate::command_counts;
 use crate::config::Config;
 use crate::fields::select;
+use crate::heard::Heard;
 use crate::machine::StateMachine;
 use crate::space::{grows, over_quota};
 use crate::vitals::Vitals;
@@ -33,16 +33,6 @@ pub(crate) const LEADER_FRESH: Duration = Duration::from_millis(600);
 
 /// When to come back to a controller whose queue of commands is full.
 const BUSY_RETRY: Duration = Duration::from_millis(50);
-
-/// When nodes were last heard from. Kept by the leader alone and never in the log.
-#[derive(Debug, Default)]
-pub(crate) struct Heard {
-    /// The term this was collected in; another term begins anew.
-    pub(crate) term: u64,
-    /// When this member began to listen in that term.
-    pub(crate) since: Time,
-    pub(crate) last: BTreeMap<String, Time>,
-}
 
 /// The shared parts of a controller.
 pub(crate) struct App {
@@ -108,7 +98,7 @@ pub(crate) struct Parts {
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, audit_key, pool } = parts;
-        let (heard, watches, vitals) = (Mutex::default(), Arc::default(), Vitals::new(now()));
+        let (heard, watches, vitals) = (Mutex::new(Heard::new(0)), Arc::default(), Vitals::new(now()));
         let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
         Self { config, raft, ca, trust, identity, audit_key, heard, watches, vitals, calls, pool, bundle }
     }

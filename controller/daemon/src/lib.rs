@@ -20,6 +20,7 @@ mod front;
 pub mod fuzzing;
 mod generate;
 mod health;
+mod heard;
 mod limits;
 mod listed;
 mod loops;

@@ -11,10 +11,11 @@ use holdfast_policy::packs;
 use holdfast_reconcile::{commit_plan, lost_nodes, replica_targets, snapshot};
 use holdfast_scheduler::{Config as Planning, plan};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::app::{App, Heard, now, system};
+use crate::app::{App, now, system};
 
 /// A round at least this often, because leases run out while nothing changes.
 const ROUND: Duration = Duration::from_millis(250);
@@ -24,10 +25,30 @@ const GRACE: Span = Span::from_secs(1);
 /// How often a controller looks at the age of its own certificate.
 const CERTIFICATE_ROUND: Duration = Duration::from_secs(600);
 
+/// Since when this controller knows of a new incarnation. Nothing is placed under it until every lease of the one before
+/// has run out. The state says when that is in the time of the log, which a leader's wall clock may carry past at once;
+/// this counts by a clock that nobody sets, and anew where the controller starts.
+#[derive(Debug, Default)]
+struct Began(Option<(u64, Instant)>);
+
+impl Began {
+    fn see(&mut self, incarnation: u64) {
+        if incarnation > 1 && self.0.is_none_or(|(known, _)| known != incarnation) {
+            self.0 = Some((incarnation, Instant::now()));
+        }
+    }
+
+    /// How long ago that is; none in the first incarnation.
+    fn ago(&self) -> Option<Span> {
+        let (_, at) = self.0?;
+        Some(Span(u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
 /// Runs until it is cancelled.
 pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
     let mut applied = app.raft.applied();
-    let mut trusted = 0;
+    let (mut trusted, mut began) = (0, Began::default());
     loop {
         let woken = tokio::time::timeout(ROUND, applied.changed());
         tokio::select! {
@@ -35,10 +56,11 @@ pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
             _ = woken => {}
         }
         refresh_trust(&app, &mut trusted);
+        began.see(app.with(|state| state.cluster().map_or(0, |c| c.incarnation)));
         if !app.raft.is_leader() {
             continue;
         }
-        if let Err(status) = round(&app).await {
+        if let Err(status) = round(&app, &began).await {
             tracing::warn!(error = status.message(), "a round of the leader was not finished");
         }
     }
@@ -57,12 +79,14 @@ fn refresh_trust(app: &App, seen: &mut u64) {
     }
 }
 
-async fn round(app: &App) -> Result<(), Status> {
+async fn round(app: &App, began: &Began) -> Result<(), Status> {
     if app.with(|state| state.cluster().is_none()) {
         return found(app).await;
     }
     watch_leases(app).await?;
-    place(app).await?;
+    if began.ago().is_none_or(|ago| ago > silence(app)) {
+        place(app).await?;
+    }
     replicate(app).await
 }
 
@@ -105,17 +129,19 @@ fn founding_law(app: &App) -> Result<v1::PolicyBundle, Problem> {
     })
 }
 
+/// A node that was quiet for longer has lost its lease.
+fn silence(app: &App) -> Span {
+    Span(app.config.lease_ms + GRACE.0)
+}
+
 async fn watch_leases(app: &App) -> Result<(), Status> {
     let term = app.raft.status().term;
-    let (heard, since) = {
+    let quiet = {
         let mut heard = app.heard.lock();
-        if heard.term != term {
-            *heard = Heard { term, since: now(), ..Heard::default() };
-        }
-        (heard.last.clone(), heard.since)
+        heard.begin(term);
+        heard.quiet()
     };
-    let silence = Span(app.config.lease_ms + GRACE.0);
-    let lost = app.with(|state| lost_nodes(state, &heard, since, now(), silence));
+    let lost = app.with(|state| lost_nodes(state, quiet, silence(app)));
     for change in lost {
         tracing::warn!(node = change.node, reason = change.reason, "node lost");
         app.propose(system(command::Body::SetNodePhase(change))).await?;
@@ -179,4 +205,23 @@ pub(crate) fn renewed(
     let place = directory.join("identity");
     identity.save(&place.join("chain.pem"), &place.join("key.pem")).map_err(|error| error.problem())?;
     Ok(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_incarnation_is_counted_from_when_it_is_seen() {
+        let mut began = Began::default();
+        began.see(0);
+        began.see(1);
+        assert_eq!(began.ago(), None, "no cluster was before the first");
+        began.see(2);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        began.see(2);
+        assert_eq!(began.ago(), Some(Span::from_secs(3)));
+        began.see(3);
+        assert_eq!(began.ago(), Some(Span(0)));
+    }
 }

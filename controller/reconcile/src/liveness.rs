@@ -1,27 +1,18 @@
 //! Which nodes have let their lease run out.
 
-use std::collections::BTreeMap;
-
 use holdfast_api::store::SetNodePhase;
 use holdfast_state::State;
-use holdfast_types::{Span, Time};
+use holdfast_types::Span;
 
-/// Nodes counted as alive that the leader has not heard from for `silence`. `since` is when the leader began to
-/// listen: a new leader gives every node the full time, because it cannot know what its predecessor heard.
+/// Nodes counted as alive that were quiet for longer than `silence`. `quiet` tells for how long one has been, by a clock
+/// that nobody sets; a new leader gives every node the full time, because it cannot know what its predecessor heard.
 #[must_use]
-pub fn lost_nodes(
-    state: &State,
-    heard: &BTreeMap<String, Time>,
-    since: Time,
-    now: Time,
-    silence: Span,
-) -> Vec<SetNodePhase> {
+pub fn lost_nodes(state: &State, quiet: impl Fn(&str) -> Span, silence: Span) -> Vec<SetNodePhase> {
     let alive = state.nodes().filter(|r| r.alive);
     alive
         .filter_map(|record| {
             let name = &record.node.as_ref()?.metadata.as_ref()?.name;
-            let last = heard.get(name).copied().unwrap_or(since).max(since);
-            let quiet = now.since(last);
+            let quiet = quiet(name);
             (quiet > silence).then(|| SetNodePhase {
                 node: name.clone(),
                 alive: false,

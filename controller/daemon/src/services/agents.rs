@@ -56,7 +56,7 @@ impl Service {
         if !self.0.raft.is_leader() || !self.0.raft.quorum_fresh(LEADER_FRESH) {
             return Err(self.0.not_leader());
         }
-        self.0.heard.lock().last.insert(node.to_owned(), now());
+        self.0.heard.lock().hear(node);
         Ok(())
     }
 

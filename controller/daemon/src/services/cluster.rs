@@ -79,13 +79,12 @@ fn silent_nodes(app: &App) -> u32 {
     if !app.raft.is_leader() {
         return 0;
     }
-    let (limit, at) = (Span(app.config.lease_ms / 2), now());
-    let heard = app.heard.lock();
-    let begun = at.since(heard.since) > limit;
+    let limit = Span(app.config.lease_ms / 2);
+    let quiet = app.heard.lock().quiet();
     app.with(|state| {
         let alive =
             state.nodes().filter(|record| record.alive).filter_map(|r| r.node.as_ref()?.metadata.as_ref());
-        let silent = alive.filter(|m| heard.last.get(&m.name).map_or(begun, |last| at.since(*last) > limit));
+        let silent = alive.filter(|m| quiet(&m.name) > limit);
         u32::try_from(silent.count()).unwrap_or(u32::MAX)
     })
 }

@@ -132,7 +132,8 @@ impl Nodes for Service {
         }
         let token =
             JoinToken::create(self.0.trust.root_pin()).map_err(|e| status_from_problem(&e.problem()))?;
-        let expires = now() + asked;
+        // The time of the log is what a token runs out by. It is ahead of this clock where a leader's was set back.
+        let expires = now().max(self.0.with(holdfast_state::State::time)) + asked;
         let body = CreateToken {
             id: token.id().to_string(),
             hash: token.hash().to_string(),
