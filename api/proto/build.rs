@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 17] = [
     "holdfast/v1/meta.proto",
     "holdfast/v1/node.proto",
     "holdfast/v1/queue.proto",
@@ -13,10 +13,13 @@ const FILES: [&str; 14] = [
     "holdfast/v1/law.proto",
     "holdfast/v1/transaction.proto",
     "holdfast/v1/cluster.proto",
+    "holdfast/v1/controller.proto",
     "holdfast/internal/v1/raft.proto",
     "holdfast/internal/v1/health.proto",
     "holdfast/internal/v1/agent.proto",
     "holdfast/internal/v1/data.proto",
+    "holdfast/internal/v1/join.proto",
+    "holdfast/store/v1/backup.proto",
     "holdfast/store/v1/command.proto",
     "holdfast/store/v1/record.proto",
 ];

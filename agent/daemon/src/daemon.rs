@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::allegiance::Allegiance;
 use crate::config::Config;
 use crate::data::Service;
 use crate::law::Law;
@@ -224,7 +225,8 @@ impl Node {
         let (replicas, wanted) = watch::channel(Vec::new());
         self.listen(&library, &law, wanted.clone(), stop, jobs).await?;
         let tls = client_config(Some(&self.identity), &self.trust, Expect::Controller, Alpn::H2);
-        let client = ClusterClient::new(config.controllers.clone(), tls.map_err(|e| e.problem())?, PATIENCE);
+        let allegiance = Allegiance::load(&config.directory, &config.controllers)?;
+        let client = ClusterClient::new(allegiance.addresses(), tls.map_err(|e| e.problem())?, PATIENCE);
         let rotation = Rotation {
             client: client.clone(),
             identity: self.identity.clone(),
@@ -233,6 +235,7 @@ impl Node {
         let session = Session {
             config: config.clone(),
             client,
+            allegiance,
             runtime: Arc::clone(&self.runtime),
             tasks: Arc::clone(&tasks),
             library: library.clone(),

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod allegiance;
 mod clock;
 mod config;
 mod daemon;

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::allegiance::Allegiance;
 use crate::config::Config;
 use crate::law::Law;
 use crate::library::{Library, blocking};
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) library: Library,
     pub(crate) law: Law,
     pub(crate) trust: Trust,
+    /// Where the controllers are, and which incarnation of the cluster this node belongs to.
+    pub(crate) allegiance: Allegiance,
     pub(crate) inventory: v1::NodeInventory,
     pub(crate) news: Arc<Notify>,
     /// What this node should keep, for the replicator.
@@ -62,6 +65,7 @@ impl Session {
                 answer = self.sync(request.clone()) => answer,
             };
             match answer {
+                Ok(answer) if !self.follows(&answer) => pause(&stop).await,
                 Ok(answer) => {
                     may_cut_until = began + Duration::from_millis(answer.lease_ms) / CUT_UNTIL;
                     self.take(answer, sent, &request, &mut known, &mut tasks).await;
@@ -71,11 +75,29 @@ impl Session {
                 }
                 Err(problem) => {
                     tracing::warn!(%problem, "the controllers do not answer");
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(PAUSE) => {}
-                    }
+                    pause(&stop).await;
                 }
+            }
+            if stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the answer is of the incarnation this node belongs to; what is of an older one is not followed, and does not
+    /// renew the lease.
+    fn follows(&self, answer: &SyncResponse) -> bool {
+        match self.allegiance.take(answer) {
+            Ok(Some(addresses)) => {
+                tracing::info!(controllers = addresses.join(", "), "the controllers are at other addresses");
+                self.client.set_endpoints(addresses);
+                true
+            }
+            Ok(None) => true,
+            Err(problem) => {
+                tracing::error!(%problem, "an answer is not followed");
+                self.client.forget_current();
+                false
             }
         }
     }
@@ -94,6 +116,7 @@ impl Session {
             checkpoints,
             bundle: self.law.hash(),
             decisions,
+            incarnation: self.allegiance.incarnation(),
         }
     }
 
@@ -151,6 +174,13 @@ impl Session {
         if let Err(problem) = written.await {
             tracing::error!(%problem, "the relay does not know which certificates are revoked");
         }
+    }
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(PAUSE) => {}
     }
 }
 

@@ -30,7 +30,7 @@ pub struct ClusterClient {
 
 #[derive(Debug)]
 struct Inner {
-    endpoints: Vec<String>,
+    endpoints: Mutex<Vec<String>>,
     config: Arc<ClientConfig>,
     /// How long a call tries in all.
     patience: Duration,
@@ -48,13 +48,23 @@ impl ClusterClient {
     /// A client of the controllers at these addresses (`host:port`), trying for `patience` before it gives up.
     #[must_use]
     pub fn new(endpoints: Vec<String>, config: Arc<ClientConfig>, patience: Duration) -> Self {
+        let endpoints = Mutex::new(endpoints);
         Self { inner: Arc::new(Inner { endpoints, config, patience, known: Mutex::default() }) }
     }
 
     /// The addresses it knows.
     #[must_use]
-    pub fn endpoints(&self) -> &[String] {
-        &self.inner.endpoints
+    pub fn endpoints(&self) -> Vec<String> {
+        self.inner.endpoints.lock().clone()
+    }
+
+    /// Takes other addresses from now on: the controllers have moved.
+    pub fn set_endpoints(&self, endpoints: Vec<String>) {
+        if endpoints.is_empty() {
+            return;
+        }
+        self.inner.known.lock().channels.retain(|address, _| endpoints.contains(address));
+        *self.inner.endpoints.lock() = endpoints;
     }
 
     /// Calls the leader. The call is made again, at another address if need be, when the answer says that it was not
@@ -146,12 +156,12 @@ impl ClusterClient {
         let mut known = self.inner.known.lock();
         let Some(current) = known.current.take() else { return };
         known.channels.remove(&current);
-        known.current = next_after(&self.inner.endpoints, &current);
+        known.current = next_after(&self.inner.endpoints.lock(), &current);
     }
 
     fn first_target(&self) -> Option<String> {
         let known = self.inner.known.lock().current.clone();
-        known.or_else(|| self.inner.endpoints.first().cloned())
+        known.or_else(|| self.inner.endpoints.lock().first().cloned())
     }
 
     /// The leader that the answer names, or the address after the one that did not answer.
@@ -162,7 +172,7 @@ impl ClusterClient {
             // A channel that failed reconnects by itself, but only after its own pause.
             self.inner.known.lock().channels.remove(asked);
         }
-        next.or_else(|| next_after(&self.inner.endpoints, asked))
+        next.or_else(|| next_after(&self.inner.endpoints.lock(), asked))
     }
 
     fn channel(&self, address: &str) -> Result<Channel, Problem> {
@@ -180,7 +190,7 @@ impl ClusterClient {
 
     fn unreachable(&self, last: &str, patience: Duration) -> Problem {
         Problem::new(5201, ProblemKind::Unreachable, "the cluster does not answer")
-            .because(format!("asked {} for {} s", self.inner.endpoints.join(", "), patience.as_secs()))
+            .because(format!("asked {} for {} s", self.endpoints().join(", "), patience.as_secs()))
             .because(last.to_owned())
             .next("holdfast cluster status")
     }

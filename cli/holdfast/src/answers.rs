@@ -35,7 +35,7 @@ pub(crate) struct Answer {
 /// Asks every controller there is.
 pub(crate) async fn ask_all(session: &Session) -> Vec<Answer> {
     let mut asked: BTreeSet<String> = BTreeSet::new();
-    let mut next: Vec<String> = session.client().endpoints().to_vec();
+    let mut next: Vec<String> = session.client().endpoints();
     let mut answers: Vec<Answer> = Vec::new();
     while !next.is_empty() && asked.len() < MOST {
         asked.extend(next.iter().cloned());

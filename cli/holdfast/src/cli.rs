@@ -3,7 +3,8 @@
 use camino::Utf8PathBuf;
 
 use crate::commands::{
-    apply, artifact, audit, cluster, dataset, doctor, event, explain, image, job, node, policy, queue,
+    apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
+    queue,
 };
 use crate::globals::{Flag, Globals};
 use crate::up;
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     /// See how the cluster is
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Let controllers in, take them out, say who leads
+    #[command(subcommand)]
+    Controller(controller::Command),
     /// Look after nodes
     #[command(subcommand)]
     Node(node::Command),
@@ -86,7 +90,7 @@ pub(crate) enum Command {
     },
     /// Run a controller
     #[command(name = "__controller", hide = true)]
-    Controller(Daemon),
+    RunController(Daemon),
     /// Run an agent
     #[command(name = "__agent", hide = true)]
     Agent(Daemon),
@@ -115,6 +119,7 @@ impl Command {
     pub(crate) fn honours(&self) -> (String, &'static [Flag]) {
         let (noun, (verb, flags)) = match self {
             Self::Cluster(command) => ("cluster", command.honours()),
+            Self::Controller(command) => ("controller", command.honours()),
             Self::Node(command) => ("node", command.honours()),
             Self::Queue(command) => ("queue", command.honours()),
             Self::Job(command) => ("job", command.honours()),
@@ -131,7 +136,7 @@ impl Command {
             Self::Explain(_) => ("explain", ("", NOTHING)),
             Self::Doctor(_) => ("doctor", ("", NOTHING)),
             Self::Completion { .. } => ("completion", ("", NOTHING)),
-            Self::Generate { .. } | Self::Controller(_) | Self::Agent(_) | Self::Verify { .. } => {
+            Self::Generate { .. } | Self::RunController(_) | Self::Agent(_) | Self::Verify { .. } => {
                 ("help", ("", NOTHING))
             }
         };

@@ -5,6 +5,7 @@ pub(crate) mod artifact;
 pub(crate) mod audit;
 pub(crate) mod cluster;
 pub(crate) mod confirm;
+pub(crate) mod controller;
 pub(crate) mod dataset;
 pub(crate) mod doctor;
 pub(crate) mod event;

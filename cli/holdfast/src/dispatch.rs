@@ -6,8 +6,8 @@ use holdfast_types::{Problem, ProblemKind};
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    apply, artifact, audit, cluster, dataset, doctor, event, explain, generate, image, job, node, policy,
-    queue,
+    apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, generate, image, job, node,
+    policy, queue,
 };
 use crate::daemons;
 use crate::failure::Failure;
@@ -23,7 +23,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let printer = Printer::new(cli.globals.output);
     match &cli.command {
         Command::Up(args) => Ok(up::run(args)?),
-        Command::Controller(daemon) => Ok(daemons::controller(daemon)?),
+        Command::RunController(daemon) => Ok(daemons::controller(daemon)?),
+        Command::Controller(controller::Command::Run(run)) => Ok(daemons::controller(&run.daemon())?),
         Command::Agent(daemon) => Ok(daemons::agent(daemon)?),
         Command::Verify { args } => Err(Failure::Ended(daemons::verify(args))),
         Command::Generate { dir } => Ok(generate::run(&Cli::command(), dir)?),
@@ -42,6 +43,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Image(command) => return Box::pin(image::run(globals, command)).await,
         Command::Audit(command) => return Box::pin(audit::run(globals, command)).await,
+        Command::Controller(command) => return Box::pin(controller::run(globals, command)).await,
         Command::Doctor(_) => return Box::pin(doctor::run(globals)).await,
         _ => {}
     }
@@ -63,6 +65,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         | Command::Doctor(_)
         | Command::Up(_)
         | Command::Controller(_)
+        | Command::RunController(_)
         | Command::Agent(_)
         | Command::Verify { .. }
         | Command::Generate { .. }

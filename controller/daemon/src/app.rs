@@ -23,6 +23,7 @@ use crate::command_counts;
 use crate::config::Config;
 use crate::fields::select;
 use crate::heard::Heard;
+use crate::known::Known;
 use crate::machine::StateMachine;
 use crate::space::{grows, over_quota};
 use crate::vitals::Vitals;
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub(crate) heard: Mutex<Heard>,
     pub(crate) watches: Arc<Hub>,
     pub(crate) vitals: Vitals,
+    /// Where the controllers are.
+    pub(crate) known: Known,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -99,8 +102,22 @@ impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, audit_key, pool } = parts;
         let (heard, watches, vitals) = (Mutex::new(Heard::new(0)), Arc::default(), Vitals::new(now()));
-        let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
-        Self { config, raft, ca, trust, identity, audit_key, heard, watches, vitals, calls, pool, bundle }
+        let (calls, bundle, known) = (CallStats::new(&pool), Mutex::default(), Known::default());
+        Self {
+            config,
+            raft,
+            ca,
+            trust,
+            identity,
+            audit_key,
+            heard,
+            watches,
+            vitals,
+            known,
+            calls,
+            pool,
+            bundle,
+        }
     }
 
     /// The descriptors of every message and service.
@@ -120,10 +137,31 @@ impl App {
             return Ok(());
         }
         match self.raft.read_barrier().await {
+            Ok(_) if !self.begun() => Err(self.not_begun()),
             Ok(_) => Ok(()),
             Err(ReadError::NotLeader { .. }) => Err(self.not_leader()),
             Err(other) => Err(status_from_problem(&other.problem())),
         }
+    }
+
+    /// Whether the state is of the incarnation that this controller was made for.
+    pub(crate) fn begun(&self) -> bool {
+        self.incarnation() >= self.config.incarnation
+    }
+
+    /// The incarnation of the state; that of the configuration while nothing is founded.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.with(|state| state.cluster().map(|cluster| cluster.incarnation.max(1)))
+            .unwrap_or(self.config.incarnation)
+    }
+
+    /// What is answered after a restore until the state is of the new incarnation: what it says still holds for the old one.
+    fn not_begun(&self) -> Status {
+        let number = self.config.incarnation;
+        let problem = Problem::new(1285, ProblemKind::Unreachable, "the cluster is only beginning again")
+            .because(format!("its state is not of incarnation {number} yet"))
+            .next("try again in a moment");
+        retry_after(status_from_problem(&problem), BUSY_RETRY)
     }
 
     /// The status that sends a caller on to the leader.

@@ -3,7 +3,7 @@
 
 use holdfast_api::status_from_problem;
 use holdfast_identity::{PeerInfo, Principal};
-use holdfast_types::{NodeName, PrincipalName, Problem, ProblemKind, TenantName};
+use holdfast_types::{NodeName, PrincipalName, Problem, ProblemKind, TenantName, Time};
 use tonic::{Request, Status};
 
 /// An operator who calls.
@@ -60,10 +60,24 @@ pub(crate) fn node<T>(request: &Request<T>) -> Result<(NodeName, String), Status
     }
 }
 
+/// When the certificate of the caller ends.
+pub(crate) fn ends<T>(request: &Request<T>) -> Option<Time> {
+    request.extensions().get::<PeerInfo>().and_then(|peer| peer.not_after)
+}
+
 /// Whether a controller calls.
 pub(crate) fn controller<T>(request: &Request<T>) -> Result<(), Status> {
     match principal(request) {
         Principal::Controller { .. } => Ok(()),
+        other => Err(refused(&other, "controllers")),
+    }
+}
+
+/// The controller that calls, with the serial number of its certificate.
+pub(crate) fn named_controller<T>(request: &Request<T>) -> Result<(NodeName, String), Status> {
+    let serial = request.extensions().get::<PeerInfo>().and_then(|p| p.serial).map(|s| s.to_string());
+    match principal(request) {
+        Principal::Controller { name } => Ok((name, serial.unwrap_or_default())),
         other => Err(refused(&other, "controllers")),
     }
 }

@@ -1,5 +1,7 @@
 //! The configuration file of a controller.
 
+use std::io::Write as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_types::{AsProblem, Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
@@ -26,14 +28,24 @@ pub struct Config {
     pub cluster: String,
     /// The cluster's name.
     pub cluster_name: String,
+    /// How often the cluster was begun: one more after each restore and each recovery. Members of another incarnation are
+    /// strangers.
+    #[serde(default = "first")]
+    pub incarnation: u64,
+    /// Why this incarnation was begun; empty in the first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub begun: String,
     /// This member's number.
     pub id: u64,
     /// `host:port` to listen on.
     pub listen: String,
     /// Where everything of this controller is kept. `identity/` and `pki/` below it are read, `raft/` is written.
     pub directory: Utf8PathBuf,
-    /// The founding members, this one among them.
+    /// The founding members, this one among them; of a controller that joins, those it joins and itself.
     pub members: Vec<MemberConfig>,
+    /// Whether this controller joins others, who then tell it who the members are, and founds nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub join: bool,
     /// How long a node may be silent before what it ran is given to others, in milliseconds.
     pub lease_ms: u64,
     /// The law of the founding entry, below the directory: `law/` with `law.toml` and `tenant.cedar`. Read once.
@@ -47,12 +59,30 @@ pub struct Config {
     pub quota_bytes: Option<u64>,
 }
 
+fn first() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("read configuration `{path}`")]
     Read {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file cannot be written.
+    #[error("write configuration `{path}`")]
+    Write {
         /// The file.
         path: Utf8PathBuf,
         /// The cause.
@@ -73,7 +103,7 @@ impl AsProblem for ConfigError {
     fn problem(&self) -> Problem {
         let problem = Problem::new(1201, ProblemKind::Invalid, self.to_string());
         match self {
-            Self::Read { source, .. } => problem.because(source.to_string()),
+            Self::Read { source, .. } | Self::Write { source, .. } => problem.because(source.to_string()),
             Self::Text { .. } => problem,
         }
     }
@@ -102,6 +132,37 @@ impl Config {
         match config.limits.fault() {
             Some(reason) => Err(fault(reason)),
             None => Ok(config),
+        }
+    }
+
+    /// Writes the configuration, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written.
+    pub fn save(&self, path: &Utf8Path) -> Result<(), ConfigError> {
+        let fault = |source| ConfigError::Write { path: path.to_owned(), source };
+        let text = toml::to_string(self)
+            .map_err(|error| ConfigError::Text { path: path.to_owned(), reason: error.to_string() })?;
+        let temporary = path.with_extension("new");
+        let mut file = std::fs::File::create(&temporary).map_err(fault)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
+        std::fs::rename(&temporary, path).map_err(fault)?;
+        let directory = path.parent().filter(|parent| !parent.as_str().is_empty());
+        std::fs::File::open(directory.unwrap_or(Utf8Path::new("."))).and_then(|d| d.sync_all()).map_err(fault)
+    }
+
+    /// Where the law is that the cluster is founded on.
+    pub(crate) fn law(&self) -> Utf8PathBuf {
+        self.law.clone().unwrap_or_else(|| self.directory.join("law"))
+    }
+
+    /// The cluster as raft knows it: in each incarnation another, so that a member of one is a stranger to the next.
+    pub(crate) fn raft_cluster(&self) -> String {
+        if self.incarnation > 1 {
+            format!("{}#{}", self.cluster, self.incarnation)
+        } else {
+            self.cluster.clone()
         }
     }
 

@@ -29,7 +29,7 @@ use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
 use crate::recovery::disk_is_back;
 use crate::server::{Listening, serve};
-use crate::{health, rest, services, watch};
+use crate::{health, join, members, rest, services, watch};
 
 /// How long the lock of the log is waited for, and how often it is tried.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -99,6 +99,7 @@ async fn run(config: Config) -> Result<Ended, Problem> {
     let (hub, applied) = (Arc::clone(&app.watches), app.raft.applied());
     tasks.spawn(watch::run(hub, Arc::clone(&app), applied, stop.clone()));
     tasks.spawn(health::keep(Arc::clone(&app), stop.clone()));
+    tasks.spawn(members::tend(Arc::clone(&app), stop.clone()));
     tasks.spawn(renew_certificate(Arc::clone(&app), stop.clone()));
     bootstrap(&app).await?;
     tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");
@@ -166,6 +167,7 @@ fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
 }
 
 async fn prepare(config: Config) -> Result<App, Problem> {
+    join::fetch(&config).await?;
     let directory = config.directory.clone();
     let ca = ClusterCa::load(&directory.join("pki")).map_err(|error| error.problem())?;
     let trust = Trust::new(&ca.root_pem()).map_err(|error| error.problem())?;
@@ -177,7 +179,7 @@ async fn prepare(config: Config) -> Result<App, Problem> {
     let identity = IdentityHandle::new(identity);
     let audit_key = audit_key(&config)?;
     let clock = Arc::new(|| now().0);
-    let mut options = Options::new(config.id, config.cluster.clone(), directory.join("raft"), clock);
+    let mut options = Options::new(config.id, config.raft_cluster(), directory.join("raft"), clock);
     if let Some(quota) = config.quota_bytes {
         options.quota_bytes = quota;
     }
@@ -214,7 +216,7 @@ fn audit_key(config: &Config) -> Result<Signer, Problem> {
 /// Tells raft who the founding members are; where it knows its members already this does nothing. One member says it:
 /// the others hear it from the leader that comes of it.
 async fn bootstrap(app: &App) -> Result<(), Problem> {
-    if app.config.members.iter().any(|m| m.id < app.config.id) {
+    if app.config.join || app.config.members.iter().any(|m| m.id < app.config.id) {
         return Ok(());
     }
     let members = app.config.members.iter().map(|m| Member {

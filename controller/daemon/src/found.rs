@@ -142,17 +142,19 @@ fn prepare_controller(
     let config = Config {
         cluster: id.to_owned(),
         cluster_name: options.cluster_name.clone(),
+        incarnation: 1,
+        begun: String::new(),
         id: number(index),
         listen: controller.listen.clone(),
         directory: directory.clone(),
         members: members.collect(),
+        join: false,
         lease_ms: options.lease.0,
         law: None,
         quota_bytes: None,
         limits: crate::limits::Limits::default(),
     };
-    let text = toml::to_string(&config).map_err(|error| failed(error.to_string()))?;
-    write(&directory.join("controller.toml"), &text, false)
+    config.save(&directory.join("controller.toml")).map_err(|error| error.problem())
 }
 
 fn prepare_operator(options: &FoundOptions, operator: &FoundOperator, ca: &ClusterCa) -> Result<(), Problem> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_api::store::{InitCluster, SetReplicas, command};
+use holdfast_api::store::{BeginIncarnation, InitCluster, SetReplicas, command};
 use holdfast_api::v1;
 use holdfast_identity::{CONTROLLER_VALIDITY, Identity, Serial};
 use holdfast_policy::packs;
@@ -83,6 +83,7 @@ async fn round(app: &App, began: &Began) -> Result<(), Status> {
     if app.with(|state| state.cluster().is_none()) {
         return found(app).await;
     }
+    begin_incarnation(app).await?;
     watch_leases(app).await?;
     if began.ago().is_none_or(|ago| ago > silence(app)) {
         place(app).await?;
@@ -103,11 +104,24 @@ async fn found(app: &App) -> Result<(), Status> {
     Ok(())
 }
 
+/// After a restore or a recovery the state is still that of the incarnation before: nothing goes on before it says so.
+async fn begin_incarnation(app: &App) -> Result<(), Status> {
+    if app.begun() {
+        return Ok(());
+    }
+    let (incarnation, reason) = (app.config.incarnation, app.config.begun.clone());
+    // As long as an agent of the time before may go on without hearing anybody, and the grace it is given.
+    let quiet_ms = app.config.lease_ms.saturating_add(GRACE.0);
+    let body = BeginIncarnation { incarnation, reason, quiet_ms };
+    app.propose(system(command::Body::BeginIncarnation(body))).await?;
+    tracing::warn!(incarnation, "the cluster begins a new incarnation");
+    Ok(())
+}
+
 /// The law of the founding entry: the constitution that every cluster has, with the site's own terms and rules.
 fn founding_law(app: &App) -> Result<v1::PolicyBundle, Problem> {
     let read = |name: &str| {
-        let directory = app.config.law.clone().unwrap_or_else(|| app.config.directory.join("law"));
-        let path = directory.join(name);
+        let path = app.config.law().join(name);
         std::fs::read_to_string(&path).map_err(|error| {
             Problem::new(1217, ProblemKind::Failed, "the cluster cannot be founded")
                 .because(format!("read `{path}`: {error}"))

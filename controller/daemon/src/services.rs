@@ -4,9 +4,11 @@ mod admission;
 mod agents;
 mod artifacts;
 mod cluster;
+mod controllers;
 mod enrolment;
 mod health;
 mod jobs;
+mod joining;
 mod law;
 mod nodes;
 mod queues;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use holdfast_api::internal::agent_session_server::AgentSessionServer;
 use holdfast_api::internal::enrolment_server::EnrolmentServer;
 use holdfast_api::internal::health_server::HealthServer;
+use holdfast_api::internal::joining_server::JoiningServer;
 use holdfast_api::internal::raft_server::RaftServer;
 use holdfast_api::v1;
 use tonic::service::Routes;
@@ -71,7 +74,14 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         v1::transactions_server::TransactionsServer::new(transactions::Service(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
     );
+    routes.add_service(
+        v1::controllers_server::ControllersServer::new(controllers::Service(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
     routes
+        .add_service(
+            JoiningServer::new(joining::Service(Arc::clone(app))).max_decoding_message_size(MAX_QUESTION),
+        )
         .add_service(
             EnrolmentServer::new(enrolment::Service(Arc::clone(app))).max_decoding_message_size(64 << 10),
         )

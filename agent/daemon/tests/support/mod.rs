@@ -134,6 +134,7 @@ impl AgentSession for Controller {
                     desired,
                     lease_ms,
                     decisions_recorded,
+                    ..SyncResponse::default()
                 }));
             }
         }

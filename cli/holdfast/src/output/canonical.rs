@@ -57,6 +57,9 @@ shown! {
     Artifact: m => name(m.metadata.as_ref());
     ArtifactList: m => each(&m.items);
     CreateTokenResponse: m => vec![m.token.clone()];
+    Controller: m => vec![m.name.clone()];
+    ControllerList: m => each(&m.items);
+    AdmittedController: m => vec![m.id.to_string()];
     ClusterStatus: m => vec![m.name.clone()];
     WatchEvent: m => vec![m.name.clone()];
     EventList: m => m.items.iter().map(|e| e.object.clone()).collect();

@@ -17,7 +17,9 @@ use holdfast_api::{status_from_problem, v1};
 use holdfast_identity::{NODE_VALIDITY, Principal};
 use holdfast_reconcile::desired;
 use holdfast_state::State;
-use holdfast_types::{AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, TaskPhase};
+use holdfast_types::{
+    AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, TaskPhase, Time,
+};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -58,6 +60,23 @@ impl Service {
         }
         self.0.heard.lock().hear(node);
         Ok(())
+    }
+
+    /// An agent that was told of a newer incarnation belongs to it; this state is one that was given up. And before the
+    /// state is of the incarnation that was begun there is nothing to tell.
+    fn of_one_incarnation(&self, node: &str, known: u64) -> Result<(), Status> {
+        let (incarnation, begun) = (self.0.incarnation(), self.0.begun());
+        if begun && known <= incarnation {
+            return Ok(());
+        }
+        if !begun {
+            return Err(self.0.not_leader());
+        }
+        let summary = format!("node `{node}` belongs to a newer incarnation of the cluster");
+        let problem = Problem::new(1275, ProblemKind::Unreachable, summary)
+            .because(format!("it was told of incarnation {known}, this controller is of {incarnation}"))
+            .next("stop this controller: the cluster was restored or recovered without it");
+        Err(status_from_problem(&problem))
     }
 
     /// Takes over what the agent says, where it says something new.
@@ -164,7 +183,14 @@ impl Service {
         desired: Option<Desired>,
         decisions_recorded: u64,
     ) -> SyncResponse {
-        SyncResponse { desired_hash, desired, lease_ms: self.0.config.lease_ms, decisions_recorded }
+        SyncResponse {
+            desired_hash,
+            desired,
+            lease_ms: self.0.config.lease_ms,
+            decisions_recorded,
+            incarnation: self.0.incarnation(),
+            controllers: self.0.known.addresses(),
+        }
     }
 }
 
@@ -226,6 +252,7 @@ impl AgentSession for Service {
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
         let (name, _) = caller::node(&request)?;
         let sync = request.into_inner();
+        self.of_one_incarnation(name.as_str(), sync.incarnation)?;
         self.hear(name.as_str())?;
         let record = self.record(name.as_str())?;
         let phase = record.node.as_ref().and_then(|n| n.status.as_ref()).map_or("", |s| s.phase.as_str());
@@ -244,10 +271,17 @@ impl AgentSession for Service {
     }
 
     async fn rotate(&self, request: Request<RotateRequest>) -> Result<Response<EnrolResponse>, Status> {
-        let (name, old_serial) = caller::node(&request)?;
+        let (name, presented) = caller::node(&request)?;
+        let ends = caller::ends(&request);
         let ask = request.into_inner();
         self.0.barrier(false).await?;
         let record = self.record(name.as_str())?;
+        let old_serial = if self.was_forgotten(&record, ends) {
+            record.node.as_ref().and_then(|n| n.status.as_ref()).map(|s| s.certificate_serial.clone())
+        } else {
+            Some(presented)
+        };
+        let old_serial = old_serial.unwrap_or_default();
         let jurisdiction = record.node.and_then(|n| n.spec).unwrap_or_default().jurisdiction;
         let chain = self.certify(&name, &jurisdiction, &ask.csr_pem)?;
         let body = RotateNode {
@@ -263,6 +297,13 @@ impl AgentSession for Service {
 }
 
 impl Service {
+    /// Whether a node comes with a newer certificate than the state knows of: it was renewed after the backup was made
+    /// that the cluster went on from. The CA is the same and nobody revoked it, so it may be renewed again.
+    fn was_forgotten(&self, record: &NodeRecord, ends: Option<Time>) -> bool {
+        let known = Time(record.certificate_expires_ms.saturating_add(1_000));
+        self.0.incarnation() > 1 && ends.is_some_and(|ends| ends > known)
+    }
+
     fn certify(
         &self,
         name: &NodeName,

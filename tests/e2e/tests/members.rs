@@ -1,0 +1,229 @@
+//! Controllers come and go, and the cluster begins again from a backup or from what one disk still has.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long anything may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn bin() -> Utf8PathBuf {
+    let place = std::env::var("HOLDFAST_BIN_DIR").unwrap_or_else(|_| {
+        panic!("HOLDFAST_BIN_DIR is not set: run `cargo xtask test --only e2e`");
+    });
+    Utf8PathBuf::from(place).join("holdfast")
+}
+
+fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+}
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    fn start(world: &World, name: &str, args: &[&str]) -> Self {
+        let log = File::options().create(true).append(true).open(world.path(name)).unwrap();
+        let child = Command::new(bin())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    fn end(&mut self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.0), signal);
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end(Signal::KILL);
+    }
+}
+
+/// A directory with a cluster that `holdfast up` made.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.0.path()).unwrap().join(name)
+    }
+
+    fn up(&self, controllers: u32) -> Process {
+        let up = Process::start(
+            self,
+            "up.log",
+            &[
+                "up",
+                "--listen",
+                "127.0.0.1:0",
+                "--lease",
+                "4s",
+                "--dir",
+                self.path("up").as_str(),
+                "--controllers",
+                &controllers.to_string(),
+                "--nodes",
+                "1",
+            ],
+        );
+        wait("the cluster comes up", || {
+            let told = std::fs::read_to_string(self.path("up.log")).unwrap();
+            assert!(!told.contains("error["), "{told}");
+            told.contains("the cluster runs").then_some(())
+        });
+        up
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(bin())
+            .args(args)
+            .env("HOLDFAST_CONTEXT", self.path("up/context.toml"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn done(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "holdfast {}: {said}", args.join(" "));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.done(&[&["-o", "json"], args].concat())).unwrap()
+    }
+
+    fn refused(&self, args: &[&str], code: &str) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "holdfast {} was done", args.join(" "));
+        assert!(said.contains(code), "holdfast {}: {said}", args.join(" "));
+        said
+    }
+
+    fn node_is(&self, phase: &str) {
+        wait(&format!("the node is {phase}"), || {
+            let output = self.run(&["-o", "json", "node", "show", "node-01"]);
+            let node: Value = serde_json::from_slice(&output.stdout).ok()?;
+            (node["status"]["phase"] == phase).then_some(())
+        });
+    }
+
+    fn names(&self) -> Vec<String> {
+        let list = self.json(&["controller", "list"]);
+        list["items"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn leader(&self) -> String {
+        let list = self.json(&["controller", "list"]);
+        let leader = list["items"].as_array().unwrap().iter().find(|c| c["leader"] == true).cloned();
+        leader.unwrap()["name"].as_str().unwrap().to_owned()
+    }
+
+    /// Ends a process of `up` with SIGKILL, and keeps it from being started again.
+    fn kill(&self, name: &str) {
+        std::fs::create_dir_all(self.path("up/hold")).unwrap();
+        File::create(self.path("up/hold").join(name)).unwrap();
+        let text = std::fs::read_to_string(self.path("up/run").join(format!("{name}.pid"))).unwrap();
+        let pid = text.split_whitespace().next().unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
+/// An address where nobody listens.
+fn address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_dead_controller_is_replaced_and_one_comes_and_goes() {
+    let world = World(tempfile::tempdir().unwrap());
+    let _up = world.up(3);
+    let first = world.leader();
+    let other = ["controller-1", "controller-2", "controller-3"].into_iter().find(|name| *name != first);
+    let other = other.unwrap();
+    assert_eq!(world.done(&["controller", "transfer", other]), format!("{other} leads\n"));
+    assert_eq!(world.leader(), other);
+    world
+        .refused(&["controller", "add", "c", "--address", "127.0.0.1:1", "--out", "x", "--witness"], "E7114");
+    world.refused(&["controller", "remove", "nobody", "--yes"], "E1270");
+    let taken = world.json(&["controller", "list"])["items"][0]["address"].as_str().unwrap().to_owned();
+    world.refused(&["controller", "add", "c", "--address", &taken, "--out", "x"], "E1272");
+
+    // The leader dies for good: one command here, one on the new machine.
+    world.kill(other);
+    let (four, directory) = (address(), world.path("controller-4"));
+    let file = world.path("controller-4.admission");
+    let args = ["controller", "replace", other, "--with", "controller-4", "--address", &four];
+    let said = world.done(&[&args[..], &["--out", file.as_str()]].concat());
+    assert!(said.contains("as number 4"), "{said}");
+    world.done(&["controller", "join", file.as_str(), "--directory", directory.as_str()]);
+    assert!(!file.exists(), "a spent admission does not lie about");
+    world
+        .refused(&["controller", "add", "c", "--address", &four, "--directory", directory.as_str()], "E1276");
+    let mut fourth =
+        Process::start(&world, "controller-4.log", &["controller", "run", "--directory", directory.as_str()]);
+    world.done(&["controller", "list", "--wait", "--timeout", "90s"]);
+    let names = world.names();
+    assert!(
+        names.len() == 3 && names.contains(&"controller-4".to_owned()) && !names.contains(&other.to_owned())
+    );
+
+    // It comes back and disturbs nobody.
+    let revision = |world: &World| world.json(&["cluster", "status"])["term"].clone();
+    let term = revision(&world);
+    std::fs::remove_file(world.path("up/hold").join(other)).unwrap();
+    wait("the old one runs", || {
+        let log = std::fs::read_to_string(world.path("up/logs").join(format!("{other}.log"))).unwrap();
+        (log.matches("controller runs").count() > 1).then_some(())
+    });
+    world.done(&["queue", "list"]);
+    std::thread::park_timeout(Duration::from_secs(3));
+    assert_eq!(revision(&world), term, "no election came of it");
+
+    // The agent follows the controllers where its configuration does not name them.
+    world.done(&["controller", "list", "--save-context"]);
+    let told = world.path("up/node-01/controllers.toml");
+    wait("the agent is told", || std::fs::read_to_string(&told).ok().filter(|text| text.contains(&four)));
+    world.node_is("Ready");
+
+    // An even number is advised against; what would lose the quorum is refused with the reason.
+    let output = world.run(&["controller", "remove", "controller-4", "--reason", "a test", "--yes"]);
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stderr).contains("advice: 2 controllers")
+    );
+    fourth.end(Signal::TERM);
+    let last = world.names();
+    assert_eq!(last.len(), 2);
+    let follower = last.iter().find(|name| **name != world.leader()).unwrap().clone();
+    world.kill(&follower);
+    let refused = world.run(&["controller", "remove", &world.leader_of(&last, &follower), "--yes"]);
+    assert!(!refused.status.success());
+}
+
+impl World {
+    fn leader_of(&self, names: &[String], other: &str) -> String {
+        names.iter().find(|name| *name != other).unwrap().clone()
+    }
+}
