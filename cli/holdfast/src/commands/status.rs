@@ -206,7 +206,7 @@ mod tests {
             endpoint: endpoint.to_owned(),
             status,
             ahead_ms: 0,
-            took: std::time::Duration::ZERO,
+            took: Duration::ZERO,
         };
         let answers =
             [answer("c1:7443", Ok(ClusterStatus::default())), answer("c2:7443", Err("refused".to_owned()))];
