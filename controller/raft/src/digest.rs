@@ -2,12 +2,16 @@
 //! costs one hash, the order of changes does not matter, and the hash of a stored state can be computed from the state
 //! alone, so that a cache, a snapshot and a member can each be held against it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::machine::{Change, Record};
+
+/// No file makes us reserve more than this before its records have come.
+const MOST_ROOM: u64 = 1 << 20;
 
 /// The hash of a whole state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,14 +97,55 @@ impl Sum {
     }
 }
 
-/// The hash of a state that changes, with what is needed to take a record out of it again.
+/// A key by the head of its SHA-256: of one size, and no two alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    fn of(key: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(key).into();
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+impl std::hash::Hash for Fingerprint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+/// A fingerprint is as good as any hash of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Head(u64);
+
+impl Hasher for Head {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
+    }
+}
+
+/// The hash of a state that changes, with what is needed to take a record out of it again. It is kept for every record of
+/// the state, so it is small.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rolling {
-    records: BTreeMap<Vec<u8>, StateHash>,
+    records: HashMap<Fingerprint, StateHash, BuildHasherDefault<Head>>,
     sum: StateHash,
 }
 
 impl Rolling {
+    /// Nothing, with room for so many records.
+    pub(crate) fn with_room(records: u64) -> Self {
+        let room = usize::try_from(records.min(MOST_ROOM)).unwrap_or(0);
+        Self {
+            records: HashMap::with_capacity_and_hasher(room, BuildHasherDefault::default()),
+            ..Self::default()
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn of(records: &[Record]) -> Self {
         let mut rolling = Self::default();
@@ -114,7 +159,7 @@ impl Rolling {
         match value {
             Some(value) => self.put(key, value),
             None => {
-                if let Some(old) = self.records.remove(key) {
+                if let Some(old) = self.records.remove(&Fingerprint::of(key)) {
                     self.sum.subtract(old);
                 }
             }
@@ -131,7 +176,7 @@ impl Rolling {
 
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
         let new = StateHash::of_record(key, value);
-        if let Some(old) = self.records.insert(key.to_vec(), new) {
+        if let Some(old) = self.records.insert(Fingerprint::of(key), new) {
             self.sum.subtract(old);
         }
         self.sum.add(new);

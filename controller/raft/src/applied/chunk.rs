@@ -1,8 +1,11 @@
 //! How a record is cut into small checksummed values, because sled moves anything large into files it never syncs. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::machine::Record;
+
+/// A record that was put together: its key, its value, and how many pieces it had.
+pub(super) type Joined = (Vec<u8>, Vec<u8>, u32);
 
 /// The most bytes of one stored value, its own header included.
 pub(super) const MAX_VALUE: usize = 4096;
@@ -45,10 +48,30 @@ fn checksum(stored_key: &[u8], piece: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(stored_key), piece)
 }
 
-/// Puts records together again; pairs come in the order of their stored keys.
+/// A record whose pieces are being gathered.
+#[derive(Debug)]
+struct Open {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    pieces: u32,
+}
+
+impl Open {
+    /// Whether its next piece would have stood before this stored key.
+    fn ended_before(&self, stored_key: &[u8]) -> bool {
+        let key = stored_key.get(1..).unwrap_or_default();
+        match key.strip_prefix(self.key.as_slice()) {
+            Some(rest) => self.pieces.to_be_bytes().as_slice() < rest,
+            None => self.key.as_slice() < key,
+        }
+    }
+}
+
+/// Puts records together again as pairs pass by in the order of their stored keys. Of most records there is one piece; but
+/// those of a key that another one begins with can stand among the pieces of that other.
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
-    records: BTreeMap<Vec<u8>, (Vec<u8>, u32)>,
+    open: VecDeque<Open>,
 }
 
 impl Joiner {
@@ -64,18 +87,32 @@ impl Joiner {
         }
         let (key, number) = stored_key.split_last_chunk::<NUMBER>().ok_or("a stored key is too short")?;
         let key = key.get(1..).ok_or("a stored key is too short")?;
-        let (value, next) = self.records.entry(key.to_vec()).or_default();
-        if u32::from_be_bytes(*number) != *next {
-            return Err("a piece of a stored value is missing");
-        }
-        value.extend_from_slice(piece);
-        *next += 1;
+        let at = match self.open.binary_search_by(|open| open.key.as_slice().cmp(key)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.open.insert(
+                    at,
+                    Open { key: key.to_vec(), value: Vec::with_capacity(piece.len()), pieces: 0 },
+                );
+                at
+            }
+        };
+        let open = self.open.get_mut(at).filter(|open| open.pieces == u32::from_be_bytes(*number));
+        let open = open.ok_or("a piece of a stored value is missing")?;
+        open.value.extend_from_slice(piece);
+        open.pieces += 1;
         Ok(())
     }
 
-    /// The records in key order, each with the number of its pieces.
-    pub(super) fn finish(self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>, u32)> {
-        self.records.into_iter().map(|(key, (value, pieces))| (key, value, pieces))
+    /// The next record in the order of keys, with the number of its pieces, if it must be whole before this stored key.
+    pub(super) fn pop_before(&mut self, stored_key: &[u8]) -> Option<Joined> {
+        let whole = self.open.front()?.ended_before(stored_key);
+        if whole { self.pop() } else { None }
+    }
+
+    /// The next record when there are no more pairs.
+    pub(super) fn pop(&mut self) -> Option<Joined> {
+        self.open.pop_front().map(|open| (open.key, open.value, open.pieces))
     }
 }
 
@@ -95,11 +132,16 @@ mod tests {
             let mut pairs: Vec<Record> = records.iter().flat_map(|(key, value)| cut(b'r', key, value)).collect();
             pairs.sort();
             prop_assert!(pairs.iter().all(|(_, value)| value.len() <= MAX_VALUE));
-            let mut joiner = Joiner::default();
+            let (mut joiner, mut joined) = (Joiner::default(), Vec::new());
             for (key, value) in &pairs {
+                while let Some((key, value, _)) = joiner.pop_before(key) {
+                    joined.push((key, value));
+                }
                 joiner.push(key, value).unwrap();
             }
-            let joined: Vec<Record> = joiner.finish().map(|(key, value, _)| (key, value)).collect();
+            while let Some((key, value, _)) = joiner.pop() {
+                joined.push((key, value));
+            }
             prop_assert_eq!(joined, records);
         }
 

@@ -83,17 +83,23 @@ impl<M: Machine> Shared<M> {
         }
     }
 
-    /// Replaces the state by records that pass by in key order. Readers go on with the old state until the new one stands;
-    /// where the records end in an error the old one stays.
+    /// Replaces the state by so many records that pass by in key order. Readers go on with the old state until the new one
+    /// stands; where the records end in an error, or are not those of the position, the old one stays.
     pub(super) fn restore<E>(
         &self,
         position: Position,
+        count: u64,
         records: impl Iterator<Item = Result<Record, E>>,
     ) -> Result<(), RestoreError<E>> {
-        let mut feed = Feed { records, rolling: Rolling::default(), failed: None };
+        let mut feed = Feed { records, rolling: Rolling::with_room(count), failed: None };
         let restored = self.live.read().machine.restore(&mut feed);
+        // What the machine refused may be damage: then the rest says so.
+        feed.by_ref().for_each(drop);
         if let Some(error) = feed.failed {
             return Err(RestoreError::Records(error));
+        }
+        if feed.rolling.hash() != position.hash {
+            return Err(RestoreError::Hash);
         }
         let machine = restored.map_err(RestoreError::Machine)?;
         let live = Live::new(machine, position, feed.rolling);
@@ -130,6 +136,8 @@ impl<M: Machine> Shared<M> {
 pub(super) enum RestoreError<E> {
     /// The records ended in an error.
     Records(E),
+    /// Their hash is not that of the position.
+    Hash,
     /// The machine does not read them.
     Machine(String),
 }

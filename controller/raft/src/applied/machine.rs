@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::live::{Live, RestoreError, Shared};
 use crate::log::LogStore;
 use crate::machine::{Change, Machine};
-use crate::snapshot::{SnapshotStore, Taken};
+use crate::snapshot::{SnapshotError, SnapshotStore, Taken};
 use crate::types::{
     Batch, Entry, LogId, Responses, Snapshot, SnapshotFile, SnapshotMeta, StorageError, StoredMembership,
     TypeConfig,
@@ -107,14 +107,14 @@ fn install<M: Machine>(
 ) -> Result<(), AnyError> {
     let path = snapshots.adopt(snapshot).map_err(|error| error_chain(&error))?;
     let reader = snapshots.read(&path).map_err(|error| error_chain(&error))?;
-    match shared.restore(reader.position().clone(), reader) {
-        Ok(()) => Ok(()),
-        Err(RestoreError::Records(error)) => {
-            snapshots.set_aside(&path, &error).map_err(|error| error_chain(&error))?;
-            Err(error_chain(&error))
-        }
-        Err(RestoreError::Machine(reason)) => Err(AnyError::error(reason)),
-    }
+    let damage = match shared.restore(reader.position().clone(), reader.promised(), reader) {
+        Ok(()) => return Ok(()),
+        Err(RestoreError::Machine(reason)) => return Err(AnyError::error(reason)),
+        Err(RestoreError::Records(error)) => error,
+        Err(RestoreError::Hash) => SnapshotError::Hash,
+    };
+    snapshots.set_aside(&path, &damage).map_err(|error| error_chain(&error))?;
+    Err(error_chain(&damage))
 }
 
 impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {

@@ -1,7 +1,6 @@
 //! Which state a start begins from: the copy on sled if it is whole and new enough, else the newest whole snapshot, else
 //! nothing. The log replays what came after; so the start must reach back to where the log begins.
 
-use std::convert::Infallible;
 use std::fs;
 use std::sync::Arc;
 
@@ -10,13 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::cache::Cache;
 use super::live::{RestoreError, Shared};
 use super::machine::StateMachine;
-use super::sled_store::{Contents, SledStore};
+use super::sled_store::{Holds, SledError, SledStore};
 use crate::disk::RealDisk;
 use crate::files::{Act, DirLock, FileError, create_dir, sync_dir};
 use crate::log::LogStore;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::snapshot::SnapshotStore;
+use crate::snapshot::{SnapshotError, SnapshotStore};
 use crate::types::LogId;
 
 /// Why no state can be found to start from.
@@ -43,29 +42,11 @@ pub(crate) fn recover<M: Machine>(
 ) -> Result<StateMachine<M>, RecoverError> {
     let (dir, cluster_id, purged) = (&options.dir, options.cluster_id.as_str(), log.purged());
     let snapshots = SnapshotStore::open(Arc::clone(&options.disk), &dir.join("snapshots"), cluster_id)?;
-    let (mut store, copy) = match options.applied_copy {
-        true => open_copy(&dir.join("applied"), cluster_id)?,
-        false => (None, None),
-    };
     let shared = Arc::new(Shared::new(machine));
-    let have = copy.as_ref().map(|contents| contents.position.applied);
-    if newest_snapshot(&shared, &snapshots, have)? {
-        let index = shared.applied().map(|id| id.index);
-        tracing::warn!(index, "rebuilding the applied store from a snapshot");
-        store = store.and_then(|mut store| match store.replace(shared.freeze()) {
-            Ok(()) => Some(store),
-            Err(error) => {
-                tracing::warn!(%error, "continuing without an applied store");
-                None
-            }
-        });
-    } else if let Some(Contents { position, records }) = copy {
-        let records = records.into_iter().map(Ok::<_, Infallible>);
-        shared.restore(position, records).map_err(|error| match error {
-            RestoreError::Machine(reason) => RecoverError::Machine(reason),
-            RestoreError::Records(never) => match never {},
-        })?;
-    }
+    let store = match options.applied_copy {
+        true => with_copy(&dir.join("applied"), cluster_id, &shared, &snapshots)?,
+        false => newest_snapshot(&shared, &snapshots, None).map(|_| None)?,
+    };
     let applied = shared.applied();
     if let Some(purged) = purged
         && applied < Some(purged)
@@ -88,7 +69,7 @@ fn newest_snapshot<M: Machine>(
     for path in snapshots.paths()? {
         let restored = match snapshots.read(&path) {
             Ok(reader) if have.is_some_and(|have| have >= reader.position().applied) => return Ok(false),
-            Ok(reader) => shared.restore(reader.position().clone(), reader),
+            Ok(reader) => shared.restore(reader.position().clone(), reader.promised(), reader),
             Err(error) => Err(RestoreError::Records(error)),
         };
         match restored {
@@ -97,29 +78,77 @@ fn newest_snapshot<M: Machine>(
                 return Ok(true);
             }
             Err(RestoreError::Records(error)) => snapshots.set_aside(&path, &error)?,
+            Err(RestoreError::Hash) => snapshots.set_aside(&path, &SnapshotError::Hash)?,
             Err(RestoreError::Machine(reason)) => return Err(RecoverError::Machine(reason)),
         }
     }
     Ok(false)
 }
 
-/// Opens the copy. One that cannot be read is set aside and a new one begun; where even that fails the member runs
-/// without, because nothing depends on it.
-fn open_copy(dir: &Utf8Path, cluster_id: &str) -> Result<(Option<SledStore>, Option<Contents>), FileError> {
+/// Takes the state of the copy, or of a snapshot that reaches further or has to stand in for it. A copy that cannot be read
+/// to its end is set aside and a new one begun; where even that fails the member runs without, because nothing depends on
+/// it.
+fn with_copy<M: Machine>(
+    dir: &Utf8Path,
+    cluster_id: &str,
+    shared: &Shared<M>,
+    snapshots: &SnapshotStore,
+) -> Result<Option<SledStore>, RecoverError> {
     create_dir(&RealDisk, dir)?;
-    match SledStore::open(dir, cluster_id) {
-        Ok((store, contents)) => return Ok((Some(store), contents)),
-        Err(error) => {
-            let detail = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, detail, "set the applied store aside; it is rebuilt from snapshot and log");
+    let damage = match SledStore::open(dir, cluster_id) {
+        Ok((store, holds)) => {
+            let have = holds.as_ref().map(|holds| holds.position.applied);
+            if newest_snapshot(shared, snapshots, have)? {
+                return Ok(written_anew(store, shared));
+            }
+            let Some(holds) = holds else { return Ok(Some(store)) };
+            match read_copy(store, holds, shared) {
+                Ok(store) => return Ok(Some(store)),
+                // Whole, and written by a later release: a snapshot of this one would not help.
+                Err(SledError::Machine(reason)) => return Err(RecoverError::Machine(reason)),
+                Err(error) => error,
+            }
         }
-    }
+        Err(error) => error,
+    };
+    let detail = std::error::Error::source(&damage).map(ToString::to_string);
+    tracing::warn!(error = %damage, detail, "set the applied store aside; it is rebuilt from snapshot and log");
     set_aside(dir)?;
+    newest_snapshot(shared, snapshots, None)?;
     match SledStore::open(dir, cluster_id) {
-        Ok((store, contents)) => Ok((Some(store), contents)),
+        Ok((store, _)) => Ok(written_anew(store, shared)),
         Err(error) => {
             tracing::warn!(%error, "continuing without an applied store");
-            Ok((None, None))
+            Ok(None)
+        }
+    }
+}
+
+fn read_copy<M: Machine>(
+    mut store: SledStore,
+    holds: Holds,
+    shared: &Shared<M>,
+) -> Result<SledStore, SledError> {
+    let Holds { position, records } = holds;
+    store.read(|each| {
+        shared.restore(position, records, each).map_err(|error| match error {
+            RestoreError::Records(error) => error,
+            RestoreError::Hash => SledError::Hash,
+            RestoreError::Machine(reason) => SledError::Machine(reason),
+        })
+    })?;
+    Ok(store)
+}
+
+/// The copy of what is in memory now.
+fn written_anew<M: Machine>(mut store: SledStore, shared: &Shared<M>) -> Option<SledStore> {
+    let index = shared.applied().map(|id| id.index);
+    tracing::warn!(index, "writing the applied store anew");
+    match store.replace(shared.freeze()) {
+        Ok(()) => Some(store),
+        Err(error) => {
+            tracing::warn!(%error, "continuing without an applied store");
+            None
         }
     }
 }

@@ -9,8 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use camino::{Utf8Path, Utf8PathBuf};
 use sled::{Batch, Db, Mode};
 
-use super::chunk::{Joiner, MAX_KEY, cut, stored_key};
-use crate::digest::Sum;
+use super::chunk::{Joined, Joiner, MAX_KEY, cut, stored_key};
 use crate::disk::RealDisk;
 use crate::files::{Act, FileError, sync_dir};
 use crate::machine::{Change, Record};
@@ -31,6 +30,10 @@ pub(super) enum SledError {
     Panicked,
     #[error("applied store is corrupt: {0}")]
     Corrupt(&'static str),
+    #[error("applied store is corrupt: its records do not have its state hash")]
+    Hash,
+    #[error("the machine refuses the records of the applied store: {0}")]
+    Machine(String),
     #[error("read the position of the applied store")]
     Position(#[from] SnapshotError),
     #[error("key of {0} bytes is longer than the applied store holds")]
@@ -39,11 +42,11 @@ pub(super) enum SledError {
     Blobs,
 }
 
-/// What the copy held when it was opened.
-#[derive(Debug)]
-pub(super) struct Contents {
+/// What the copy says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Holds {
     pub(super) position: Position,
-    pub(super) records: Vec<Record>,
+    pub(super) records: u64,
 }
 
 /// The open copy.
@@ -59,62 +62,64 @@ pub(super) struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the copy and reads all of it; `None` for its contents when it is new. Blocks.
-    pub(super) fn open(dir: &Utf8Path, cluster_id: &str) -> Result<(Self, Option<Contents>), SledError> {
-        // sled asserts on files it does not understand; a panic here means the same as an error.
-        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_and_read(dir, cluster_id)));
-        opened.unwrap_or(Err(SledError::Panicked))
+    /// Opens the copy and reads what it says of itself; `None` when it is new. Blocks.
+    pub(super) fn open(dir: &Utf8Path, cluster_id: &str) -> Result<(Self, Option<Holds>), SledError> {
+        caught(|| Self::open_and_read(dir, cluster_id))
     }
 
-    fn open_and_read(dir: &Utf8Path, cluster_id: &str) -> Result<(Self, Option<Contents>), SledError> {
+    fn open_and_read(dir: &Utf8Path, cluster_id: &str) -> Result<(Self, Option<Holds>), SledError> {
         let config = sled::Config::new().path(dir).mode(Mode::LowSpace).cache_capacity(CACHE_BYTES);
         let db = config.flush_every_ms(None).open()?;
         sync_after_open(dir)?;
         let data = dir.join("db");
         let data = File::open(&data).act("open", &data)?;
         let (dir, cluster_id) = (dir.to_owned(), cluster_id.to_owned());
-        let mut store = Self { db, data, dir, cluster_id, pieces: BTreeMap::new(), records: 0 };
-        let contents = store.load()?;
+        let store = Self { db, data, dir, cluster_id, pieces: BTreeMap::new(), records: 0 };
         store.no_blobs()?;
-        Ok((store, contents))
+        let holds = store.holds()?;
+        Ok((store, holds))
     }
 
-    fn load(&mut self) -> Result<Option<Contents>, SledError> {
+    fn holds(&self) -> Result<Option<Holds>, SledError> {
         let mut meta = Joiner::default();
-        let mut joiner = Joiner::default();
-        for pair in self.db.iter() {
+        for pair in self.db.scan_prefix([META]) {
             let (key, value) = pair?;
-            let joiner = match key.first() {
-                Some(&RECORD) => &mut joiner,
-                Some(&META) => &mut meta,
-                _ => return Err(SledError::Corrupt("it has a key of an unknown kind")),
-            };
-            joiner.push(&key, &value).map_err(SledError::Corrupt)?;
+            meta.push(&key, &value).map_err(SledError::Corrupt)?;
         }
-        let mut records = Vec::new();
-        for (key, value, pieces) in joiner.finish() {
-            if pieces > 1 {
-                self.pieces.insert(key.clone(), pieces);
-            }
-            records.push((key, value));
-        }
-        self.records = records.len();
-        let Some((_, meta, _)) = meta.finish().next() else {
-            let empty = records.is_empty();
+        let Some((_, meta, _)) = meta.pop() else {
+            let empty = self.db.is_empty();
             return if empty { Ok(None) } else { Err(SledError::Corrupt("it has records but no position")) };
         };
-        let (cluster_id, position, count) = Position::decode(&meta)?;
+        let (cluster_id, position, records) = Position::decode(&meta)?;
         if cluster_id != self.cluster_id {
             return Err(SledError::Position(SnapshotError::OtherCluster(cluster_id)));
         }
-        if u64::try_from(records.len()).ok() != Some(count) {
-            return Err(SledError::Corrupt("it has another number of records than it says"));
-        }
-        let mut sum = Sum::default();
-        if !records.iter().all(|record| sum.add(record)) || sum.hash() != position.hash {
-            return Err(SledError::Corrupt("its records do not have its state hash"));
-        }
-        Ok(Some(Contents { position, records }))
+        Ok(Some(Holds { position, records }))
+    }
+
+    /// Hands every record, in key order, to whoever takes the whole state. Only when that one has seen all of them and
+    /// they have the hash of the position may the copy be used.
+    pub(super) fn read<T>(
+        &mut self,
+        take: impl FnOnce(&mut dyn Iterator<Item = Result<Record, SledError>>) -> Result<T, SledError>,
+    ) -> Result<T, SledError> {
+        let (pieces, records) = (&mut self.pieces, &mut self.records);
+        pieces.clear();
+        *records = 0;
+        let db = &self.db;
+        caught(move || {
+            let mut each = Records { pairs: db.iter(), joiner: Joiner::default(), waiting: None };
+            take(&mut std::iter::from_fn(|| {
+                let joined = each.next_joined().transpose()?;
+                Some(joined.map(|(key, value, count)| {
+                    *records += 1;
+                    if count > 1 {
+                        pieces.insert(key.clone(), count);
+                    }
+                    (key, value)
+                }))
+            }))
+        })
     }
 
     /// Takes over the changes of some entries and the position after them, all or nothing.
@@ -204,6 +209,40 @@ impl SledStore {
 }
 
 const REPLACE_RECORDS: usize = 256;
+
+/// sled asserts on files it does not understand: a panic there means the same as an error.
+fn caught<T>(work: impl FnOnce() -> Result<T, SledError>) -> Result<T, SledError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(SledError::Panicked))
+}
+
+/// The records of the copy, put together as its pairs pass by.
+struct Records {
+    pairs: sled::Iter,
+    joiner: Joiner,
+    /// A pair that was read before a record which ends in front of it was handed out.
+    waiting: Option<(sled::IVec, sled::IVec)>,
+}
+
+impl Records {
+    fn next_joined(&mut self) -> Result<Option<Joined>, SledError> {
+        loop {
+            if self.waiting.is_none() {
+                self.waiting = self.pairs.next().transpose()?;
+            }
+            let Some((key, value)) = &self.waiting else { return Ok(self.joiner.pop()) };
+            if let Some(joined) = self.joiner.pop_before(key) {
+                return Ok(Some(joined));
+            }
+            match key.first() {
+                Some(&RECORD) => self.joiner.push(key, value).map_err(SledError::Corrupt)?,
+                // Read when the copy was opened.
+                Some(&META) => {}
+                _ => return Err(SledError::Corrupt("it has a key of an unknown kind")),
+            }
+            self.waiting = None;
+        }
+    }
+}
 
 fn sync_after_open(dir: &Utf8Path) -> Result<(), FileError> {
     for name in ["conf", "db"] {

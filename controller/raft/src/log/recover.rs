@@ -120,9 +120,10 @@ impl Replay<'_> {
             Record::Truncate(from) => self.index.truncate(from),
             Record::Purge(upto) => self.index.purge(upto),
             Record::Entry(id, payload) => {
-                // Decoded now, so that an entry nobody can read stops the start and not the apply.
-                let entry =
-                    entry_in(id, payload).map_err(|source| LogError::Decode { index: id.index, source })?;
+                // Decoded now, so that an entry nobody can read stops the start and not the apply. As a copy of its own:
+                // one small entry would keep the whole segment in memory.
+                let entry = entry_in(id, Bytes::copy_from_slice(&payload))
+                    .map_err(|source| LogError::Decode { index: id.index, source })?;
                 self.index.push(id, parsed.size, Some(place), Some(entry)).map_err(|gap| {
                     LogError::Corrupt {
                         segment: path.to_owned(),

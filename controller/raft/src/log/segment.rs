@@ -107,7 +107,9 @@ pub(super) type Opened = (Arc<dyn DiskFile>, SegmentHeader, Bytes);
 /// A whole segment in memory, at most `limit` bytes of it.
 pub(super) fn read(disk: &dyn Disk, path: &Utf8Path, limit: u64) -> Result<Opened, LogError> {
     let file = disk.open(path).act("open segment", path)?;
-    let mut bytes = Vec::new();
+    // Grown by doubling, the last segment would take twice its size.
+    let size = file.len().act("measure segment", path)?.min(limit);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     let mut reading = Reading { file: Arc::clone(&file), offset: 0 }.take(limit);
     reading.read_to_end(&mut bytes).act("read segment", path)?;
     let header = decode(path, &bytes)?;

@@ -32,6 +32,8 @@ pub(crate) enum SnapshotError {
     Header(#[from] CodecError),
     #[error("snapshot is corrupt: {0}")]
     Corrupt(&'static str),
+    #[error("snapshot is corrupt: its records do not have the state hash of its header")]
+    Hash,
     #[error("snapshot has format {found}, this build reads up to {known}")]
     Newer { found: u32, known: u32 },
     #[error("snapshot belongs to cluster `{0}`")]

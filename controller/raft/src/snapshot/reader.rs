@@ -152,7 +152,7 @@ impl<R: Read> Reader<R> {
             return Err(SnapshotError::Corrupt("it has another number of records than its header says"));
         }
         if self.sum.hash() != self.position.hash {
-            return Err(SnapshotError::Corrupt("its records do not have the state hash of its header"));
+            return Err(SnapshotError::Hash);
         }
         Ok(())
     }
