@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::table::Change;
 use crate::{
     artifacts, cluster, controllers, incarnation, jobs, level, nodes, placement, queues, record, refuse,
-    transaction,
+    retention, transaction,
 };
 
 /// What one command did.
@@ -108,6 +108,9 @@ impl State {
             decision: command.decision,
         };
         let answer = dispatch(&mut act, body);
+        if answer.is_ok() {
+            retention::ended_jobs(&mut act);
+        }
         if let Some(decision) = act.decision.take() {
             record::decision(&mut act, decision, answer.as_ref().err());
         }

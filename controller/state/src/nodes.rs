@@ -9,12 +9,13 @@ use holdfast_types::{NodePhase, Problem};
 
 use crate::act::{Act, Answer};
 use crate::phases::node_phase;
-use crate::{artifacts, lifecycle, record, refuse};
+use crate::{artifacts, lifecycle, record, refuse, retention};
 
 pub(crate) fn create_token(act: &mut Act<'_>, token: CreateToken) -> Answer {
     if act.state.tokens.contains(&token.id) {
         return Err(refuse::exists("token", &token.id));
     }
+    retention::token_room(act)?;
     let id = token.id.clone();
     let jurisdiction = token.jurisdiction.clone();
     let row = TokenRecord {
@@ -164,7 +165,10 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
     );
     match change.change.as_str() {
         "drain" => lifecycle::leave_node(act, name, "its node is being drained"),
-        "retire" => lifecycle::lose_node(act, name, "its node was retired"),
+        "retire" => {
+            lifecycle::lose_node(act, name, "its node was retired");
+            retention::retired(act);
+        }
         _ => {}
     }
     answer(act, name)

@@ -42,6 +42,9 @@ impl State {
         let (floor, revision) = state.cluster().map_or((0, 0), |c| (c.watch_floor, c.revision));
         state.history.loaded(floor, revision);
         state.keys.loaded();
+        for job in state.jobs.values() {
+            state.ended.changed(None, Some(job));
+        }
         Ok(state)
     }
 

@@ -87,6 +87,22 @@ pub(crate) fn transaction(because: impl Into<String>) -> Problem {
     Problem::new(1132, ProblemKind::Invalid, "the transaction cannot be taken").because(because.into())
 }
 
+/// Entries of the audit log that are kept no more.
+#[must_use]
+pub fn audit_gone(asked: u64, first: u64) -> Problem {
+    Problem::new(1134, ProblemKind::Conflict, format!("audit entry {asked} is kept no more"))
+        .because(format!(
+            "the controllers keep the entries from {first} on; older ones are where they were exported to"
+        ))
+        .next(format!("holdfast audit list --from {first}"))
+}
+
+/// No more join tokens fit.
+pub(crate) fn tokens(most: usize) -> Problem {
+    Problem::new(1135, ProblemKind::Refused, "no more join tokens can be made")
+        .because(format!("there are {most} that were neither used nor have expired"))
+}
+
 /// An incarnation that does not come after the present one.
 pub(crate) fn incarnation(found: u64, asked: u64) -> Problem {
     Problem::new(1133, ProblemKind::Conflict, "the incarnation cannot begin")

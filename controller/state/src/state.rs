@@ -9,7 +9,8 @@ use holdfast_api::store::{
 use holdfast_api::v1;
 use holdfast_types::Time;
 
-use crate::history::{ARTIFACT, Compacted, History, JOB, QUEUE, Resource, WatchItem};
+use crate::ended::Ended;
+use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, Resource, WatchItem};
 use crate::keys::Keys;
 use crate::table::{Change, Table, number_key};
 use crate::trail::Trail;
@@ -35,6 +36,8 @@ pub struct State {
     pub(crate) audit: Trail,
     pub(crate) controllers: Table<ControllerRecord>,
     pub(crate) recipients: Table<RecipientRecord>,
+    /// Follows from the jobs.
+    pub(crate) ended: Ended,
     pub(crate) history: History,
     pub(crate) changes: Vec<Change>,
 }
@@ -55,6 +58,7 @@ impl Default for State {
             audit: Trail::default(),
             controllers: Table::new("m/"),
             recipients: Table::new("k/"),
+            ended: Ended::default(),
             history: History::default(),
             changes: Vec::new(),
         }
@@ -183,7 +187,13 @@ impl State {
         head.map_or_else(|| (0, holdfast_audit::Hash::empty_root()), |head| (head.size(), head.root()))
     }
 
-    /// The audit log from an entry on: the index of each entry and its canonical bytes.
+    /// The first entry of the audit log that is kept.
+    #[must_use]
+    pub fn audit_first(&self) -> u64 {
+        self.audit.first()
+    }
+
+    /// The audit log from an entry on, or from the first one that is kept: the index of each entry and its canonical bytes.
     pub fn audit_from(&self, index: u64) -> impl Iterator<Item = (u64, Vec<u8>)> + use<> {
         self.audit.from(index)
     }
@@ -210,6 +220,7 @@ impl State {
 
     pub(crate) fn put_job(&mut self, mut job: v1::Job, revision: u64) {
         let name = stamp(&mut job.metadata, revision);
+        self.ended.changed(self.jobs.get(&name), Some(&job));
         let job = self.jobs.put(&name, job, &mut self.changes);
         self.history.put(revision, &name, Resource::Job(job), &mut self.changes);
     }
@@ -220,6 +231,12 @@ impl State {
         let resource = Resource::Node(Arc::new(node.clone()));
         self.nodes.put(&name, record, &mut self.changes);
         self.history.put(revision, &name, resource, &mut self.changes);
+    }
+
+    pub(crate) fn remove_node(&mut self, name: &str, revision: u64) {
+        if self.nodes.remove(name, &mut self.changes).is_some() {
+            self.history.deleted(revision, NODE, name, &mut self.changes);
+        }
     }
 
     pub(crate) fn put_queue(&mut self, mut queue: v1::Queue, revision: u64) {
@@ -245,7 +262,8 @@ impl State {
     }
 
     pub(crate) fn remove_job(&mut self, name: &str, revision: u64) {
-        if self.jobs.remove(name, &mut self.changes).is_some() {
+        if let Some(job) = self.jobs.remove(name, &mut self.changes) {
+            self.ended.changed(Some(&job), None);
             self.history.deleted(revision, JOB, name, &mut self.changes);
         }
     }

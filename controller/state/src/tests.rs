@@ -7,6 +7,7 @@ use holdfast_types::Time;
 use prost::Message as _;
 
 use crate::State;
+use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
 /// A cluster and a clock that moves 100 ms with every command.
 struct World {
@@ -655,4 +656,79 @@ fn commands_newer_than_the_level_are_refused_until_it_is_raised() {
     // A release that does not know the level does not take the state.
     world.done(raise(3));
     assert!(State::restore(world.state.records()).unwrap_err().contains("feature level 3"));
+}
+
+#[test]
+fn ended_jobs_are_let_go_by_age_and_by_number_and_never_one_that_has_not_ended() {
+    let mut world = World::new();
+    let end = |world: &mut World, name: &str| {
+        world.submit(name, job_spec(1, 0));
+        world.done(command::Body::CancelJob(store::EndJob { name: name.to_owned() }));
+    };
+    end(&mut world, "old");
+    world.submit("waits", job_spec(1, 0));
+    world.now += ENDED_AGE_MS - 10_000;
+    end(&mut world, "young");
+    let names = |state: &State| state.jobs().map(|j| j.metadata.clone().unwrap().name).collect::<Vec<_>>();
+    assert_eq!(names(&world.state), ["old", "waits", "young"]);
+    let before = (world.state.revision(), world.state.audit_size());
+    // Any command at all brings the time along; a member that was restored lets go of the same.
+    let mut twin = World { state: State::restore(world.state.records()).unwrap(), ..world };
+    twin.now += 10_000;
+    twin.alive("de-1", true);
+    assert_eq!(names(&twin.state), ["waits", "young"]);
+    assert!(twin.state.audit_size() > before.1, "it is in the audit log");
+    let mut changes = twin.state.changes_since(before.0).unwrap();
+    assert!(changes.any(|item| item.name == "old" && item.resource.is_none()), "watches see it go");
+    drop(changes);
+
+    let mut world = World { checked: false, ..twin };
+    for number in 0..MOST_ENDED {
+        end(&mut world, &format!("many-{number:05}"));
+    }
+    assert_eq!(world.state.jobs().count(), MOST_ENDED + 1);
+    assert!(world.state.job("young").is_none() && world.state.job("waits").is_some());
+    assert!(world.state.job("many-00000").is_some());
+}
+
+#[test]
+fn tokens_that_opened_the_door_make_room_for_new_ones() {
+    let mut world = World::quiet();
+    // Three were used by the nodes of this world.
+    for number in 3..MOST_TOKENS {
+        world.token(&format!("unused-{number}"), "DE", 100_000_000);
+    }
+    world.token("after-the-used-ones", "DE", 100_000_000);
+    assert!(world.state.token("after-the-used-ones").is_some() && world.state.token("unused-3").is_some());
+    world.token("one-more", "DE", 100_000_000);
+    world.token("the-last", "DE", 100_000_000);
+    let token =
+        |id: &str| command::Body::CreateToken(store::CreateToken { id: id.to_owned(), ..Default::default() });
+    assert_eq!(world.refused(token("too-many")), 1135);
+    world.now = 100_000_001;
+    world.done(token("expired-ones-went"));
+    assert!(world.state.token("unused-3").is_none());
+}
+
+#[test]
+fn retired_nodes_go_once_their_certificates_have() {
+    let mut world = World::quiet();
+    let count = 1_030;
+    for number in 0..count {
+        let (name, token) = (format!("gone-{number:04}"), format!("token-{number}"));
+        world.token(&token, "DE", u64::MAX);
+        let command::Body::EnrolNode(enrol) = World::enrol(&name, &token) else { panic!() };
+        let enrol = store::EnrolNode { certificate_expires_ms: 50_000_000, ..enrol };
+        world.done(command::Body::EnrolNode(enrol));
+        let change = "retire".to_owned();
+        world.done(command::Body::ChangeNode(store::ChangeNode { node: name, change, ..Default::default() }));
+    }
+    assert_eq!((world.state.nodes().count(), world.state.revoked().count()), (count + 3, count));
+    world.now = 50_000_001;
+    let change = "retire".to_owned();
+    let node = "de-3".to_owned();
+    world.done(command::Body::ChangeNode(store::ChangeNode { node, change, ..Default::default() }));
+    let left: Vec<&str> = world.state.revoked().collect();
+    assert!(left.len() <= 1, "{left:?}");
+    assert!(world.state.node("gone-0000").is_none() && world.state.node("de-1").is_some());
 }

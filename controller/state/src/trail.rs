@@ -1,6 +1,8 @@
-//! The entries of the audit log in memory. They only ever grow in number, are seldom read and much alike, so all but the
-//! newest are kept compressed, many together.
+//! The newest entries of the audit log. They are seldom read and much alike, so most are kept compressed, many together.
+//! The head of the log covers every entry there ever was; the oldest ones themselves are let go, a pack at a time, and
+//! are then only where the log was exported to.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
@@ -13,12 +15,20 @@ use crate::table::{Change, Record, Row, number_key};
 
 /// How many entries are kept together.
 const PACK: usize = 256;
+/// How many entries are kept.
+const MOST_ENTRIES: usize = 1_024 * PACK;
+/// How many bytes of them, uncompressed.
+const MOST_BYTES: u64 = 256 << 20;
 const PREFIX: &str = "l/";
 
-/// The entries of the log, by their index from 0 on.
+/// The entries of the log that are kept.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trail {
-    packs: Vec<Arc<Pack>>,
+    /// The index of the first entry that is kept, a multiple of the size of a pack.
+    first: u64,
+    packs: VecDeque<Arc<Pack>>,
+    /// Bytes of the packs, uncompressed.
+    bytes: u64,
     newest: Vec<Arc<[u8]>>,
 }
 
@@ -31,6 +41,10 @@ struct Pack {
 }
 
 impl Pack {
+    fn bytes(&self) -> u64 {
+        self.ends.last().copied().map_or(0, u64::from)
+    }
+
     fn of(entries: &[Arc<[u8]>]) -> Option<Self> {
         let mut out = DeflateEncoder::new(Vec::new(), Compression::fast());
         let mut ends = Vec::with_capacity(entries.len());
@@ -45,9 +59,9 @@ impl Pack {
 
     /// Every entry; none where what this process compressed itself cannot be read, so that a proof fails loudly.
     fn entries(&self) -> Vec<Vec<u8>> {
-        let whole = self.ends.last().copied().unwrap_or(0);
+        let whole = self.bytes();
         let mut bytes = Vec::with_capacity(usize::try_from(whole).unwrap_or(0));
-        let read = DeflateDecoder::new(&*self.compressed).take(u64::from(whole)).read_to_end(&mut bytes);
+        let read = DeflateDecoder::new(&*self.compressed).take(whole).read_to_end(&mut bytes);
         let mut start = 0;
         let entries = self.ends.iter().map(|end| {
             let end = usize::try_from(*end).unwrap_or(usize::MAX);
@@ -60,16 +74,29 @@ impl Pack {
 }
 
 impl Trail {
-    pub(crate) fn len(&self) -> u64 {
-        count(self.packs.len()) * count(PACK) + count(self.newest.len())
+    /// The index of the first entry that is kept.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
     }
 
-    /// Puts an entry at the end.
+    /// The index that the next entry gets.
+    fn end(&self) -> u64 {
+        self.first + count(self.packs.len()) * count(PACK) + count(self.newest.len())
+    }
+
+    /// Puts an entry at the end and lets the oldest go where there are too many.
     pub(crate) fn push(&mut self, entry: Vec<u8>, changes: &mut Vec<Change>) {
-        let index = self.len();
+        let index = self.end();
         let (key, value) = record(index, entry.clone());
         changes.push((key, Some(value)));
         self.keep(entry);
+        while self.packs.len() * PACK > MOST_ENTRIES || self.bytes > MOST_BYTES {
+            let Some(gone) = self.packs.pop_front() else { return };
+            self.bytes -= gone.bytes();
+            let next = self.first + count(PACK);
+            changes.extend((self.first..next).map(|index| (key_of(index), None)));
+            self.first = next;
+        }
     }
 
     fn keep(&mut self, entry: Vec<u8>) {
@@ -77,19 +104,23 @@ impl Trail {
         if self.newest.len() >= PACK
             && let Some(pack) = Pack::of(&self.newest)
         {
-            self.packs.push(Arc::new(pack));
+            self.bytes += pack.bytes();
+            self.packs.push_back(Arc::new(pack));
             self.newest.clear();
         }
     }
 
     /// The entries from an index on.
     pub(crate) fn from(&self, index: u64) -> impl Iterator<Item = (u64, Vec<u8>)> + use<> {
-        let pack = usize::try_from(index / count(PACK)).unwrap_or(usize::MAX).min(self.packs.len());
-        let rest =
-            Self { packs: self.packs.get(pack..).unwrap_or_default().to_vec(), newest: self.newest.clone() };
-        let first = count(pack) * count(PACK);
-        let entries = (first..).zip(rest.into_entries());
-        entries.skip_while(move |(at, _)| *at < index)
+        let skipped = index.saturating_sub(self.first) / count(PACK);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX).min(self.packs.len());
+        let rest = Self {
+            first: self.first + count(skipped) * count(PACK),
+            packs: self.packs.iter().skip(skipped).cloned().collect(),
+            bytes: 0,
+            newest: self.newest.clone(),
+        };
+        (rest.first..).zip(rest.into_entries()).skip_while(move |(at, _)| *at < index)
     }
 
     fn into_entries(self) -> impl Iterator<Item = Vec<u8>> {
@@ -100,8 +131,14 @@ impl Trail {
     /// Takes a stored record if it is of this table. They come in the order of their keys, so none can be missing unseen.
     pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Option<Result<(), String>> {
         key.strip_prefix(PREFIX.as_bytes())?;
-        let expected = self.len();
+        let begun = !self.packs.is_empty() || !self.newest.is_empty();
+        let expected = self.end();
         Some(match AuditRecord::from_stored(value) {
+            Ok(record) if !begun && record.index.is_multiple_of(count(PACK)) => {
+                self.first = record.index;
+                self.keep(record.entry);
+                Ok(())
+            }
             Ok(record) if record.index == expected => {
                 self.keep(record.entry);
                 Ok(())
@@ -112,12 +149,16 @@ impl Trail {
     }
 
     pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
-        (0..).zip(self.into_entries()).map(|(index, entry)| record(index, entry))
+        (self.first..).zip(self.into_entries()).map(|(index, entry)| record(index, entry))
     }
 }
 
 fn record(index: u64, entry: Vec<u8>) -> Record {
-    (format!("{PREFIX}{}", number_key(index)).into_bytes(), AuditRecord { index, entry }.stored())
+    (key_of(index), AuditRecord { index, entry }.stored())
+}
+
+fn key_of(index: u64) -> Vec<u8> {
+    format!("{PREFIX}{}", number_key(index)).into_bytes()
 }
 
 fn count(number: usize) -> u64 {
@@ -126,6 +167,8 @@ fn count(number: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -137,7 +180,7 @@ mod tests {
         for number in 0..1_000 {
             trail.push(entry(number), &mut changes);
         }
-        assert_eq!((trail.packs.len(), trail.newest.len(), trail.len()), (3, 232, 1_000));
+        assert_eq!((trail.packs.len(), trail.newest.len(), trail.end()), (3, 232, 1_000));
         for from in [0, 1, 255, 256, 700, 768, 999, 1_000, 5_000] {
             assert!(trail.from(from).eq((from..1_000).map(|number| (number, entry(number)))), "from {from}");
         }
@@ -151,5 +194,39 @@ mod tests {
         let gap = Trail::default().load(&records[1].0, &records[1].1);
         assert!(gap.unwrap().unwrap_err().contains("entry 1 stands where entry 0 belongs"));
         assert!(Trail::default().load(b"j/x", b"").is_none());
+    }
+
+    #[test]
+    fn the_oldest_entries_go_and_every_member_lets_go_of_the_same() {
+        let (mut trail, mut stored) = (Trail::default(), BTreeMap::new());
+        let apply = |trail: &mut Trail, entry: Vec<u8>, stored: &mut BTreeMap<_, _>| {
+            let mut changes = Vec::new();
+            trail.push(entry, &mut changes);
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(stored.insert(key, value)),
+                    None => assert!(stored.remove(&key).is_some(), "what goes was there"),
+                }
+            }
+        };
+        // Entries so large that the bound on bytes is met first.
+        let large = vec![7; 400 << 10];
+        for _ in 0..4 * PACK {
+            apply(&mut trail, large.clone(), &mut stored);
+        }
+        assert_eq!((trail.first(), trail.end()), (2 * count(PACK), 4 * count(PACK)));
+        assert!(trail.clone().into_records().eq(stored.clone()));
+        let mut loaded = Trail::default();
+        for (key, value) in &stored {
+            loaded.load(key, value).unwrap().unwrap();
+        }
+        let mut twin = stored.clone();
+        for _ in 0..PACK {
+            apply(&mut trail, large.clone(), &mut stored);
+            apply(&mut loaded, large.clone(), &mut twin);
+        }
+        assert_eq!((trail.first(), stored.len()), (loaded.first(), twin.len()));
+        assert_eq!(trail.from(0).next().unwrap().0, trail.first());
+        assert_eq!(trail.from(trail.first() + 300).next().unwrap().0, trail.first() + 300);
     }
 }

@@ -107,6 +107,15 @@ impl Policies for Service {
     }
 }
 
+/// Refuses to leave out entries that are kept no more: a log with a hole would be taken for a forged one.
+fn kept(app: &App, from: u64) -> Result<(), Status> {
+    let first = app.with(holdfast_state::State::audit_first);
+    if from < first {
+        return Err(status_from_problem(&holdfast_state::audit_gone(from, first)));
+    }
+    Ok(())
+}
+
 fn entries(app: &App, from: u64, limit: u64) -> Vec<AuditEntry> {
     app.with(|state| {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -139,6 +148,7 @@ impl Audit for Service {
         reader(&request)?;
         let from = request.into_inner().from;
         self.0.barrier(false).await?;
+        kept(&self.0, from)?;
         // What comes after the call is for the next export: an endless log would make an endless answer.
         let size = self.0.with(holdfast_state::State::audit_size);
         let app = Arc::clone(&self.0);
