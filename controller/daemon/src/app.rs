@@ -48,6 +48,8 @@ pub(crate) struct App {
     pub(crate) vitals: Vitals,
     /// Where the controllers are.
     pub(crate) known: Known,
+    /// The newest feature level that this release knows.
+    pub(crate) newest_level: u32,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -94,13 +96,15 @@ pub(crate) struct Parts {
     pub(crate) trust: Trust,
     pub(crate) identity: IdentityHandle,
     pub(crate) audit_key: holdfast_audit::Signer,
+    /// The newest feature level that this release knows.
+    pub(crate) newest_level: u32,
     /// The descriptors of every message and service.
     pub(crate) pool: DescriptorPool,
 }
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, raft, ca, trust, identity, audit_key, pool } = parts;
+        let Parts { config, raft, ca, trust, identity, audit_key, newest_level, pool } = parts;
         let (heard, watches, vitals) = (Mutex::new(Heard::new(0)), Arc::default(), Vitals::new(now()));
         let (calls, bundle, known) = (CallStats::new(&pool), Mutex::default(), Known::default());
         Self {
@@ -114,6 +118,7 @@ impl App {
             watches,
             vitals,
             known,
+            newest_level,
             calls,
             pool,
             bundle,
@@ -218,6 +223,8 @@ impl App {
     }
 
     async fn commit(&self, command: Command) -> Result<Outcome, Status> {
+        self.with(|state| state.knows(command.body.as_ref()))
+            .map_err(|problem| status_from_problem(&problem))?;
         let growing = command.body.as_ref().is_some_and(grows);
         let bytes = command.encode_to_vec();
         let answer = match growing {

@@ -23,10 +23,12 @@ use crate::app::{App, Parts, now};
 use crate::config::Config;
 use crate::front::{Faces, Front};
 use crate::generate::openapi;
+use crate::level::outgrown;
 use crate::loops::{lead, renew_certificate, renewed};
 use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
+use crate::platform::Platform;
 use crate::recovery::disk_is_back;
 use crate::server::{Listening, serve};
 use crate::{health, join, members, rest, services, watch};
@@ -72,7 +74,54 @@ enum Ended {
 }
 
 async fn run(config: Config) -> Result<Ended, Problem> {
-    let app = Arc::new(prepare(config).await?);
+    let mut controller = Controller::start(config, Platform::default()).await?;
+    let ended = until_told(&controller.app, &mut controller.tasks).await;
+    controller.stop().await;
+    ended
+}
+
+/// A controller that runs.
+pub struct Controller {
+    app: Arc<App>,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controller").field("member", &self.app.config.id).finish_non_exhaustive()
+    }
+}
+
+impl Controller {
+    /// Starts a controller on the runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot start: the directory, the port, a release too old for the state.
+    pub async fn start(config: Config, platform: Platform) -> Result<Self, Problem> {
+        let app = Arc::new(prepare(config, platform).await?);
+        let stop = CancellationToken::new();
+        let tasks = started(&app, &stop).await?;
+        bootstrap(&app).await?;
+        tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");
+        Ok(Self { app, tasks, stop })
+    }
+
+    /// Hands leadership over, lets open calls end, and stops.
+    pub async fn stop(mut self) {
+        hand_over(&self.app).await;
+        self.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+            tracing::warn!("some calls had not ended when the controller stopped");
+        }
+        self.app.raft.shutdown().await;
+    }
+}
+
+/// Everything a controller does, as tasks.
+async fn started(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Problem> {
     let listener = TcpListener::bind(&app.config.listen).await.map_err(|error| {
         let problem =
             Problem::new(1220, ProblemKind::Failed, format!("cannot listen on {}", app.config.listen));
@@ -86,33 +135,21 @@ async fn run(config: Config) -> Result<Ended, Problem> {
         Alpn::H2AndHttp1,
     )
     .map_err(|error| error.problem())?;
-    let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let listening = Listening {
-        front: Arc::new(Front::new(Arc::clone(&app), faces(&app)?, stop.clone())),
+        front: Arc::new(Front::new(Arc::clone(app), faces(app)?, stop.clone())),
         acceptor: TlsAcceptor::from(config),
         trust: app.trust.clone(),
         stop: stop.clone(),
     };
     tasks.spawn(serve(listener, listening));
-    tasks.spawn(lead(Arc::clone(&app), stop.clone()));
+    tasks.spawn(lead(Arc::clone(app), stop.clone()));
     let (hub, applied) = (Arc::clone(&app.watches), app.raft.applied());
-    tasks.spawn(watch::run(hub, Arc::clone(&app), applied, stop.clone()));
-    tasks.spawn(health::keep(Arc::clone(&app), stop.clone()));
-    tasks.spawn(members::tend(Arc::clone(&app), stop.clone()));
-    tasks.spawn(renew_certificate(Arc::clone(&app), stop.clone()));
-    bootstrap(&app).await?;
-    tracing::info!(listen = app.config.listen, member = app.config.id, "controller runs");
-
-    let ended = until_told(&app, &mut tasks).await;
-    hand_over(&app).await;
-    stop.cancel();
-    let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
-    if drained.is_err() {
-        tracing::warn!("some calls had not ended when the controller stopped");
-    }
-    app.raft.shutdown().await;
-    ended
+    tasks.spawn(watch::run(hub, Arc::clone(app), applied, stop.clone()));
+    tasks.spawn(health::keep(Arc::clone(app), stop.clone()));
+    tasks.spawn(members::tend(Arc::clone(app), stop.clone()));
+    tasks.spawn(renew_certificate(Arc::clone(app), stop.clone()));
+    Ok(tasks)
 }
 
 /// Lets another member lead before this one goes, so that writes pause for a moment and not for an election. Where
@@ -137,6 +174,7 @@ async fn until_told(app: &App, tasks: &mut JoinSet<()>) -> Result<Ended, Problem
         _ = terminate.recv() => Ok(Ended::Told),
         _ = interrupt.recv() => Ok(Ended::Told),
         () = disk_is_back(app) => Ok(Ended::Again),
+        problem = outgrown(app) => Err(problem),
         ended = tasks.join_next() => {
             let why = match ended {
                 Some(Err(error)) => error.to_string(),
@@ -166,7 +204,8 @@ fn faces(app: &Arc<App>) -> Result<Faces, Problem> {
     Ok(Faces { grpc, rest: rest::closed(rest) })
 }
 
-async fn prepare(config: Config) -> Result<App, Problem> {
+async fn prepare(config: Config, platform: Platform) -> Result<App, Problem> {
+    let newest_level = platform.newest_level;
     join::fetch(&config).await?;
     let directory = config.directory.clone();
     let ca = ClusterCa::load(&directory.join("pki")).map_err(|error| error.problem())?;
@@ -183,19 +222,21 @@ async fn prepare(config: Config) -> Result<App, Problem> {
     if let Some(quota) = config.quota_bytes {
         options.quota_bytes = quota;
     }
-    let raft = open(options, || GrpcNetwork::new(identity.clone(), trust.clone())).await?;
+    options.disk = platform.disk;
+    let raft = open(options, newest_level, || GrpcNetwork::new(identity.clone(), trust.clone())).await?;
     let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
-    Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key, pool }))
+    Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key, newest_level, pool }))
 }
 
 /// Opens the log. Where this controller begins anew the one before may hold it for a moment.
 async fn open(
     options: Options,
+    newest_level: u32,
     network: impl Fn() -> GrpcNetwork,
 ) -> Result<RaftNode<StateMachine>, Problem> {
     let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
     loop {
-        match RaftNode::open(options.clone(), StateMachine::default(), network()).await {
+        match RaftNode::open(options.clone(), StateMachine::new(newest_level), network()).await {
             Err(RaftError::Locked { .. }) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(LOCK_RETRY).await;
             }

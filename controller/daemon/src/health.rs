@@ -36,6 +36,7 @@ pub(crate) fn own(app: &App) -> ControllerHealth {
         time: Some(timestamp(at)),
         started: Some(timestamp(app.vitals.started())),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        feature_level: app.newest_level,
         leader: status.leader.as_ref().map(|leader| leader.name.clone()).unwrap_or_default(),
         term: status.term,
         last_index: status.last_log.unwrap_or(0),
@@ -89,6 +90,8 @@ pub(crate) async fn keep(app: Arc<App>, stop: CancellationToken) {
                 // An election in which the old leader wins again or nobody leads for a moment is a change as well.
                 if leadership.borrow_and_update().is_some() {
                     app.vitals.leader_changed(now());
+                    // Who begins to lead should not decide on what it heard long ago.
+                    ask_all(&app, &mut channels).await;
                 }
             }
             _ = tick.tick() => ask_all(&app, &mut channels).await,

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::app::{App, now, system};
+use crate::level;
 
 /// A round at least this often, because leases run out while nothing changes.
 const ROUND: Duration = Duration::from_millis(250);
@@ -84,6 +85,7 @@ async fn round(app: &App, began: &Began) -> Result<(), Status> {
         return found(app).await;
     }
     begin_incarnation(app).await?;
+    level::raise(app).await?;
     watch_leases(app).await?;
     if began.ago().is_none_or(|ago| ago > silence(app)) {
         place(app).await?;
@@ -92,12 +94,14 @@ async fn round(app: &App, began: &Began) -> Result<(), Status> {
 }
 
 async fn found(app: &App) -> Result<(), Status> {
+    let led_for = quiet(app)("");
+    let Some(feature_level) = level::founding(app, led_for) else { return Ok(()) };
     let bundle = founding_law(app).map_err(|problem| holdfast_api::status_from_problem(&problem))?;
     let body = InitCluster {
         cluster_id: app.config.cluster.clone(),
         name: app.config.cluster_name.clone(),
         bundle: Some(bundle),
-        feature_level: holdfast_state::NEWEST_LEVEL,
+        feature_level,
     };
     app.propose(system(command::Body::InitCluster(body))).await?;
     tracing::info!(cluster = app.config.cluster, "cluster founded");
@@ -148,13 +152,16 @@ fn silence(app: &App) -> Span {
     Span(app.config.lease_ms + GRACE.0)
 }
 
-async fn watch_leases(app: &App) -> Result<(), Status> {
+/// For how long each node has been quiet. One that is not known has been for as long as this member listens as the leader.
+fn quiet(app: &App) -> impl Fn(&str) -> Span + use<> {
     let term = app.raft.status().term;
-    let quiet = {
-        let mut heard = app.heard.lock();
-        heard.begin(term);
-        heard.quiet()
-    };
+    let mut heard = app.heard.lock();
+    heard.begin(term);
+    heard.quiet()
+}
+
+async fn watch_leases(app: &App) -> Result<(), Status> {
+    let quiet = quiet(app);
     let lost = app.with(|state| lost_nodes(state, quiet, silence(app)));
     for change in lost {
         tracing::warn!(node = change.node, reason = change.reason, "node lost");

@@ -6,9 +6,23 @@ use holdfast_types::Time;
 use prost::Message as _;
 
 /// The state machine behind the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct StateMachine {
     pub(crate) state: State,
+    newest_level: u32,
+}
+
+impl StateMachine {
+    /// An empty one, of a release that knows levels up to this.
+    pub(crate) fn new(newest_level: u32) -> Self {
+        Self { state: State::default(), newest_level }
+    }
+
+    fn beyond(&self, state: &State) -> Option<String> {
+        let (level, knows) = (state.feature_level(), self.newest_level);
+        (level > knows)
+            .then(|| format!("the cluster is at feature level {level}, this release knows up to {knows}"))
+    }
 }
 
 impl Machine for StateMachine {
@@ -22,7 +36,15 @@ impl Machine for StateMachine {
     }
 
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
-        Ok(Self { state: State::restore(records)? })
+        let state = State::restore(records)?;
+        match self.beyond(&state) {
+            Some(reason) => Err(reason),
+            None => Ok(Self { state, newest_level: self.newest_level }),
+        }
+    }
+
+    fn outgrown(&self) -> Option<String> {
+        self.beyond(&self.state)
     }
 }
 

@@ -95,7 +95,9 @@ impl From<RecoverError> for RaftError {
     fn from(error: RecoverError) -> Self {
         match error {
             RecoverError::File(file) => Self::File(file),
-            RecoverError::Unreachable { .. } | RecoverError::Machine(_) => Self::NoState(chain(&error)),
+            RecoverError::Unreachable { .. } => Self::NoState(chain(&error)),
+            // They are whole by their checksums, so what cannot read them is too old.
+            RecoverError::Machine(_) => Self::Newer(chain(&error)),
             RecoverError::Thread(_) => Self::Stopped(chain(&error)),
         }
     }

@@ -25,6 +25,12 @@ pub trait Machine: Send + Sync + Sized + 'static {
     ///
     /// A sentence that names the record which cannot be read.
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String>;
+
+    /// Why what follows is not for this release, where the state says so. Nothing more is applied then: a command that is
+    /// not known would leave another state here than elsewhere.
+    fn outgrown(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A state that no longer changes.

@@ -41,9 +41,28 @@ impl State {
         Outcome { revision: self.revision(), result: Some(outcome::Result::Refusal(refusal(problem))) }
     }
 
+    /// Whether a command is one of those that every member of the cluster knows. To be asked before it is proposed, so that
+    /// the log of a cluster holds nothing that some of its members cannot read.
+    ///
+    /// # Errors
+    ///
+    /// E1130 with the level that it needs.
+    pub fn knows(&self, body: Option<&command::Body>) -> Result<(), Problem> {
+        let body = body.ok_or_else(|| refuse::undecodable("it has no body this release knows"))?;
+        let (needed, found) = (level::level_of(body), self.feature_level());
+        if needed > found && self.cluster().is_some() {
+            return Err(refuse::level(needed, found));
+        }
+        Ok(())
+    }
+
     fn apply_command(&mut self, now: Time, mut command: Command) -> Outcome {
         // Time in the state never goes back, whatever clock the leader has.
         let now = now.max(self.time());
+        // What not every release knows must leave the same here and there: nothing, not even its key.
+        if let Err(problem) = self.knows(command.body.as_ref()) {
+            return self.refused(&problem);
+        }
         let key = std::mem::take(&mut command.idempotency_key);
         // Before the founding entry nothing is decided, so there is no answer to remember either.
         if key.is_empty() || self.cluster().is_none() {
@@ -86,10 +105,6 @@ impl State {
             return self.refused(&refuse::undecodable("it has no body this release knows"));
         };
         let founding = matches!(body, command::Body::InitCluster(_));
-        let (needed, found) = (level::level_of(&body), self.feature_level());
-        if needed > found && self.cluster().is_some() {
-            return self.refused(&refuse::level(needed, found));
-        }
         let mut cluster = match (self.cluster(), founding) {
             (None, false) => return self.refused(&refuse::not_founded()),
             (Some(_), true) => return self.refused(&refuse::founding("it has been founded already")),

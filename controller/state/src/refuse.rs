@@ -70,7 +70,7 @@ pub(crate) fn not_founded() -> Problem {
 
 /// A command that not every member knows yet.
 pub(crate) fn level(needed: u32, found: u32) -> Problem {
-    Problem::new(1130, ProblemKind::Refused, "the command is newer than the cluster's feature level")
+    Problem::new(1130, ProblemKind::Conflict, "the command is newer than the cluster's feature level")
         .because(format!("it needs feature level {needed}, the cluster is at {found}"))
         .next("holdfast cluster status")
 }

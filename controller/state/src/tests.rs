@@ -648,6 +648,12 @@ fn commands_newer_than_the_level_are_refused_until_it_is_raised() {
         || command::Body::Transaction(store::Transaction { steps: vec![step(0, put_queue("q"))] });
     let raise = |level| command::Body::RaiseLevel(store::RaiseLevel { level });
     assert_eq!((world.state.feature_level(), world.refused(transaction())), (1, 1130));
+    // Nor does the key stay: a release that does not know the command could not tell what was answered.
+    let before: Vec<_> = world.state.records().collect();
+    let keyed = Command { idempotency_key: "k".to_owned(), body: Some(transaction()), ..Command::default() };
+    world.state.apply(Time(9), &keyed.encode_to_vec());
+    world.state.apply(Time(9), &Command { body: None, ..keyed }.encode_to_vec());
+    assert_eq!(world.state.records().collect::<Vec<_>>(), before);
     assert_eq!((world.refused(raise(3)), world.refused(raise(0))), (1131, 1131));
     world.done(raise(2));
     world.done(raise(2));

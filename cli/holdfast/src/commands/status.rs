@@ -71,11 +71,12 @@ fn state(status: &ClusterStatus, hash: &str) -> String {
         number => format!(", incarnation {number}"),
     };
     format!(
-        "revision {}, term {}, applied {}, log {}, hash {hash}{incarnation}",
+        "revision {}, term {}, applied {}, log {}, hash {hash}, feature level {}{incarnation}",
         status.revision,
         status.term,
         status.applied_index,
         Bytes(status.log_bytes),
+        status.feature_level,
     )
 }
 
@@ -224,7 +225,7 @@ cluster  demo (demo-1), version 0.1.0
 nodes    1 Lost, 2 Ready (1 of them silent for half their lease)
 jobs     none
 law      bundle 0123456789abcdef, 0 audit entries
-state    revision 0, term 0, applied 0, log 2 KiB, hash 
+state    revision 0, term 0, applied 0, log 2 KiB, hash , feature level 0
 answers  1 of 2 endpoints; as the leader sees it
 ";
         assert_eq!(text(&status, &answers), expected);

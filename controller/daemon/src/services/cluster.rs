@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status};
 
 use crate::app::{App, now};
 use crate::attention::{Findings, View, of_controllers, of_state};
+use crate::level::Agreement;
 use crate::services::watch::{Watches, message};
 use crate::{caller, health, vitals};
 
@@ -112,6 +113,8 @@ impl Cluster for Service {
         let (own, members) = (health::own(app), members(app, &raft));
         let mut findings = Findings::default();
         of_controllers(&View { own: &own, members: &members, now: now() }, &mut findings);
+        let agreement = Agreement::of(app);
+        agreement.find(&mut findings);
         let mut status = app.with(|state| {
             of_state(state, &mut findings);
             of_the_state(state)
@@ -121,6 +124,8 @@ impl Cluster for Service {
         status.leader.clone_from(&own.leader);
         status.version.clone_from(&own.version);
         status.state_hash.clone_from(&own.state_hash);
+        status.newest_level = agreement.newest;
+        status.held_back_by = agreement.held_back_by();
         status.term = own.term;
         status.snapshot_index = own.snapshot_index;
         status.applied_index = own.applied_index;

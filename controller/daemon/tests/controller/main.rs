@@ -7,6 +7,7 @@ mod failover;
 mod front;
 mod http;
 mod identity;
+mod levels;
 mod metrics;
 mod transactions;
 mod world;

@@ -137,9 +137,17 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         }
         let began = Instant::now();
         let mut changes = Vec::new();
+        let mut refused = None;
         let (responses, position, records) = {
             let mut live = self.shared.live.write();
-            let responses = entries.into_iter().map(|entry| live.apply(entry, &mut changes)).collect();
+            let mut responses = Vec::with_capacity(entries.len());
+            for entry in entries {
+                if let Some(reason) = live.machine.outgrown() {
+                    refused = Some((entry.log_id, reason));
+                    break;
+                }
+                responses.push(live.apply(entry, &mut changes));
+            }
             live.position.hash = live.rolling.hash();
             (responses, live.position.clone(), live.rolling.records())
         };
@@ -148,7 +156,10 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         if let Some(cache) = &self.cache {
             cache.apply(changes, position, records).await;
         }
-        Ok(responses)
+        match refused {
+            Some((id, reason)) => Err(StorageIOError::apply(id, AnyError::error(reason)).into()),
+            None => Ok(responses),
+        }
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {

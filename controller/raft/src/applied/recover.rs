@@ -27,7 +27,7 @@ pub(crate) enum RecoverError {
         "the log begins after entry {purged}, and neither the applied store nor a snapshot reaches it (best: {best:?})"
     )]
     Unreachable { purged: u64, best: Option<u64> },
-    #[error("the machine refuses its stored records: {0}")]
+    #[error("this release does not read the stored state: {0}")]
     Machine(String),
     #[error("start the thread of the applied store")]
     Thread(#[source] std::io::Error),

@@ -45,7 +45,13 @@ impl Machine for Register {
     }
 
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
-        Ok(Self { values: records.collect(), last_time: 0, bent: Arc::clone(&self.bent) })
+        let restored = Self { values: records.collect(), last_time: 0, bent: Arc::clone(&self.bent) };
+        restored.outgrown().map_or(Ok(restored), Err)
+    }
+
+    /// The key that stands for what only a newer release reads.
+    fn outgrown(&self) -> Option<String> {
+        self.values.contains_key(b"~".as_slice()).then(|| "the register is of a newer release".to_owned())
     }
 }
 

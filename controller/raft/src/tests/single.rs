@@ -220,3 +220,35 @@ async fn what_cannot_be_done_is_refused_by_name() {
     );
     assert!(node.status().failure.unwrap().contains("create segment"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_for_a_newer_release_is_not_applied() {
+    let temp = TempDir::new().unwrap();
+    let options = options_in(&temp, 1);
+    let node = alone(&options).await;
+    node.propose(b"kone".to_vec()).await.unwrap();
+    node.propose(b"~".to_vec()).await.unwrap();
+    let (words, hash) = (node.with(|machine| machine.words("k")), node.status().state_hash);
+    assert!(node.propose(b"ktwo".to_vec()).await.is_err());
+    until("a member that says why", || {
+        node.status().failure.is_some_and(|failure| failure.contains("of a newer release"))
+    })
+    .await;
+    assert_eq!(node.with(|machine| machine.words("k")), words);
+    assert_eq!(node.status().state_hash, hash);
+    node.shutdown().await;
+    drop(node);
+    let reopened = loop {
+        let link = LoopbackNetwork::default().link(1);
+        match RaftNode::open(options.clone(), Register::default(), link).await {
+            // The handle before is just letting go of it.
+            Err(RaftError::Locked { .. }) => tokio::task::yield_now().await,
+            opened => break opened,
+        }
+    };
+    // As far as its copy of the state had come, or as it comes to the same entry again.
+    match reopened {
+        Ok(node) => until("it says so again", || node.status().failure.is_some()).await,
+        Err(error) => assert!(matches!(error, RaftError::Newer(_)), "{error}"),
+    }
+}
