@@ -790,7 +790,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__apply)
-            opts="-f -o -v -h -V --file --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-f -o -v -h -V --file --atomic --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1004,6 +1004,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l atomic -d 'Make all of it at one revision, or none where one part is refused'
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l yes -d 'Do not ask before something is destroyed'

@@ -3,6 +3,7 @@
     python3 client.py nodes
     python3 client.py submit job.json
     python3 client.py wait train
+    python3 client.py commit steps.json
 
 It reads the same context file as the command line: --context, HOLDFAST_CONTEXT, ~/.config/holdfast/context.toml, or the
 cluster that `holdfast up` made. The operations are those of api/openapi.json.
@@ -172,6 +173,11 @@ class Client:
         options = {"idempotencyKey": uuid.uuid4().hex}
         return self.call("POST", "/v1/jobs", {"name": name, "spec": spec, "options": options})
 
+    def commit(self, steps, dry_run=False):
+        """Several changes as one: all of them at one revision, or none. Each step is as `TransactionStep` of the document."""
+        options = {"idempotencyKey": uuid.uuid4().hex, "dryRun": dry_run}
+        return self.call("POST", "/v1/transactions", {"steps": steps, "options": options})
+
     def job(self, name):
         return self.call("GET", "/v1/jobs/" + urllib.parse.quote(name, safe=""))
 
@@ -203,6 +209,9 @@ def main(arguments=None):
     submit.add_argument("file")
     wait = commands.add_parser("wait", help="follow a job to its end")
     wait.add_argument("name")
+    commit = commands.add_parser("commit", help="several changes as one: a JSON list of steps as in api/openapi.json")
+    commit.add_argument("file")
+    commit.add_argument("--dry-run", action="store_true", help="check and decide everything, change nothing")
     options = parser.parse_args(arguments)
     client = Client(Context(options.context or default_context()))
     try:
@@ -215,6 +224,12 @@ def main(arguments=None):
             with open(options.file, encoding="utf-8") as file:
                 wanted = json.load(file)
             show(client.submit(wanted["name"], wanted["spec"]))
+        elif options.command == "commit":
+            with open(options.file, encoding="utf-8") as file:
+                result = client.commit(json.load(file), options.dry_run)
+            for step in result["steps"]:
+                ((kind, resource),) = step.items()
+                print(f"{kind}/{resource['metadata']['name']}\trevision {result['revision']}")
         else:
             job = client.wait(options.name, show)
             return 0 if job["status"]["phase"] == "Succeeded" else 1

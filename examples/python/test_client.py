@@ -137,7 +137,7 @@ class RestTest(unittest.TestCase):
         self.assertIn("nmae", " ".join(unknown.because))
         self.refused(400, self.client.call, "GET", "/v1/jobs", None, {"colour": "red"})
         # Just over the limit of 2 MiB, so that the whole of it is sent before the answer comes.
-        self.refused(400, self.client.call, "POST", "/v1/jobs", {"name": "x" * (2 << 20)})
+        self.refused(413, self.client.call, "POST", "/v1/jobs", {"name": "x" * (2 << 20)})
 
     def test_a_job_without_its_image_is_refused_by_name(self):
         spec = {
@@ -159,6 +159,23 @@ class RestTest(unittest.TestCase):
         self.assertEqual(self.client.call("GET", "/v1/queues/python")["spec"]["priority"], 5)
         self.client.call("DELETE", "/v1/queues/python")
         self.refused(404, self.client.call, "GET", "/v1/queues/python")
+
+    def test_several_changes_are_one_or_none(self):
+        queue = lambda name: {"applyQueue": {"name": name, "spec": {"priority": 3}}}
+        tried = self.client.commit([queue("one"), queue("two")], dry_run=True)
+        self.assertEqual(len(tried["steps"]), 2)
+        self.refused(404, self.client.call, "GET", "/v1/queues/one")
+        refused = self.refused(404, self.client.commit, [queue("one"), {"deleteQueue": {"name": "nobody"}}])
+        self.assertIn("step 2 of 2", " ".join(refused.because))
+        self.refused(404, self.client.call, "GET", "/v1/queues/one")
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump([queue("one"), queue("two")], file)
+            file.flush()
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                self.assertEqual(main(["--context", str(self.cluster.context), "commit", file.name]), 0)
+        self.assertRegex(said.getvalue(), r"^queue/one\trevision (\d+)\nqueue/two\trevision \1\n$")
+        self.client.commit([{"deleteQueue": {"name": "one"}}, {"deleteQueue": {"name": "two"}}])
 
     def test_nobody_comes_in_without_a_certificate(self):
         stranger = Client(Context(self.cluster.context))

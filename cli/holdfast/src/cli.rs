@@ -66,7 +66,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Event(event::Command),
     /// Make what manifests describe
-    Apply(apply::Files),
+    Apply(apply::Apply),
     /// Show how manifests differ from the cluster
     Diff(apply::Files),
     /// Delete what manifests describe

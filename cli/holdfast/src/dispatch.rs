@@ -57,7 +57,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         Command::Model(command) => Box::pin(artifact::run_model(&session, command)).await,
         Command::Policy(command) => policy::run(&session, command).await,
         Command::Event(command) => event::run(&session, command).await,
-        Command::Apply(files) => Box::pin(apply::apply(&session, files)).await,
+        Command::Apply(what) => Box::pin(apply::apply(&session, what)).await,
         Command::Diff(files) => Box::pin(apply::diff(&session, files)).await,
         Command::Delete(files) => Box::pin(apply::delete(&session, files)).await,
         Command::Image(_)

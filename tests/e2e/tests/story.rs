@@ -305,6 +305,28 @@ fn bad_input_is_refused_with_a_code_and_an_exit_code() {
 }
 
 #[test]
+fn several_manifests_are_one_change_or_none() {
+    let cluster = Cluster::new(1, 1);
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().parent().unwrap();
+    let path = root.join("examples/queue-and-job.yaml");
+    let args = ["apply", "--atomic", "-f", path.as_str()];
+    // The image is not there yet, so neither is the queue.
+    let (code, said) = cluster.refused(&args);
+    assert!(code == 3 && said.contains("trainer@1") && said.contains("step 2 of 2"), "{said}");
+    let (code, _) = cluster.refused(&["queue", "show", "night"]);
+    assert_eq!(code, 3);
+    cluster.import();
+    let tried = cluster.done(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!(tried, "queue/night applied (dry run)\njob/night-count submitted (dry run)\n");
+    cluster.refused(&["queue", "show", "night"]);
+    assert_eq!(cluster.done(&args), "queue/night applied\njob/night-count submitted\n");
+    let queue = cluster.json(&["queue", "show", "night"]);
+    assert_eq!(queue["spec"]["priority"], 1);
+    // The job is there by now: only the queue is sent again.
+    assert_eq!(cluster.done(&args), "job/night-count unchanged\nqueue/night applied\n");
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

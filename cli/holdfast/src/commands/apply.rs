@@ -1,20 +1,22 @@
 //! `holdfast apply`, `diff` and `delete`: manifests as the whole of what is wanted.
 
+mod atomic;
 mod changes;
+mod live;
 
 use camino::Utf8PathBuf;
 use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_api::v1::{
-    ApplyQueueRequest, CancelJobRequest, DeleteQueueRequest, GetRequest, Job, JobSpec, Queue, QueueSpec,
-    SubmitJobRequest,
+    ApplyQueueRequest, CancelJobRequest, DeleteQueueRequest, JobSpec, QueueSpec, SubmitJobRequest,
 };
 use holdfast_types::{JobManifest, Problem, ProblemKind, QueueManifest};
 
 use self::changes::{is_as_wanted, lines};
+use self::live::{find_job, find_queue, is_there, said};
 use super::confirm::confirm;
 use crate::failure::Failure;
-use crate::globals::{Flag, Format};
+use crate::globals::Flag;
 use crate::manifest::{self, Wanted};
 use crate::output::{Shown, to_json};
 use crate::session::{Session, call};
@@ -22,11 +24,24 @@ use crate::session::{Session, call};
 /// The options that commands which write manifests honour.
 pub(crate) const WRITES: &[Flag] = &[Flag::DryRun];
 
-/// Which manifests.
+/// What to make, and how.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   holdfast apply -f queue.yaml -f train.yaml
+  holdfast apply --atomic -f examples/queue-and-job.yaml --dry-run")]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    files: Files,
+    /// Make all of it at one revision, or none where one part is refused
+    #[arg(long)]
+    atomic: bool,
+}
+
+/// Which manifests.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
   holdfast diff -f queue.yaml          exit code 1 where something differs
   holdfast delete -f train.yaml --yes")]
 pub(crate) struct Files {
@@ -46,8 +61,12 @@ impl Files {
 }
 
 /// Makes what is described. Every file is read and checked before anything is sent.
-pub(crate) async fn apply(session: &Session, files: &Files) -> Result<(), Failure> {
-    for wanted in files.load()? {
+pub(crate) async fn apply(session: &Session, apply: &Apply) -> Result<(), Failure> {
+    let wanted = apply.files.load()?;
+    if apply.atomic {
+        return atomic::apply(session, &wanted).await;
+    }
+    for wanted in wanted {
         match wanted {
             Wanted::Job(manifest) => apply_job(session, &manifest).await?,
             Wanted::Queue(manifest) => apply_queue(session, &manifest).await?,
@@ -73,15 +92,8 @@ async fn apply_queue(session: &Session, manifest: &QueueManifest) -> Result<(), 
 async fn apply_job(session: &Session, manifest: &JobManifest) -> Result<(), Failure> {
     let name = &manifest.metadata.name;
     let spec = JobSpec::from(&manifest.spec);
-    if let Some(job) = find_job(session, name).await? {
-        if job.spec.as_ref().is_some_and(|live| is_as_wanted(live, &spec)) {
-            return said(session, &job, "job", name, "unchanged");
-        }
-        return Err(Problem::new(7025, ProblemKind::Conflict, format!("job `{name}` is there and differs"))
-            .because("a job cannot change after it was admitted")
-            .next(format!("holdfast job delete {name}"))
-            .next("holdfast job submit -f FILE --name ANOTHER")
-            .into());
+    if is_there(session, name, &spec).await? {
+        return Ok(());
     }
     let request = SubmitJobRequest {
         name: name.clone(),
@@ -176,29 +188,5 @@ fn gone<M: Shown>(
             Ok(())
         }
         Err(problem) => Err(problem.into()),
-    }
-}
-
-fn said<M: Shown>(session: &Session, message: &M, kind: &str, name: &str, what: &str) -> Result<(), Failure> {
-    let dry = if session.globals.dry_run { " (dry run)" } else { "" };
-    if session.globals.output == Format::Table {
-        return session.printer.line(format!("{kind}/{name} {what}{dry}"));
-    }
-    session.printer.change(message, String::new)
-}
-
-async fn find_job(session: &Session, name: &str) -> Result<Option<Job>, Problem> {
-    found(call!(session, JobsClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() }))
-}
-
-async fn find_queue(session: &Session, name: &str) -> Result<Option<Queue>, Problem> {
-    found(call!(session, QueuesClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() }))
-}
-
-fn found<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(problem) if problem.kind == ProblemKind::NotFound => Ok(None),
-        Err(problem) => Err(problem),
     }
 }

@@ -35,6 +35,19 @@ pub(crate) async fn commit_by(
     key: &str,
 ) -> Result<TransactionResult, u16> {
     let options = WriteOptions { idempotency_key: key.to_owned(), ..WriteOptions::default() };
+    send(client, steps, options).await
+}
+
+async fn trial(world: &World, steps: &[TransactionStep], key: &str) -> Result<TransactionResult, u16> {
+    let options = WriteOptions { idempotency_key: key.to_owned(), dry_run: true, ..WriteOptions::default() };
+    send(&world.client(), steps, options).await
+}
+
+async fn send(
+    client: &ClusterClient,
+    steps: &[TransactionStep],
+    options: WriteOptions,
+) -> Result<TransactionResult, u16> {
     let request = TransactionRequest { steps: steps.to_vec(), options: Some(options) };
     let call = |channel| {
         let request = request.clone();
@@ -60,6 +73,12 @@ async fn all_steps_are_done_or_none_and_a_retry_is_answered_as_before() {
         (first.revision, first.revision),
         (made.revision, queue(&world, "b").await.unwrap().metadata.unwrap().revision)
     );
+
+    // A trial is answered as the transaction would be, and nothing is kept, not even its key.
+    let tried = trial(&world, &[apply("tried", 0), remove("a")], "k0").await.unwrap();
+    assert_eq!((tried.steps.len(), tried.revision), (2, made.revision + 1));
+    assert!(queue(&world, "tried").await.is_none() && queue(&world, "a").await.is_some());
+    assert_eq!(trial(&world, &[remove("a"), remove("tried")], "k0").await, Err(1101));
 
     // A step that is refused takes those before it along.
     let end = EndJobStep { name: "nobody".to_owned() };
