@@ -32,8 +32,8 @@ use crate::watch::Hub;
 /// A leader that has not heard from a quorum for this long stops answering for the cluster: another may lead by now.
 pub(crate) const LEADER_FRESH: Duration = Duration::from_millis(600);
 
-/// When to come back to a controller whose queue of commands is full.
-const BUSY_RETRY: Duration = Duration::from_millis(50);
+/// When to come back to a cluster that is only beginning again.
+const BEGIN_RETRY: Duration = Duration::from_millis(50);
 
 /// The shared parts of a controller.
 pub(crate) struct App {
@@ -166,7 +166,7 @@ impl App {
         let problem = Problem::new(1285, ProblemKind::Unreachable, "the cluster is only beginning again")
             .because(format!("its state is not of incarnation {number} yet"))
             .next("try again in a moment");
-        retry_after(status_from_problem(&problem), BUSY_RETRY)
+        retry_after(status_from_problem(&problem), BEGIN_RETRY)
     }
 
     /// The status that sends a caller on to the leader.
@@ -208,8 +208,7 @@ impl App {
     fn raft_status(&self, error: ProposeError) -> Status {
         match error {
             ProposeError::NotLeader { .. } => self.not_leader(),
-            // What is full now has room again soon: a group of commands is synced in milliseconds.
-            ProposeError::Busy => retry_after(status_from_problem(&error.problem()), BUSY_RETRY),
+            ProposeError::Busy { after } => retry_after(status_from_problem(&error.problem()), after),
             other => status_from_problem(&other.problem()),
         }
     }

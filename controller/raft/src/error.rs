@@ -1,5 +1,7 @@
 //! What the users of the crate see when something is refused or fails, with the codes of the room.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use holdfast_types::{AsProblem, Problem, ProblemKind};
 
@@ -147,9 +149,12 @@ pub enum ProposeError {
         /// The leader as far as this member knows.
         leader: Option<Member>,
     },
-    /// Too many commands wait already. The command was not taken; retrying later can help.
+    /// So many commands wait already that nobody could say in time what became of another. It was not taken.
     #[error("too many commands wait to be committed")]
-    Busy,
+    Busy {
+        /// When it is worth to come back.
+        after: Duration,
+    },
     /// Nobody knows whether the command was or will be committed. Retry only with an idempotency key.
     #[error("the outcome of the command is not known")]
     Unknown,
@@ -182,7 +187,7 @@ impl AsProblem for ProposeError {
             Self::Stopped => (5106, ProblemKind::Unreachable),
             Self::NotLeader { .. } => (5108, ProblemKind::Unreachable),
             Self::Unknown => (5109, ProblemKind::Unreachable),
-            Self::Busy => (5110, ProblemKind::Exhausted),
+            Self::Busy { .. } => (5110, ProblemKind::Exhausted),
             Self::TooLarge { .. } => (5111, ProblemKind::Invalid),
             Self::Excluded(_) => (5121, ProblemKind::Unreachable),
         };
@@ -190,7 +195,9 @@ impl AsProblem for ProposeError {
         match self {
             Self::NotLeader { leader } => not_leader(problem, leader.as_ref()),
             Self::Unknown => problem.next("read the object again before you repeat the command"),
-            Self::Busy => problem.next("repeat the command in a moment"),
+            Self::Busy { after } => problem
+                .because("what waits already takes about as long as a command may take at all")
+                .next(format!("repeat the command in {} ms", after.as_millis())),
             Self::Storage { .. } => {
                 problem.next("free space or replace the disk, then start the controller again")
             }

@@ -35,6 +35,7 @@ mod open;
 mod options;
 mod peer;
 mod points;
+mod pressure;
 mod probe;
 mod proposer;
 mod rpc;

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::error::{ClientWriteError, Fatal};
 use openraft::raft::ClientWriteResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::error::ProposeError;
 use crate::latency::Recorder;
 use crate::options::Clock;
+use crate::pressure::{Ahead, Pressure};
 use crate::types::{Batch, Member, Raft, TypeConfig};
 
 /// The longest command.
@@ -49,6 +51,7 @@ pub(crate) struct Proposer {
     queue: mpsc::Sender<Waiting>,
     share: Arc<Semaphore>,
     timeout: Duration,
+    pressure: Arc<Pressure>,
     pub(crate) counters: Arc<ProposerCounters>,
 }
 
@@ -57,9 +60,28 @@ impl Proposer {
     pub(crate) fn start(raft: Raft, clock: Clock, timeout: Duration, tasks: &mut JoinSet<()>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_COMMANDS);
         let counters = Arc::new(ProposerCounters::default());
-        let batcher = Batcher { raft, clock, waiting, held: None, counters: Arc::clone(&counters) };
+        let pressure = Arc::new(Pressure::default());
+        let batcher = Batcher {
+            raft,
+            clock,
+            waiting,
+            held: None,
+            pressure: Arc::clone(&pressure),
+            counters: Arc::clone(&counters),
+        };
         tasks.spawn(batcher.run());
-        Self { queue, share: Arc::new(Semaphore::new(QUEUE_BYTES)), timeout, counters }
+        Self { queue, share: Arc::new(Semaphore::new(QUEUE_BYTES)), timeout, pressure, counters }
+    }
+
+    /// What a command that is taken now has before it.
+    fn ahead(&self) -> Ahead {
+        let commands = QUEUE_COMMANDS.saturating_sub(self.queue.capacity()) / BATCH_COMMANDS;
+        let bytes = QUEUE_BYTES.saturating_sub(self.share.available_permits()) / BATCH_BYTES;
+        Ahead { rounds: u32::try_from(commands.max(bytes) / IN_FLIGHT).unwrap_or(u32::MAX) }
+    }
+
+    fn busy(&self) -> ProposeError {
+        ProposeError::Busy { after: self.pressure.room(self.ahead(), Instant::now()) }
     }
 
     pub(crate) async fn propose(&self, command: Vec<u8>) -> Answer {
@@ -69,11 +91,14 @@ impl Proposer {
             return Err(too_large);
         }
         let share = u32::try_from(bytes).map_err(|_| too_large)?;
-        let share = Arc::clone(&self.share).try_acquire_many_owned(share).map_err(|_| ProposeError::Busy)?;
+        // Whoever waits is told what came of it before the time is out: half of it is for the command itself.
+        let admitted = self.pressure.admit(self.ahead(), self.timeout / 2, Instant::now());
+        admitted.map_err(|after| ProposeError::Busy { after })?;
+        let share = Arc::clone(&self.share).try_acquire_many_owned(share).map_err(|_| self.busy())?;
         let (answer, receiver) = oneshot::channel();
         let waiting = Waiting { command: command.into(), answer, _share: share };
         self.queue.try_send(waiting).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => ProposeError::Busy,
+            mpsc::error::TrySendError::Full(_) => self.busy(),
             mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped,
         })?;
         match tokio::time::timeout(self.timeout, receiver).await {
@@ -90,6 +115,7 @@ struct Batcher {
     waiting: mpsc::Receiver<Waiting>,
     /// The command that no longer fitted into the batch before.
     held: Option<Waiting>,
+    pressure: Arc<Pressure>,
     counters: Arc<ProposerCounters>,
 }
 
@@ -106,19 +132,22 @@ impl Batcher {
             self.counters.commands.fetch_add(u64::try_from(commands.len()).unwrap_or(0), Ordering::Relaxed);
             self.counters.batches.fetch_add(1, Ordering::Relaxed);
             let began = Instant::now();
+            self.pressure.begin(began);
             let batch = Batch { time_ms: (self.clock)(), commands: commands.into() };
             match self.raft.client_write_ff(batch).await {
                 Ok(result) => {
-                    let counters = Arc::clone(&self.counters);
+                    let (counters, pressure) = (Arc::clone(&self.counters), Arc::clone(&self.pressure));
                     sent.spawn(async move {
                         let result = result.await.ok();
                         counters.commit_time.note(began.elapsed());
+                        pressure.end(began, Instant::now());
                         fan_out(answers, result);
                         drop(place);
                     });
                 }
                 Err(fatal) => {
                     // Raft stopped before it could take the batch.
+                    self.pressure.end(began, Instant::now());
                     refuse(answers, &stopped(&fatal));
                 }
             }

@@ -9,5 +9,6 @@ mod http;
 mod identity;
 mod levels;
 mod metrics;
+mod pressure;
 mod transactions;
 mod world;
