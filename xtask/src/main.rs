@@ -59,7 +59,7 @@ enum Task {
     },
     /// Measure the promises of docs/promises.md, each beside its peer
     Bench {
-        /// Only this area: raft, scheduler, policy, storage, image or controller
+        /// Only this area: control, scheduler, policy, storage, image or controller
         area: Option<String>,
     },
 }

@@ -24,7 +24,7 @@ pub(crate) fn append(bench: &Bench) -> Result<Measurement> {
         }
     }
     let figure = head.size() as f64 / begun.elapsed().as_secs_f64();
-    Ok(Measurement { figure, unit: "", peer: Err("no peer writes the same entries".to_owned()) })
+    Ok(Measurement::new(figure, "", Err("no peer writes the same entries".to_owned())))
 }
 
 fn draft(number: u64) -> Draft {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn entries_are_counted() {
-        let bench = Bench { scratch: "/nowhere".into(), budget: Duration::ZERO };
+        let bench = Bench::new("/nowhere".into(), Duration::ZERO);
         assert!(append(&bench).unwrap().figure > 0.0);
     }
 }

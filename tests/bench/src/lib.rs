@@ -8,11 +8,11 @@
 
 mod audit;
 mod bound;
+mod chart;
+mod control;
 mod measure;
 mod page;
 mod policy;
-mod race;
-mod raft;
 mod registry;
 mod report;
 mod scheduler;
@@ -20,8 +20,9 @@ mod store;
 mod wire;
 
 pub use bound::{Bound, BoundError};
-pub use measure::{Bench, Measurement, Promise, quantile};
+pub use chart::{bars, spread};
+pub use control::{load, part};
+pub use measure::{Bench, Curve, Measurement, Promise, quantile};
 pub use page::{Page, Row};
-pub use race::run_member;
 pub use registry::promises;
 pub use report::{Line, State, Summary, measure, mismatches, table};

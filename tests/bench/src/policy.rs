@@ -62,7 +62,7 @@ fn measured(bench: &Bench, share: f64) -> Result<Measurement> {
     let micros =
         |took: Option<Duration>| took.map(|t| t.as_secs_f64() * 1e6).context("at least one decision");
     let figure = micros(quantile(&mut engine, share))?;
-    Ok(Measurement { figure, unit: "us", peer: Ok(micros(quantile(&mut crate_itself, share))?) })
+    Ok(Measurement::new(figure, "us", Ok(micros(quantile(&mut crate_itself, share))?)))
 }
 
 /// How long each decision took, for as long as the budget lasts and once round at least.
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_golden_cases_are_measured() {
-        let bench = Bench { scratch: "/nowhere".into(), budget: Duration::ZERO };
+        let bench = Bench::new("/nowhere".into(), Duration::ZERO);
         let measured = decision_p50(&bench).unwrap();
         assert!(measured.figure > 0.0 && requests().unwrap().len() > 15, "{measured:?}");
         assert!(decision_p99(&bench).unwrap().figure > 0.0);

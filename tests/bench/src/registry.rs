@@ -1,7 +1,7 @@
 //! Every promise and how it is measured. A row here without one on the page, or the other way, stops the bench.
 
 use crate::measure::{Bench, Measurement, Promise};
-use crate::{audit, policy, race, raft, scheduler};
+use crate::{audit, control, policy, scheduler};
 
 /// Measures one promise.
 type Run = fn(&Bench) -> anyhow::Result<Measurement>;
@@ -14,14 +14,7 @@ pub fn promises() -> Vec<Promise> {
     };
     let measured = |area, id, run: Run| vec![Promise { id, area, run: Some(run) }];
     [
-        measured("raft", "raft-writes-1", race::writes_1),
-        measured("raft", "raft-writes-64", race::writes_64),
-        measured("raft", "raft-writes-256", race::writes_256),
-        measured("raft", "raft-fsyncs-64", raft::fsyncs_64),
-        measured("raft", "raft-reads-linearizable", race::reads_linearizable),
-        measured("raft", "raft-reads-stale", race::reads_stale),
-        measured("raft", "raft-leader-killed", raft::leader_killed),
-        pending("raft", &["raft-leader-handover"]),
+        control::rows(),
         measured("scheduler", "scheduler-placements-1k", scheduler::placements_1k),
         measured("scheduler", "scheduler-placements-10k", scheduler::placements_10k),
         measured("scheduler", "scheduler-placements-100k", scheduler::placements_100k),

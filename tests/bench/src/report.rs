@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::measure::{Bench, Measurement, Promise};
+use crate::measure::{Bench, Curve, Measurement, Promise};
 use crate::page::{Page, Row};
 
 /// What became of a promise in this run.
@@ -43,6 +43,10 @@ pub struct Line {
     pub state: State,
     /// Why it is missed or pending; empty where it is met.
     pub note: String,
+    /// What else was seen.
+    pub details: Vec<String>,
+    /// What to draw.
+    pub curves: Vec<Curve>,
 }
 
 /// How many promises ended how.
@@ -102,6 +106,8 @@ pub fn measure(bench: &Bench, promise: &Promise, row: &Row) -> Line {
         ratio: "-".to_owned(),
         state: State::Pending,
         note: "nothing measures it yet".to_owned(),
+        details: Vec::new(),
+        curves: Vec::new(),
     };
     match promise.run.map(|run| run(bench)) {
         None => {}
@@ -109,7 +115,11 @@ pub fn measure(bench: &Bench, promise: &Promise, row: &Row) -> Line {
             line.state = State::Missed;
             line.note = format!("could not be measured: {error:#}");
         }
-        Some(Ok(measured)) => judge(&mut line, row, &measured),
+        Some(Ok(measured)) => {
+            judge(&mut line, row, &measured);
+            line.details = measured.details;
+            line.curves = measured.curves;
+        }
     }
     line
 }
@@ -117,7 +127,7 @@ pub fn measure(bench: &Bench, promise: &Promise, row: &Row) -> Line {
 fn judge(line: &mut Line, row: &Row, measured: &Measurement) {
     let shown = |value: f64| format!("{} {}", number(value), measured.unit).trim_end().to_owned();
     line.figure = shown(measured.figure);
-    let ratio = measured.peer.as_ref().ok().map(|peer| measured.figure / peer);
+    let ratio = measured.ratio.or(measured.peer.as_ref().ok().map(|peer| measured.figure / peer));
     if let Ok(peer) = &measured.peer {
         line.peer = shown(*peer);
     }
@@ -165,6 +175,12 @@ pub fn table(lines: &[Line]) -> String {
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
     }
+    for line in lines.iter().filter(|line| !line.details.is_empty()) {
+        text.push_str(&format!("\n{}\n", line.id));
+        for detail in &line.details {
+            text.push_str(&format!("  {detail}\n"));
+        }
+    }
     text
 }
 
@@ -178,13 +194,13 @@ mod tests {
     fn judged(bound: &str, run: Option<fn(&Bench) -> anyhow::Result<Measurement>>) -> Line {
         let row =
             Row { id: "a".into(), area: "raft".into(), promise: bound.into(), bound: bound.parse().unwrap() };
-        let bench = Bench { scratch: "/nowhere".into(), budget: Duration::ZERO };
+        let bench = Bench::new("/nowhere".into(), Duration::ZERO);
         measure(&bench, &Promise { id: "a", area: "raft", run }, &row)
     }
 
     #[test]
     fn a_figure_is_held_against_its_bound() {
-        let twice = |_: &Bench| Ok(Measurement { figure: 3000.0, unit: "writes/s", peer: Ok(1500.0) });
+        let twice = |_: &Bench| Ok(Measurement::new(3000.0, "writes/s", Ok(1500.0)));
         let line = judged(">= 2x", Some(twice));
         assert_eq!(
             (line.state, line.figure.as_str(), line.ratio.as_str()),
@@ -197,7 +213,7 @@ mod tests {
     #[test]
     fn nothing_measured_is_pending_and_a_failure_is_missed() {
         assert_eq!(judged("<= 1 s", None).state, State::Pending);
-        let alone = |_: &Bench| Ok(Measurement { figure: 1.0, unit: "s", peer: Err("no etcd here".into()) });
+        let alone = |_: &Bench| Ok(Measurement::new(1.0, "s", Err("no etcd here".into())));
         assert_eq!(judged("<= 1 s", Some(alone)).state, State::Met);
         let line = judged("<= 1x", Some(alone));
         assert_eq!((line.state, line.note.as_str()), (State::Pending, "no etcd here"));

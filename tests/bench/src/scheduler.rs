@@ -71,7 +71,7 @@ fn measured(bench: &Bench, nodes: usize) -> Result<Measurement> {
     }
     let (placed, took) = best.context("at least one round")?;
     let peer = Err("Armada's figure is published, not measured here".to_owned());
-    Ok(Measurement { figure: placed as f64 / took.as_secs_f64(), unit: "", peer })
+    Ok(Measurement::new(placed as f64 / took.as_secs_f64(), "", peer))
 }
 
 fn snapshot(count: usize) -> Result<Snapshot> {
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_backlog_that_fits_is_placed_whole() {
-        let bench = Bench { scratch: "/nowhere".into(), budget: Duration::ZERO };
+        let bench = Bench::new("/nowhere".into(), Duration::ZERO);
         let measured = measured(&bench, 200).unwrap();
         assert!(measured.figure > 0.0 && measured.unit.is_empty(), "{measured:?}");
     }

@@ -11,7 +11,7 @@ const RULE: &str = "promises";
 const PAGE: &str = "docs/promises.md";
 const HEADER: [&str; 9] =
     ["id", "area", "what", "peer", "promise", "figure", "peer figure", "ratio", "state"];
-const AREAS: [&str; 6] = ["raft", "scheduler", "policy", "storage", "image", "controller"];
+const AREAS: [&str; 6] = ["control", "scheduler", "policy", "storage", "image", "controller"];
 
 /// Checks the shape of the table.
 pub(crate) fn check(workspace: &Workspace) -> Vec<Violation> {
@@ -74,16 +74,16 @@ mod tests {
 
     #[test]
     fn measured_and_pending_rows_are_fine() {
-        let rows = "| a | raft | w | etcd | >= 1x | 2 | 1 | 2x | met |\n| b | image | w | - | p | - | - | - | pending |\n";
+        let rows = "| a | control | w | etcd | >= 1x | 2 | 1 | 2x | met |\n| b | image | w | - | p | - | - | - | pending |\n";
         assert!(found(rows).is_empty(), "{:?}", found(rows));
     }
 
     #[test]
     fn a_row_that_claims_without_a_figure_is_refused() {
-        assert_eq!(found("| a | raft | w | e | p | - | - | - | met |").len(), 1);
-        assert_eq!(found("| a | raft | w | e | p | 5 | - | - | pending |").len(), 1);
+        assert_eq!(found("| a | control | w | e | p | - | - | - | met |").len(), 1);
+        assert_eq!(found("| a | control | w | e | p | 5 | - | - | pending |").len(), 1);
         assert_eq!(found("| a | moon | w | e | p | 5 | - | - | soon |").len(), 2);
-        assert_eq!(found("| a | raft | w |").len(), 2);
+        assert_eq!(found("| a | control | w |").len(), 2);
         assert_eq!(check(&workspace(Vec::new(), &[])).len(), 1);
         assert_eq!(check(&workspace(Vec::new(), &[(PAGE, "| id |\n|--|")])).len(), 1);
     }
