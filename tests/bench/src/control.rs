@@ -10,6 +10,7 @@ mod frames;
 mod gap;
 mod host;
 mod load;
+mod log;
 mod member;
 mod ours;
 mod peers;

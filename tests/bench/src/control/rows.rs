@@ -10,7 +10,7 @@ use super::arena::{Arena, Race, Round, race};
 use super::load::{Act, Outcome, PUT, Plan, work};
 use super::side::Side;
 use super::wire::ask;
-use super::{etcd, gap};
+use super::{etcd, gap, log};
 use crate::measure::{Bench, Curve, Measurement, Promise};
 use crate::wire::kv::{FiguresAnswer, FiguresRequest};
 
@@ -26,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The promises and how they are measured.
 pub(crate) fn rows() -> Vec<Promise> {
     type Run = fn(&Bench) -> Result<Measurement>;
-    let rows: [(&'static str, Run); 11] = [
+    let rows: [(&'static str, Run); 12] = [
         ("control-put-1", |bench| rate(bench, 1, PUT)),
         ("control-put-1-p99", |bench| slowest(bench, 1, PUT)),
         ("control-put-64", |bench| rate(bench, 64, PUT)),
@@ -36,6 +36,7 @@ pub(crate) fn rows() -> Vec<Promise> {
         ("control-read-linearizable", |bench| rate(bench, 64, READ)),
         ("control-read-stale", |bench| rate(bench, 64, READ_STALE)),
         ("control-fsyncs-64", fsyncs),
+        ("control-log", |bench| block_on(log::beside_a_file(bench))),
         ("control-leader-killed", |bench| in_arena(bench, gap::killed)),
         ("control-leader-handover", |bench| {
             let measured = in_arena(bench, gap::handed_over);
@@ -44,7 +45,8 @@ pub(crate) fn rows() -> Vec<Promise> {
             measured
         }),
     ];
-    rows.into_iter().map(|(id, run)| Promise { id, area: AREA, run: Some(run) }).collect()
+    let measured = rows.into_iter().map(|(id, run)| Promise { id, area: AREA, run: Some(run) });
+    measured.chain([Promise { id: "control-watch", area: AREA, run: None }]).collect()
 }
 
 /// Runs `work` to its end; everything the client does shares this one thread.
