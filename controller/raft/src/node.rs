@@ -291,6 +291,7 @@ impl<M: Machine> RaftNode<M> {
             failure: inner.log.failure().or(stopped),
             excluded: inner.standing.excluded(),
             space: inner.findings.space(),
+            start: inner.shared.start.lock().clone(),
             leader_changes: inner.tracker.changes(),
             snapshot_age_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
             latency: Latencies {

@@ -3,6 +3,7 @@
 use crate::digest::StateHash;
 use crate::latency::LatencyCounts;
 use crate::standing::Exclusion;
+use crate::start::Start;
 use crate::types::Member;
 
 /// The part a member of the configuration plays.
@@ -102,6 +103,8 @@ pub struct Status {
     pub excluded: Option<Exclusion>,
     /// Its space.
     pub space: Space,
+    /// What it began from when it was started.
+    pub start: Start,
     /// How often another leader was heard of since the start.
     pub leader_changes: u64,
     /// How long ago the newest snapshot was taken, or found at the start, in milliseconds.

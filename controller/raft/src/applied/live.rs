@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use crate::codec::MAX_POINTS;
@@ -10,6 +10,7 @@ use crate::digest::{Rolling, StateHash};
 use crate::latency::Recorder;
 use crate::machine::{Machine, Record};
 use crate::snapshot::{Position, Taken};
+use crate::start::Start;
 use crate::types::{Entry, LogId};
 
 /// Hashes are remembered at every so many entries.
@@ -47,12 +48,19 @@ pub(crate) struct Shared<M> {
     applied: watch::Sender<u64>,
     /// How long entries that were committed together took to apply.
     pub(crate) apply_time: Recorder,
+    /// What it began from.
+    pub(crate) start: Mutex<Start>,
 }
 
 impl<M: Machine> Shared<M> {
     pub(crate) fn new(machine: M) -> Self {
         let live = Live::new(machine, Position::default(), Rolling::default());
-        Self { live: RwLock::new(live), applied: watch::Sender::new(0), apply_time: Recorder::default() }
+        Self {
+            live: RwLock::new(live),
+            applied: watch::Sender::new(0),
+            apply_time: Recorder::default(),
+            start: Mutex::default(),
+        }
     }
 
     pub(crate) fn with<R>(&self, read: impl FnOnce(&M) -> R) -> R {

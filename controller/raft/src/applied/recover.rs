@@ -16,6 +16,7 @@ use crate::log::LogStore;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::snapshot::{SnapshotError, SnapshotStore};
+use crate::start::Source;
 use crate::types::LogId;
 
 /// Why no state can be found to start from.
@@ -48,6 +49,7 @@ pub(crate) fn recover<M: Machine>(
         false => newest_snapshot(&shared, &snapshots, None).map(|_| None)?,
     };
     let applied = shared.applied();
+    shared.start.lock().index = applied.map(|id| id.index);
     if let Some(purged) = purged
         && applied < Some(purged)
     {
@@ -72,15 +74,18 @@ fn newest_snapshot<M: Machine>(
             Ok(reader) => shared.restore(reader.position().clone(), reader.promised(), reader),
             Err(error) => Err(RestoreError::Records(error)),
         };
-        match restored {
+        let damage = match restored {
             Ok(()) => {
                 snapshots.trust(&path);
+                shared.start.lock().source = Source::Snapshot;
                 return Ok(true);
             }
-            Err(RestoreError::Records(error)) => snapshots.set_aside(&path, &error)?,
-            Err(RestoreError::Hash) => snapshots.set_aside(&path, &SnapshotError::Hash)?,
             Err(RestoreError::Machine(reason)) => return Err(RecoverError::Machine(reason)),
-        }
+            Err(RestoreError::Records(error)) => error,
+            Err(RestoreError::Hash) => SnapshotError::Hash,
+        };
+        note(shared, &path, &damage);
+        snapshots.set_aside(&path, &damage)?;
     }
     Ok(false)
 }
@@ -99,11 +104,16 @@ fn with_copy<M: Machine>(
         Ok((store, holds)) => {
             let have = holds.as_ref().map(|holds| holds.position.applied);
             if newest_snapshot(shared, snapshots, have)? {
+                let why = if have.is_some() { "is behind the newest snapshot" } else { "held nothing" };
+                shared.start.lock().damage.push(format!("{dir}: the applied store {why}"));
                 return Ok(written_anew(store, shared));
             }
             let Some(holds) = holds else { return Ok(Some(store)) };
             match read_copy(store, holds, shared) {
-                Ok(store) => return Ok(Some(store)),
+                Ok(store) => {
+                    shared.start.lock().source = Source::Copy;
+                    return Ok(Some(store));
+                }
                 // Whole, and written by a later release: a snapshot of this one would not help.
                 Err(SledError::Machine(reason)) => return Err(RecoverError::Machine(reason)),
                 Err(error) => error,
@@ -113,6 +123,7 @@ fn with_copy<M: Machine>(
     };
     let detail = std::error::Error::source(&damage).map(ToString::to_string);
     tracing::warn!(error = %damage, detail, "set the applied store aside; it is rebuilt from snapshot and log");
+    note(shared, dir, &damage);
     set_aside(dir)?;
     newest_snapshot(shared, snapshots, None)?;
     match SledStore::open(dir, cluster_id) {
@@ -151,6 +162,12 @@ fn written_anew<M: Machine>(mut store: SledStore, shared: &Shared<M>) -> Option<
             None
         }
     }
+}
+
+/// Keeps what was found damaged for whoever asks how this member was started.
+fn note<M>(shared: &Shared<M>, path: &Utf8Path, damage: &dyn std::error::Error) {
+    let source = damage.source().map(|source| format!(": {source}")).unwrap_or_default();
+    shared.start.lock().damage.push(format!("{path}: {damage}{source}"));
 }
 
 /// One broken copy is kept to look at; a second one replaces it.

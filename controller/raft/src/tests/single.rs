@@ -1,5 +1,6 @@
 //! One member: what it keeps over restarts and damage, what it refuses, what it costs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::harness::{
 };
 use crate::{
     LoopbackNetwork, MAX_COMMAND_BYTES, Options, ProposeError, RaftError, RaftNode, ReadError, RpcKind,
-    ServeError,
+    ServeError, Source,
 };
 
 async fn propose_many(node: &Running, count: usize) {
@@ -90,6 +91,48 @@ async fn a_lost_or_damaged_applied_store_is_rebuilt_with_the_same_hash() {
         node.shutdown().await;
     }
     assert!(options.dir.join("applied.broken").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_flipped_byte_in_any_file_of_the_applied_store_is_found_and_said() {
+    let temp = TempDir::new().unwrap();
+    let mut options = options_in(&temp, 1);
+    options.snapshot_every = 10;
+    let node = alone(&options).await;
+    propose_many(&node, 60).await;
+    until("a snapshot", || node.status().snapshot_index.is_some_and(|index| index > 20)).await;
+    let hash = node.status().state_hash;
+    node.shutdown().await;
+    drop(node);
+    until("the lock", || crate::files::DirLock::take(&crate::RealDisk, &options.dir).unwrap().is_some())
+        .await;
+    let mut found = BTreeMap::new();
+    let files: Vec<_> = options.dir.join("applied").read_dir_utf8().unwrap().map(|e| e.unwrap()).collect();
+    for file in files.iter().filter(|file| file.file_type().unwrap().is_file()) {
+        let bytes = fs::read(file.path()).unwrap();
+        // What was never written is all zeros, and nothing reads it.
+        let written = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        for place in 0..8 {
+            let bent = TempDir::new().unwrap();
+            let options = Options { dir: utf8(&bent).join("member-1"), ..options.clone() };
+            copy_dir(file.path().parent().unwrap().parent().unwrap(), &options.dir);
+            let mut bytes = bytes.clone();
+            bytes[(written - 1) * place / 7] ^= 0x10;
+            fs::write(options.dir.join("applied").join(file.file_name()), bytes).unwrap();
+
+            let node = reopened(&options).await;
+            let (status, name) = (node.status(), format!("{} at {place} of 7", file.file_name()));
+            assert_eq!(status.state_hash, hash, "{name}");
+            assert_eq!(node.with(|machine| machine.words("k")), numbers(60), "{name}");
+            // A page that a newer one replaced is read by nobody.
+            let damaged = !status.start.damage.is_empty();
+            assert_eq!(damaged, status.start.source != Source::Copy, "{name}: {:?}", status.start);
+            *found.entry(file.file_name().to_owned()).or_insert(0) += usize::from(damaged);
+            node.shutdown().await;
+        }
+    }
+    assert!(found.len() >= 2 && found.values().any(|times| *times > 0), "{found:?}");
+    println!("damage found, of 8 bytes: {found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
