@@ -214,26 +214,10 @@ impl Changer {
         self.vote(voters).await
     }
 
-    /// Refuses voters that could not agree on anything now.
     fn check(&self, voters: &BTreeSet<u64>) -> Result<(), ChangeError> {
-        let count = voters.len();
-        if count > MOST_VOTERS {
-            return Err(refused(format!(
-                "{count} voters are too many: 5 stand the loss of two, and more only cost"
-            )));
-        }
-        let (reachable, silent): (Vec<u64>, Vec<u64>) = voters.iter().partition(|id| self.reaches(**id));
-        if reachable.len() <= count / 2 {
-            return Err(refused(format!(
-                "of the {count} voters there would be, {} can be reached now (silent: {silent:?})",
-                reachable.len()
-            )));
-        }
-        Ok(())
-    }
-
-    fn reaches(&self, id: u64) -> bool {
-        id == self.id || self.contacts.within(id, self.reachable_within)
+        let now = voters_of(&self.raft.metrics().borrow());
+        let reaches = |id| id == self.id || self.contacts.within(id, self.reachable_within);
+        guard(&now, voters, reaches).map_err(refused)
     }
 
     async fn vote(&self, voters: BTreeSet<u64>) -> Result<Changed, ChangeError> {
@@ -278,6 +262,26 @@ impl Changer {
             Err(error) => tracing::debug!(%error, "the membership is not settled yet"),
         }
     }
+}
+
+/// Refuses voters that could not agree on anything, and a change that those who vote now could not agree on: a change
+/// takes a majority of both.
+fn guard(now: &BTreeSet<u64>, then: &BTreeSet<u64>, reaches: impl Fn(u64) -> bool) -> Result<(), String> {
+    if then.len() > MOST_VOTERS {
+        let count = then.len();
+        return Err(format!("{count} voters are too many: 5 stand the loss of two, and more only cost"));
+    }
+    for (voters, there) in [(then, "there would be"), (now, "there are")] {
+        let (reachable, silent): (Vec<u64>, Vec<u64>) = voters.iter().partition(|id| reaches(**id));
+        if reachable.len() <= voters.len() / 2 {
+            return Err(format!(
+                "of the {} voters {there}, {} can be reached now (silent: {silent:?})",
+                voters.len(),
+                reachable.len()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn founding(metrics: &Metrics) -> bool {
@@ -353,5 +357,41 @@ mod tests {
         assert_eq!(changed(3).warning, None);
         let warning = changed(4).warning.unwrap();
         assert!(warning.contains("go on to 5 or back to 3"), "{warning}");
+    }
+
+    fn subsets(of: u64) -> impl Iterator<Item = BTreeSet<u64>> {
+        (0..1_u64 << of).map(move |bits| (1..=of).filter(|id| bits >> (id - 1) & 1 == 1).collect())
+    }
+
+    /// Every set of voters, every change of one of them by adding, removing or replacing, whoever can be reached.
+    #[test]
+    fn a_change_is_let_through_exactly_where_both_majorities_can_be_reached() {
+        const MEMBERS: u64 = 7;
+        let (mut taken, mut refused) = (0, 0);
+        for now in subsets(MEMBERS).filter(|now| !now.is_empty() && now.len() <= MOST_VOTERS) {
+            for reached in subsets(MEMBERS) {
+                let majority = |of: &BTreeSet<u64>| of.intersection(&reached).count() * 2 > of.len();
+                for (out, new) in (0..=MEMBERS).flat_map(|out| (0..=MEMBERS).map(move |new| (out, new))) {
+                    let mut then = now.clone();
+                    then.remove(&out);
+                    then.extend((new > 0).then_some(new));
+                    let told = guard(&now, &then, |id| reached.contains(&id));
+                    let fine = majority(&now) && majority(&then) && then.len() <= MOST_VOTERS;
+                    assert_eq!(told.is_ok(), fine, "{now:?} to {then:?}, reached {reached:?}: {told:?}");
+                    if fine { taken += 1 } else { refused += 1 }
+                }
+            }
+        }
+        assert!(taken > 100_000 && refused > 100_000, "{taken} {refused}");
+    }
+
+    #[test]
+    fn a_refusal_counts_those_who_would_vote_and_names_the_silent() {
+        let voters = |ids: &[u64]| ids.iter().copied().collect::<BTreeSet<u64>>();
+        let told = guard(&voters(&[1, 2, 3]), &voters(&[1, 3]), |id| id < 3).unwrap_err();
+        assert_eq!(told, "of the 2 voters there would be, 1 can be reached now (silent: [3])");
+        let told = guard(&voters(&[1, 2, 3, 4]), &voters(&[1, 2, 3]), |id| id < 3).unwrap_err();
+        assert_eq!(told, "of the 4 voters there are, 2 can be reached now (silent: [3, 4])");
+        assert_eq!(guard(&voters(&[1, 2, 3]), &voters(&[1, 2]), |id| id < 3), Ok(()), "the dead one may go");
     }
 }

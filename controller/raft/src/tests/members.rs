@@ -94,18 +94,50 @@ async fn a_learner_votes_only_once_it_has_caught_up() {
 
 /// Asks a member for its vote as the most up-to-date candidate there could be.
 async fn ask_for_vote(node: &Running, from: u64, to: u64) -> Result<Vec<u8>, ServeError> {
+    call_of("test", RpcKind::Vote, node, from, to).await
+}
+
+/// A call of a member of `cluster` that is ahead of everybody.
+async fn call_of(
+    cluster: &str,
+    kind: RpcKind,
+    node: &Running,
+    from: u64,
+    to: u64,
+) -> Result<Vec<u8>, ServeError> {
     let request =
         openraft::raft::VoteRequest::new(Vote::new(1_000, from), Some(log_id(999, from, 1_000_000)));
     let envelope = Envelope {
         version: 1,
-        cluster_id: "test".to_owned(),
+        cluster_id: cluster.to_owned(),
         from,
         to,
         body: vote_request_out(&request).encode_to_vec().into(),
         voter: true,
         configured: 5,
     };
-    node.serve(RpcKind::Vote, envelope.encode_to_vec()).await
+    node.serve(kind, envelope.encode_to_vec()).await
+}
+
+/// After a restore the cluster has another name, so that whoever went on from the state before is no member of it: not
+/// its votes, not its entries, not its snapshots.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_of_another_incarnation_is_heard_by_nobody() {
+    let cluster = three(1_000).await;
+    let leader = cluster.leader_but(0).await;
+    cluster.node(leader).propose(b"kone".to_vec()).await.unwrap();
+    let term = cluster.node(leader).status().term;
+    for to in 1..=3 {
+        for kind in [RpcKind::Vote, RpcKind::Append, RpcKind::InstallSnapshot] {
+            let refused = call_of("test#2", kind, cluster.node(to), to % 3 + 1, to).await;
+            assert!(
+                matches!(&refused, Err(ServeError::Misdirected { cluster, .. }) if cluster == "test#2"),
+                "{refused:?}"
+            );
+        }
+    }
+    cluster.node(leader).propose(b"ktwo".to_vec()).await.unwrap();
+    assert_eq!(cluster.node(leader).status().term, term, "nobody was deposed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
