@@ -22,6 +22,7 @@ use crate::calls::CallStats;
 use crate::command_counts;
 use crate::config::Config;
 use crate::fields::select;
+use crate::fresh::Fresh;
 use crate::heard::Heard;
 use crate::known::Known;
 use crate::machine::StateMachine;
@@ -50,6 +51,8 @@ pub(crate) struct App {
     pub(crate) known: Known,
     /// The newest feature level that this release knows.
     pub(crate) newest_level: u32,
+    /// How old the state is where this controller does not lead.
+    pub(crate) fresh: Fresh,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -106,7 +109,8 @@ impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, audit_key, newest_level, pool } = parts;
         let (heard, watches, vitals) = (Mutex::new(Heard::new(0)), Arc::default(), Vitals::new(now()));
-        let (calls, bundle, known) = (CallStats::new(&pool), Mutex::default(), Known::default());
+        let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
+        let (known, fresh) = (Known::default(), Fresh::default());
         Self {
             config,
             raft,
@@ -119,6 +123,7 @@ impl App {
             vitals,
             known,
             newest_level,
+            fresh,
             calls,
             pool,
             bundle,
@@ -139,7 +144,7 @@ impl App {
     /// others send the caller to it.
     pub(crate) async fn barrier(&self, stale: bool) -> Result<(), Status> {
         if stale {
-            return Ok(());
+            return self.recent();
         }
         match self.raft.read_barrier().await {
             Ok(_) if !self.begun() => Err(self.not_begun()),
@@ -167,6 +172,20 @@ impl App {
             .because(format!("its state is not of incarnation {number} yet"))
             .next("try again in a moment");
         retry_after(status_from_problem(&problem), BEGIN_RETRY)
+    }
+
+    /// Whether the state of this member is recent enough for a read that may be stale.
+    fn recent(&self) -> Result<(), Status> {
+        if self.leads() {
+            return Ok(());
+        }
+        let applied = *self.raft.applied().borrow();
+        self.fresh.check(applied).map_err(|problem| status_from_problem(&problem))
+    }
+
+    /// Whether this member leads, and a quorum has said so of late.
+    pub(crate) fn leads(&self) -> bool {
+        self.raft.is_leader() && self.raft.quorum_fresh(LEADER_FRESH)
     }
 
     /// The status that sends a caller on to the leader.

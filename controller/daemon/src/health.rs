@@ -14,10 +14,11 @@ use holdfast_identity::{Alpn, Expect, client_config};
 use holdfast_raft::{LatencyCounts, Member, Status};
 use holdfast_types::{Span, Time};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-use crate::app::{App, now};
+use crate::app::{App, LEADER_FRESH, now};
 use crate::vitals::Said;
 
 /// How often the others are asked.
@@ -42,6 +43,7 @@ pub(crate) fn own(app: &App) -> ControllerHealth {
         last_index: status.last_log.unwrap_or(0),
         applied_index: status.applied.unwrap_or(0),
         snapshot_index: status.snapshot_index.unwrap_or(0),
+        quorum: app.leads(),
         excluded: status.excluded.map(|excluded| excluded.to_string()).unwrap_or_default(),
         certificate_expires: Some(timestamp(app.identity.current().not_after())),
         leader_changes: app.vitals.changes_within_hour(at),
@@ -112,10 +114,13 @@ async fn ask_all(app: &Arc<App>, channels: &mut BTreeMap<(String, String), Chann
     let mut asking = JoinSet::new();
     for member in others {
         let Some(channel) = channel(app, &member, channels) else { continue };
-        asking.spawn(async move { (member.id, ask(channel).await) });
+        asking.spawn(async move { (member.id, Instant::now(), ask(channel).await) });
     }
     while let Some(asked) = asking.join_next().await {
-        if let Ok((id, Some(said))) = asked {
+        if let Ok((id, asked, Some(said))) = asked {
+            if said.health.quorum {
+                app.fresh.told(asked, LEADER_FRESH, said.health.applied_index);
+            }
             app.vitals.keep(id, Some(said), &ids);
         }
     }
@@ -138,7 +143,7 @@ fn channel(
 }
 
 async fn ask(channel: Channel) -> Option<Said> {
-    let (began, asked) = (tokio::time::Instant::now(), now());
+    let (began, asked) = (Instant::now(), now());
     let mut client = HealthClient::new(channel);
     let answer = tokio::time::timeout(ASK_TIMEOUT, client.ask(HealthRequest {})).await;
     let health = answer.ok()?.ok()?.into_inner();

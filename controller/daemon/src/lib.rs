@@ -14,6 +14,7 @@ mod daemon;
 mod drain;
 mod fields;
 mod found;
+mod fresh;
 mod front;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, LEADER_FRESH, now, system};
+use crate::app::{App, now, system};
 use crate::caller;
 
 pub(crate) struct Service(pub(crate) Arc<App>);
@@ -55,7 +55,7 @@ impl Service {
 
     /// Only a leader that a quorum still follows may renew a lease: another may lead by now and give the work away.
     fn hear(&self, node: &str) -> Result<(), Status> {
-        if !self.0.raft.is_leader() || !self.0.raft.quorum_fresh(LEADER_FRESH) {
+        if !self.0.leads() {
             return Err(self.0.not_leader());
         }
         self.0.heard.lock().hear(node);
