@@ -1,4 +1,4 @@
-//! The rules of the house, checked: floors, purity, circles, sizes, docs, error pages, promises, words.
+//! The rules of the house, checked: floors, purity, circles, sizes, docs, error pages, promises and the tests that show them, words.
 //!
 //! Each check is a function of the workspace in a file of its own. This file only runs them and prints.
 
@@ -8,6 +8,7 @@ mod errors;
 mod floors;
 mod promises;
 mod purity;
+mod shown;
 mod sizes;
 mod words;
 
@@ -17,7 +18,7 @@ use camino::Utf8Path;
 use crate::violation::Violation;
 use crate::workspace::Workspace;
 
-const CHECKS: [fn(&Workspace) -> Vec<Violation>; 8] = [
+const CHECKS: [fn(&Workspace) -> Vec<Violation>; 9] = [
     floors::check,
     purity::check,
     circles::check,
@@ -25,6 +26,7 @@ const CHECKS: [fn(&Workspace) -> Vec<Violation>; 8] = [
     docs::check,
     errors::check,
     promises::check,
+    shown::check,
     words::check,
 ];
 
