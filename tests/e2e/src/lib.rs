@@ -12,4 +12,6 @@ pub mod history;
 pub mod linear;
 pub mod load;
 pub mod network;
+pub mod page;
 pub mod watching;
+pub mod world;
