@@ -21,10 +21,16 @@ use crate::library::{Library, blocking};
 use crate::revoked;
 use crate::tasks::Tasks;
 
-/// The controller holds an answer for a second; what takes much longer is not coming.
-const ATTEMPT: Duration = Duration::from_millis(2_500);
-/// How long one round looks for a leader before it begins anew with what is true by then.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// What takes so much longer than the controller was asked to hold an answer is not coming.
+const LATE: Duration = Duration::from_millis(1_500);
+/// How long another controller is looked for after one did not answer, before the round begins anew with what is true
+/// by then.
+const SEARCH: Duration = Duration::from_millis(2_500);
+/// How long a controller holds the first answer, of an agent that does not know its lease yet.
+const FIRST_HOLD: Duration = Duration::from_secs(1);
+/// An answer that is held for longer than this part of the lease leaves too little time to find another controller.
+const HOLD_PART: u32 = 6;
+const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// The pause after a round in which no controller answered.
 const PAUSE: Duration = Duration::from_millis(200);
 /// News cut a held answer short only in this part of the lease: they may come faster than answers, and the lease is
@@ -54,20 +60,22 @@ impl Session {
         let mut known = String::new();
         // Until the first answer nothing is wanted or unwanted: a restart must not stop what runs.
         let mut tasks: Option<Vec<TaskAssignment>> = None;
-        let mut may_cut_until = Instant::now();
+        let (mut may_cut_until, mut hold) = (Instant::now(), FIRST_HOLD);
         loop {
-            let request = self.request(&known);
+            let request = self.request(&known, hold);
             let (sent, began) = (Runtime::boottime_ms(), Instant::now());
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
                 // News cut a held answer short: it is asked for again with them.
                 () = self.news.notified(), if began < may_cut_until => continue,
-                answer = self.sync(request.clone()) => answer,
+                answer = self.sync(request.clone(), hold) => answer,
             };
             match answer {
                 Ok(answer) if !self.follows(&answer) => pause(&stop).await,
                 Ok(answer) => {
-                    may_cut_until = began + Duration::from_millis(answer.lease_ms) / CUT_UNTIL;
+                    let lease = Duration::from_millis(answer.lease_ms);
+                    may_cut_until = began + lease / CUT_UNTIL;
+                    hold = (lease / HOLD_PART).min(LONGEST_HOLD);
                     self.take(answer, sent, &request, &mut known, &mut tasks).await;
                     if let Some(tasks) = &tasks {
                         self.tasks.follow(tasks);
@@ -102,7 +110,7 @@ impl Session {
         }
     }
 
-    fn request(&self, known: &str) -> SyncRequest {
+    fn request(&self, known: &str, hold: Duration) -> SyncRequest {
         let (tasks, checkpoints, decisions) = self.tasks.reports();
         SyncRequest {
             known_desired: known.to_owned(),
@@ -117,10 +125,11 @@ impl Session {
             bundle: self.law.hash(),
             decisions,
             incarnation: self.allegiance.incarnation(),
+            hold_ms: u64::try_from(hold.as_millis()).unwrap_or(0),
         }
     }
 
-    async fn sync(&self, request: SyncRequest) -> Result<SyncResponse, Problem> {
+    async fn sync(&self, request: SyncRequest, hold: Duration) -> Result<SyncResponse, Problem> {
         let call = |channel| {
             let request = request.clone();
             async move {
@@ -131,7 +140,8 @@ impl Session {
                     .await
             }
         };
-        self.client.call_within(PATIENCE, ATTEMPT, call).await
+        let attempt = hold + LATE;
+        self.client.call_within(attempt + SEARCH, attempt, call).await
     }
 
     async fn take(

@@ -21,6 +21,7 @@ use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::command_counts;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::fields::select;
 use crate::fresh::Fresh;
 use crate::heard::Heard;
@@ -53,6 +54,8 @@ pub(crate) struct App {
     pub(crate) newest_level: u32,
     /// How old the state is where this controller does not lead.
     pub(crate) fresh: Fresh,
+    /// What agents are to be told.
+    pub(crate) desk: Desk,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -110,7 +113,7 @@ impl App {
         let Parts { config, raft, ca, trust, identity, audit_key, newest_level, pool } = parts;
         let (heard, watches, vitals) = (Mutex::new(Heard::new(0)), Arc::default(), Vitals::new(now()));
         let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
-        let (known, fresh) = (Known::default(), Fresh::default());
+        let (known, fresh, desk) = (Known::default(), Fresh::default(), Desk::default());
         Self {
             config,
             raft,
@@ -124,6 +127,7 @@ impl App {
             known,
             newest_level,
             fresh,
+            desk,
             calls,
             pool,
             bundle,
@@ -138,6 +142,11 @@ impl App {
     /// Reads the state as this member has it.
     pub(crate) fn with<R>(&self, read: impl FnOnce(&State) -> R) -> R {
         self.raft.with(|machine| read(&machine.state))
+    }
+
+    /// What gives the state as this member has it, for those who have to ask at the right moment.
+    pub(crate) fn newest(&self) -> impl Fn() -> State + '_ {
+        || self.with(State::clone)
     }
 
     /// Waits until this member has applied everything that was acknowledged before the call. Only the leader can say;

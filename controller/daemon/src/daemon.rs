@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::front::{Faces, Front};
 use crate::generate::openapi;
 use crate::level::outgrown;
-use crate::loops::{lead, renew_certificate, renewed};
+use crate::loops::{keep_desk, lead, renew_certificate, renewed};
 use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
@@ -144,6 +144,7 @@ async fn started(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>
     };
     tasks.spawn(serve(listener, listening));
     tasks.spawn(lead(Arc::clone(app), stop.clone()));
+    tasks.spawn(keep_desk(Arc::clone(app), stop.clone()));
     let (hub, applied) = (Arc::clone(&app.watches), app.raft.applied());
     tasks.spawn(watch::run(hub, Arc::clone(app), applied, stop.clone()));
     tasks.spawn(health::keep(Arc::clone(app), stop.clone()));

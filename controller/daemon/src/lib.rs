@@ -11,6 +11,7 @@ mod calls;
 mod command_counts;
 mod config;
 mod daemon;
+mod desk;
 mod drain;
 mod fields;
 mod found;

@@ -23,6 +23,8 @@ const ROUND: Duration = Duration::from_millis(250);
 /// What the leader waits beyond the lease: an older leader may have answered a heartbeat for as long as it took its
 /// quorum to leave it (`LEADER_FRESH`), and clocks of agent and leader may drift by a per mille.
 const GRACE: Span = Span::from_secs(1);
+/// Every artifact is looked at so often although nothing changed: the law knows times.
+const RECHECK: Duration = Duration::from_secs(30);
 /// How often a controller looks at the age of its own certificate.
 const CERTIFICATE_ROUND: Duration = Duration::from_secs(600);
 
@@ -49,7 +51,7 @@ impl Began {
 /// Runs until it is cancelled.
 pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
     let mut applied = app.raft.applied();
-    let (mut trusted, mut began) = (0, Began::default());
+    let (mut trusted, mut began, mut copies) = (0, Began::default(), Copies::default());
     loop {
         let woken = tokio::time::timeout(ROUND, applied.changed());
         tokio::select! {
@@ -61,8 +63,24 @@ pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
         if !app.raft.is_leader() {
             continue;
         }
-        if let Err(status) = round(&app, &began).await {
+        if let Err(status) = round(&app, &began, &mut copies).await {
             tracing::warn!(error = status.message(), "a round of the leader was not finished");
+        }
+    }
+}
+
+/// Wakes the agents that a change concerns, until it is cancelled. Apart from [`lead`], whose rounds may take long.
+pub(crate) async fn keep_desk(app: Arc<App>, stop: CancellationToken) {
+    let mut applied = app.raft.applied();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = applied.changed() => if changed.is_err() { return },
+        }
+        if app.raft.is_leader() {
+            app.desk.follow(&app.newest());
+        } else {
+            app.desk.clear();
         }
     }
 }
@@ -80,7 +98,7 @@ fn refresh_trust(app: &App, seen: &mut u64) {
     }
 }
 
-async fn round(app: &App, began: &Began) -> Result<(), Status> {
+async fn round(app: &App, began: &Began, copies: &mut Copies) -> Result<(), Status> {
     if app.with(|state| state.cluster().is_none()) {
         return found(app).await;
     }
@@ -90,7 +108,7 @@ async fn round(app: &App, began: &Began) -> Result<(), Status> {
     if began.ago().is_none_or(|ago| ago > silence(app)) {
         place(app).await?;
     }
-    replicate(app).await
+    replicate(app, copies).await
 }
 
 async fn found(app: &App) -> Result<(), Status> {
@@ -186,14 +204,37 @@ async fn place(app: &App) -> Result<(), Status> {
     app.propose(system(command::Body::CommitPlan(commit))).await.map(|_| ())
 }
 
-async fn replicate(app: &App) -> Result<(), Status> {
-    let bundle = app.bundle()?;
-    let targets = app.with(|state| replica_targets(state, &bundle, now()));
-    if targets.is_empty() {
-        return Ok(());
+/// When every artifact was looked at, and under which law.
+#[derive(Default)]
+struct Copies {
+    looked: Option<(Instant, String)>,
+}
+
+impl Copies {
+    /// Whether every artifact has to be looked at now, which is then taken for done.
+    fn all(&mut self, law: &str) -> bool {
+        let fresh = self.looked.as_ref().is_some_and(|(at, known)| at.elapsed() < RECHECK && known == law);
+        if !fresh {
+            self.looked = Some((Instant::now(), law.to_owned()));
+        }
+        !fresh
     }
+}
+
+async fn replicate(app: &App, copies: &mut Copies) -> Result<(), Status> {
+    let bundle = app.bundle()?;
+    let all = copies.all(&bundle.hash().to_string());
+    let targets = app.desk.recheck(&app.newest(), all, |state, concerns, which| {
+        replica_targets(state, concerns, which, &bundle, now())
+    });
+    let Some(targets) = targets.filter(|targets| !targets.is_empty()) else { return Ok(()) };
     let body = SetReplicas { node: String::new(), have: Vec::new(), targets };
-    app.propose(system(command::Body::SetReplicas(body))).await.map(|_| ())
+    let told = app.propose(system(command::Body::SetReplicas(body))).await;
+    if told.is_err() {
+        // What was found is not known to anybody: it is looked for again.
+        copies.looked = None;
+    }
+    told.map(|_| ())
 }
 
 /// Renews this controller's own certificate, which it can because it holds the key of the cluster's issuing CA.

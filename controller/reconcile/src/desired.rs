@@ -7,16 +7,30 @@ use holdfast_api::{internal, v1};
 use holdfast_state::State;
 use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
-/// The desired state of a node, without the law bundle, which only agents that lack it are sent.
+use crate::holders::belongs_to;
+
+/// The desired state of a node, without the law bundle, which only agents that lack it are sent. Looks at the whole state:
+/// [`crate::Concerns`] finds the same where many ask.
 #[must_use]
 pub fn desired(state: &State, node: &str) -> internal::Desired {
-    let record = state.node(node);
-    let resource = record.and_then(|r| r.node.as_ref());
+    let belongs = state.artifacts().filter(|record| belongs_to(record).any(|name| name == node));
+    desired_of(state, node, state.jobs(), belongs)
+}
+
+/// The desired state of a node, for which nothing counts but these jobs and artifacts.
+pub(crate) fn desired_of<'a>(
+    state: &State,
+    node: &str,
+    jobs: impl Iterator<Item = &'a v1::Job>,
+    artifacts: impl Iterator<Item = &'a ArtifactRecord>,
+) -> internal::Desired {
+    let resource = state.node(node).and_then(|r| r.node.as_ref());
     let phase = resource.and_then(|n| n.status.as_ref()).map(|s| s.phase.clone()).unwrap_or_default();
     let jurisdiction =
         resource.and_then(|n| n.spec.as_ref()).map(|s| s.jurisdiction.clone()).unwrap_or_default();
-    let tasks = if phase == NodePhase::Retired.as_str() { Vec::new() } else { tasks(state, node) };
-    let replicas = state.artifacts().filter(|r| belongs(r, node)).map(|r| replica(state, r)).collect();
+    let tasks = if phase == NodePhase::Retired.as_str() { Vec::new() } else { tasks(state, node, jobs) };
+    let mut replicas: Vec<_> = artifacts.map(|record| replica(state, record)).collect();
+    replicas.sort_by(|a, b| a.key.cmp(&b.key));
     internal::Desired {
         tasks,
         replicas,
@@ -27,17 +41,26 @@ pub fn desired(state: &State, node: &str) -> internal::Desired {
     }
 }
 
-fn belongs(record: &ArtifactRecord, node: &str) -> bool {
-    let status = record.artifact.as_ref().and_then(|a| a.status.as_ref());
-    status.is_some_and(|s| s.nodes.iter().any(|n| n == node)) || record.targets.iter().any(|n| n == node)
-}
-
-fn tasks(state: &State, node: &str) -> Vec<internal::TaskAssignment> {
-    let active = state.jobs().filter(|job| {
+fn tasks<'a>(
+    state: &State,
+    node: &str,
+    jobs: impl Iterator<Item = &'a v1::Job>,
+) -> Vec<internal::TaskAssignment> {
+    let active = jobs.filter(|job| {
         let phase = job.status.as_ref().and_then(|s| JobPhase::from_word(&s.phase));
         matches!(phase, Some(JobPhase::Starting | JobPhase::Running))
     });
     active.flat_map(|job| job_tasks(state, job, node)).collect()
+}
+
+/// The keys of what the tasks of a job are told about.
+pub(crate) fn inputs(job: &v1::Job) -> impl Iterator<Item = String> {
+    let spec = job.spec.as_ref();
+    let resume = job.status.as_ref().map(|status| format!("checkpoint/{}", status.resume));
+    let datasets = spec.map_or(&[][..], |spec| spec.datasets.as_slice());
+    let datasets = datasets.iter().map(|dataset| format!("dataset/{}", dataset.dataset));
+    let others = spec.map(|spec| [format!("image/{}", spec.image), format!("model/{}", spec.base_model)]);
+    others.into_iter().flatten().chain(resume).chain(datasets)
 }
 
 fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssignment> {

@@ -6,14 +6,17 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod concerns;
 mod desired;
 mod facts;
+mod holders;
 mod imports;
 mod liveness;
 mod placement;
 mod replication;
 
 pub use admission::{Admitted, Refused, admit};
+pub use concerns::{Concerns, Name, Recheck, Touched};
 pub use desired::desired;
 pub use facts::{
     FactsError, artifact_facts, node_facts, owner_facts, record_decision, user_facts, workload_facts,

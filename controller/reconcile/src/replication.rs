@@ -7,32 +7,55 @@ use holdfast_policy::{Actor, Bundle, Request, Transport, decide};
 use holdfast_state::State;
 use holdfast_types::{NodePhase, Time};
 
+use crate::concerns::{Concerns, Recheck};
 use crate::facts::{artifact_facts, node_facts};
 
-/// New targets for versions that are on fewer nodes than wanted.
+/// New targets for versions that are on fewer nodes than wanted, among those that are to be looked at. `concerns` stands
+/// at this state.
 #[must_use]
-pub fn replica_targets(state: &State, bundle: &Bundle, now: Time) -> Vec<ReplicaTarget> {
-    let live: BTreeMap<&str, &NodeRecord> = state.nodes().filter_map(|r| Some((live_name(r)?, r))).collect();
-    let mut load: BTreeMap<&str, u64> = live.keys().map(|n| (*n, 0)).collect();
-    for record in state.artifacts() {
-        let status = record.artifact.as_ref().and_then(|a| a.status.as_ref());
-        for node in status.map_or(&[][..], |s| &s.nodes).iter().chain(&record.targets) {
-            if let Some(count) = load.get_mut(node.as_str()) {
-                *count += 1;
-            }
+pub fn replica_targets(
+    state: &State,
+    concerns: &Concerns,
+    which: &Recheck,
+    bundle: &Bundle,
+    now: Time,
+) -> Vec<ReplicaTarget> {
+    let mut targets = Targets::of(state, concerns, bundle, now);
+    match which {
+        Recheck::All => state.artifacts().for_each(|record| targets.choose_for(record)),
+        Recheck::Keys(keys) => {
+            keys.iter().filter_map(|key| state.artifact(key)).for_each(|record| targets.choose_for(record));
         }
     }
-    let mut out = Vec::new();
-    for record in state.artifacts() {
-        for node in choose(record, &live, &load, bundle, now).unwrap_or_default() {
-            if let Some(count) = load.get_mut(node.as_str()) {
+    targets.chosen
+}
+
+struct Targets<'a> {
+    live: BTreeMap<&'a str, &'a NodeRecord>,
+    load: BTreeMap<&'a str, u64>,
+    bundle: &'a Bundle,
+    now: Time,
+    chosen: Vec<ReplicaTarget>,
+}
+
+impl<'a> Targets<'a> {
+    fn of(state: &'a State, concerns: &Concerns, bundle: &'a Bundle, now: Time) -> Self {
+        let live: BTreeMap<&str, &NodeRecord> =
+            state.nodes().filter_map(|r| Some((live_name(r)?, r))).collect();
+        let load = live.keys().map(|node| (*node, concerns.load(node))).collect();
+        Self { live, load, bundle, now, chosen: Vec::new() }
+    }
+
+    fn choose_for(&mut self, record: &ArtifactRecord) {
+        let chosen = choose(record, &self.live, &self.load, self.bundle, self.now);
+        for node in chosen.unwrap_or_default() {
+            if let Some(count) = self.load.get_mut(node.as_str()) {
                 *count += 1;
             }
             let name = record.artifact.as_ref().and_then(|a| a.metadata.as_ref()).map(|m| m.name.clone());
-            out.push(ReplicaTarget { artifact: name.unwrap_or_default(), node });
+            self.chosen.push(ReplicaTarget { artifact: name.unwrap_or_default(), node });
         }
     }
-    out
 }
 
 fn live_name(record: &NodeRecord) -> Option<&str> {

@@ -15,13 +15,10 @@ use holdfast_api::store::{
 };
 use holdfast_api::{status_from_problem, v1};
 use holdfast_identity::{NODE_VALIDITY, Principal};
-use holdfast_reconcile::desired;
 use holdfast_state::State;
 use holdfast_types::{
     AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, TaskPhase, Time,
 };
-use prost::Message as _;
-use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
@@ -30,8 +27,10 @@ use crate::caller;
 
 pub(crate) struct Service(pub(crate) Arc<App>);
 
-/// How long an answer is held while nothing changes.
+/// How long an answer is held while nothing changes, for an agent that does not say how long it waits.
 const HOLD: Duration = Duration::from_millis(1_000);
+/// The longest an answer is held. A lease outlives an answer that is held, one that never comes, and one more.
+const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// The most decisions taken over from an agent at once.
 const MAX_DECISIONS: usize = 256;
 
@@ -39,8 +38,12 @@ fn unknown(node: &str) -> Status {
     status_from_problem(&holdfast_state::not_found("node", node))
 }
 
-fn hash(desired: &Desired) -> String {
-    hex::encode(Sha256::digest(desired.encode_to_vec()))
+/// How long the answer to an agent that waits so long is held.
+fn hold(asked_ms: u64, lease_ms: u64) -> Duration {
+    match asked_ms {
+        0 => HOLD,
+        asked => Duration::from_millis(asked.min(lease_ms / 6)).min(LONGEST_HOLD),
+    }
 }
 
 impl Service {
@@ -110,7 +113,9 @@ impl Service {
         }
         // Checkpoints before tasks: the end of a task may be the end of the start that the checkpoint belongs to.
         self.take_checkpoints(node, sync).await?;
-        let tasks = self.0.with(|state| news(state, node, sync));
+        let current = self.0.desk.hash(&self.0.newest(), node) == sync.known_desired;
+        let stopping = if current { self.0.desk.jobs_of(&self.0.newest(), node) } else { Vec::new() };
+        let tasks = self.0.with(|state| news(state, node, sync, &stopping));
         if !tasks.is_empty() {
             self.say(node, command::Body::ReportTasks(ReportTasks { node: node.to_owned(), tasks })).await?;
         }
@@ -154,25 +159,25 @@ impl Service {
         self.say(node, command::Body::RecordDecisions(body)).await
     }
 
-    /// Waits until what the node should do differs from what it knows, or for [`HOLD`].
+    /// Waits until what the node should do differs from what it knows, or for as long as an answer is held.
     async fn answer(&self, node: &str, sync: &SyncRequest) -> Result<SyncResponse, Status> {
-        let mut applied = self.0.raft.applied();
-        let deadline = Instant::now() + HOLD;
+        let deadline = Instant::now() + hold(sync.hold_ms, self.0.config.lease_ms);
+        let mut touched = self.0.desk.touched(&self.0.newest(), node);
         loop {
-            applied.borrow_and_update();
-            let (mut wanted, bundle, through) = self.0.with(|state| {
+            touched.borrow_and_update();
+            let (has_law, through) = self.0.with(|state| {
                 let through = state.node(node).map_or(0, |r| r.decisions_through);
-                (desired(state, node), state.bundle().cloned(), through)
+                (state.bundle().is_none_or(|bundle| bundle.hash == sync.bundle), through)
             });
-            let desired_hash = hash(&wanted);
-            let has_law = bundle.as_ref().is_none_or(|b| b.hash == sync.bundle);
-            if desired_hash != sync.known_desired || !has_law {
-                wanted.bundle = if has_law { None } else { bundle };
-                return Ok(self.response(desired_hash, Some(wanted), through));
+            let known = self.0.desk.hash(&self.0.newest(), node);
+            if known != sync.known_desired || !has_law {
+                let (mut wanted, hash) = self.0.desk.desired(&self.0.newest(), node);
+                wanted.bundle = if has_law { None } else { self.0.with(|state| state.bundle().cloned()) };
+                return Ok(self.response(hash, Some(wanted), through));
             }
-            let woken = tokio::time::timeout_at(deadline, applied.changed()).await;
+            let woken = tokio::time::timeout_at(deadline, touched.changed()).await;
             if !matches!(woken, Ok(Ok(()))) {
-                return Ok(self.response(desired_hash, None, through));
+                return Ok(self.response(known, None, through));
             }
         }
     }
@@ -195,16 +200,13 @@ impl Service {
 }
 
 /// The reports that change something, and the tasks of which it follows that they never started: the agent has taken
-/// over a desired state without them and does not report them.
-fn news(state: &State, node: &str, sync: &SyncRequest) -> Vec<TaskReport> {
+/// over a desired state without them and does not report them. `jobs` are those of the node, where the agent knows all of
+/// what it should do.
+fn news(state: &State, node: &str, sync: &SyncRequest, jobs: &[String]) -> Vec<TaskReport> {
     let mut out: Vec<TaskReport> = sync.tasks.iter().filter(|t| is_news(state, node, t)).cloned().collect();
     let reported: BTreeSet<(&str, u64, u32)> =
         sync.tasks.iter().map(|t| (t.job_uid.as_str(), t.fence, t.rank)).collect();
-    let current = hash(&desired(state, node)) == sync.known_desired;
-    if !current {
-        return out;
-    }
-    for job in state.jobs() {
+    for job in jobs.iter().filter_map(|name| state.job(name)) {
         let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
         if status.phase != "Stopping" {
             continue;

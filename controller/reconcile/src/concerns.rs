@@ -1,0 +1,261 @@
+//! Which nodes a change concerns, and what concerns a node. A cluster has far more jobs and artifacts than any one node
+//! has to do with: neither a question of an agent nor a change may look at all of them.
+//!
+//! It follows the state by its changes and is built anew where they are no longer known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_api::{internal, v1};
+use holdfast_state::State;
+use holdfast_types::JobPhase;
+
+use crate::desired::{desired_of, inputs};
+use crate::holders::belongs_to;
+
+/// A name that many share.
+pub type Name = Arc<str>;
+
+/// The nodes whose desired state may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// Every one.
+    All,
+    /// These.
+    Nodes(BTreeSet<Name>),
+}
+
+/// The artifacts of which there may be too few copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recheck {
+    /// Every one: a node came or went.
+    All,
+    /// These.
+    Keys(BTreeSet<Name>),
+}
+
+impl Default for Recheck {
+    fn default() -> Self {
+        Self::Keys(BTreeSet::new())
+    }
+}
+
+impl Recheck {
+    fn key(&mut self, key: &Name) {
+        if let Self::Keys(keys) = self {
+            keys.insert(Arc::clone(key));
+        }
+    }
+
+    /// Whether there is nothing to look at.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Keys(keys) if keys.is_empty())
+    }
+}
+
+/// What every node is told whatever it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Common {
+    bundle: String,
+    revoked: usize,
+}
+
+impl Common {
+    fn of(state: &State) -> Self {
+        let bundle = state.bundle().map(|bundle| bundle.hash.clone()).unwrap_or_default();
+        Self { bundle, revoked: state.revoked().count() }
+    }
+}
+
+/// What one node has to do with.
+#[derive(Debug, Default)]
+struct OfNode {
+    jobs: BTreeSet<Name>,
+    artifacts: BTreeSet<Name>,
+}
+
+/// A job that holds places.
+#[derive(Debug, Default)]
+struct OfJob {
+    nodes: BTreeSet<Name>,
+    inputs: BTreeSet<Name>,
+}
+
+/// Both directions between nodes and what they have to do with.
+#[derive(Debug, Default)]
+pub struct Concerns {
+    seen: Option<(u64, Common)>,
+    nodes: BTreeMap<Name, OfNode>,
+    jobs: BTreeMap<Name, OfJob>,
+    /// The nodes that have an artifact or should.
+    holders: BTreeMap<Name, Box<[Name]>>,
+    /// The jobs that hold places and need an artifact.
+    users: BTreeMap<Name, BTreeSet<Name>>,
+    recheck: Recheck,
+}
+
+impl Concerns {
+    /// The revision it stands at; `None` where it knows nothing.
+    #[must_use]
+    pub fn revision(&self) -> Option<u64> {
+        self.seen.as_ref().map(|(revision, _)| *revision)
+    }
+
+    /// Takes over what changed since the last time, and says whom it concerns.
+    pub fn follow(&mut self, state: &State) -> Touched {
+        let common = Common::of(state);
+        let seen = self.seen.replace((state.revision(), common.clone()));
+        let Some((since, before)) = seen else { return self.build(state) };
+        if since == state.revision() && before == common {
+            return Touched::Nodes(BTreeSet::new());
+        }
+        let Ok(changes) = state.changes_since(since) else { return self.build(state) };
+        let changed: BTreeSet<(&str, &str)> = changes.map(|item| (item.kind, item.name.as_str())).collect();
+        let mut touched = BTreeSet::new();
+        for (kind, name) in changed {
+            let name = self.name(kind, name);
+            match kind {
+                "Job" => self.job(state, &name, &mut touched),
+                "Artifact" => self.artifact(state, &name, &mut touched),
+                "Node" => self.node(&name, &mut touched),
+                _ => {}
+            }
+        }
+        if before == common { Touched::Nodes(touched) } else { Touched::All }
+    }
+
+    /// What a node should run and keep, as [`crate::desired()`] finds it in the whole state.
+    #[must_use]
+    pub fn desired(&self, state: &State, node: &str) -> internal::Desired {
+        let of_node = self.nodes.get(node);
+        let jobs = of_node.into_iter().flat_map(|of| &of.jobs).filter_map(|name| state.job(name));
+        let keys = of_node.into_iter().flat_map(|of| &of.artifacts);
+        desired_of(state, node, jobs, keys.filter_map(|key| state.artifact(key)))
+    }
+
+    /// The jobs with a task on a node that hold places.
+    pub fn jobs_of(&self, node: &str) -> impl Iterator<Item = &str> {
+        self.nodes.get(node).into_iter().flat_map(|of| of.jobs.iter().map(AsRef::as_ref))
+    }
+
+    /// How many artifacts a node has or should have.
+    #[must_use]
+    pub fn load(&self, node: &str) -> u64 {
+        self.nodes.get(node).map_or(0, |of| u64::try_from(of.artifacts.len()).unwrap_or(u64::MAX))
+    }
+
+    /// The artifacts that have to be looked at again since this was asked last.
+    pub fn take_recheck(&mut self) -> Recheck {
+        std::mem::take(&mut self.recheck)
+    }
+
+    fn build(&mut self, state: &State) -> Touched {
+        *self = Self { seen: self.seen.take(), recheck: Recheck::All, ..Self::default() };
+        let mut nobody = BTreeSet::new();
+        for record in state.artifacts() {
+            if let Some(name) = record.artifact.as_ref().and_then(|a| a.metadata.as_ref()) {
+                self.artifact(state, &Name::from(name.name.as_str()), &mut nobody);
+            }
+        }
+        for job in state.jobs() {
+            if let Some(metadata) = &job.metadata {
+                self.job(state, &Name::from(metadata.name.as_str()), &mut nobody);
+            }
+        }
+        Touched::All
+    }
+
+    /// A name as it is kept already, where it is.
+    fn name(&self, kind: &str, name: &str) -> Name {
+        let known = match kind {
+            "Artifact" => self.holders.get_key_value(name).map(|(name, _)| name),
+            "Job" => self.jobs.get_key_value(name).map(|(name, _)| name),
+            _ => self.nodes.get_key_value(name).map(|(name, _)| name),
+        };
+        known.map_or_else(|| name.into(), Arc::clone)
+    }
+
+    fn names<'a>(&self, nodes: impl Iterator<Item = &'a str>) -> BTreeSet<Name> {
+        nodes.map(|node| self.name("Node", node)).collect()
+    }
+
+    fn job(&mut self, state: &State, name: &Name, touched: &mut BTreeSet<Name>) {
+        if let Some(before) = self.jobs.remove(name) {
+            for node in &before.nodes {
+                self.forget(node, |of| of.jobs.remove(name));
+            }
+            for key in &before.inputs {
+                let users = self.users.get_mut(key);
+                if users.is_some_and(|users| users.remove(name) && users.is_empty()) {
+                    self.users.remove(key);
+                }
+            }
+            touched.extend(before.nodes);
+        }
+        let Some(job) = state.job(name).filter(|job| holds_places(job)) else { return };
+        let tasks = job.status.as_ref().map_or(&[][..], |status| status.tasks.as_slice());
+        let nodes = self.names(tasks.iter().map(|task| task.node.as_str()));
+        for node in &nodes {
+            self.nodes.entry(Arc::clone(node)).or_default().jobs.insert(Arc::clone(name));
+        }
+        let inputs: BTreeSet<Name> = inputs(job).map(|key| self.name("Artifact", &key)).collect();
+        for key in &inputs {
+            self.users.entry(Arc::clone(key)).or_default().insert(Arc::clone(name));
+        }
+        touched.extend(nodes.iter().cloned());
+        self.jobs.insert(Arc::clone(name), OfJob { nodes, inputs });
+    }
+
+    fn artifact(&mut self, state: &State, key: &Name, touched: &mut BTreeSet<Name>) {
+        for node in self.holders.remove(key).into_iter().flatten() {
+            self.forget(&node, |of| of.artifacts.remove(key));
+            touched.insert(node);
+        }
+        if let Some(record) = state.artifact(key) {
+            let nodes = self.names(belongs_to(record));
+            for node in &nodes {
+                self.nodes.entry(Arc::clone(node)).or_default().artifacts.insert(Arc::clone(key));
+            }
+            touched.extend(nodes.iter().cloned());
+            self.holders.insert(Arc::clone(key), nodes.into_iter().collect());
+            self.recheck.key(key);
+        }
+        self.of_users(key, touched);
+    }
+
+    /// A node is told to others: where its data can be had, and where the leader of a gang listens.
+    fn node(&mut self, node: &Name, touched: &mut BTreeSet<Name>) {
+        self.recheck = Recheck::All;
+        touched.insert(Arc::clone(node));
+        let Some(of_node) = self.nodes.get(node) else { return };
+        for key in &of_node.artifacts {
+            touched.extend(self.holders.get(key).into_iter().flatten().cloned());
+            self.of_users(key, touched);
+        }
+        for job in of_node.jobs.iter().filter_map(|job| self.jobs.get(job)) {
+            touched.extend(job.nodes.iter().cloned());
+        }
+    }
+
+    fn of_users(&self, key: &str, touched: &mut BTreeSet<Name>) {
+        let jobs = self.users.get(key).into_iter().flatten().filter_map(|job| self.jobs.get(job));
+        touched.extend(jobs.flat_map(|job| job.nodes.iter().cloned()));
+    }
+
+    fn forget(&mut self, node: &str, what: impl FnOnce(&mut OfNode) -> bool) {
+        let Some(of) = self.nodes.get_mut(node) else { return };
+        what(of);
+        if of.jobs.is_empty() && of.artifacts.is_empty() {
+            self.nodes.remove(node);
+        }
+    }
+}
+
+fn holds_places(job: &v1::Job) -> bool {
+    let phase = job.status.as_ref().and_then(|status| JobPhase::from_word(&status.phase));
+    phase.is_some_and(JobPhase::holds_places)
+}
+
+#[cfg(test)]
+mod tests;
