@@ -279,7 +279,13 @@ impl RaftLogReader<TypeConfig> for LogStore {
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, StorageError> {
         let end = end.min(start.saturating_add(READ_ENTRIES));
-        self.read(start, end, READ_BYTES).await.map_err(|error| read_error(&error))
+        let mut found = self.read(start, end, READ_BYTES).await.map_err(|error| read_error(&error))?;
+        // A member that leads no more may purge what its replication still means to send: what is left would follow an
+        // entry that it does not follow.
+        if found.first().is_some_and(|first| first.log_id.index != start) {
+            found.clear();
+        }
+        Ok(found)
     }
 }
 
@@ -343,6 +349,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let record = Record::Entry(entry.log_id, payload);
             let mut index = shared.index.lock();
             leads = index.vote.is_some_and(|vote| own(&vote, self.inner.id, &entry.log_id));
+            let last = index.last().map(|last| last.index);
+            if last.is_some_and(|last| last.checked_add(1) != Some(entry.log_id.index)) {
+                return Err(write_error(&LogError::Gap { last, found: entry.log_id.index }));
+            }
             let pushed = index.push(entry.log_id, record.size(), None, Some(entry));
             drop(index);
             pushed.map_err(|error| write_error(&error))?;

@@ -271,3 +271,16 @@ fn bytes_that_are_no_segment_never_panic() {
     fs::write(dir.join("log/notes.txt"), "hello").unwrap();
     assert!(matches!(open(dir).err(), Some(LogError::Corrupt { .. })));
 }
+
+#[tokio::test]
+async fn what_was_purged_is_not_skipped_by_whoever_reads_to_replicate_or_appends() {
+    let temp = TempDir::new().unwrap();
+    let mut log = open(dir_of(&temp)).unwrap();
+    log.blocking_append((1..8).map(|index| entry(1, index, 10))).await.unwrap();
+    log.purge(log_id(1, 1, 4)).await.unwrap();
+    assert_eq!(log.limited_get_log_entries(3, 8).await.unwrap(), Vec::new());
+    assert_eq!(log.limited_get_log_entries(5, 8).await.unwrap().len(), 3);
+    log.purge(log_id(1, 1, 7)).await.unwrap();
+    assert!(log.blocking_append([entry(2, 9, 10)]).await.is_err(), "entry 8 is nowhere");
+    log.blocking_append([entry(2, 8, 10)]).await.unwrap();
+}
