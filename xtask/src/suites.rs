@@ -92,6 +92,13 @@ pub(crate) const SUITES: &[Suite] = &[
         run: run_fuzz,
     },
     Suite {
+        name: "sim",
+        tier: Tier::Default,
+        what: "bad days of simulated controllers, and power cuts; 10,000 and 2,000 of them with --full",
+        packages: &[],
+        run: run_sim,
+    },
+    Suite {
         name: "gen",
         tier: Tier::Default,
         what: "committed generated files are current",
@@ -167,6 +174,10 @@ const FULL_EXAMPLES: &str = "200";
 /// How many times the inputs of the fuzzers with `--full`.
 const FULL_FUZZ: &str = "50";
 
+/// What the simulation does with `--full`, where the environment does not say otherwise: days, and power cuts of each of its
+/// two recordings.
+const FULL_SIM: [(&str, &str); 2] = [("HOLDFAST_SIM_SCHEDULES", "10000"), ("HOLDFAST_SIM_IMAGES", "1000")];
+
 /// The user `nobody` of every Linux system.
 const NOBODY: &str = "65534";
 
@@ -212,8 +223,9 @@ fn run_clippy(shell: &Shell, _: Tier) -> Outcome {
 }
 
 fn run_unit(shell: &Shell, _: Tier) -> Outcome {
-    let arguments = ["test", "--locked", "--workspace", "--exclude", "holdfast-e2e", "--no-fail-fast"];
-    counted(run_counted(shell.cargo().args(arguments)))
+    let arguments = ["test", "--locked", "--workspace", "--no-fail-fast"];
+    let others = ["--exclude", "holdfast-e2e", "--exclude", "holdfast-sim"];
+    counted(run_counted(shell.cargo().args(arguments).args(others)))
 }
 
 fn run_fuzz(shell: &Shell, tier: Tier) -> Outcome {
@@ -223,6 +235,19 @@ fn run_fuzz(shell: &Shell, tier: Tier) -> Outcome {
         command.args(["--times", FULL_FUZZ]);
     }
     finished(run(&mut command))
+}
+
+fn run_sim(shell: &Shell, tier: Tier) -> Outcome {
+    let mut command = shell.cargo();
+    command.args(["test", "--locked", "-p", "holdfast-sim"]);
+    if tier == Tier::Full {
+        command.arg("--release");
+        for (name, count) in FULL_SIM.iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
+            command.env(name, count);
+        }
+    }
+    // The seeds and what happened on their days are worth reading in a run that passes, too.
+    counted(run_counted(command.args(["--", "--nocapture"])))
 }
 
 fn run_gen(shell: &Shell, _: Tier) -> Outcome {

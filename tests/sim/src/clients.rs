@@ -13,6 +13,7 @@ use crate::chance::Chance;
 use crate::commands::{Write, answered, found, put_queue, submit};
 use crate::event::{Looked, Seen};
 use crate::net::{Ask, Net, Told};
+use crate::tally::Kind;
 use crate::trace::{Trace, note};
 use crate::witness::Witness;
 
@@ -25,22 +26,22 @@ const RACE_MS: u64 = 400;
 
 /// What the clients of a schedule share.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub(crate) struct Desk {
     /// The network.
-    pub net: Net,
+    pub(crate) net: Net,
     /// The observers.
-    pub witness: Witness,
+    pub(crate) witness: Witness,
     /// The lines.
-    pub trace: Trace,
+    pub(crate) trace: Trace,
     /// The time of the world.
-    pub now_ms: Arc<AtomicU64>,
+    pub(crate) now_ms: Arc<AtomicU64>,
     /// How many members there are.
-    pub members: u64,
+    pub(crate) members: u64,
 }
 
 /// The machine the clients run on.
 #[derive(Debug)]
-pub struct Clients {
+pub(crate) struct Clients {
     runtime: Runtime,
     born: Instant,
     lived_ms: u64,
@@ -56,7 +57,7 @@ impl Clients {
     /// # Errors
     ///
     /// No runtime can be had.
-    pub fn start(desk: Desk, clients: u64, chance: &mut Chance) -> Result<Self> {
+    pub(crate) fn start(desk: Desk, clients: u64, chance: &mut Chance) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.context("make the runtime of the clients")?;
         let born = runtime.block_on(async { Instant::now() });
@@ -80,14 +81,14 @@ impl Clients {
     }
 
     /// Lets them run for a while.
-    pub fn run(&mut self, step_ms: u64) {
+    pub(crate) fn run(&mut self, step_ms: u64) {
         self.lived_ms += step_ms;
         let until = self.born + Duration::from_millis(self.lived_ms);
         self.runtime.block_on(async { tokio::time::sleep_until(until).await });
     }
 
     /// Tells them to begin nothing new, and asks for one more write to show that writes are taken.
-    pub fn stop(&self, chance: &mut Chance) {
+    pub(crate) fn stop(&self, chance: &mut Chance) {
         self.stop.store(true, Ordering::Relaxed);
         let mut client = Client {
             id: 99,
@@ -106,7 +107,7 @@ impl Clients {
 
     /// How many still wait for an answer; the last write counts.
     #[must_use]
-    pub fn busy(&self) -> u64 {
+    pub(crate) fn busy(&self) -> u64 {
         self.busy.load(Ordering::Relaxed) + u64::from(!self.probed.load(Ordering::Relaxed))
     }
 }
@@ -176,6 +177,7 @@ impl Client {
                             write.key,
                             answered.revision
                         );
+                        self.desk.trace.count(Kind::Answered);
                         self.desk.witness.tell(&Seen::Answered(answered));
                         return;
                     }
@@ -190,6 +192,7 @@ impl Client {
                 }
                 Some(Told::Unknown | Told::Queue(..)) | None => {
                     denied = false;
+                    self.desk.trace.count(Kind::Unknown);
                     self.turn(None);
                 }
             }
@@ -205,6 +208,7 @@ impl Client {
             match self.desk.net.ask(self.at, Ask::Read(queue.to_owned()), PATIENCE).await {
                 Some(Told::Queue(revision, of_queue)) => {
                     note!(self.desk.trace, "client {client} reads {queue} at {revision}: {of_queue}");
+                    self.desk.trace.count(Kind::Read);
                     self.desk.witness.tell(&Seen::Looked(Looked { client, read, revision }));
                     return Some(of_queue);
                 }

@@ -9,17 +9,17 @@ use prost::Message as _;
 use crate::event::{Answered, Made};
 
 /// The label that carries the mark of a write to a queue.
-pub const MARK: &str = "mark";
+pub(crate) const MARK: &str = "mark";
 /// The refusal of everything that comes before the founding entry.
 const NOT_FOUNDED: u32 = 1111;
 
 /// A command and the key it goes under.
 #[derive(Debug, Clone)]
-pub struct Write {
+pub(crate) struct Write {
     /// The idempotency key, with its actor.
-    pub key: String,
+    pub(crate) key: String,
     /// The command.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 fn command(actor: &str, key: &str, expected: u64, body: command::Body) -> Write {
@@ -35,7 +35,7 @@ fn command(actor: &str, key: &str, expected: u64, body: command::Body) -> Write 
 
 /// The founding entry.
 #[must_use]
-pub fn found() -> Write {
+pub(crate) fn found() -> Write {
     let bundle = v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() };
     let init = InitCluster {
         cluster_id: "sim".to_owned(),
@@ -48,7 +48,7 @@ pub fn found() -> Write {
 
 /// A job, with its name as its uid.
 #[must_use]
-pub fn submit(actor: &str, key: &str, name: &str) -> Write {
+pub(crate) fn submit(actor: &str, key: &str, name: &str) -> Write {
     let spec =
         v1::JobSpec { kind: "train".to_owned(), queue: "default".to_owned(), ..v1::JobSpec::default() };
     let submit = SubmitJob {
@@ -63,7 +63,7 @@ pub fn submit(actor: &str, key: &str, name: &str) -> Write {
 
 /// A queue with a mark, where it is still at the expected revision.
 #[must_use]
-pub fn put_queue(actor: &str, key: &str, name: &str, expected: u64) -> Write {
+pub(crate) fn put_queue(actor: &str, key: &str, name: &str, expected: u64) -> Write {
     let labels = BTreeMap::from([(MARK.to_owned(), format!("{actor}|{key}"))]);
     let spec = v1::QueueSpec::default();
     let put = PutQueue { name: name.to_owned(), uid: format!("{name}-uid"), labels, spec: Some(spec) };
@@ -72,14 +72,14 @@ pub fn put_queue(actor: &str, key: &str, name: &str, expected: u64) -> Write {
 
 /// The name and mark of a job.
 #[must_use]
-pub fn job_made(job: &v1::Job) -> (Made, u64) {
+pub(crate) fn job_made(job: &v1::Job) -> (Made, u64) {
     let metadata = job.metadata.clone().unwrap_or_default();
     (Made { name: format!("job/{}", metadata.name), mark: metadata.uid }, metadata.revision)
 }
 
 /// The name and mark of a queue.
 #[must_use]
-pub fn queue_made(queue: &v1::Queue) -> (Made, u64) {
+pub(crate) fn queue_made(queue: &v1::Queue) -> (Made, u64) {
     let metadata = queue.metadata.clone().unwrap_or_default();
     let mark = metadata.labels.get(MARK).cloned().unwrap_or_default();
     (Made { name: format!("queue/{}", metadata.name), mark }, metadata.revision)
@@ -87,7 +87,7 @@ pub fn queue_made(queue: &v1::Queue) -> (Made, u64) {
 
 /// Reads an answer; `None` where it only says that the cluster is not founded yet.
 #[must_use]
-pub fn answered(client: u64, key: &str, answer: &[u8]) -> Option<Answered> {
+pub(crate) fn answered(client: u64, key: &str, answer: &[u8]) -> Option<Answered> {
     let outcome = Outcome::decode(answer).ok()?;
     let made = match &outcome.result {
         Some(outcome::Result::Refusal(refusal)) if refusal.code == NOT_FOUNDED => return None,

@@ -3,84 +3,84 @@
 use crate::wire::Appended;
 
 /// The hash of a state.
-pub type Hash = [u8; 32];
+pub(crate) type Hash = [u8; 32];
 
 /// A change as a watch delivers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
+pub(crate) struct Item {
     /// Its revision.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// The kind and name of the resource.
-    pub name: String,
+    pub(crate) name: String,
     /// The checksum of the resource, or of its absence.
-    pub crc: u32,
+    pub(crate) crc: u32,
 }
 
 /// One command as one member applied it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// The member.
-    pub member: u64,
+    pub(crate) member: u64,
     /// The entry.
-    pub index: u64,
+    pub(crate) index: u64,
     /// Which command of the entry.
-    pub nth: u64,
+    pub(crate) nth: u64,
     /// The time of the entry.
-    pub time_ms: u64,
+    pub(crate) time_ms: u64,
     /// The checksum of the command.
-    pub command: u32,
+    pub(crate) command: u32,
     /// The checksum of the answer.
-    pub answer: u32,
+    pub(crate) answer: u32,
     /// The idempotency key, with its actor; empty where there is none.
-    pub key: String,
+    pub(crate) key: String,
     /// The revision before.
-    pub before: u64,
+    pub(crate) before: u64,
     /// The revision after.
-    pub after: u64,
+    pub(crate) after: u64,
     /// What watches see of it.
-    pub items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
     /// Whether it is the first since the member began, or took a snapshot over.
-    pub fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 /// What a client was told of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub(crate) struct Answered {
     /// The client.
-    pub client: u64,
+    pub(crate) client: u64,
     /// The idempotency key, with its actor.
-    pub key: String,
+    pub(crate) key: String,
     /// The checksum of the whole answer.
-    pub answer: u32,
+    pub(crate) answer: u32,
     /// The revision it names.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// The resource that it made or changed; `None` where it was refused.
-    pub made: Option<Made>,
+    pub(crate) made: Option<Made>,
 }
 
 /// A resource that a client was told it made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
+pub(crate) struct Made {
     /// `job/name` or `queue/name`.
-    pub name: String,
+    pub(crate) name: String,
     /// What tells this write from any other: a job's uid, a queue's label.
-    pub mark: String,
+    pub(crate) mark: String,
 }
 
 /// A read through the barrier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Looked {
+pub(crate) struct Looked {
     /// The client.
-    pub client: u64,
+    pub(crate) client: u64,
     /// The number of the read.
-    pub read: u64,
+    pub(crate) read: u64,
     /// The revision of the state it read.
-    pub revision: u64,
+    pub(crate) revision: u64,
 }
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// A member sent entries or a heartbeat as the leader.
     Appended {
         /// Who.
@@ -144,13 +144,11 @@ pub enum Seen {
 
 /// How the world looks after every fault was healed and the clients have stopped.
 #[derive(Debug, Clone, Default)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// Whether a leader was found and a new write was answered in time; the reason where not.
-    pub stuck: Option<String>,
+    pub(crate) stuck: Option<String>,
     /// The revision of the leader's state.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// Every job and queue of the leader's state with its mark and its revision, by `job/name` and `queue/name`.
-    pub resources: std::collections::BTreeMap<String, (String, u64)>,
-    /// Member, last applied entry and hash of every running member.
-    pub members: Vec<(u64, u64, Hash)>,
+    pub(crate) resources: std::collections::BTreeMap<String, (String, u64)>,
 }

@@ -1,6 +1,6 @@
 //! Many schedules at once, each in a process of its own: only a process that has just begun draws the same chance again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -9,9 +9,12 @@ use camino::Utf8PathBuf;
 use parking_lot::Mutex;
 
 use crate::plant::Plant;
+use crate::tally::Kind;
 
 /// How one schedule is reported by its process; the rest of its output is for people.
 const MARK: &str = "digest ";
+/// How it says what happened and how often.
+const COUNTS: &str = "happened ";
 
 /// Schedules to run.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Summary {
     pub digests: Vec<(u64, String)>,
     /// What the processes of failed seeds said.
     pub failed: Vec<(u64, String)>,
+    /// What happened in all of them, and how often.
+    pub counts: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +56,20 @@ struct Shared {
 #[must_use]
 pub fn digest_line(digest: (u64, u64)) -> String {
     format!("{MARK}{:016x} of {} lines", digest.0, digest.1)
+}
+
+/// The line by which a process reports what happened, and how often.
+#[must_use]
+pub fn counts_line(counts: &BTreeMap<Kind, u64>) -> String {
+    let words: Vec<String> = counts.iter().map(|(kind, count)| format!("{}={count}", kind.word())).collect();
+    format!("{COUNTS}{}", words.join(" "))
+}
+
+fn counts(said: &str) -> impl Iterator<Item = (&str, u64)> {
+    let words = said.lines().filter_map(|line| line.strip_prefix(COUNTS)).flat_map(str::split_whitespace);
+    words
+        .filter_map(|word| word.split_once('='))
+        .filter_map(|(kind, count)| Some((kind, count.parse().ok()?)))
 }
 
 impl Fleet {
@@ -85,6 +104,9 @@ impl Fleet {
             let digest = said.lines().find_map(|line| line.strip_prefix(MARK)).unwrap_or_default().to_owned();
             let mut summary = shared.summary.lock();
             summary.ran += 1;
+            for (kind, count) in counts(&said) {
+                *summary.counts.entry(kind.to_owned()).or_default() += count;
+            }
             summary.digests.push((seed, digest));
             if !output.status.success() {
                 let errors = String::from_utf8_lossy(&output.stderr);

@@ -2,34 +2,37 @@
 //! wall that may be wrong. A crash drops the runtime with everything in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use holdfast_raft::{Member, NetworkError, Options, ProposeError, RaftNode, ReadError, Work};
+use holdfast_raft::{Exclusion, Member, NetworkError, Options, ProposeError, RaftNode, ReadError, Work};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use crate::disk::{Cut, Drive};
-use crate::machine::SimMachine;
+use crate::machine::{Setting, SimMachine};
 use crate::net::{Ask, Load, Net, Packet, Told};
 use crate::plant::Plant;
+use crate::tally::Kind;
 use crate::trace::{Trace, note};
 use crate::witness::Witness;
 
 /// Where a member keeps its files on its drive.
-pub const DIR: &str = "/member";
+pub(crate) const DIR: &str = "/member";
 /// The wall clock at the beginning of every schedule, in milliseconds since the epoch.
 const DAWN_MS: u64 = 1_750_000_000_000;
 /// How long a write waits for its commit.
 const PROPOSE_TIMEOUT: Duration = Duration::from_millis(1_000);
+/// How often the leader holds the states of the members against each other.
+const COMPARE_EVERY: Duration = Duration::from_millis(500);
 /// So small that a schedule goes through several segments and snapshots.
 const SEGMENT_BYTES: u64 = 16 << 10;
 const LOG_BYTES: u64 = 96 << 10;
 
 /// The node of a member.
-pub type Node = RaftNode<SimMachine>;
+pub(crate) type Node = RaftNode<SimMachine>;
 
 #[derive(Debug, Default)]
 enum Door {
@@ -41,36 +44,42 @@ enum Door {
 
 /// What every host of a schedule shares.
 #[derive(Debug, Clone)]
-pub struct Shared {
+pub(crate) struct Shared {
     /// The network.
-    pub net: Net,
+    pub(crate) net: Net,
     /// The observers.
-    pub witness: Witness,
+    pub(crate) witness: Witness,
     /// The lines.
-    pub trace: Trace,
+    pub(crate) trace: Trace,
     /// The bug, if any.
-    pub plant: Plant,
+    pub(crate) plant: Plant,
     /// Entries between two snapshots.
-    pub snapshot_every: u64,
+    pub(crate) snapshot_every: u64,
     /// The time of the world.
-    pub now_ms: Arc<AtomicU64>,
+    pub(crate) now_ms: Arc<AtomicU64>,
 }
 
 /// A member's machine.
 #[derive(Debug)]
-pub struct Host {
+pub(crate) struct Host {
     /// The member.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Its drive.
-    pub drive: Drive,
+    pub(crate) drive: Drive,
     /// How far its wall clock is off, in milliseconds.
-    pub skew_ms: Arc<AtomicI64>,
+    pub(crate) skew_ms: Arc<AtomicI64>,
     /// How long a sync takes, in milliseconds.
-    pub sync_ms: Arc<AtomicU64>,
+    pub(crate) sync_ms: Arc<AtomicU64>,
     /// How much faster its clock runs, in millionths.
-    pub drift_ppm: i64,
+    pub(crate) drift_ppm: i64,
     /// Whether it stands still.
-    pub asleep: bool,
+    pub(crate) asleep: bool,
+    /// Whether its disk is lost for good; it stays with its old name and must take no part.
+    pub(crate) wiped: bool,
+    /// Set once: its state is to go wrong by itself.
+    pub(crate) spoil: Arc<AtomicBool>,
+    /// Whether that was asked for.
+    pub(crate) spoiled: bool,
     shared: Shared,
     runtime: Option<Runtime>,
     door: Arc<Mutex<Door>>,
@@ -81,14 +90,14 @@ pub struct Host {
 
 /// A member as the others know it.
 #[must_use]
-pub fn member(id: u64) -> Member {
+pub(crate) fn member(id: u64) -> Member {
     Member { id, address: format!("node-{id}:7001"), name: format!("node-{id}") }
 }
 
 impl Host {
     /// A machine that is off.
     #[must_use]
-    pub fn new(id: u64, drive: Drive, shared: Shared) -> Self {
+    pub(crate) fn new(id: u64, drive: Drive, shared: Shared) -> Self {
         Self {
             id,
             drive,
@@ -96,6 +105,9 @@ impl Host {
             sync_ms: Arc::default(),
             drift_ppm: 0,
             asleep: false,
+            wiped: false,
+            spoil: Arc::default(),
+            spoiled: false,
             shared,
             runtime: None,
             door: Arc::default(),
@@ -119,6 +131,7 @@ impl Host {
         options.segment_bytes = SEGMENT_BYTES;
         options.log_bytes = LOG_BYTES;
         options.propose_timeout = PROPOSE_TIMEOUT;
+        options.compare = COMPARE_EVERY;
         options
     }
 
@@ -127,11 +140,17 @@ impl Host {
     /// # Errors
     ///
     /// No runtime can be had.
-    pub fn boot(&mut self) -> Result<()> {
+    pub(crate) fn boot(&mut self) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.context("make the runtime of a member")?;
         let (options, link) = (self.options(), self.shared.net.link(self.id));
-        let machine = SimMachine::new(self.id, self.shared.plant, self.shared.witness.clone());
+        let machine = SimMachine::new(Setting {
+            member: self.id,
+            plant: self.shared.plant,
+            witness: self.shared.witness.clone(),
+            trace: self.shared.trace.clone(),
+            spoil: Arc::clone(&self.spoil),
+        });
         self.door = Arc::default();
         let (door, trace, id) = (Arc::clone(&self.door), self.shared.trace.clone(), self.id);
         note!(trace, "member {id} starts");
@@ -153,8 +172,9 @@ impl Host {
     }
 
     /// Ends the member at once and leaves of its disk what a crash leaves.
-    pub fn crash(&mut self, cut: Cut) {
+    pub(crate) fn crash(&mut self, cut: Cut) {
         note!(self.shared.trace, "member {} ends, its disk keeps all but {cut:?}", self.id);
+        self.shared.trace.count(Kind::Crashed);
         self.drive.crash(cut);
         *self.door.lock() = Door::Opening;
         self.runtime = None;
@@ -164,15 +184,22 @@ impl Host {
         }
     }
 
+    /// Takes everything from its disk.
+    pub(crate) fn wipe(&mut self) {
+        self.shared.trace.count(Kind::Wiped);
+        self.wiped = true;
+        self.drive.tamper(|image| image.wipe(DIR.into()));
+    }
+
     /// Whether it is switched on.
     #[must_use]
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.runtime.is_some()
     }
 
     /// The member, once it is open.
     #[must_use]
-    pub fn node(&self) -> Option<Node> {
+    pub(crate) fn node(&self) -> Option<Node> {
         match &*self.door.lock() {
             Door::Open(node) => Some(node.clone()),
             Door::Opening | Door::Failed(_) => None,
@@ -181,7 +208,7 @@ impl Host {
 
     /// Why it did not open, or stopped.
     #[must_use]
-    pub fn failure(&self) -> Option<String> {
+    pub(crate) fn failure(&self) -> Option<String> {
         match &*self.door.lock() {
             Door::Failed(reason) => Some(reason.clone()),
             Door::Open(node) => node.status().failure,
@@ -189,8 +216,15 @@ impl Host {
         }
     }
 
+    /// Whether it found its state to differ from that of the others.
+    #[must_use]
+    pub(crate) fn is_quarantined(&self) -> bool {
+        let excluded = self.node().and_then(|node| node.status().excluded);
+        matches!(excluded, Some(Exclusion::Diverged { .. }))
+    }
+
     /// Lets it run for a while, or lets the while pass without it.
-    pub fn run(&mut self, step_ms: u64) {
+    pub(crate) fn run(&mut self, step_ms: u64) {
         let (Some(runtime), Some(born)) = (&self.runtime, self.born) else { return };
         if self.asleep {
             self.slept_ms += step_ms;
@@ -199,6 +233,7 @@ impl Host {
         if self.slept_ms > 0 {
             // The clock went on while it stood still: everything that was due is due at once.
             runtime.block_on(async { tokio::time::advance(Duration::from_millis(self.slept_ms)).await });
+            self.shared.trace.count(Kind::Slept);
             self.lived_us += self.slept_ms * 1_000;
             self.slept_ms = 0;
         }
@@ -209,7 +244,7 @@ impl Host {
     }
 
     /// Founds the cluster.
-    pub fn found(&self, members: Vec<Member>) {
+    pub(crate) fn found(&self, members: Vec<Member>) {
         let (Some(node), Some(runtime)) = (self.node(), &self.runtime) else { return };
         let trace = self.shared.trace.clone();
         runtime.spawn(async move {
@@ -220,14 +255,14 @@ impl Host {
     }
 
     /// Runs something on this machine.
-    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, work: impl FnOnce(Node, Trace) -> F) {
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, work: impl FnOnce(Node, Trace) -> F) {
         if let (Some(node), Some(runtime)) = (self.node(), &self.runtime) {
             runtime.spawn(work(node, self.shared.trace.clone()));
         }
     }
 
     /// Takes a packet in.
-    pub fn take(&self, packet: Packet) {
+    pub(crate) fn take(&self, packet: Packet) {
         let Packet { from, to, call, load } = packet;
         let net = self.shared.net.clone();
         let (Some(node), Some(runtime)) = (self.node(), &self.runtime) else {

@@ -1,26 +1,45 @@
 //! The real state machine, with an observer at its side.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use holdfast_api::store::Command;
 use holdfast_raft::{Applied, Frozen, Machine, Record};
 use holdfast_state::{State, WatchItem};
 use holdfast_types::Time;
 use prost::Message as _;
 
+use crate::commands::put_queue;
 use crate::event::{self, Item, Seen};
 use crate::plant::Plant;
+use crate::tally::Kind;
+use crate::trace::Trace;
 use crate::witness::Witness;
 
 /// How often [`Plant::Dropper`] drops.
 const DROP_EVERY: u64 = 37;
 
+/// What a member's machine is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    /// The member.
+    pub(crate) member: u64,
+    /// The bug, if any.
+    pub(crate) plant: Plant,
+    /// The observers.
+    pub(crate) witness: Witness,
+    /// Where what happens is counted.
+    pub(crate) trace: Trace,
+    /// Set once: the next command is to go wrong in this member's memory.
+    pub(crate) spoil: Arc<AtomicBool>,
+}
+
 /// The state of one member.
 #[derive(Debug)]
-pub struct SimMachine {
+pub(crate) struct SimMachine {
     /// The state itself.
-    pub state: State,
-    member: u64,
-    plant: Plant,
-    witness: Witness,
+    pub(crate) state: State,
+    setting: Setting,
     index: u64,
     nth: u64,
     /// Whether it has not applied anything since it began or was restored.
@@ -29,7 +48,7 @@ pub struct SimMachine {
 
 /// A change of a watch, as the witness compares it.
 #[must_use]
-pub fn item(change: &WatchItem) -> Item {
+pub(crate) fn item(change: &WatchItem) -> Item {
     let crc = crc32c::crc32c(format!("{:?}", change.resource).as_bytes());
     Item { revision: change.revision, name: format!("{}/{}", change.kind, change.name), crc }
 }
@@ -37,15 +56,15 @@ pub fn item(change: &WatchItem) -> Item {
 impl SimMachine {
     /// An empty one.
     #[must_use]
-    pub fn new(member: u64, plant: Plant, witness: Witness) -> Self {
-        Self { state: State::default(), member, plant, witness, index: 0, nth: 0, fresh: true }
+    pub(crate) fn new(setting: Setting) -> Self {
+        Self { state: State::default(), setting, index: 0, nth: 0, fresh: true }
     }
 
     fn spoil(&self, command: &[u8]) -> Option<Vec<u8>> {
         let mut command = Command::decode(command).ok()?;
-        match self.plant {
-            Plant::Dropper if self.member == 2 && self.index % DROP_EVERY == DROP_EVERY - 1 => {
-                command.body = None
+        match self.setting.plant {
+            Plant::Dropper if self.setting.member == 2 && self.index % DROP_EVERY == DROP_EVERY - 1 => {
+                command.body = None;
             }
             Plant::Keyless => command.idempotency_key.clear(),
             _ => return None,
@@ -53,17 +72,29 @@ impl SimMachine {
         Some(command.encode_to_vec())
     }
 
+    /// Takes in what no entry says.
+    fn go_wrong(&mut self, time_ms: u64) {
+        let before = self.state.revision();
+        let rogue = put_queue("rogue", "rogue", "rogue", 0);
+        drop(self.state.apply(Time(time_ms), &rogue.bytes));
+        if self.state.revision() > before {
+            self.setting.spoil.store(false, Ordering::Relaxed);
+            self.setting.trace.count(Kind::Spoiled);
+            self.setting.witness.ignore(self.setting.member);
+        }
+    }
+
     fn tell(&self, command: &[u8], time_ms: u64, before: u64, answer: &[u8]) {
         let key = Command::decode(command).map(|command| (command.actor, command.idempotency_key));
         let key = key.ok().filter(|(_, key)| !key.is_empty());
-        let after = if self.plant == Plant::Rewind && self.index % DROP_EVERY == 0 {
+        let after = if self.setting.plant == Plant::Rewind && self.index.is_multiple_of(DROP_EVERY) {
             before.saturating_sub(1)
         } else {
             self.state.revision()
         };
         let items = self.state.changes_since(before).map(|items| items.map(item).collect());
-        self.witness.tell(&Seen::Applied(event::Applied {
-            member: self.member,
+        self.setting.witness.tell(&Seen::Applied(event::Applied {
+            member: self.setting.member,
             index: self.index,
             nth: self.nth,
             time_ms,
@@ -86,18 +117,25 @@ impl Machine for SimMachine {
         let spoiled = self.spoil(command);
         let applied = self.state.apply(Time(time_ms), spoiled.as_deref().unwrap_or(command));
         let response = applied.outcome.encode_to_vec();
+        if self.setting.spoil.load(Ordering::Relaxed) {
+            self.go_wrong(time_ms);
+        }
         self.tell(command, time_ms, before, &response);
         self.fresh = false;
         Applied { response, changes: applied.changes }
     }
 
     fn freeze(&self) -> Box<dyn Frozen> {
+        self.setting.trace.count(Kind::SnapshotTaken);
         Box::new(FrozenState(self.state.clone()))
     }
 
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
         let state = State::restore(records)?;
-        Ok(Self { state, witness: self.witness.clone(), index: 0, nth: 0, fresh: true, ..*self })
+        if self.index > 0 {
+            self.setting.trace.count(Kind::SnapshotInstalled);
+        }
+        Ok(Self { state, setting: self.setting.clone(), index: 0, nth: 0, fresh: true })
     }
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use camino::Utf8PathBuf;
 use clap::Parser;
-use holdfast_sim::{Fleet, Plant, digest_line, run};
+use holdfast_sim::{Fleet, Plant, counts_line, digest_line, run, too_rare};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// A schedule that takes more of the processor than this does not end by itself.
@@ -64,6 +64,7 @@ fn one(seed: u64, arguments: &Arguments) -> Result<ExitCode> {
     let schedule = std::thread::spawn(move || run(seed, plant, print));
     let report = schedule.join().map_err(|_| anyhow::anyhow!("seed {seed} panicked"))??;
     println!("{}", digest_line(report.digest));
+    println!("{}", counts_line(&report.counts));
     let Some(breach) = report.breach else { return Ok(ExitCode::SUCCESS) };
     if !print {
         report.last.iter().for_each(|line| println!("{line}"));
@@ -97,8 +98,19 @@ fn many(arguments: &Arguments) -> Result<ExitCode> {
         "{ran} schedules from seed {}, {failed} failed, {seconds} s; {} replayed",
         fleet.from, again.ran
     );
+    let happened: Vec<String> =
+        summary.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    println!("happened: {}", happened.join(", "));
+    let rare = if fleet.plant == Plant::None { too_rare(&summary.counts, ran) } else { Vec::new() };
+    if !rare.is_empty() {
+        println!("happened too rarely to show anything: {}", rare.join(", "));
+    }
     if !differ.is_empty() {
         println!("these seeds did not replay: {differ:?}");
     }
-    Ok(if failed == 0 && differ.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 && differ.is_empty() && rare.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -13,13 +13,14 @@ use tokio::sync::oneshot;
 use crate::chance::Chance;
 use crate::event::Seen;
 use crate::plant::Plant;
+use crate::tally::Kind;
 use crate::trace::{Trace, note};
 use crate::wire::{appended, spoiled};
 use crate::witness::Witness;
 
 /// What a client asks of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
+pub(crate) enum Ask {
     /// To commit a command.
     Write(Vec<u8>),
     /// To read a queue through the barrier.
@@ -28,7 +29,7 @@ pub enum Ask {
 
 /// What a member tells a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub(crate) enum Told {
     /// The command was applied, and this is the machine's answer.
     Outcome(Vec<u8>),
     /// The state's revision, and the queue's.
@@ -41,7 +42,7 @@ pub enum Told {
 
 /// What a packet carries.
 #[derive(Debug)]
-pub enum Load {
+pub(crate) enum Load {
     /// A call of another member.
     Call(RpcKind, Vec<u8>),
     /// The answer to one.
@@ -54,26 +55,26 @@ pub enum Load {
 
 /// Something on its way.
 #[derive(Debug)]
-pub struct Packet {
+pub(crate) struct Packet {
     /// From whom; 0 is the clients' machine.
-    pub from: u64,
+    pub(crate) from: u64,
     /// To whom.
-    pub to: u64,
+    pub(crate) to: u64,
     /// Which call it belongs to.
-    pub call: u64,
+    pub(crate) call: u64,
     /// What.
-    pub load: Load,
+    pub(crate) load: Load,
 }
 
 /// How bad the links are.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Weather {
+pub(crate) struct Weather {
     /// Packets of a hundred that are lost.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Packets of a hundred that arrive twice.
-    pub doubled: u64,
+    pub(crate) doubled: u64,
     /// The longest that a packet takes beyond the usual.
-    pub delay_ms: u64,
+    pub(crate) delay_ms: u64,
 }
 
 /// What a caller waits on.
@@ -89,13 +90,15 @@ struct Wires {
     weather: Weather,
     cut: BTreeSet<(u64, u64)>,
     air: BTreeMap<(u64, u64), Packet>,
+    /// The newest packet that arrived on each link.
+    newest: BTreeMap<(u64, u64), u64>,
     waiting: BTreeMap<u64, Waiting>,
     plant: Plant,
 }
 
 /// The network; cheap to clone.
 #[derive(Clone)]
-pub struct Net {
+pub(crate) struct Net {
     wires: Arc<Mutex<Wires>>,
     trace: Trace,
     witness: Witness,
@@ -113,9 +116,14 @@ impl Wires {
         let lost = self.chance.percent(self.weather.lost);
         if lost || self.cut.contains(&(packet.from, packet.to)) {
             note!(trace, "{}>{} #{} lost", packet.from, packet.to, packet.call);
+            trace.count(Kind::Lost);
             return;
         }
-        let delay = 1 + self.chance.below(3) + self.chance.below(self.weather.delay_ms + 1);
+        let late = self.chance.below(self.weather.delay_ms + 1);
+        let delay = 1 + self.chance.below(3) + late;
+        if late > 0 {
+            trace.count(Kind::Late);
+        }
         self.next += 1;
         self.air.insert((self.now_ms + delay, self.next), packet);
     }
@@ -124,7 +132,7 @@ impl Wires {
 impl Net {
     /// A network in good weather.
     #[must_use]
-    pub fn new(chance: Chance, plant: Plant, trace: Trace, witness: Witness) -> Self {
+    pub(crate) fn new(chance: Chance, plant: Plant, trace: Trace, witness: Witness) -> Self {
         let wires = Wires {
             now_ms: 0,
             next: 0,
@@ -132,6 +140,7 @@ impl Net {
             weather: Weather::default(),
             cut: BTreeSet::new(),
             air: BTreeMap::new(),
+            newest: BTreeMap::new(),
             waiting: BTreeMap::new(),
             plant,
         };
@@ -140,27 +149,22 @@ impl Net {
 
     /// The end of the network that member `id` calls from.
     #[must_use]
-    pub fn link(&self, id: u64) -> Link {
+    pub(crate) fn link(&self, id: u64) -> Link {
         Link { net: self.clone(), from: id }
     }
 
     /// Changes the weather.
-    pub fn weather(&self, weather: Weather) {
+    pub(crate) fn weather(&self, weather: Weather) {
         self.wires.lock().weather = weather;
     }
 
     /// Cuts the way from one to another.
-    pub fn cut(&self, from: u64, to: u64) {
+    pub(crate) fn cut(&self, from: u64, to: u64) {
         self.wires.lock().cut.insert((from, to));
     }
 
-    /// Heals the way from one to another.
-    pub fn mend(&self, from: u64, to: u64) {
-        self.wires.lock().cut.remove(&(from, to));
-    }
-
     /// Good weather, and no link is cut.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         let mut wires = self.wires.lock();
         wires.weather = Weather::default();
         if wires.plant != Plant::NeverHeals {
@@ -170,7 +174,7 @@ impl Net {
 
     /// Takes what arrives by now; answers go to whoever waits for them, the rest is handed out.
     #[must_use]
-    pub fn arrive(&self, now_ms: u64, asleep: &BTreeSet<u64>) -> Vec<Packet> {
+    pub(crate) fn arrive(&self, now_ms: u64, asleep: &BTreeSet<u64>) -> Vec<Packet> {
         let mut wires = self.wires.lock();
         wires.now_ms = now_ms;
         let mut arrived = Vec::new();
@@ -179,6 +183,7 @@ impl Net {
             let Some(packet) = wires.air.remove(&due) else { continue };
             if wires.cut.contains(&(packet.from, packet.to)) {
                 note!(self.trace, "{}>{} #{} cut", packet.from, packet.to, packet.call);
+                self.trace.count(Kind::Lost);
                 continue;
             }
             if asleep.contains(&packet.to) {
@@ -187,6 +192,11 @@ impl Net {
                 continue;
             }
             note!(self.trace, "{}>{} #{} arrives", packet.from, packet.to, packet.call);
+            let newest = wires.newest.entry((packet.from, packet.to)).or_default();
+            if due.1 < *newest {
+                self.trace.count(Kind::Overtaken);
+            }
+            *newest = due.1.max(*newest);
             match (packet.load, wires.waiting.remove(&packet.call)) {
                 // Whoever stopped waiting needs no answer.
                 (Load::Reply(reply), Some(Waiting::Reply(waiting))) => drop(waiting.send(reply)),
@@ -204,7 +214,7 @@ impl Net {
     }
 
     /// Sends an answer back.
-    pub fn answer(&self, from: u64, to: u64, call: u64, load: Load) {
+    pub(crate) fn answer(&self, from: u64, to: u64, call: u64, load: Load) {
         self.wires.lock().send(Packet { from, to, call, load }, &self.trace);
     }
 
@@ -226,6 +236,7 @@ impl Net {
         let doubled = wires.weather.doubled;
         if wires.chance.percent(doubled) {
             let load = Load::Call(rpc, body.clone());
+            self.trace.count(Kind::Doubled);
             wires.send(Packet { from, to, call, load }, &self.trace);
         }
         wires.send(Packet { from, to, call, load: Load::Call(rpc, body) }, &self.trace);
@@ -248,7 +259,7 @@ impl Net {
     }
 
     /// Asks a member in a client's name; `None` where no answer came in time.
-    pub async fn ask(&self, to: u64, ask: Ask, timeout: Duration) -> Option<Told> {
+    pub(crate) async fn ask(&self, to: u64, ask: Ask, timeout: Duration) -> Option<Told> {
         let (sender, receiver) = oneshot::channel();
         let call = {
             let mut wires = self.wires.lock();
@@ -266,7 +277,7 @@ impl Net {
 
 /// One member's end of the network.
 #[derive(Debug, Clone)]
-pub struct Link {
+pub(crate) struct Link {
     net: Net,
     from: u64,
 }

@@ -3,10 +3,12 @@
 use crate::chance::Chance;
 use crate::disk::{Cut, Trouble};
 use crate::net::Weather;
+use crate::operator::Errand;
+use crate::tally::Kind;
 
 /// Something that goes wrong, or is put right again.
 #[derive(Debug, Clone)]
-pub enum Act {
+pub(crate) enum Act {
     /// A member ends, and its disk keeps what the cut leaves.
     Crash(u64, Cut),
     /// A member that is off starts.
@@ -33,30 +35,55 @@ pub enum Act {
     SlowSync(u64, u64),
     /// A member takes a snapshot.
     Snapshot(u64),
+    /// The operator asks for something.
+    Errand(Errand),
+    /// The disk of a member is lost, and a new member is to take its place.
+    Lose(u64, u64),
+    /// The state of a member, if it does not lead, goes wrong in its memory.
+    Spoil(u64),
+}
+
+impl Act {
+    /// What it is counted as, where what comes of it does not tell by itself.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Part(..) => Some(Kind::Parted),
+            Self::OneWay(from, to) if from != to => Some(Kind::OneWay),
+            Self::Skew(..) => Some(Kind::ClockJumped),
+            Self::Drift(..) => Some(Kind::ClockDrifted),
+            Self::SlowSync(_, slow) if *slow > 0 => Some(Kind::SlowSync),
+            _ => None,
+        }
+    }
 }
 
 /// The whole day.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// How many members.
-    pub members: u64,
+    pub(crate) members: u64,
     /// How many clients.
-    pub clients: u64,
+    pub(crate) clients: u64,
     /// Entries between two snapshots.
-    pub snapshot_every: u64,
+    pub(crate) snapshot_every: u64,
     /// When every fault is healed.
-    pub until_ms: u64,
+    pub(crate) until_ms: u64,
     /// What happens when.
-    pub acts: Vec<(u64, Act)>,
+    pub(crate) acts: Vec<(u64, Act)>,
 }
 
 /// Founding takes this long in good weather.
 const CALM_MS: u64 = 1_200;
 const HOUR_MS: i64 = 3_600_000;
+/// How many kinds of faults there are.
+const KINDS: u64 = 15;
+/// Days of a hundred on which nothing happens but that one state goes wrong by itself: what its member answered before it
+/// was caught would break every promise, so nothing may make it lead.
+const SPOILED_DAYS: u64 = 5;
 
 /// Draws a day.
 #[must_use]
-pub fn draw(chance: &mut Chance) -> Plan {
+pub(crate) fn draw(chance: &mut Chance) -> Plan {
     let members = if chance.percent(70) { 3 } else { 5 };
     let until_ms = CALM_MS + chance.between(2_500, 5_500);
     let mut plan = Plan {
@@ -66,9 +93,14 @@ pub fn draw(chance: &mut Chance) -> Plan {
         until_ms,
         acts: Vec::new(),
     };
+    if chance.percent(SPOILED_DAYS) {
+        plan.acts.push((CALM_MS + 200, Act::Spoil(chance.between(1, members))));
+        return plan;
+    }
+    people(&mut plan, chance);
     // Some days have every kind of fault, others a few kinds often: those find what needs two of the same.
     let kinds: Vec<u64> =
-        if chance.percent(50) { (0..12).collect() } else { (0..3).map(|_| chance.below(12)).collect() };
+        if chance.percent(50) { (0..KINDS).collect() } else { (0..3).map(|_| chance.below(KINDS)).collect() };
     for _ in 0..chance.between(3, 10) {
         let at = chance.between(CALM_MS, until_ms);
         let kind = chance.pick(&kinds).unwrap_or(0);
@@ -77,6 +109,24 @@ pub fn draw(chance: &mut Chance) -> Plan {
     }
     plan.acts.sort_by_key(|(at, _)| *at);
     plan
+}
+
+/// Draws what the operator does: at most one member goes, so that what is left is a quorum again once all is healed.
+fn people(plan: &mut Plan, chance: &mut Chance) {
+    let (calm, until, members) = (CALM_MS, plan.until_ms, plan.members);
+    let mut at = |chance: &mut Chance, act| plan.acts.push((chance.between(calm, until), act));
+    for _ in 0..chance.below(3) {
+        at(chance, Act::Errand(Errand::HandOver));
+    }
+    if chance.percent(20) {
+        at(chance, Act::Errand(Errand::Join(members + 1)));
+    }
+    let leaver = chance.between(1, members);
+    match chance.below(10) {
+        0 => at(chance, Act::Errand(Errand::Remove(leaver))),
+        1 => at(chance, Act::Lose(leaver, members + 2)),
+        _ => {}
+    }
 }
 
 struct Fault<'a> {
@@ -150,6 +200,14 @@ impl Fault<'_> {
                 self.later(200, 2_500, Act::Disk(one, Trouble::Room(None)));
             }
             10 => self.now(Act::Disk(one, Trouble::FailSync)),
+            11 => self.now(Act::Disk(one, Trouble::FailWrite)),
+            12 => self.now(Act::Errand(Errand::HandOver)),
+            13 => {
+                let (sync, other) = (self.chance.percent(50), self.anyone());
+                let trouble = if sync { Trouble::FailSync } else { Trouble::FailWrite };
+                self.now(Act::Disk(one, trouble));
+                self.now(Act::Disk(other, trouble));
+            }
             _ => {
                 let slow = self.chance.pick(&[5, 30, 200]).unwrap_or(5);
                 self.now(Act::SlowSync(one, slow));

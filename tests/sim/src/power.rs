@@ -13,13 +13,15 @@ use crate::chance::Chance;
 use crate::commands::{found, submit};
 use crate::disk::{Cut, Drive, Image, Op};
 use crate::host::{DIR, member};
-use crate::machine::SimMachine;
+use crate::machine::{Setting, SimMachine};
 use crate::plant::Plant;
 use crate::trace::Trace;
 use crate::witness::Witness;
 
 /// How long a member may take, on its own clock, until it leads.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two batches of writes.
+const PAUSE: Duration = Duration::from_millis(100);
 /// So small that a short run goes through several segments.
 const SEGMENT_BYTES: u64 = 8 << 10;
 
@@ -71,7 +73,10 @@ async fn open(drive: &Drive, run: Run) -> Result<Node> {
     options.snapshot_every = run.snapshot_every;
     options.segment_bytes = SEGMENT_BYTES;
     options.log_bytes = run.log_bytes;
-    let machine = SimMachine::new(1, Plant::None, Witness::new(Trace::new(false)));
+    let trace = Trace::new(false);
+    let witness = Witness::new(trace.clone());
+    let setting = Setting { member: 1, plant: Plant::None, witness, trace, spoil: Arc::default() };
+    let machine = SimMachine::new(setting);
     let node = RaftNode::open(options, machine, LoopbackNetwork::default().link(1)).await?;
     node.bootstrap(vec![member(1)]).await?;
     let mut leadership = node.leadership();
@@ -104,6 +109,8 @@ pub fn record(run: Run) -> Result<Recording> {
                     written.map(|_| (name(nth), drive.acts()))
                 }
             });
+            // Snapshots are taken by the clock, which stands still while there is anything else to do.
+            tokio::time::sleep(PAUSE).await;
             for written in futures::future::join_all(writes).await {
                 let (name, acts) = written?;
                 acknowledged.insert(name, acts);

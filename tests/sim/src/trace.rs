@@ -1,11 +1,13 @@
 //! What happened, as one line each. The lines of a schedule have a hash, so that two runs can be compared without keeping
 //! either.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+
+use crate::tally::Kind;
 
 /// How many of the last lines are kept for whoever reads about a failure.
 const KEPT: usize = 60;
@@ -14,7 +16,7 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// The lines of one schedule; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Trace {
+pub(crate) struct Trace {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -24,24 +26,32 @@ struct Inner {
     hash: u64,
     lines: u64,
     last: VecDeque<String>,
+    counts: BTreeMap<Kind, u64>,
     print: bool,
 }
 
 impl Trace {
     /// An empty trace; with `print` every line also goes to the standard output.
     #[must_use]
-    pub fn new(print: bool) -> Self {
-        let inner = Inner { now_ms: 0, hash: FNV_OFFSET, lines: 0, last: VecDeque::new(), print };
+    pub(crate) fn new(print: bool) -> Self {
+        let inner = Inner {
+            now_ms: 0,
+            hash: FNV_OFFSET,
+            lines: 0,
+            last: VecDeque::new(),
+            counts: BTreeMap::new(),
+            print,
+        };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// Moves the time that lines are stamped with.
-    pub fn at(&self, now_ms: u64) {
+    pub(crate) fn at(&self, now_ms: u64) {
         self.inner.lock().now_ms = now_ms;
     }
 
     /// Adds a line.
-    pub fn note(&self, text: fmt::Arguments<'_>) {
+    pub(crate) fn note(&self, text: fmt::Arguments<'_>) {
         let mut inner = self.inner.lock();
         let line = format!("{:>7} {text}", inner.now_ms);
         for byte in line.bytes() {
@@ -57,16 +67,27 @@ impl Trace {
         inner.last.push_back(line);
     }
 
+    /// Counts something that happened.
+    pub(crate) fn count(&self, kind: Kind) {
+        *self.inner.lock().counts.entry(kind).or_default() += 1;
+    }
+
+    /// How often each kind of thing happened.
+    #[must_use]
+    pub(crate) fn counts(&self) -> BTreeMap<Kind, u64> {
+        self.inner.lock().counts.clone()
+    }
+
     /// The hash of all lines, and how many there are.
     #[must_use]
-    pub fn digest(&self) -> (u64, u64) {
+    pub(crate) fn digest(&self) -> (u64, u64) {
         let inner = self.inner.lock();
         (inner.hash, inner.lines)
     }
 
     /// The last lines.
     #[must_use]
-    pub fn last(&self) -> Vec<String> {
+    pub(crate) fn last(&self) -> Vec<String> {
         self.inner.lock().last.iter().cloned().collect()
     }
 }

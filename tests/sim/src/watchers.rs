@@ -5,11 +5,12 @@ use crate::event::Seen;
 use crate::host::{Host, Shared};
 use crate::machine::item;
 use crate::plant::Plant;
+use crate::tally::Kind;
 use crate::trace::note;
 
 /// One watcher.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     id: u64,
     chance: Chance,
     plant: Plant,
@@ -22,12 +23,12 @@ pub struct Watcher {
 impl Watcher {
     /// A watcher that has seen nothing.
     #[must_use]
-    pub fn new(id: u64, chance: Chance, plant: Plant) -> Self {
+    pub(crate) fn new(id: u64, chance: Chance, plant: Plant) -> Self {
         Self { id, chance, plant, member: id, at: None, next_ms: 0 }
     }
 
     /// Looks for changes where it is time to.
-    pub fn step(&mut self, now_ms: u64, hosts: &[Host], shared: &Shared) {
+    pub(crate) fn step(&mut self, now_ms: u64, hosts: &[Host], shared: &Shared) {
         if now_ms < self.next_ms {
             return;
         }
@@ -38,7 +39,7 @@ impl Watcher {
             self.member = self.chance.between(1, all);
             moved = true;
         }
-        let host = hosts.iter().find(|host| host.id == self.member && !host.asleep);
+        let host = hosts.iter().find(|host| host.id == self.member && !host.asleep && !host.spoiled);
         let Some(node) = host.and_then(Host::node) else {
             // The one it followed is gone: another goes on where this one left.
             self.member = 1 + self.member % all;
@@ -47,6 +48,7 @@ impl Watcher {
         let seen = node.with(|machine| self.look(&machine.state, moved));
         note!(shared.trace, "watcher {} at {}: {seen:?}", self.id, self.member);
         for seen in seen {
+            shared.trace.count(Kind::Watched);
             shared.witness.tell(&seen);
         }
     }

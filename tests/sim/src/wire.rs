@@ -6,16 +6,16 @@ use prost::Message;
 
 /// The place of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Message)]
-pub struct Place {
+pub(crate) struct Place {
     /// The term of the leader that proposed it.
     #[prost(uint64, tag = "1")]
-    pub term: u64,
+    pub(crate) term: u64,
     /// That leader.
     #[prost(uint64, tag = "2")]
-    pub node: u64,
+    pub(crate) node: u64,
     /// Where in the log.
     #[prost(uint64, tag = "3")]
-    pub index: u64,
+    pub(crate) index: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -56,31 +56,31 @@ struct Append {
 
 /// An entry on its way, and the checksum of what it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Carried {
+pub(crate) struct Carried {
     /// Its place.
-    pub place: Place,
+    pub(crate) place: Place,
     /// The place before it.
-    pub previous: Option<Place>,
+    pub(crate) previous: Option<Place>,
     /// The checksum of its payload.
-    pub crc: u32,
+    pub(crate) crc: u32,
 }
 
 /// Entries or a heartbeat from a leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Appended {
+pub(crate) struct Appended {
     /// The term it leads.
-    pub term: u64,
+    pub(crate) term: u64,
     /// The leader as the call names it.
-    pub leader: u64,
+    pub(crate) leader: u64,
     /// What it knows to be committed.
-    pub commit: Option<Place>,
+    pub(crate) commit: Option<Place>,
     /// The entries.
-    pub entries: Vec<Carried>,
+    pub(crate) entries: Vec<Carried>,
 }
 
 /// Reads a call that carries entries; `None` where it is no such call.
 #[must_use]
-pub fn appended(call: &[u8]) -> Option<Appended> {
+pub(crate) fn appended(call: &[u8]) -> Option<Appended> {
     let append = Append::decode(Envelope::decode(call).ok()?.body).ok()?;
     let vote = append.vote?;
     let mut previous = append.previous;
@@ -96,7 +96,7 @@ pub fn appended(call: &[u8]) -> Option<Appended> {
 
 /// The same call with one bit of the last entry's payload turned over: what a network without checksums may do.
 #[must_use]
-pub fn spoiled(call: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn spoiled(call: &[u8]) -> Option<Vec<u8>> {
     #[derive(Clone, PartialEq, Eq, Message)]
     struct Whole {
         #[prost(uint32, tag = "1")]

@@ -1,10 +1,11 @@
 //! Hears everything and lets every invariant judge it. The first breach is kept, the rest follows from it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::event::{Ending, Seen};
+use crate::event::{Applied, Ending, Seen};
 use crate::invariants::{Invariant, all};
 use crate::trace::{Trace, note};
 
@@ -19,7 +20,7 @@ pub struct Breach {
 
 /// The observers of one schedule; cheap to clone.
 #[derive(Clone)]
-pub struct Witness {
+pub(crate) struct Witness {
     inner: Arc<Mutex<Inner>>,
     trace: Trace,
 }
@@ -27,6 +28,7 @@ pub struct Witness {
 struct Inner {
     invariants: Vec<Box<dyn Invariant>>,
     breach: Option<Breach>,
+    ignored: BTreeSet<u64>,
 }
 
 impl std::fmt::Debug for Witness {
@@ -38,18 +40,28 @@ impl std::fmt::Debug for Witness {
 impl Witness {
     /// With every invariant.
     #[must_use]
-    pub fn new(trace: Trace) -> Self {
-        let inner = Inner { invariants: all(), breach: None };
+    pub(crate) fn new(trace: Trace) -> Self {
+        let inner = Inner { invariants: all(), breach: None, ignored: BTreeSet::new() };
         Self { inner: Arc::new(Mutex::new(inner)), trace }
     }
 
     /// Tells what happened.
-    pub fn tell(&self, seen: &Seen) {
+    pub(crate) fn tell(&self, seen: &Seen) {
+        if let Seen::Applied(Applied { member, .. }) | Seen::Stands { member, .. } = seen
+            && self.inner.lock().ignored.contains(member)
+        {
+            return;
+        }
         self.judge(|invariant| invariant.see(seen));
     }
 
+    /// The state of a member was spoiled on purpose: what it holds counts for nothing from here on.
+    pub(crate) fn ignore(&self, member: u64) {
+        self.inner.lock().ignored.insert(member);
+    }
+
     /// Tells how it ended.
-    pub fn end(&self, ending: &Ending) {
+    pub(crate) fn end(&self, ending: &Ending) {
         self.judge(|invariant| invariant.end(ending));
     }
 
@@ -73,7 +85,7 @@ impl Witness {
 
     /// The first breach.
     #[must_use]
-    pub fn breach(&self) -> Option<Breach> {
+    pub(crate) fn breach(&self) -> Option<Breach> {
         self.inner.lock().breach.clone()
     }
 }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
+use holdfast_raft::Exclusion;
 
 use crate::chance::Chance;
 use crate::clients::{Clients, Desk};
-use crate::commands::{job_made, queue_made};
 use crate::disk::{Drive, Image, Trouble};
-use crate::event::{Ending, Hash, Seen};
+use crate::event::{Hash, Seen};
 use crate::host::{Host, Shared, member};
 use crate::net::Net;
+use crate::operator::{Errand, Operator, leader};
 use crate::plan::{Act, Plan, draw};
 use crate::plant::Plant;
+use crate::tally::Kind;
 use crate::trace::{Trace, note};
 use crate::watchers::Watcher;
 use crate::witness::{Breach, Witness};
@@ -23,12 +25,11 @@ use crate::witness::{Breach, Witness};
 /// How far the world moves at once.
 const STEP_MS: u64 = 2;
 /// How often the members are looked at.
-const LOOK_MS: u64 = 20;
+pub(crate) const LOOK_MS: u64 = 20;
 /// Whoever failed is started again after this.
 const RESTART_MS: u64 = 300;
-/// How long after the last fault everything must be well again; a piece of a snapshot that is lost is waited for for a
-/// minute.
-const SETTLE_MS: u64 = 90_000;
+/// A state that went wrong is noticed at the next entry that is compared; the clients need this long to write so many.
+const NOTICE_MS: u64 = 20_000;
 const WATCHERS: u64 = 2;
 
 /// How a schedule ended.
@@ -40,22 +41,27 @@ pub struct Report {
     pub digest: (u64, u64),
     /// What broke.
     pub breach: Option<Breach>,
+    /// How often each kind of thing happened.
+    pub counts: BTreeMap<Kind, u64>,
     /// The last lines.
     pub last: Vec<String>,
 }
 
 /// Everything there is.
-struct World {
-    shared: Shared,
-    chance: Chance,
-    plan: Plan,
-    hosts: Vec<Host>,
-    clients: Option<Clients>,
-    watchers: Vec<Watcher>,
-    agenda: BTreeMap<(u64, usize), Act>,
-    now_ms: u64,
-    leads: BTreeMap<u64, u64>,
-    founded: bool,
+pub(crate) struct World {
+    pub(crate) shared: Shared,
+    pub(crate) chance: Chance,
+    pub(crate) plan: Plan,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) clients: Option<Clients>,
+    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) agenda: BTreeMap<(u64, usize), Act>,
+    pub(crate) now_ms: u64,
+    pub(crate) leads: BTreeMap<u64, u64>,
+    pub(crate) purged: BTreeMap<u64, u64>,
+    pub(crate) excluded: BTreeSet<u64>,
+    pub(crate) operator: Operator,
+    pub(crate) founded: bool,
 }
 
 /// Runs the schedule of a seed.
@@ -68,13 +74,19 @@ pub fn run(seed: u64, plant: Plant, print: bool) -> Result<Report> {
     let witness = Witness::new(trace.clone());
     let mut world = World::new(seed, plant, &trace, &witness);
     world.open()?;
-    while world.now_ms < world.plan.until_ms && witness.breach().is_none() {
+    while world.goes_on() && witness.breach().is_none() {
         world.step()?;
     }
     let ending = world.settle()?;
     witness.end(&ending);
     drop(world);
-    Ok(Report { seed, digest: trace.digest(), breach: witness.breach(), last: trace.last() })
+    Ok(Report {
+        seed,
+        digest: trace.digest(),
+        breach: witness.breach(),
+        counts: trace.counts(),
+        last: trace.last(),
+    })
 }
 
 impl World {
@@ -117,6 +129,9 @@ impl World {
             agenda,
             now_ms: 0,
             leads: BTreeMap::new(),
+            purged: BTreeMap::new(),
+            excluded: BTreeSet::new(),
+            operator: Operator::default(),
             founded: false,
         }
     }
@@ -136,11 +151,18 @@ impl World {
         Ok(())
     }
 
+    /// Whether the day is not over: a state that went wrong has to be noticed before.
+    fn goes_on(&self) -> bool {
+        let unnoticed = self.hosts.iter().any(|host| host.spoiled && !host.wiped);
+        self.now_ms < self.plan.until_ms || unnoticed && self.now_ms < self.plan.until_ms + NOTICE_MS
+    }
+
     fn host(&mut self, id: u64) -> Option<&mut Host> {
         self.hosts.iter_mut().find(|host| host.id == id)
     }
 
-    fn step(&mut self) -> Result<()> {
+    /// Moves everything on.
+    pub(crate) fn step(&mut self) -> Result<()> {
         self.now_ms += STEP_MS;
         self.shared.now_ms.store(self.now_ms, Ordering::Relaxed);
         self.shared.trace.at(self.now_ms);
@@ -168,8 +190,8 @@ impl World {
         for watcher in &mut self.watchers {
             watcher.step(self.now_ms, &self.hosts, &self.shared);
         }
-        if self.now_ms % LOOK_MS == 0 {
-            self.look();
+        if self.now_ms.is_multiple_of(LOOK_MS) {
+            self.look()?;
         }
         Ok(())
     }
@@ -186,6 +208,9 @@ impl World {
 
     fn act(&mut self, act: &Act) -> Result<()> {
         note!(self.shared.trace, "-- {act:?}");
+        if let Some(kind) = act.kind() {
+            self.shared.trace.count(kind);
+        }
         let net = self.shared.net.clone();
         match act {
             Act::Part(left, right) => {
@@ -197,6 +222,20 @@ impl World {
             Act::OneWay(from, to) => net.cut(*from, *to),
             Act::Heal => net.heal(),
             Act::Weather(weather) => net.weather(*weather),
+            Act::Errand(errand) => {
+                if let Errand::Join(id) = errand {
+                    self.new_host(*id)?;
+                }
+                self.operator.add(*errand);
+            }
+            Act::Lose(old, new) => self.lose(*old, *new)?,
+            Act::Spoil(id) => {
+                let leads = leader(&self.hosts).map(|(host, _)| host.id);
+                if let Some(host) = self.host(*id).filter(|host| Some(host.id) != leads) {
+                    host.spoiled = true;
+                    host.spoil.store(true, Ordering::Relaxed);
+                }
+            }
             Act::Crash(id, _)
             | Act::Boot(id)
             | Act::Sleep(id)
@@ -215,7 +254,8 @@ impl World {
     }
 
     /// Looks at every member: founds the cluster once all are open, restarts who failed, tells the witness.
-    fn look(&mut self) {
+    fn look(&mut self) -> Result<()> {
+        self.operator.look(&self.hosts, &self.shared.trace);
         if !self.founded && self.hosts.iter().all(|host| host.node().is_some()) {
             self.founded = true;
             if let Some(host) = self.hosts.first() {
@@ -228,16 +268,32 @@ impl World {
                 host.crash(crate::disk::Cut::Nothing);
                 let nth = usize::try_from(host.id).unwrap_or(0);
                 self.agenda.insert((self.now_ms + RESTART_MS, 1_000 + nth), Act::Boot(host.id));
-                continue;
             }
-            let Some(node) = host.node().filter(|_| !host.asleep) else { continue };
+        }
+        self.tell();
+        self.expel()
+    }
+
+    /// Tells the witness where every member stands and who has begun to lead.
+    fn tell(&mut self) {
+        for host in self.hosts.iter().filter(|host| !host.asleep) {
+            let Some(node) = host.node() else { continue };
             let status = node.status();
             if let Some(index) = status.applied {
                 let hash: Hash = status.state_hash.to_bytes();
                 self.shared.witness.tell(&Seen::Stands { member: host.id, index, hash });
             }
+            if status.excluded == Some(Exclusion::LostLog) && self.excluded.insert(host.id) {
+                self.shared.trace.count(Kind::Excluded);
+            }
+            if let Some(purged) = status.purged
+                && self.purged.insert(host.id, purged).is_some_and(|before| before < purged)
+            {
+                self.shared.trace.count(Kind::Purged);
+            }
             if node.is_leader() && self.leads.insert(host.id, status.term) != Some(status.term) {
                 note!(self.shared.trace, "member {} leads term {}", host.id, status.term);
+                self.shared.trace.count(Kind::Elected);
                 let log = node.log_terms();
                 let (member, term, purged) = (host.id, status.term, status.purged.unwrap_or(0));
                 self.shared.witness.tell(&Seen::Leads { member, term, purged, log });
@@ -245,70 +301,34 @@ impl World {
         }
     }
 
-    /// Puts everything right, and waits until it is.
-    fn settle(&mut self) -> Result<Ending> {
-        note!(self.shared.trace, "-- everything is put right");
-        self.agenda.clear();
-        self.shared.net.heal();
-        for host in &mut self.hosts {
-            host.drive.trouble(Trouble::Over);
-            host.sync_ms.store(0, Ordering::Relaxed);
-            host.drift_ppm = 0;
-            host.asleep = false;
-            if !host.is_on() {
-                host.boot()?;
-            }
-        }
-        if let Some(clients) = &self.clients {
-            clients.stop(&mut self.chance);
-        }
-        let deadline = self.now_ms + SETTLE_MS;
-        let mut stuck = self.unsettled();
-        while stuck.is_some() && self.now_ms < deadline && self.shared.witness.breach().is_none() {
-            self.step()?;
-            if self.now_ms % LOOK_MS == 0 {
-                stuck = self.unsettled();
-            }
-        }
-        Ok(self.ending(stuck))
+    /// Replaces a member that found its state to be wrong.
+    fn expel(&mut self) -> Result<()> {
+        let wrong = self.hosts.iter().find(|host| host.spoiled && !host.wiped && host.is_quarantined());
+        let Some(old) = wrong.map(|host| host.id) else { return Ok(()) };
+        self.shared.trace.count(Kind::Quarantined);
+        self.lose(old, self.plan.members + 1)
     }
 
-    /// What is not well yet.
-    fn unsettled(&self) -> Option<String> {
-        let busy = self.clients.as_ref().map_or(0, Clients::busy);
-        if busy > 0 {
-            return Some(format!("{busy} clients wait for an answer"));
-        }
-        let mut places = BTreeSet::new();
-        for host in &self.hosts {
-            let Some(node) = host.node() else { return Some(format!("member {} is not open", host.id)) };
-            let status = node.status();
-            places.insert((
-                status.applied,
-                status.state_hash.to_bytes(),
-                status.leader.map(|leader| leader.id),
-            ));
-        }
-        (places.len() > 1).then(|| "the members differ in leader or state".to_owned())
+    /// A machine that was not there before.
+    fn new_host(&mut self, id: u64) -> Result<()> {
+        let (trace, name) = (self.shared.trace.clone(), format!("disk {id}"));
+        let drive = Drive::new(&name, Image::default(), self.chance.split(), trace);
+        let mut host = Host::new(id, drive, self.shared.clone());
+        host.boot()?;
+        self.hosts.push(host);
+        Ok(())
     }
 
-    fn ending(&self, stuck: Option<String>) -> Ending {
-        let mut ending = Ending { stuck, ..Ending::default() };
-        for node in self.hosts.iter().filter_map(Host::node) {
-            let status = node.status();
-            ending.members.push((status.id, status.applied.unwrap_or(0), status.state_hash.to_bytes()));
-            if !node.is_leader() {
-                continue;
-            }
-            node.with(|machine| {
-                ending.revision = machine.state.revision();
-                let jobs = machine.state.jobs().map(job_made);
-                for (made, revision) in jobs.chain(machine.state.queues().map(queue_made)) {
-                    ending.resources.insert(made.name, (made.mark, revision));
-                }
-            });
+    /// A member loses its disk and comes back under its old name without it; a new one is to take its place.
+    fn lose(&mut self, old: u64, new: u64) -> Result<()> {
+        if let Some(host) = self.host(old) {
+            host.crash(crate::disk::Cut::Nothing);
+            host.wipe();
+            host.boot()?;
         }
-        ending
+        self.new_host(new)?;
+        self.operator.add(Errand::Replace(old, new));
+        Ok(())
     }
 }
 

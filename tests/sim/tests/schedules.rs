@@ -1,10 +1,10 @@
 //! Bad days of three and five controllers: none breaks a promise, each replays, and every promise notices when it is broken.
 
 use camino::Utf8PathBuf;
-use holdfast_sim::{Fleet, Plant, Summary};
+use holdfast_sim::{Fleet, Plant, Summary, too_rare};
 
 /// So many schedules in the usual run; `HOLDFAST_SIM_SCHEDULES` asks for more.
-const SCHEDULES: u64 = 200;
+const SCHEDULES: u64 = 100;
 /// A planted bug is found within so many schedules.
 const PATIENCE: u64 = 60;
 
@@ -22,13 +22,14 @@ fn said(summary: &Summary) -> String {
 fn no_bad_day_breaks_a_promise() {
     let asked = std::env::var("HOLDFAST_SIM_SCHEDULES").ok().and_then(|asked| asked.parse().ok());
     let summary = fleet(Plant::None, asked.unwrap_or(SCHEDULES)).run().unwrap();
-    println!("{} schedules ran", summary.ran);
+    println!("{} schedules ran, seeds 0 to {}: {:?}", summary.ran, summary.ran - 1, summary.counts);
     assert!(summary.failed.is_empty(), "{}", said(&summary));
+    assert_eq!(too_rare(&summary.counts, summary.ran), Vec::<String>::new());
 }
 
 #[test]
 fn a_seed_is_the_same_day_twice() {
-    let fleet = fleet(Plant::None, 6);
+    let fleet = fleet(Plant::None, 3);
     let (once, twice) = (fleet.run().unwrap(), fleet.run().unwrap());
     assert!(once.digests.iter().all(|(_, digest)| !digest.is_empty()), "{}", said(&once));
     assert_eq!(once.digests, twice.digests);
@@ -36,7 +37,7 @@ fn a_seed_is_the_same_day_twice() {
 
 /// Runs schedules with a bug until one fails, and expects it to fail for breaking this promise.
 fn finds(plant: Plant, promises: &[&str]) {
-    let summary = fleet(plant, PATIENCE).run().unwrap();
+    let summary = fleet(plant, PATIENCE).run().unwrap_or_default();
     let breaks: Vec<&str> = summary
         .failed
         .iter()

@@ -11,17 +11,23 @@ use parking_lot::Mutex;
 
 use super::image::{Cut, Image, Inode, Op};
 use crate::chance::Chance;
+use crate::tally::Kind;
 use crate::trace::{Trace, note};
+
+/// What the system says of a disk that fails.
+const EIO: i32 = 5;
 
 /// What can be wrong with a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The power fails at the nth act from now that changes the disk.
     PowerAfter(u64),
     /// It has room for so many more bytes; `None` is room enough.
     Room(Option<u64>),
     /// The next sync fails, and what it was to make durable never will be.
     FailSync,
+    /// The next write fails, and nothing of it is there.
+    FailWrite,
     /// Every sync says that it is done and does nothing: a drive that lies.
     Lies,
     /// It has none any more, but for lies.
@@ -41,6 +47,7 @@ struct Inner {
     powered: bool,
     room: Option<u64>,
     fail_sync: bool,
+    fail_write: bool,
     lies: bool,
     next_inode: Inode,
     log: Option<Vec<Op>>,
@@ -48,14 +55,14 @@ struct Inner {
 
 /// A drive; cheap to clone, and every clone is the same drive.
 #[derive(Debug, Clone)]
-pub struct Drive {
+pub(crate) struct Drive {
     inner: Arc<Mutex<Inner>>,
 }
 
 impl Drive {
     /// A drive that holds `image`.
     #[must_use]
-    pub fn new(name: &str, image: Image, chance: Chance, trace: Trace) -> Self {
+    pub(crate) fn new(name: &str, image: Image, chance: Chance, trace: Trace) -> Self {
         let next_inode = image.next_inode();
         let inner = Inner {
             name: name.to_owned(),
@@ -68,6 +75,7 @@ impl Drive {
             powered: true,
             room: None,
             fail_sync: false,
+            fail_write: false,
             lies: false,
             next_inode,
             log: None,
@@ -76,25 +84,25 @@ impl Drive {
     }
 
     /// Writes down every act from here on.
-    pub fn record(&self) {
+    pub(crate) fn record(&self) {
         self.inner.lock().log = Some(Vec::new());
     }
 
     /// What was done since [`Drive::record`].
     #[must_use]
-    pub fn recorded(&self) -> Vec<Op> {
+    pub(crate) fn recorded(&self) -> Vec<Op> {
         self.inner.lock().log.clone().unwrap_or_default()
     }
 
     /// How many acts were recorded.
     #[must_use]
-    pub fn acts(&self) -> usize {
+    pub(crate) fn acts(&self) -> usize {
         self.inner.lock().log.as_ref().map_or(0, Vec::len)
     }
 
     /// The disk for one life of a member.
     #[must_use]
-    pub fn attach(&self) -> SimDisk {
+    pub(crate) fn attach(&self) -> SimDisk {
         let mut inner = self.inner.lock();
         inner.life += 1;
         inner.locked = false;
@@ -103,46 +111,49 @@ impl Drive {
     }
 
     /// Gives the drive a trouble.
-    pub fn trouble(&self, trouble: Trouble) {
+    pub(crate) fn trouble(&self, trouble: Trouble) {
         let mut inner = self.inner.lock();
         match trouble {
             Trouble::PowerAfter(acts) => inner.power_after = Some(acts),
             Trouble::Room(room) => inner.room = room.map(|room| room + inner.image.used()),
             Trouble::FailSync => inner.fail_sync = true,
+            Trouble::FailWrite => inner.fail_write = true,
             Trouble::Lies => inner.lies = true,
             Trouble::Over => {
                 inner.power_after = None;
                 inner.room = None;
                 inner.fail_sync = false;
+                inner.fail_write = false;
             }
         }
     }
 
     /// Whether the power failed by itself.
     #[must_use]
-    pub fn tripped(&self) -> bool {
+    pub(crate) fn tripped(&self) -> bool {
         !self.inner.lock().powered
     }
 
     /// Ends the life of the member and leaves on the drive what a crash leaves.
-    pub fn crash(&self, cut: Cut) {
+    pub(crate) fn crash(&self, cut: Cut) {
         let mut inner = self.inner.lock();
         inner.life += 1;
         inner.locked = false;
         inner.power_after = None;
         inner.fail_sync = false;
+        inner.fail_write = false;
         let mut chance = inner.chance.split();
-        inner.image.crash(cut, &mut chance);
-    }
-
-    /// What is on the drive.
-    #[must_use]
-    pub fn image(&self) -> Image {
-        self.inner.lock().image.clone()
+        let loss = inner.image.crash(cut, &mut chance);
+        if loss.lost > 0 {
+            inner.trace.count(Kind::Unsynced);
+        }
+        if loss.lost > 0 && loss.kept > 0 {
+            inner.trace.count(Kind::Torn);
+        }
     }
 
     /// Changes what is on the drive behind the member's back.
-    pub fn tamper(&self, change: impl FnOnce(&mut Image)) {
+    pub(crate) fn tamper(&self, change: impl FnOnce(&mut Image)) {
         change(&mut self.inner.lock().image);
     }
 }
@@ -163,6 +174,7 @@ impl Inner {
                 }
                 self.powered = false;
                 note!(self.trace, "{} loses power in {}", self.name, short(&op));
+                self.trace.count(Kind::PowerCut);
                 return Err(io::Error::other("the power failed"));
             }
             self.power_after = Some(left - 1);
@@ -173,7 +185,13 @@ impl Inner {
                 self.image.forget(inode);
             }
             note!(self.trace, "{} fails a sync", self.name);
-            return Err(io::Error::from_raw_os_error(5));
+            self.trace.count(Kind::SyncFailed);
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        if matches!(op, Op::Write(..)) && std::mem::take(&mut self.fail_write) {
+            note!(self.trace, "{} fails a write", self.name);
+            self.trace.count(Kind::WriteFailed);
+            return Err(io::Error::from_raw_os_error(EIO));
         }
         note!(self.trace, "{} {}", self.name, short(&op));
         if let Some(log) = &mut self.log {
@@ -188,6 +206,9 @@ impl Inner {
     /// Refuses what the drive has no room for.
     fn grow(&self, bytes: u64) -> io::Result<()> {
         let full = bytes > 0 && self.room.is_some_and(|room| self.image.used() + bytes > room);
+        if full {
+            self.trace.count(Kind::DiskFull);
+        }
         if full { Err(io::Error::from(ErrorKind::StorageFull)) } else { Ok(()) }
     }
 
@@ -213,7 +234,7 @@ fn short(op: &Op) -> String {
 
 /// A drive in one life of its member.
 #[derive(Debug, Clone)]
-pub struct SimDisk {
+pub(crate) struct SimDisk {
     drive: Drive,
     life: u64,
 }

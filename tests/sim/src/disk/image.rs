@@ -13,11 +13,11 @@ use crate::chance::Chance;
 const SECTOR: u64 = 512;
 
 /// The number of a file, whatever its name is.
-pub type Inode = u64;
+pub(crate) type Inode = u64;
 
 /// One thing that was done to a disk.
 #[derive(Debug, Clone)]
-pub enum Op {
+pub(crate) enum Op {
     /// A directory was made.
     CreateDir(Utf8PathBuf),
     /// A file was made, or made empty, and so many bytes were reserved.
@@ -38,7 +38,7 @@ pub enum Op {
 
 /// What a crash takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
+pub(crate) enum Cut {
     /// The process died; what the system had taken stays.
     Nothing,
     /// The power failed, and nothing that was not synced survived.
@@ -77,9 +77,29 @@ struct File {
     unsynced: Vec<Part>,
 }
 
+/// What became of the pieces that were not synced when the power failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// So many are gone.
+    pub(crate) lost: u64,
+    /// So many survived.
+    pub(crate) kept: u64,
+}
+
+impl Loss {
+    fn note(&mut self, kept: bool) -> bool {
+        if kept {
+            self.kept += 1
+        } else {
+            self.lost += 1
+        }
+        kept
+    }
+}
+
 /// The contents of a disk.
 #[derive(Debug, Clone, Default)]
-pub struct Image {
+pub(crate) struct Image {
     dirs: BTreeMap<Utf8PathBuf, Dir>,
     files: BTreeMap<Inode, File>,
 }
@@ -139,30 +159,33 @@ impl File {
         }
     }
 
-    fn cut(&mut self, cut: Cut, chance: &mut Chance) {
+    fn cut(&mut self, cut: Cut, chance: &mut Chance, loss: &mut Loss) {
         if cut == Cut::Torn {
             // Whole files often keep everything or nothing; both are worth more than an even chance for each sector.
             let percent = chance.pick(&[0, 100, 50, 50]).unwrap_or(50);
             for part in std::mem::take(&mut self.unsynced) {
                 match part {
-                    Part::Reserved(_) | Part::Length(_) if chance.percent(percent) => {
+                    Part::Reserved(_) | Part::Length(_) if loss.note(chance.percent(percent)) => {
                         apply_part(&mut self.durable, &part);
                     }
                     Part::Reserved(_) | Part::Length(_) => {}
-                    Part::Data(offset, data) => self.tear(offset, &data, percent, chance),
+                    Part::Data(offset, data) => {
+                        self.tear(offset, &data, &mut || loss.note(chance.percent(percent)));
+                    }
                 }
             }
         }
+        loss.lost += u64::try_from(self.unsynced.len()).unwrap_or(0);
         self.unsynced.clear();
         self.bytes.clone_from(&self.durable);
     }
 
-    fn tear(&mut self, offset: u64, data: &[u8], percent: u64, chance: &mut Chance) {
+    fn tear(&mut self, offset: u64, data: &[u8], survives: &mut dyn FnMut() -> bool) {
         let mut start = 0;
         while start < data.len() {
             let into = (offset + u64::try_from(start).unwrap_or(0)) % SECTOR;
             let end = data.len().min(start + at(SECTOR - into));
-            if chance.percent(percent)
+            if survives()
                 && let Some(piece) = data.get(start..end)
             {
                 put(&mut self.durable, offset + u64::try_from(start).unwrap_or(0), piece);
@@ -178,7 +201,7 @@ impl Image {
     /// # Errors
     ///
     /// A directory or file that it needs is not there.
-    pub fn apply(&mut self, op: &Op) -> io::Result<()> {
+    pub(crate) fn apply(&mut self, op: &Op) -> io::Result<()> {
         match op {
             Op::CreateDir(path) => {
                 self.dirs.entry(path.clone()).or_default();
@@ -263,15 +286,18 @@ impl Image {
     }
 
     /// What is left when the machine comes back.
-    pub fn crash(&mut self, cut: Cut, chance: &mut Chance) {
+    pub(crate) fn crash(&mut self, cut: Cut, chance: &mut Chance) -> Loss {
+        let mut loss = Loss::default();
         if cut == Cut::Nothing {
-            return;
+            return loss;
         }
         self.dirs.retain(|_, dir| dir.kept);
         for dir in self.dirs.values_mut() {
             let changes = std::mem::take(&mut dir.unsynced);
             let all = u64::try_from(changes.len()).unwrap_or(0);
             let survive = if cut == Cut::Torn { chance.below(all + 1) } else { 0 };
+            loss.kept += survive;
+            loss.lost += all - survive;
             for change in changes.iter().take(at(survive)) {
                 apply_name(&mut dir.durable, change);
             }
@@ -280,31 +306,32 @@ impl Image {
         let linked: Vec<Inode> = self.dirs.values().flat_map(|dir| dir.names.values().copied()).collect();
         self.files.retain(|inode, _| linked.contains(inode));
         for file in self.files.values_mut() {
-            file.cut(cut, chance);
+            file.cut(cut, chance, &mut loss);
         }
+        loss
     }
 
     /// The file of a name.
     #[must_use]
-    pub fn find(&self, path: &Utf8Path) -> Option<Inode> {
+    pub(crate) fn find(&self, path: &Utf8Path) -> Option<Inode> {
         self.dirs.get(path.parent()?)?.names.get(path.file_name()?).copied()
     }
 
     /// The bytes of a file as a reader sees them now.
     #[must_use]
-    pub fn bytes(&self, inode: Inode) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self, inode: Inode) -> Option<&[u8]> {
         self.files.get(&inode).map(|file| file.bytes.as_slice())
     }
 
     /// The names in a directory, sorted.
     #[must_use]
-    pub fn names(&self, dir: &Utf8Path) -> Option<Vec<String>> {
+    pub(crate) fn names(&self, dir: &Utf8Path) -> Option<Vec<String>> {
         self.dirs.get(dir).map(|dir| dir.names.keys().cloned().collect())
     }
 
     /// Every file with a name: its path, number and length.
     #[must_use]
-    pub fn all(&self) -> Vec<(Utf8PathBuf, Inode, u64)> {
+    pub(crate) fn all(&self) -> Vec<(Utf8PathBuf, Inode, u64)> {
         let names = self
             .dirs
             .iter()
@@ -318,7 +345,7 @@ impl Image {
 
     /// Bytes that files with a name take.
     #[must_use]
-    pub fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         let inodes = self.dirs.values().flat_map(|dir| dir.names.values());
         let lengths = inodes.filter_map(|inode| self.files.get(inode)).map(|file| file.bytes.len());
         u64::try_from(lengths.sum::<usize>()).unwrap_or(u64::MAX)
@@ -326,19 +353,19 @@ impl Image {
 
     /// The number for the next file.
     #[must_use]
-    pub fn next_inode(&self) -> Inode {
+    pub(crate) fn next_inode(&self) -> Inode {
         self.files.last_key_value().map_or(1, |(inode, _)| inode + 1)
     }
 
     /// Readers still see what was written since the last sync, and nothing will ever make it durable.
-    pub fn forget(&mut self, inode: Inode) {
+    pub(crate) fn forget(&mut self, inode: Inode) {
         if let Some(file) = self.files.get_mut(&inode) {
             file.unsynced.clear();
         }
     }
 
     /// Flips one bit of a file, on the disk and for its readers: what a bad cell does.
-    pub fn flip(&mut self, inode: Inode, byte: u64, bit: u8) {
+    pub(crate) fn flip(&mut self, inode: Inode, byte: u64, bit: u8) {
         if let Some(file) = self.files.get_mut(&inode) {
             for bytes in [&mut file.bytes, &mut file.durable] {
                 if let Some(byte) = bytes.get_mut(at(byte)) {
@@ -349,7 +376,7 @@ impl Image {
     }
 
     /// Removes everything below a directory, durably: the disk was replaced.
-    pub fn wipe(&mut self, below: &Utf8Path) {
+    pub(crate) fn wipe(&mut self, below: &Utf8Path) {
         self.dirs.retain(|path, _| !path.starts_with(below));
     }
 }

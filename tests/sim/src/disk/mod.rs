@@ -3,5 +3,5 @@
 mod drive;
 mod image;
 
-pub use drive::{Drive, Trouble};
-pub use image::{Cut, Image, Op};
+pub(crate) use drive::{Drive, Trouble};
+pub(crate) use image::{Cut, Image, Op};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::{Answered, Ending, Seen};
 
 /// What clients were told they made, by name: the mark and revision of the newest.
@@ -52,6 +52,9 @@ impl Invariant for Acknowledged {
     }
 
     fn end(&mut self, ending: &Ending) -> Result<(), String> {
+        if ending.stuck.is_some() {
+            return Ok(());
+        }
         if ending.revision < self.newest {
             let (has, newest) = (ending.revision, self.newest);
             return Err(format!("the state is at revision {has}, and revision {newest} was acknowledged"));

@@ -1,14 +1,17 @@
-//! Election safety: a term has at most one leader.
+//! Election safety: a reign has one leader, and who has led never leads an older reign again, whatever it forgot.
+//!
+//! A reign is a term and the member that leads it: openraft orders votes by both, so that a term may see a second leader, of
+//! a greater id, whom a quorum elected over the first. All that Raft promises of terms holds of reigns.
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::Seen;
 
-/// The leader of every term.
+/// The newest term that each member led.
 #[derive(Debug, Default)]
 pub(super) struct ElectionSafety {
-    leaders: BTreeMap<u64, u64>,
+    terms: BTreeMap<u64, u64>,
 }
 
 impl Invariant for ElectionSafety {
@@ -25,9 +28,9 @@ impl Invariant for ElectionSafety {
             Seen::Leads { member, term, .. } => (*term, *member),
             _ => return Ok(()),
         };
-        match self.leaders.insert(term, leader) {
-            Some(other) if other != leader => {
-                Err(format!("term {term} has two leaders, members {other} and {leader}"))
+        match self.terms.insert(leader, term) {
+            Some(newer) if newer > term => {
+                Err(format!("member {leader} leads term {term} and has led term {newer}"))
             }
             _ => Ok(()),
         }

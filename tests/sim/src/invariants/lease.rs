@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::Seen;
 
 /// The newest acknowledged revision, and what each read under way must see.

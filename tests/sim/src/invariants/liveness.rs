@@ -1,6 +1,6 @@
 //! Liveness: once every fault is healed the members agree again and take writes, within a bounded time.
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::{Ending, Seen};
 
 /// Knows only how it ended.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::Seen;
 use crate::wire::Place;
 
-/// What every entry that travelled carries and follows, by term and index.
+/// What every entry that travelled carries and follows, by reign and index.
 #[derive(Debug, Default)]
 pub(super) struct LogMatching {
-    entries: BTreeMap<(u64, u64), (u32, Option<Place>)>,
+    entries: BTreeMap<(u64, u64, u64), (u32, Option<Place>)>,
 }
 
 impl Invariant for LogMatching {
@@ -20,9 +20,9 @@ impl Invariant for LogMatching {
     fn see(&mut self, seen: &Seen) -> Result<(), String> {
         let Seen::Appended { call, .. } = seen else { return Ok(()) };
         for entry in &call.entries {
-            let (term, index) = (entry.place.term, entry.place.index);
+            let (term, node, index) = (entry.place.term, entry.place.node, entry.place.index);
             let found = (entry.crc, entry.previous);
-            let known = *self.entries.entry((term, index)).or_insert(found);
+            let known = *self.entries.entry((term, node, index)).or_insert(found);
             if known != found {
                 return Err(format!("entry {index} of term {term} is both {known:?} and {found:?}"));
             }

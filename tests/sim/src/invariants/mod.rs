@@ -7,38 +7,19 @@ mod lease;
 mod liveness;
 mod log_matching;
 mod one_winner;
+mod promise;
 mod revision;
 mod safety;
 mod watch;
 
-use crate::event::{Ending, Seen};
-
-/// One promise.
-pub trait Invariant: Send {
-    /// Its name.
-    fn name(&self) -> &'static str;
-
-    /// Judges something that happened.
-    ///
-    /// # Errors
-    ///
-    /// The promise is broken, and how.
-    fn see(&mut self, seen: &Seen) -> Result<(), String>;
-
-    /// Judges how it ended.
-    ///
-    /// # Errors
-    ///
-    /// The promise is broken, and how.
-    fn end(&mut self, _ending: &Ending) -> Result<(), String> {
-        Ok(())
-    }
-}
+pub(crate) use promise::Invariant;
 
 /// Every promise.
 #[must_use]
-pub fn all() -> Vec<Box<dyn Invariant>> {
+pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
     vec![
+        // First: without it the end shows nothing to the others.
+        Box::new(liveness::Liveness),
         Box::new(election::ElectionSafety::default()),
         Box::new(log_matching::LogMatching::default()),
         Box::new(completeness::LeaderCompleteness::default()),
@@ -48,6 +29,5 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(watch::WatchComplete::default()),
         Box::new(one_winner::OneWinner::default()),
         Box::new(lease::LeaseSafety::default()),
-        Box::new(liveness::Liveness),
     ]
 }

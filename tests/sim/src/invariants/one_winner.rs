@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::Seen;
 
 /// The entry that took effect under each key, and what was answered.

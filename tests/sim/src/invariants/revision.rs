@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::Seen;
 
 /// Where each member stands: entry and revision.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::{Applied, Hash, Seen};
 
 /// What the first member did, by index and command, and the state it had, by index.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Invariant;
+use super::promise::Invariant;
 use crate::event::{Item, Seen};
 
 /// The changes as they were first applied, and how far each watcher has come.
