@@ -476,7 +476,7 @@ fn a_changed_byte_in_a_blob_is_found_and_never_served() {
 }
 
 #[test]
-fn a_shim_killed_costs_a_start_and_nothing_else() {
+fn a_shim_or_a_relay_killed_costs_a_start_and_nothing_else() {
     let cluster = Cluster::new(1, 3);
     cluster.import();
     let manifest = cluster.manifest("train", "DE", 2, 200, 50);
@@ -494,7 +494,27 @@ fn a_shim_killed_costs_a_start_and_nothing_else() {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     };
     kill(shim);
-    cluster.until("train", "starts again without its shim", |s| number(&s["fence"]) >= 2);
+    let again = |status: &Value, fence| number(&status["fence"]) >= fence && status["phase"] == "Running";
+    let status = cluster.until("train", "starts again without its shim", |s| again(s, 2));
+
+    // The ranks meet through the relay of each node: without one their connections break.
+    let place = cluster.home().join("up").join(status["tasks"][1]["node"].as_str().unwrap());
+    kill(relay(&place));
+    cluster.until("train", "starts again without its relay", |s| number(&s["fence"]) >= 3);
     let status = cluster.until("train", "succeeds", |s| s["phase"] == "Succeeded");
-    assert_eq!(number(&status["failures"]), 1, "{status}");
+    assert_eq!(number(&status["failures"]), 2, "{status}");
+}
+
+/// The process of the relay that carries the gangs of a node.
+fn relay(place: &Utf8Path) -> i32 {
+    let config = place.join("agent.toml");
+    let is_it = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.contains(&b"__relay".as_slice()) && words.contains(&config.as_str().as_bytes())
+    };
+    wait("the relay runs", || {
+        let processes = Utf8Path::new("/proc").read_dir_utf8().unwrap();
+        processes.filter_map(|entry| entry.ok()?.file_name().parse().ok()).find(is_it)
+    })
 }
