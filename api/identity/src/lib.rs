@@ -23,6 +23,7 @@ mod pem;
 mod pinned;
 mod principal;
 mod report;
+mod sealed;
 mod secret;
 mod stream;
 mod token;
@@ -45,6 +46,9 @@ pub use names::{ClusterId, NameFault, Role, RootPin, Serial};
 pub use peer::{PeerError, PeerInfo, peer_of};
 pub use pinned::CapturedRoot;
 pub use principal::{IssuerId, MAX_ROLES, Principal};
+pub use sealed::{
+    BackupKey, PIECE, Recipient, SealedError, SealedHeader, SealedReader, SealedWriter, check_outside,
+};
 pub use secret::{RandomError, Secret};
 pub use stream::{HANDSHAKE_TIMEOUT, StreamError, tls_accept, tls_connect, tls_connect_over};
 pub use token::{JoinToken, TokenError, TokenHash, TokenId};
