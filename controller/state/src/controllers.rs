@@ -19,8 +19,10 @@ pub const REMOVED: &str = "removed";
 
 /// The most keys that backups may be encrypted to.
 pub const MOST_RECIPIENTS: usize = 16;
-/// The longest name, address or key that is taken.
+/// The longest name or address that is taken.
 const MOST_TEXT: usize = 512;
+/// The longest key that is taken: the public half of a backup key has an ML-KEM key in it.
+const MOST_KEY: usize = 2_048;
 /// The most controllers that may be waited for at once.
 const MOST_ADMITTED: usize = 8;
 
@@ -140,8 +142,8 @@ pub(crate) fn set_recipients(act: &mut Act<'_>, set: SetRecipients) -> Answer {
             set.recipients.len()
         )));
     }
-    if set.recipients.iter().any(|key| key.is_empty() || key.len() > MOST_TEXT) {
-        return Err(refuse::recipients("a key has 1 to 512 characters"));
+    if set.recipients.iter().any(|key| key.is_empty() || key.len() > MOST_KEY) {
+        return Err(refuse::recipients("a key has 1 to 2048 characters"));
     }
     let known: Vec<String> = act.state.recipients().map(str::to_owned).collect();
     let gone: Vec<&String> = known.iter().filter(|key| !set.recipients.contains(key)).collect();
