@@ -115,17 +115,56 @@ _holdfast() {
             holdfast__subcmd__audit__subcmd__help,verify)
                 cmd="holdfast__subcmd__audit__subcmd__help__subcmd__verify"
                 ;;
+            holdfast__subcmd__cluster,backup)
+                cmd="holdfast__subcmd__cluster__subcmd__backup"
+                ;;
+            holdfast__subcmd__cluster,backup-key)
+                cmd="holdfast__subcmd__cluster__subcmd__backup__subcmd__key"
+                ;;
             holdfast__subcmd__cluster,help)
                 cmd="holdfast__subcmd__cluster__subcmd__help"
+                ;;
+            holdfast__subcmd__cluster,recover)
+                cmd="holdfast__subcmd__cluster__subcmd__recover"
+                ;;
+            holdfast__subcmd__cluster,restore)
+                cmd="holdfast__subcmd__cluster__subcmd__restore"
                 ;;
             holdfast__subcmd__cluster,status)
                 cmd="holdfast__subcmd__cluster__subcmd__status"
                 ;;
+            holdfast__subcmd__cluster__subcmd__backup,help)
+                cmd="holdfast__subcmd__cluster__subcmd__backup__subcmd__help"
+                ;;
+            holdfast__subcmd__cluster__subcmd__backup,verify)
+                cmd="holdfast__subcmd__cluster__subcmd__backup__subcmd__verify"
+                ;;
+            holdfast__subcmd__cluster__subcmd__backup__subcmd__help,help)
+                cmd="holdfast__subcmd__cluster__subcmd__backup__subcmd__help__subcmd__help"
+                ;;
+            holdfast__subcmd__cluster__subcmd__backup__subcmd__help,verify)
+                cmd="holdfast__subcmd__cluster__subcmd__backup__subcmd__help__subcmd__verify"
+                ;;
+            holdfast__subcmd__cluster__subcmd__help,backup)
+                cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__backup"
+                ;;
+            holdfast__subcmd__cluster__subcmd__help,backup-key)
+                cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__backup__subcmd__key"
+                ;;
             holdfast__subcmd__cluster__subcmd__help,help)
                 cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__help"
                 ;;
+            holdfast__subcmd__cluster__subcmd__help,recover)
+                cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__recover"
+                ;;
+            holdfast__subcmd__cluster__subcmd__help,restore)
+                cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__restore"
+                ;;
             holdfast__subcmd__cluster__subcmd__help,status)
                 cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__status"
+                ;;
+            holdfast__subcmd__cluster__subcmd__help__subcmd__backup,verify)
+                cmd="holdfast__subcmd__cluster__subcmd__help__subcmd__backup__subcmd__verify"
                 ;;
             holdfast__subcmd__controller,add)
                 cmd="holdfast__subcmd__controller__subcmd__add"
@@ -304,8 +343,23 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__audit,verify)
                 cmd="holdfast__subcmd__help__subcmd__audit__subcmd__verify"
                 ;;
+            holdfast__subcmd__help__subcmd__cluster,backup)
+                cmd="holdfast__subcmd__help__subcmd__cluster__subcmd__backup"
+                ;;
+            holdfast__subcmd__help__subcmd__cluster,backup-key)
+                cmd="holdfast__subcmd__help__subcmd__cluster__subcmd__backup__subcmd__key"
+                ;;
+            holdfast__subcmd__help__subcmd__cluster,recover)
+                cmd="holdfast__subcmd__help__subcmd__cluster__subcmd__recover"
+                ;;
+            holdfast__subcmd__help__subcmd__cluster,restore)
+                cmd="holdfast__subcmd__help__subcmd__cluster__subcmd__restore"
+                ;;
             holdfast__subcmd__help__subcmd__cluster,status)
                 cmd="holdfast__subcmd__help__subcmd__cluster__subcmd__status"
+                ;;
+            holdfast__subcmd__help__subcmd__cluster__subcmd__backup,verify)
+                cmd="holdfast__subcmd__help__subcmd__cluster__subcmd__backup__subcmd__verify"
                 ;;
             holdfast__subcmd__help__subcmd__controller,add)
                 cmd="holdfast__subcmd__help__subcmd__controller__subcmd__add"
@@ -1078,7 +1132,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version status help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version status backup backup-key restore recover help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1107,9 +1161,199 @@ _holdfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        holdfast__subcmd__cluster__subcmd__help)
-            opts="status help"
+        holdfast__subcmd__cluster__subcmd__backup)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__backup__subcmd__key)
+            opts="-o -v -h -V --out --offline --list --add --remove --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remove)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__backup__subcmd__help)
+            opts="verify help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__backup__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__backup__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__backup__subcmd__verify)
+            opts="-o -v -h -V --key --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__help)
+            opts="status backup backup-key restore recover help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__help__subcmd__backup)
+            opts="verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__help__subcmd__backup__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__help__subcmd__backup__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1135,6 +1379,34 @@ _holdfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        holdfast__subcmd__cluster__subcmd__help__subcmd__recover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__help__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         holdfast__subcmd__cluster__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1142,6 +1414,102 @@ _holdfast() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__recover)
+            opts="-o -v -h -V --force-single --directory --address --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__cluster__subcmd__restore)
+            opts="-o -v -h -V --key --name --address --directory --listen --cluster --incarnation --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --directory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --incarnation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2350,8 +2718,78 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__cluster)
-            opts="status"
+            opts="status backup backup-key restore recover"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__cluster__subcmd__backup)
+            opts="verify"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__cluster__subcmd__backup__subcmd__key)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__cluster__subcmd__backup__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__cluster__subcmd__recover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__cluster__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

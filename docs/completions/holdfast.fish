@@ -82,21 +82,25 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l wait -d 'Return
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l context -d 'The context file: which cluster, and who you are there' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l watch -d 'Keep printing what changes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l dry-run -d 'Check and decide everything, change nothing'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l yes -d 'Do not ask before something is destroyed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -l wait -d 'Return only when it is done'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s v -l verbose -d 'Say more on stderr; twice for everything'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -f -a "status" -d 'What needs attention and what to type, then how everything is'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -f -a "status" -d 'What needs attention and what to type, then how everything is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -f -a "backup" -d 'Write everything the cluster needs to begin again, encrypted to the backup keys'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -f -a "backup-key" -d 'Make a key that backups are encrypted to, or see and change which keys those are'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -f -a "restore" -d 'Begin the cluster again from a backup, on this machine'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -110,7 +114,80 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -a "verify" -d 'Prove a backup, offline: with the key all of its content, without it that it is whole and unchanged'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l out -d 'Make a key, write it here, and have backups encrypted to it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l add -d 'Have backups encrypted to this public half as well' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l remove -d 'Encrypt no more backups to the key of this fingerprint' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l offline -d 'Only make it; print its public half for `--add`'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l list -d 'List the keys that backups are encrypted to'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l key -d 'The key that opens it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l name -d 'The name of the first controller' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l address -d 'Where the others, agents and people reach it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l directory -d 'Where it keeps everything; empty or not there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l listen -d 'What it listens on; the address where not given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l cluster -d 'The id of the cluster that is meant, where it is not the one of the context' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l incarnation -d 'The incarnation to begin, where a backup is restored for the second time' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l directory -d 'The directory of the controller' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l address -d 'Where it is reached from now on, where that changes' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l force-single -d 'Make it the only controller: what it does not have is lost'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "status" -d 'What needs attention and what to type, then how everything is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Write everything the cluster needs to begin again, encrypted to the backup keys'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "backup-key" -d 'Make a key that backups are encrypted to, or see and change which keys those are'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Begin the cluster again from a backup, on this machine'
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
@@ -1158,6 +1235,10 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_s
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "__verify" -d 'Verify offline'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "status" -d 'What needs attention and what to type, then how everything is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "backup" -d 'Write everything the cluster needs to begin again, encrypted to the backup keys'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "backup-key" -d 'Make a key that backups are encrypted to, or see and change which keys those are'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "restore" -d 'Begin the cluster again from a backup, on this machine'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "list" -d 'List controllers, those that are only admitted among them'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "add" -d 'Let one more controller in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "replace" -d 'Let a controller in that takes the place of another, dead or alive'

@@ -43,13 +43,13 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Image(command) => return Box::pin(image::run(globals, command)).await,
         Command::Audit(command) => return Box::pin(audit::run(globals, command)).await,
+        Command::Cluster(command) => return Box::pin(cluster::run(globals, command)).await,
         Command::Controller(command) => return Box::pin(controller::run(globals, command)).await,
         Command::Doctor(_) => return Box::pin(doctor::run(globals)).await,
         _ => {}
     }
     let session = Session::open(globals)?;
     match command {
-        Command::Cluster(command) => Box::pin(cluster::run(&session, command)).await,
         Command::Node(command) => Box::pin(node::run(&session, command)).await,
         Command::Queue(command) => Box::pin(queue::run(&session, command)).await,
         Command::Job(command) => Box::pin(job::run(&session, command)).await,
@@ -64,6 +64,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         | Command::Audit(_)
         | Command::Doctor(_)
         | Command::Up(_)
+        | Command::Cluster(_)
         | Command::Controller(_)
         | Command::RunController(_)
         | Command::Agent(_)

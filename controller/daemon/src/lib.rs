@@ -6,6 +6,7 @@
 
 mod app;
 mod attention;
+mod backup;
 mod caller;
 mod calls;
 mod command_counts;
@@ -40,6 +41,7 @@ mod platform;
 mod recovery;
 mod request_id;
 mod rest;
+mod restore;
 mod selector;
 mod server;
 mod services;
@@ -47,6 +49,7 @@ mod space;
 mod vitals;
 mod watch;
 
+pub use backup::{Checked, check, check_without_key, sealed_problem};
 pub use config::{Config, ConfigError, MemberConfig};
 pub use daemon::{Controller, main_with_config};
 pub use found::{FoundController, FoundOperator, FoundOptions, Founded, found};
@@ -54,3 +57,4 @@ pub use generate::generate;
 pub use join::{JoinOptions, prepare_joining, refuse_used};
 pub use limits::Limits;
 pub use platform::Platform;
+pub use restore::{RestoreOptions, Restored, recover, restore};

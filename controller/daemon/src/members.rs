@@ -46,7 +46,20 @@ pub(crate) async fn tend(app: Arc<App>, stop: CancellationToken) {
 }
 
 async fn round(app: &App, status: &Status) -> Result<(), String> {
+    if !app.begun() {
+        return Ok(());
+    }
     let records: Vec<ControllerRecord> = app.with(|state| state.controllers().cloned().collect());
+    let member = |id: u64| status.members.iter().any(|found| found.member.id == id);
+    for record in &records {
+        // After a restore or a recovery the state still knows those of the time before.
+        let gone = record.phase == JOINED && !member(record.id);
+        let late = record.phase == ADMITTED && !app.config.begun.is_empty() && record.id < app.config.id;
+        if gone || late {
+            settle(app, (record.id, &record.name), REMOVED, "it is not of this incarnation").await?;
+            return Ok(());
+        }
+    }
     for record in records.iter().filter(|record| record.phase == ADMITTED) {
         step(app, status, record).await?;
     }

@@ -3,6 +3,7 @@
 mod admission;
 mod agents;
 mod artifacts;
+mod backups;
 mod cluster;
 mod controllers;
 mod enrolment;
@@ -76,6 +77,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
     );
     routes.add_service(
         v1::controllers_server::ControllersServer::new(controllers::Service(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
+    routes.add_service(
+        v1::backups_server::BackupsServer::new(backups::Service::new(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
     );
     routes

@@ -227,3 +227,142 @@ impl World {
         names.iter().find(|name| *name != other).unwrap().clone()
     }
 }
+
+/// Makes a key and a backup.
+fn backup_of(world: &World) -> (Utf8PathBuf, Utf8PathBuf) {
+    let (key, file) = (world.path("backup.key"), world.path("cluster.backup"));
+    world.refused(&["cluster", "backup", file.as_str()], "E1277");
+    let print = world.done(&["cluster", "backup-key", "--out", key.as_str()]);
+    assert_eq!(world.done(&["cluster", "backup-key", "--list"]), print);
+    world.done(&["cluster", "backup", file.as_str()]);
+    world.refused(&["cluster", "backup", file.as_str()], "E7116");
+    (key, file)
+}
+
+#[test]
+fn a_cluster_that_is_gone_begins_again_from_its_backup_and_the_old_one_disturbs_nobody() {
+    let world = World(tempfile::tempdir().unwrap());
+    let mut up = world.up(1);
+    world.node_is("Ready");
+    let (key, file) = backup_of(&world);
+    let outside = world.done(&["cluster", "backup", "verify", file.as_str()]);
+    assert!(outside.contains("whole and unchanged"), "{outside}");
+    let proved = world.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
+    assert_eq!(proved["content"]["nodes"], 1, "{proved}");
+    let revision: u64 = proved["content"]["revision"].as_str().unwrap().parse().unwrap();
+    let stranger = world.path("stranger.key");
+    world.done(&["cluster", "backup-key", "--out", stranger.as_str(), "--offline"]);
+    world.refused(&["cluster", "backup", "verify", file.as_str(), "--key", stranger.as_str()], "E1286");
+    let bent = world.path("bent");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&bent, bytes).unwrap();
+    world.refused(&["cluster", "backup", "verify", bent.as_str()], "E1279");
+
+    // Everything ends; one controller comes of the backup, elsewhere.
+    up.end(Signal::INT);
+    let old = world.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
+    let cluster = old["content"]["clusterId"].as_str().unwrap().to_owned();
+    let (place, directory) = (address(), world.path("restored"));
+    let mut args = vec!["cluster", "restore", file.as_str(), "--key", key.as_str(), "--name", "controller-9"];
+    args.extend(["--address", &place, "--directory", directory.as_str()]);
+    world.refused(&[&args[..], &["--cluster", "other"]].concat(), "E1278");
+    world.refused(&[&args[..], &["--incarnation", "1"]].concat(), "E1282");
+    assert!(!directory.exists(), "a refusal leaves nothing behind");
+    let said = world.done(&args);
+    assert!(said.contains(&format!("cluster {cluster} begins incarnation 2")), "{said}");
+    world.refused(&args, "E1276");
+    let _controller =
+        Process::start(&world, "restored.log", &["controller", "run", "--directory", directory.as_str()]);
+    let status = wait("the restored cluster answers", || {
+        let output = world.run(&["-o", "json", "cluster", "status"]);
+        let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (status["incarnation"] == "2").then_some(status)
+    });
+    let now: u64 = status["revision"].as_str().unwrap().parse().unwrap();
+    assert!(now >= revision + (1 << 32), "no revision is given out twice: {now}");
+
+    // The agent goes on under the new incarnation, under its old certificate.
+    let config = world.path("up/node-01/agent.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let line = text.lines().find(|line| line.starts_with("controllers")).unwrap().to_owned();
+    let both = line.replace(']', &format!(", \"{place}\"]"));
+    std::fs::write(&config, text.replace(&line, &both)).unwrap();
+    let _agent = Process::start(&world, "agent.log", &["__agent", "--config", config.as_str()]);
+    world.node_is("Ready");
+    let kept = wait("the agent keeps the incarnation", || {
+        std::fs::read_to_string(world.path("up/node-01/controllers.toml"))
+            .ok()
+            .filter(|t| t.contains("incarnation = 2"))
+    });
+    assert!(kept.contains(&place));
+
+    // The controller of the time before comes back: nobody follows it.
+    let before = Process::start(
+        &world,
+        "before.log",
+        &["__controller", "--config", world.path("up/controller-1/controller.toml").as_str()],
+    );
+    wait("the old one runs", || {
+        let log = std::fs::read_to_string(world.path("before.log")).unwrap();
+        log.contains("controller runs").then_some(())
+    });
+    std::thread::park_timeout(Duration::from_secs(6));
+    world.node_is("Ready");
+    assert_eq!(world.names(), ["controller-9"]);
+    drop(before);
+
+    // And the restored cluster grows like any other.
+    let (second, next) = (address(), world.path("second"));
+    world.done(&["controller", "add", "controller-10", "--address", &second, "--directory", next.as_str()]);
+    let _second = Process::start(&world, "second.log", &["controller", "run", "--directory", next.as_str()]);
+    world.done(&["controller", "list", "--wait", "--timeout", "90s"]);
+    assert_eq!(world.names().len(), 2);
+}
+
+#[test]
+fn one_controller_goes_on_when_the_majority_is_lost() {
+    let world = World(tempfile::tempdir().unwrap());
+    let mut up = world.up(3);
+    world.node_is("Ready");
+    let survivor = world.leader();
+    let list = world.json(&["controller", "list"]);
+    let all = list["items"].as_array().unwrap();
+    let place = all.iter().find(|one| one["name"] == survivor.as_str()).unwrap()["address"].as_str().unwrap();
+    let place = place.to_owned();
+    let directory = world.path("up").join(&survivor);
+    let args = ["cluster", "recover", "--force-single", "--directory", directory.as_str()];
+    world.refused(&args, "E1283");
+    up.end(Signal::INT);
+    let said = world.done(&args);
+    assert!(said.contains("begins incarnation 2"), "{said}");
+    let _one = Process::start(&world, "one.log", &["controller", "run", "--directory", directory.as_str()]);
+    wait("it leads alone", || {
+        let output = world.run(&["-o", "json", "controller", "list"]);
+        let list: Value = serde_json::from_slice(&output.stdout).ok()?;
+        let items = list["items"].as_array()?;
+        (items.len() == 1 && items.first()?["leader"] == true).then_some(())
+    });
+    let config = world.path("up/node-01/agent.toml");
+    let _agent = Process::start(&world, "agent.log", &["__agent", "--config", config.as_str()]);
+    world.node_is("Ready");
+
+    // The others come back as a majority of the time before: the agent stays.
+    let mut others = Vec::new();
+    for name in ["controller-1", "controller-2", "controller-3"].into_iter().filter(|name| **name != survivor)
+    {
+        let config = world.path("up").join(name).join("controller.toml");
+        others.push(Process::start(
+            &world,
+            &format!("{name}.log"),
+            &["__controller", "--config", config.as_str()],
+        ));
+    }
+    std::thread::park_timeout(Duration::from_secs(8));
+    world.node_is("Ready");
+    let text = std::fs::read_to_string(world.path("up/node-01/controllers.toml")).unwrap();
+    assert!(text.contains("incarnation = 2") && text.contains(&place), "{text}");
+    let status = world.json(&["cluster", "status"]);
+    assert_eq!(status["incarnation"], "2");
+}

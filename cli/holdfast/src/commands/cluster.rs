@@ -1,8 +1,12 @@
 //! `holdfast cluster`: the cluster as a whole.
 
+mod again;
+mod backup;
+mod keys;
+
 use crate::commands::status;
 use crate::failure::Failure;
-use crate::globals::Flag;
+use crate::globals::{Flag, Globals};
 use crate::session::Session;
 
 /// What can be asked of the cluster.
@@ -14,6 +18,39 @@ pub(crate) enum Command {
     /// does its work, 1 where something critical (marked `!`) needs attention, and 5 where no controller answers.
     #[command(after_help = "Examples:\n  holdfast cluster status\n  holdfast cluster status -o json")]
     Status,
+    /// Write everything the cluster needs to begin again, encrypted to the backup keys
+    ///
+    /// The cluster goes on meanwhile. The state, the law, the audit log and the keys of the CA are in it; data and models
+    /// are not: they lie on the nodes.
+    #[command(after_help = "\
+Examples:
+  holdfast cluster backup cluster.backup
+  holdfast cluster backup verify cluster.backup --key backup.key")]
+    Backup(backup::Backup),
+    /// Make a key that backups are encrypted to, or see and change which keys those are
+    ///
+    /// Keep the file apart from the controllers and from the backups. Who has it and a backup has the cluster.
+    #[command(after_help = "\
+Examples:
+  holdfast cluster backup-key --out backup.key
+  holdfast cluster backup-key --list
+  holdfast cluster backup-key --remove 0a1b2c3d4e5f6071")]
+    BackupKey(keys::BackupKeys),
+    /// Begin the cluster again from a backup, on this machine
+    ///
+    /// Makes the directory of the first controller. When it is started a new incarnation begins: agents go on with it and
+    /// refuse controllers of the time before. Works without any controller.
+    #[command(after_help = "\
+Examples:
+  holdfast cluster restore cluster.backup --key backup.key --name controller-1 --address 10.0.0.11:7443 --directory /var/lib/holdfast/controller")]
+    Restore(again::Restore),
+    /// Go on with one controller when the majority of them is lost for good
+    ///
+    /// What was acknowledged and is not on this disk is lost. The controller must not run; the others must never run again.
+    #[command(after_help = "\
+Examples:
+  holdfast cluster recover --force-single --directory /var/lib/holdfast/controller")]
+    Recover(again::Recover),
 }
 
 impl Command {
@@ -21,13 +58,21 @@ impl Command {
     pub(crate) fn honours(&self) -> (&'static str, &'static [Flag]) {
         match self {
             Self::Status => ("status", &[]),
+            Self::Backup(_) => ("backup", &[]),
+            Self::BackupKey(_) => ("backup-key", &[]),
+            Self::Restore(_) => ("restore", &[]),
+            Self::Recover(_) => ("recover", &[]),
         }
     }
 }
 
 /// Runs the command.
-pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Failure> {
+pub(crate) async fn run(globals: &Globals, command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Status => status::run(session).await,
+        Command::Status => status::run(&Session::open(globals)?).await,
+        Command::Backup(what) => backup::run(globals, what).await,
+        Command::BackupKey(what) => keys::run(globals, what).await,
+        Command::Restore(what) => again::restore(globals, what),
+        Command::Recover(what) => again::recover(globals, what),
     }
 }

@@ -60,6 +60,7 @@ shown! {
     Controller: m => vec![m.name.clone()];
     ControllerList: m => each(&m.items);
     AdmittedController: m => vec![m.id.to_string()];
+    RecipientList: m => m.items.clone();
     ClusterStatus: m => vec![m.name.clone()];
     WatchEvent: m => vec![m.name.clone()];
     EventList: m => m.items.iter().map(|e| e.object.clone()).collect();

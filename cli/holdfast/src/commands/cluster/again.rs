@@ -1,0 +1,118 @@
+//! `holdfast cluster restore` and `holdfast cluster recover`: beginning again. Neither needs a controller that runs.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_controller::{RestoreOptions, Restored};
+use holdfast_identity::{Context, Endpoint};
+use holdfast_types::{AsProblem as _, NodeName, Problem, ProblemKind};
+use serde_json::json;
+
+use super::keys;
+use crate::failure::Failure;
+use crate::globals::{Format, Globals};
+use crate::output::Printer;
+use crate::session::context_path;
+
+/// From what, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// The backup
+    file: Utf8PathBuf,
+    /// The key that opens it
+    #[arg(long, value_name = "FILE")]
+    key: Utf8PathBuf,
+    /// The name of the first controller
+    #[arg(long)]
+    name: NodeName,
+    /// Where the others, agents and people reach it
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Endpoint,
+    /// Where it keeps everything; empty or not there
+    #[arg(long, value_name = "DIR")]
+    directory: Utf8PathBuf,
+    /// What it listens on; the address where not given
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<Endpoint>,
+    /// The id of the cluster that is meant, where it is not the one of the context
+    #[arg(long, value_name = "ID")]
+    cluster: Option<String>,
+    /// The incarnation to begin, where a backup is restored for the second time
+    #[arg(long, value_name = "NUMBER")]
+    incarnation: Option<u64>,
+}
+
+/// Which controller goes on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Recover {
+    /// Make it the only controller: what it does not have is lost
+    #[arg(long, required = true)]
+    force_single: bool,
+    /// The directory of the controller
+    #[arg(long, value_name = "DIR")]
+    directory: Utf8PathBuf,
+    /// Where it is reached from now on, where that changes
+    #[arg(long, value_name = "HOST:PORT")]
+    address: Option<Endpoint>,
+}
+
+/// Makes the first controller of the restored cluster.
+pub(super) fn restore(globals: &Globals, restore: &Restore) -> Result<(), Failure> {
+    let printer = Printer::new(globals.output);
+    let context = context_path(globals.context.as_deref()).ok().and_then(|path| Context::load(&path).ok());
+    let named = context.map(|context| context.cluster.to_string());
+    let cluster = restore.cluster.clone().or(named).ok_or_else(|| {
+        Problem::new(7115, ProblemKind::Invalid, "nobody said which cluster is to be restored")
+            .because("there is no context file, and no --cluster was given")
+            .next("holdfast cluster backup verify FILE --key KEY")
+    })?;
+    let listen = restore.listen.as_ref().unwrap_or(&restore.address).to_string();
+    printer.note(format!("`{}` is proved, then restored", restore.file));
+    let restored = holdfast_controller::restore(&RestoreOptions {
+        file: restore.file.clone(),
+        key: keys::load(&restore.key)?,
+        cluster,
+        incarnation: restore.incarnation,
+        directory: restore.directory.clone(),
+        name: restore.name.clone(),
+        address: restore.address.to_string(),
+        listen,
+    })?;
+    begun(globals, &restored, &restore.directory)
+}
+
+/// Makes one controller the only one.
+pub(super) fn recover(globals: &Globals, recover: &Recover) -> Result<(), Failure> {
+    let address = recover.address.as_ref().map(Endpoint::as_str);
+    let restored = holdfast_controller::recover(&recover.directory, address)?;
+    begun(globals, &restored, &recover.directory)
+}
+
+fn begun(globals: &Globals, restored: &Restored, directory: &Utf8Path) -> Result<(), Failure> {
+    let printer = Printer::new(globals.output);
+    let Restored { cluster_id, incarnation, records, address } = restored;
+    if let Err(problem) = point_context(globals, restored) {
+        printer.note(format!("the context file still names other controllers: {}", problem.summary));
+    }
+    if matches!(printer.format(), Format::Json | Format::Yaml) {
+        let shown = json!({
+            "clusterId": cluster_id, "incarnation": incarnation.to_string(), "records": records.to_string(),
+            "address": address, "directory": directory,
+        });
+        return printer.value(&shown);
+    }
+    printer.text(&format!(
+        "cluster {cluster_id} begins incarnation {incarnation} at {address} with {records} records\n\
+         start it: holdfast controller run --directory {directory}\n\
+         Agents that have other addresses need this one in their configuration.\n"
+    ))
+}
+
+/// Has the context of this cluster name the controller that goes on.
+fn point_context(globals: &Globals, restored: &Restored) -> Result<(), Problem> {
+    let path = context_path(globals.context.as_deref())?;
+    let mut context = Context::load(&path).map_err(|error| error.problem())?;
+    if context.cluster.to_string() != restored.cluster_id {
+        return Ok(());
+    }
+    context.endpoints = restored.address.parse().into_iter().collect();
+    context.save(&path).map_err(|error| error.problem())
+}
