@@ -6,6 +6,7 @@ use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
     queue,
 };
+use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
 use crate::up;
 
@@ -101,17 +102,6 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-}
-
-/// How a daemon is started.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Daemon {
-    /// Its configuration
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Utf8PathBuf,
-    /// Stop when the process that started it ends
-    #[arg(long)]
-    pub(crate) with_parent: bool,
 }
 
 impl Command {

@@ -6,7 +6,16 @@ use camino::Utf8PathBuf;
 use holdfast_telemetry::{DAEMON_FILTER, LogFormat};
 use holdfast_types::{Problem, ProblemKind};
 
-use crate::cli::Daemon;
+/// How a daemon is started.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Daemon {
+    /// Its configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Utf8PathBuf,
+    /// Stop when the process that started it ends
+    #[arg(long)]
+    pub(crate) with_parent: bool,
+}
 
 /// Runs a controller until it is stopped.
 pub(crate) fn controller(daemon: &Daemon) -> Result<(), Problem> {

@@ -50,9 +50,13 @@ macro_rules! pages {
 }
 
 pages! {
+    add_a_controller: "operations/add-a-controller.md",
     add_a_node: "operations/add-a-node.md",
+    backup_and_restore: "operations/backup-and-restore.md",
     disk_full: "operations/disk-full.md",
+    quorum_loss: "operations/quorum-loss.md",
     read_the_audit_log: "operations/read-the-audit-log.md",
+    replace_a_controller: "operations/replace-a-controller.md",
     recover_a_lost_node: "operations/recover-a-lost-node.md",
     quick_start: "quick-start.md",
 }

@@ -14,7 +14,7 @@ use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span};
 use tokio::time::Instant;
 
 use super::confirm::confirm;
-use crate::cli::Daemon;
+use crate::daemons::Daemon;
 use crate::failure::Failure;
 use crate::globals::{Flag, Globals};
 use crate::session::{Session, call, context_path};
