@@ -34,6 +34,7 @@ pub(crate) struct Builder {
     // A lock that nobody contends for: openraft asks that a builder can be shared, a frozen state can only be handed on.
     taken: Mutex<Option<Taken>>,
     snapshots: Arc<SnapshotStore>,
+    log: LogStore,
     work: Work,
 }
 
@@ -62,7 +63,11 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         };
         let snapshots = Arc::clone(&self.snapshots);
         let saved = blocking(&self.work, move || snapshots.save(taken)).await?;
-        saved.map_err(|error| snapshot_error(&error))
+        let snapshot = saved.map_err(|error| snapshot_error(&error))?;
+        if let Some(id) = snapshot.meta.last_log_id {
+            self.log.covered(id.index);
+        }
+        Ok(snapshot)
     }
 }
 
@@ -104,11 +109,18 @@ fn install<M: Machine>(
     snapshots: &SnapshotStore,
     shared: &Shared<M>,
     snapshot: &SnapshotFile,
+    log: &LogStore,
 ) -> Result<(), AnyError> {
     let path = snapshots.adopt(snapshot).map_err(|error| error_chain(&error))?;
     let reader = snapshots.read(&path).map_err(|error| error_chain(&error))?;
-    let damage = match shared.restore(reader.position().clone(), reader.promised(), reader) {
-        Ok(()) => return Ok(()),
+    let position = reader.position().clone();
+    let damage = match shared.restore(position.clone(), reader.promised(), reader) {
+        Ok(()) => {
+            if let Some(id) = position.applied {
+                log.covered(id.index);
+            }
+            return Ok(());
+        }
         Err(RestoreError::Machine(reason)) => return Err(AnyError::error(reason)),
         Err(RestoreError::Records(error)) => error,
         Err(RestoreError::Hash) => SnapshotError::Hash,
@@ -166,6 +178,7 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         Builder {
             taken: Mutex::new(Some(self.shared.freeze())),
             snapshots: Arc::clone(&self.snapshots),
+            log: self.log.clone(),
             work: self.work.clone(),
         }
     }
@@ -180,8 +193,12 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         snapshot: Box<SnapshotFile>,
     ) -> Result<(), StorageError> {
         let (snapshots, shared) = (Arc::clone(&self.snapshots), Arc::clone(&self.shared));
-        let installed = blocking(&self.work, move || install(&snapshots, &shared, &snapshot)).await?;
-        installed.map_err(|error| StorageIOError::write_snapshot(None, error))?;
+        let log = self.log.clone();
+        let installed = blocking(&self.work, move || install(&snapshots, &shared, &snapshot, &log)).await;
+        if !matches!(installed, Ok(Ok(()))) {
+            self.log.uncovered();
+        }
+        installed?.map_err(|error| StorageIOError::write_snapshot(None, error))?;
         if let Some(cache) = &self.cache {
             cache.replace(self.shared.freeze()).await;
         }

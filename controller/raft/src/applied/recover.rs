@@ -56,6 +56,9 @@ pub(crate) fn recover<M: Machine>(
         let best = applied.map(|id| id.index);
         return Err(RecoverError::Unreachable { purged: purged.index, best });
     }
+    if let Some(id) = applied {
+        log.covered(id.index);
+    }
     let cache = store.map(|store| Cache::start(store, Arc::clone(lock))).transpose();
     let cache = cache.map_err(RecoverError::Thread)?;
     let (log, work) = (log.clone(), options.work.clone());

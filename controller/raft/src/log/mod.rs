@@ -2,6 +2,7 @@
 //! by one writer with one sync for each group. It is the truth of a member; it knows nothing of commands.
 
 mod committer;
+mod cover;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzz;

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::committer::Committer;
+use super::cover::Cover;
 use super::error::LogError;
 use super::index::Read;
 use super::queue::{Done, Durable, Shared};
@@ -52,6 +53,7 @@ struct Inner {
     shared: Arc<Shared>,
     id: u64,
     work: Work,
+    cover: Cover,
     thread: Mutex<Option<JoinHandle<()>>>,
     /// The writer where it is a task; it ends with the log, wherever it was.
     _task: JoinSet<()>,
@@ -99,7 +101,8 @@ impl LogStore {
                 });
             }
         }
-        let inner = Inner { shared, id, work, thread: Mutex::new(thread), _task: task };
+        let (thread, cover) = (Mutex::new(thread), Cover::new());
+        let inner = Inner { shared, id, work, cover, thread, _task: task };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -132,6 +135,17 @@ impl LogStore {
         if durable.wait_for(|durable| durable.failure.is_some()).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The state on disk reaches `index`: the log before it may go.
+    pub(crate) fn covered(&self, index: u64) {
+        let shared = &self.inner.shared;
+        self.inner.cover.reaches(index, |id| shared.submit(vec![Record::Purge(id)], Done::Watched));
+    }
+
+    /// A snapshot that was to be installed was not saved.
+    pub(crate) fn uncovered(&self) {
+        self.inner.cover.lose();
     }
 
     /// Waits until an entry of the log is durable; one that the log does not have needs no waiting.
@@ -337,6 +351,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + Send,
         I::IntoIter: Send,
     {
+        if !self.inner.cover.settled().await {
+            return Err(write_error(&LogError::Refused("the snapshot before it was not saved".to_owned())));
+        }
         let mut records = Vec::new();
         let shared = &self.inner.shared;
         let mut leads = false;
@@ -350,7 +367,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             let mut index = shared.index.lock();
             leads = index.vote.is_some_and(|vote| own(&vote, self.inner.id, &entry.log_id));
             let last = index.last().map(|last| last.index);
-            if last.is_some_and(|last| last.checked_add(1) != Some(entry.log_id.index)) {
+            if last.is_some_and(|last| entry.log_id.index.saturating_sub(1) > last) {
                 return Err(write_error(&LogError::Gap { last, found: entry.log_id.index }));
             }
             let pushed = index.push(entry.log_id, record.size(), None, Some(entry));
@@ -380,7 +397,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.inner.shared.index.lock().purge(log_id);
-        self.write(Record::Purge(log_id)).await.map_err(|error| write_error(&error))?;
+        if self.inner.cover.allows(log_id) {
+            self.write(Record::Purge(log_id)).await.map_err(|error| write_error(&error))?;
+        }
         self.inner.shared.durable.send_modify(|durable| durable.last = durable.last.max(Some(log_id)));
         Ok(())
     }

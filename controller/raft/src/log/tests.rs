@@ -23,7 +23,15 @@ fn dir_of(temp: &TempDir) -> &Utf8Path {
     Utf8Path::from_path(temp.path()).unwrap()
 }
 
+/// A log of which everything may go.
 fn open(dir: &Utf8Path) -> Result<LogStore, LogError> {
+    let log = uncovered(dir)?;
+    log.covered(u64::MAX);
+    Ok(log)
+}
+
+/// A log whose state reaches nowhere yet.
+fn uncovered(dir: &Utf8Path) -> Result<LogStore, LogError> {
     let lock = Arc::new(DirLock::take(&RealDisk, dir).unwrap().unwrap());
     let (disk, dir, work) = (Arc::new(RealDisk), dir.join("log"), Work::Threads);
     LogStore::open(LogPlace { disk, dir, segment_bytes: SEGMENT, id: 99, work }, lock)
@@ -283,4 +291,39 @@ async fn what_was_purged_is_not_skipped_by_whoever_reads_to_replicate_or_appends
     log.purge(log_id(1, 1, 7)).await.unwrap();
     assert!(log.blocking_append([entry(2, 9, 10)]).await.is_err(), "entry 8 is nowhere");
     log.blocking_append([entry(2, 8, 10)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_goes_before_the_state_on_disk_reaches_it() {
+    let temp = TempDir::new().unwrap();
+    let dir = dir_of(&temp);
+    let mut log = open(dir).unwrap();
+    log.blocking_append((1..4).map(|index| entry(1, index, 10))).await.unwrap();
+    drop(log);
+    // A snapshot up to 50 is being installed: openraft goes on as if it were there.
+    let mut log = uncovered(dir).unwrap();
+    log.covered(3);
+    log.purge(log_id(2, 1, 50)).await.unwrap();
+    assert_eq!(log.get_log_state().await.unwrap().last_log_id, Some(log_id(2, 1, 50)));
+    drop(log);
+    let mut log = uncovered(dir).unwrap();
+    assert_eq!(all(&mut log).await.len(), 3, "it was not saved, so all is as before");
+
+    log.covered(3);
+    log.purge(log_id(2, 1, 50)).await.unwrap();
+    let mut follows = log.clone();
+    let append = tokio::spawn(async move { follows.blocking_append([entry(2, 51, 10)]).await });
+    tokio::task::yield_now().await;
+    assert!(!append.is_finished(), "an entry behind a hole waits");
+    log.covered(50);
+    append.await.unwrap().unwrap();
+    drop(log);
+    let mut log = uncovered(dir).unwrap();
+    assert_eq!(all(&mut log).await, vec![entry(2, 51, 10)]);
+
+    log.purge(log_id(2, 1, 60)).await.unwrap();
+    log.uncovered();
+    assert!(log.blocking_append([entry(2, 61, 10)]).await.is_err(), "it will never be saved");
+    drop(log);
+    assert_eq!(all(&mut uncovered(dir).unwrap()).await.len(), 1);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::harness::{Running, member, options_in, start, until};
-use crate::{ChangeError, LoopbackNetwork, ProposeError, ReadError, Role};
+use crate::{ChangeError, LoopbackNetwork, ProposeError, ReadError, Role, Status};
 
 pub(super) struct Cluster {
     pub(super) _temp: TempDir,
@@ -167,6 +167,9 @@ async fn members_come_and_go_one_at_a_time_and_never_without_a_quorum() {
     moved.address = "elsewhere:1".to_owned();
     assert!(matches!(node.add_learner(moved).await, Err(ChangeError::Refused(_))));
     until("the learner", || fourth.with(|machine| machine.words("k")) == ["hello"]).await;
+    let known =
+        |status: &Status| status.members.iter().any(|m| m.member.id == 4 && m.matched == status.last_log);
+    until("the leader to know of it", || known(&node.status())).await;
     assert!(matches!(node.change_membership([1].into()).await, Err(ChangeError::Refused(_))));
     node.change_membership((1..=4).collect()).await.unwrap();
     let voters = |node: &Running| node.status().members.iter().filter(|m| m.role == Role::Voter).count();
