@@ -149,10 +149,9 @@ fn the_examples_are_manifests() {
         let first = fs::read_to_string(&path).unwrap();
         assert!(first.starts_with("# "), "{path} does not say what it is");
         // The manifest is read and checked before anything is dialled; only then is nobody there.
-        let args =
-            ["--context", context.as_str(), "job", "submit", "-f", path.as_str(), "--timeout", "100ms"];
+        let args = ["--context", context.as_str(), "apply", "-f", path.as_str(), "--timeout", "100ms"];
         let output = home.run(&args);
         assert_eq!(output.status.code(), Some(5), "{path}: {}", stderr(&output));
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 5);
 }
