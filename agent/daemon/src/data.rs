@@ -164,6 +164,7 @@ impl Data for Service {
     ) -> Result<Response<Sent<BlobChunk>>, Status> {
         let who = peer(&request);
         let ask = request.into_inner();
+        self.law.arrived().await;
         self.check_sender(&who, &ask.artifact)?;
         let blob = blob_id(&ask.blob)?;
         if !self.belongs(&ask.artifact, blob).await? {
@@ -206,6 +207,7 @@ impl Data for Service {
             .await?
             .ok_or_else(|| status_from_problem(&invalid_request("blob: is missing")))?;
         let blob = blob_id(&first.blob)?;
+        self.law.arrived().await;
         self.check_label(&who, first.label.as_ref())?;
         let store = self.library.store().clone();
         let mut writer = blocking(move || store.writer().map_err(|e| e.problem())).await.map_err(tell)?;

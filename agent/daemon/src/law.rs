@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdfast_api::{internal, legal_label_from, v1};
 use holdfast_identity::Role;
@@ -12,14 +13,24 @@ use holdfast_policy::{
 use holdfast_types::{
     ArtifactKey, JobSpec, Jurisdiction, NodeName, PrincipalName, Problem, ProblemKind, TenantName, Time,
 };
-use parking_lot::RwLock;
+use tokio::sync::watch;
 
 /// A bundle and the name that its texts hash to.
 type Named = (String, Arc<Bundle>);
 
+/// How long who asks waits for the first bundle: an agent that has just begun gets it with its first answer, and a peer or
+/// a person need not know that it has just begun.
+const FIRST: Duration = Duration::from_secs(10);
+
 /// The bundle in force on this node, shared by everything that asks it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Law(Arc<RwLock<Option<Named>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Law(watch::Sender<Option<Named>>);
+
+impl Default for Law {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
 
 fn unjudged(because: impl Into<String>) -> Problem {
     Problem::new(6220, ProblemKind::Refused, "the law cannot be asked").because(because)
@@ -51,17 +62,28 @@ impl Law {
                 stored.hash
             )));
         }
-        *self.0.write() = Some((stored.hash.clone(), Arc::new(bundle)));
+        self.0.send_replace(Some((stored.hash.clone(), Arc::new(bundle))));
         Ok(())
     }
 
     /// The hash of the bundle in force; empty where there is none yet.
     pub(crate) fn hash(&self) -> String {
-        self.0.read().as_ref().map(|(hash, _)| hash.clone()).unwrap_or_default()
+        self.0.borrow().as_ref().map(|(hash, _)| hash.clone()).unwrap_or_default()
+    }
+
+    /// Waits until there is a law to ask, for a while; whoever asks after that is told that there is none.
+    pub(crate) async fn arrived(&self) {
+        let mut here = self.0.subscribe();
+        // The sender is this one, so waiting ends by the law or by the time.
+        let _ = tokio::time::timeout(FIRST, here.wait_for(Option::is_some)).await;
     }
 
     fn bundle(&self) -> Result<Arc<Bundle>, Problem> {
-        self.0.read().as_ref().map(|(_, b)| Arc::clone(b)).ok_or_else(|| unjudged("no bundle is here yet"))
+        self.0.borrow().as_ref().map(|(_, b)| Arc::clone(b)).ok_or_else(|| {
+            unjudged("no bundle is here yet")
+                .because("no controller has answered this agent since it began")
+                .next("holdfast cluster status")
+        })
     }
 
     /// Whether a jurisdiction lies within a label's residency.

@@ -33,6 +33,8 @@ const HOLD_PART: u32 = 6;
 const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// The pause after a round in which no controller answered.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The pause after an answer with a law that was refused: the controllers send it again at once, as long as it is lacking.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// News cut a held answer short only in this part of the lease: they may come faster than answers, and the lease is
 /// renewed by answers alone.
 const CUT_UNTIL: u32 = 4;
@@ -71,19 +73,22 @@ impl Session {
                 answer = self.sync(request.clone(), hold) => answer,
             };
             match answer {
-                Ok(answer) if !self.follows(&answer) => pause(&stop).await,
+                Ok(answer) if !self.follows(&answer) => pause(&stop, PAUSE).await,
                 Ok(answer) => {
                     let lease = Duration::from_millis(answer.lease_ms);
                     may_cut_until = began + lease / CUT_UNTIL;
                     hold = (lease / HOLD_PART).min(LONGEST_HOLD);
-                    self.take(answer, sent, &request, &mut known, &mut tasks).await;
+                    let whole = self.take(answer, sent, &request, &mut known, &mut tasks).await;
                     if let Some(tasks) = &tasks {
                         self.tasks.follow(tasks);
+                    }
+                    if !whole {
+                        pause(&stop, REFUSED_PAUSE).await;
                     }
                 }
                 Err(problem) => {
                     tracing::warn!(%problem, "the controllers do not answer");
-                    pause(&stop).await;
+                    pause(&stop, PAUSE).await;
                 }
             }
             if stop.is_cancelled() {
@@ -144,6 +149,7 @@ impl Session {
         self.client.call_within(attempt + SEARCH, attempt, call).await
     }
 
+    /// Whether all of it was taken over.
     async fn take(
         &self,
         answer: SyncResponse,
@@ -151,17 +157,16 @@ impl Session {
         request: &SyncRequest,
         known: &mut String,
         tasks: &mut Option<Vec<TaskAssignment>>,
-    ) {
+    ) -> bool {
         // The lease runs from before the question: the controller counts from when it heard it, which is later.
         if let Err(error) = self.runtime.renew_lease(sent.saturating_add(answer.lease_ms)) {
             tracing::error!(%error, "the lease cannot be written; tasks will be fenced");
         }
         self.tasks.heard(&request.tasks, answer.decisions_recorded);
-        let Some(desired) = answer.desired else { return };
+        let Some(desired) = answer.desired else { return true };
         let Desired { tasks: wanted, replicas, bundle, revoked_serials, .. } = desired;
-        if let Some(bundle) = bundle
-            && let Err(problem) = self.law.replace(&bundle)
-        {
+        let law = bundle.map_or(Ok(()), |bundle| self.law.replace(&bundle));
+        if let Err(problem) = &law {
             tracing::error!(%problem, "a law bundle was refused; the old one stays in force");
         }
         if revoked::take(&self.trust, &revoked_serials) {
@@ -171,6 +176,7 @@ impl Session {
         *tasks = Some(wanted);
         // From here on what is not wanted is being stopped and will not be started, so the hash may be claimed.
         *known = answer.desired_hash;
+        law.is_ok()
     }
 
     async fn write_revoked(&self, serials: Vec<String>) {
@@ -187,10 +193,10 @@ impl Session {
     }
 }
 
-async fn pause(stop: &CancellationToken) {
+async fn pause(stop: &CancellationToken, pause: Duration) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = tokio::time::sleep(PAUSE) => {}
+        () = tokio::time::sleep(pause) => {}
     }
 }
 

@@ -8,11 +8,11 @@ mod support;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use holdfast_api::internal::{MountedArtifact, ReplicaAssignment, SyncRequest, TaskAssignment};
+use holdfast_api::internal::{MountedArtifact, PutBlobChunk, ReplicaAssignment, SyncRequest, TaskAssignment};
 use holdfast_api::v1;
 use holdfast_types::Time;
 use support::peer::{Manner, Peer};
-use support::{Rotation, World, exists, keys, now};
+use support::{Rotation, World, exists, keys, law, now};
 
 /// A task of one rank that wants a dataset.
 fn task(image: ReplicaAssignment, dataset: ReplicaAssignment) -> TaskAssignment {
@@ -55,6 +55,25 @@ async fn a_node_joins_once_and_its_directory_has_one_agent() {
     let second = world.command().output().unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(!second.status.success() && said.contains("E6204") && said.contains("another agent"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_come_before_the_law_wait_for_it() {
+    let mut world = World::new(Rotation::Signs).await;
+    world.want(|d| d.bundle = None);
+    world.start();
+    world.until("it listens and knows no law", |w| w.answered() >= 1).await;
+    let data = b"words".to_vec();
+    let blob = world.store.put(&data).unwrap().to_string();
+    let label = world.dataset("corpus", "DE", "words", &[]).spec.unwrap().label;
+    let chunk = PutBlobChunk { blob, kind: "dataset".to_owned(), label, data };
+    let mut port = world.data_port();
+    let put = tokio::spawn(async move { port.put_blob(tonic::codegen::tokio_stream::iter([chunk])).await });
+    let asked = world.answered();
+    world.until("it was asked and has answered without a law", |w| w.answered() >= asked + 2).await;
+    assert!(!put.is_finished(), "{:?}", put.await);
+    world.want(|d| d.bundle = Some(law()));
+    assert_eq!(put.await.unwrap().unwrap().into_inner().bytes, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_api::internal::agent_session_server::{AgentSession, AgentSessionServer};
+use holdfast_api::internal::data_client::DataClient;
 use holdfast_api::internal::enrolment_server::{Enrolment, EnrolmentServer};
 use holdfast_api::internal::{
     Desired, EnrolRequest, EnrolResponse, ReplicaAssignment, ReplicaSource, RotateRequest, SyncRequest,
@@ -16,8 +17,8 @@ use holdfast_api::v1;
 use holdfast_artifact::{ImportOptions, import_dir};
 use holdfast_blob::BlobStore;
 use holdfast_identity::{
-    Alpn, ClientAuth, ClusterCa, HANDSHAKE_TIMEOUT, Identity, IdentityHandle, JoinToken, KeyExchange,
-    Principal, Trust, server_config, tls_accept,
+    Alpn, ClientAuth, ClusterCa, Expect, HANDSHAKE_TIMEOUT, Identity, IdentityHandle, JoinToken, KeyExchange,
+    Principal, Trust, client_config, server_config, tls_accept,
 };
 use holdfast_policy::packs;
 use holdfast_types::{Span, Time};
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
+use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use tower::ServiceExt as _;
 
@@ -182,6 +184,7 @@ pub(crate) struct World {
     controller: Controller,
     trust: Trust,
     agent: Option<Child>,
+    data: String,
 }
 
 impl Drop for World {
@@ -219,7 +222,15 @@ impl World {
         });
         let (changed, _) = watch::channel(0);
         let controller = Controller(Arc::new(Shared { ca, token, rotation, told, changed }));
-        let mut world = Self { _temporary: temporary, directory, store, controller, trust, agent: None };
+        let mut world = Self {
+            _temporary: temporary,
+            directory,
+            store,
+            controller,
+            trust,
+            agent: None,
+            data: String::new(),
+        };
         let who = Principal::Controller { name: "controller-1".parse().unwrap() };
         let identity = IdentityHandle::new(world.identity(&who, now()));
         let routes = Routes::new(AgentSessionServer::new(world.controller.clone()))
@@ -238,13 +249,14 @@ impl World {
 
     fn configure(&mut self, controller: &str) {
         let node = self.directory.join("node");
+        self.data = format!("127.0.0.1:{}", free_port());
         let token = self.directory.join("token");
         std::fs::write(&token, &self.controller.0.token).unwrap();
         let text = format!(
             "directory = \"{node}\"\nname = \"de-1\"\ncontrollers = [\"{controller}\"]\n\
-             data_listen = \"127.0.0.1:{}\"\nrelay_listen = \"127.0.0.1:{}\"\njoin_token_file = \"{token}\"\n\
+             data_listen = \"{}\"\nrelay_listen = \"127.0.0.1:{}\"\njoin_token_file = \"{token}\"\n\
              cores = \"1\"\nmemory = \"1GiB\"\n",
-            free_port(),
+            self.data,
             free_port()
         );
         std::fs::write(self.config(), text).unwrap();
@@ -273,6 +285,15 @@ impl World {
         let log =
             std::fs::File::options().create(true).append(true).open(self.directory.join("log")).unwrap();
         self.agent = Some(self.command().stderr(log).spawn().unwrap());
+    }
+
+    /// The data port of the agent, as an engineer reaches it.
+    pub(crate) fn data_port(&self) -> DataClient<Channel> {
+        let roles = ["engineer"].iter().map(|r| r.parse().unwrap()).collect();
+        let who = Principal::Operator { name: "alice".parse().unwrap(), roles, tenant: None };
+        let identity = IdentityHandle::new(self.identity(&who, now()));
+        let tls = client_config(Some(&identity), &self.trust, Expect::AnyNode, Alpn::H2).unwrap();
+        DataClient::new(holdfast_client::lazy_channel(&self.data, &tls).unwrap())
     }
 
     /// Changes what should be.
@@ -361,7 +382,7 @@ impl World {
 }
 
 /// The law of the demo, as controllers hand it out.
-fn law() -> v1::PolicyBundle {
+pub(crate) fn law() -> v1::PolicyBundle {
     v1::PolicyBundle {
         hash: packs::DEMO.hash().to_string(),
         schema: packs::DEMO.schema.to_owned(),

@@ -186,7 +186,7 @@ impl Node {
 }
 
 async fn report(client: ClusterClient, data_address: String) {
-    let mut known_desired = String::new();
+    let (mut known_desired, mut bundle) = (String::new(), String::new());
     loop {
         let request = SyncRequest {
             known_desired: known_desired.clone(),
@@ -196,6 +196,7 @@ async fn report(client: ClusterClient, data_address: String) {
                 ..NodeInventory::default()
             }),
             data_address: data_address.clone(),
+            bundle: bundle.clone(),
             ..SyncRequest::default()
         };
         let call = |channel| {
@@ -204,6 +205,7 @@ async fn report(client: ClusterClient, data_address: String) {
         };
         if let Ok(answer) = client.call(call).await {
             known_desired = answer.desired_hash;
+            bundle = answer.desired.and_then(|d| d.bundle).map_or(bundle, |law| law.hash);
         }
     }
 }

@@ -106,7 +106,8 @@ impl Service {
             };
             self.say(node, command::Body::ReportNode(body)).await?;
         }
-        if !record.alive {
+        // A node whose agent could not ask the law yet would refuse what it is given.
+        if !record.alive && self.knows_the_law(sync) {
             let body =
                 SetNodePhase { node: node.to_owned(), alive: true, reason: "its agent reports".to_owned() };
             self.say(node, command::Body::SetNodePhase(body)).await?;
@@ -125,6 +126,11 @@ impl Service {
             self.say(node, command::Body::SetReplicas(body)).await?;
         }
         self.take_decisions(node, sync, record.decisions_through).await
+    }
+
+    /// Whether the agent has verified the law that is in force, or there is none.
+    fn knows_the_law(&self, sync: &SyncRequest) -> bool {
+        self.0.with(|state| state.bundle().is_none_or(|bundle| bundle.hash == sync.bundle))
     }
 
     async fn take_checkpoints(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
@@ -165,10 +171,8 @@ impl Service {
         let mut touched = self.0.desk.touched(&self.0.newest(), node);
         loop {
             touched.borrow_and_update();
-            let (has_law, through) = self.0.with(|state| {
-                let through = state.node(node).map_or(0, |r| r.decisions_through);
-                (state.bundle().is_none_or(|bundle| bundle.hash == sync.bundle), through)
-            });
+            let has_law = self.knows_the_law(sync);
+            let through = self.0.with(|state| state.node(node).map_or(0, |r| r.decisions_through));
             let known = self.0.desk.hash(&self.0.newest(), node);
             if known != sync.known_desired || !has_law {
                 let (mut wanted, hash) = self.0.desk.desired(&self.0.newest(), node);

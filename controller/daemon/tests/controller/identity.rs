@@ -85,8 +85,18 @@ async fn a_token_lets_one_node_in_and_retiring_it_cuts_it_off() {
     let agent = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(5));
     let sync = |channel| async move { AgentSessionClient::new(channel).sync(SyncRequest::default()).await };
     let desired = agent.call(sync).await.unwrap().desired.unwrap();
-    assert_eq!((desired.phase.as_str(), desired.jurisdiction.as_str()), ("Ready", "DE"));
-    assert!(desired.bundle.is_some(), "an agent without the law is sent it");
+    assert_eq!(
+        (desired.phase.as_str(), desired.jurisdiction.as_str()),
+        ("Lost", "DE"),
+        "it knows no law yet"
+    );
+    let bundle = desired.bundle.unwrap().hash;
+    let with_law = |channel| {
+        let request = SyncRequest { bundle: bundle.clone(), ..SyncRequest::default() };
+        async move { AgentSessionClient::new(channel).sync(request).await }
+    };
+    let desired = agent.call(with_law).await.unwrap().desired.unwrap();
+    assert_eq!((desired.phase.as_str(), desired.bundle.is_none()), ("Ready", true), "and it knows it now");
 
     // What people do is not for nodes.
     let list = |channel| async move { NodesClient::new(channel).list(ListRequest::default()).await };
