@@ -1,0 +1,23 @@
+//! What a release is on disk: how a disk is laid out, how its root is proved, and which slot is booted next.
+//!
+//! The image builder writes it, the installer puts it on a disk, and the init of the appliance decides by it. It must not
+//! know how bytes reach a disk, nor what runs in the system.
+
+#![forbid(unsafe_code)]
+
+mod fat;
+mod fat_names;
+mod gpt;
+mod guid;
+mod layout;
+mod meta;
+mod slots;
+mod verity;
+
+pub use fat::{Fat, FatError, FatFile};
+pub use gpt::{Entry, GptError, Table};
+pub use guid::Guid;
+pub use layout::{Layout, LayoutError, Part, Profile, Role};
+pub use meta::{META_COPY_BYTES, Meta, MetaError};
+pub use slots::{Attempt, Boot, Slot, Verdict, decide};
+pub use verity::{BLOCK, HashTree, RootHash, Salt, Tree, VerityError};
