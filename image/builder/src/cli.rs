@@ -1,0 +1,168 @@
+//! The commands of `holdfast-image`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, Parser, Subcommand};
+
+use crate::build::{BuildError, Inputs, build, disk_image};
+use crate::keys::{self, SigningKey};
+use crate::lock::{Cache, Lock};
+use crate::profile::Profile;
+use crate::recipe::Recipe;
+use crate::sign::enrolment;
+
+/// Builds the images of a Holdfast release from locked packages and our own programs.
+#[derive(Debug, Parser)]
+#[command(name = "holdfast-image", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Commands {
+    /// Builds the images.
+    Build(Build),
+    /// The keys that firmware knows.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  holdfast-image keys init keys --site \"Ministry of Health\"\n  \
+    holdfast-image build --profile small --keys keys --programs target/release --out images\n  \
+    holdfast-image build --profile metal --keys keys --programs target/release --out images --offline")]
+struct Build {
+    /// small for virtual machines, metal for servers.
+    #[arg(long, default_value = "small")]
+    profile: Profile,
+    /// The directory with `packages.lock` and the recipes.
+    #[arg(long, default_value = "image")]
+    source: Utf8PathBuf,
+    /// The directory with our own programs.
+    #[arg(long)]
+    programs: Utf8PathBuf,
+    /// The directory with the keys.
+    #[arg(long)]
+    keys: Utf8PathBuf,
+    /// A program that keeps the keys and signs; the certificates still lie with the keys.
+    #[arg(long)]
+    signer: Option<Utf8PathBuf>,
+    /// Let the firmware of a machine that has no keys take the site's at its first boot.
+    #[arg(long)]
+    enrol: bool,
+    /// Where packages lie by their hash.
+    #[arg(long, default_value = "target/packages")]
+    package_cache: Utf8PathBuf,
+    /// Take packages from the cache alone.
+    #[arg(long)]
+    offline: bool,
+    /// Where the images go.
+    #[arg(long)]
+    out: Utf8PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Makes the site's own keys for Secure Boot. They are the only ones that sign for it: keep them.
+    Init {
+        /// The directory for the keys.
+        dir: Utf8PathBuf,
+        /// The name of the site, for the certificates.
+        #[arg(long)]
+        site: String,
+    },
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let ended = match &cli.command {
+        Commands::Build(options) => images(options).map_err(|error| error.to_string()),
+        Commands::Keys(Keys::Init { dir, site }) => keys::init(dir, site).map_err(|error| error.to_string()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn failed(step: &str, why: impl ToString) -> BuildError {
+    BuildError::new(step, why.to_string())
+}
+
+fn images(options: &Build) -> Result<(), BuildError> {
+    let began = Instant::now();
+    let lock = Lock::read(&options.source.join("packages.lock"))
+        .map_err(|error| failed("read the packages", error))?;
+    let name = match options.profile {
+        Profile::Small => "small.toml",
+        Profile::Metal => "metal.toml",
+    };
+    let recipe =
+        Recipe::read(&options.source.join(name)).map_err(|error| failed("read the recipe", error))?;
+    let key = match &options.signer {
+        None => SigningKey::load(&options.keys, "db"),
+        Some(program) => SigningKey::with_program(&options.keys, "db", program),
+    };
+    let key = key.map_err(|error| failed("load the key", error))?;
+    let programs: BTreeMap<String, Utf8PathBuf> = ["holdfast", "holdfast-init", "holdfast-verify"]
+        .map(|name| (name.to_owned(), options.programs.join(name)))
+        .into_iter()
+        .filter(|(_, path)| path.exists())
+        .collect();
+    let enrolment = match options.enrol {
+        true => enrolment(&options.keys, options.signer.as_deref())
+            .map_err(|error| failed("sign what enrols the keys", error))?,
+        false => Vec::new(),
+    };
+    let inputs = Inputs {
+        version: env!("CARGO_PKG_VERSION"),
+        profile: options.profile,
+        lock: &lock,
+        cache: &Cache::new(&options.package_cache, options.offline),
+        recipe: &recipe,
+        programs: &programs,
+        key: &key,
+        enrolment: &enrolment,
+    };
+    fs::create_dir_all(&options.out).map_err(|error| failed("make the directory for the images", error))?;
+    let scratch = options.out.join("scratch");
+    drop(fs::remove_dir_all(&scratch));
+    let mut tell = |step: &str| eprintln!("{:6.1} s  {step}", began.elapsed().as_secs_f32());
+    let built = build(&inputs, &scratch, &mut tell)?;
+    drop(fs::remove_dir_all(&scratch));
+    tell("images");
+    let write = |name: &str, bytes: &[u8]| put(&options.out.join(name), bytes);
+    write("holdfast.efi", &built.uki)?;
+    write("vmlinuz", &built.kernel)?;
+    write("initrd.zst", &built.initrd)?;
+    write("cmdline", built.cmdline.as_bytes())?;
+    write("root.erofs", &built.root.bytes)?;
+    write("root.verity", &built.root.tree.bytes)?;
+    let manifest = serde_json::to_string_pretty(&built.manifest).unwrap_or_default();
+    write("manifest.json", manifest.as_bytes())?;
+    disk_image(&inputs, &built, &options.out.join("disk.raw"))?;
+    tell("done");
+    println!("{manifest}");
+    Ok(())
+}
+
+fn put(path: &Utf8Path, bytes: &[u8]) -> Result<(), BuildError> {
+    fs::write(path, bytes).map_err(|error| failed(&format!("write `{path}`"), error))
+}

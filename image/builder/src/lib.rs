@@ -1,0 +1,37 @@
+//! The image builder: locked packages and our own programs become a root that is proved, a kernel that is signed, and the images
+//! that carry both to a machine. The same input gives the same bytes.
+//!
+//! It must not know what runs in the system, nor how a machine boots beyond what is on its disk.
+
+#![forbid(unsafe_code)]
+
+mod build;
+mod cli;
+mod cpio;
+mod deb;
+mod der;
+mod disk;
+mod keys;
+mod lock;
+mod modules;
+mod pe;
+mod profile;
+mod recipe;
+mod root;
+mod sign;
+mod uki;
+
+pub use build::{BuildError, Built, Inputs, build, disk_image};
+pub use cli::main_with_args;
+pub use cpio::{Archive, Node};
+pub use deb::{DebError, DebFile, DebKind, files};
+pub use disk::{Content, DiskError, pack, write};
+pub use keys::{FIRMWARE_KEYS, KeyError, SigningKey, init};
+pub use lock::{Cache, Lock, LockError, Package};
+pub use modules::{Module, ModuleError, Modules};
+pub use pe::{Pe, PeError};
+pub use profile::Profile;
+pub use recipe::{Recipe, RecipeError, Take};
+pub use root::{Image, Item, Root, RootError};
+pub use sign::{SignError, enrolment, program, variable};
+pub use uki::{Parts, assemble, pcr11};
