@@ -1,0 +1,90 @@
+//! The device mapper, as far as a root that is proved needs it (include/uapi/linux/dm-ioctl.h of Linux). The only place of this
+//! program with `unsafe`.
+
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{major, minor, stat};
+
+use crate::slot::Found;
+
+/// `_IOWR(0xfd, nr, struct dm_ioctl)`.
+const fn request(number: libc::c_ulong) -> libc::c_ulong {
+    3 << 30 | 312 << 16 | 0xfd << 8 | number
+}
+
+const DEV_CREATE: libc::c_ulong = request(3);
+const DEV_SUSPEND: libc::c_ulong = request(6);
+const TABLE_LOAD: libc::c_ulong = request(9);
+const READ_ONLY: u32 = 1;
+const HEADER: usize = 312;
+const TARGET: usize = 40;
+
+/// A call: the header, and the targets behind it.
+fn call(
+    control: &File,
+    number: libc::c_ulong,
+    flags: u32,
+    name: &str,
+    targets: &[u8],
+) -> Result<Vec<u8>, String> {
+    let size = HEADER + targets.len();
+    let mut buffer = Vec::with_capacity(size);
+    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let count = u32::from(!targets.is_empty());
+    for field in [4, 0, 0, small(size), small(HEADER), count, 0, flags, 0, 0] {
+        buffer.extend(field.to_le_bytes());
+    }
+    buffer.extend([0; 8]);
+    buffer.extend(name.bytes().take(127));
+    buffer.resize(HEADER, 0);
+    buffer.extend_from_slice(targets);
+    // SAFETY: the kernel reads and writes at most `data_size` bytes, which is the length of the buffer, and the buffer lives
+    // until the call returns.
+    let answer = unsafe { libc::ioctl(control.as_raw_fd(), number, buffer.as_mut_ptr()) };
+    if answer < 0 {
+        return Err(std::io::Error::last_os_error().to_string());
+    }
+    Ok(buffer)
+}
+
+/// The device of a proved root. A block that is not what it was when it was hashed starts the machine again.
+pub(crate) fn verity(found: &Found, root_hash: [u8; 32]) -> Result<Utf8PathBuf, String> {
+    let control = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/mapper/control")
+        .map_err(|error| format!("open the device mapper: {error}"))?;
+    let parameters = format!(
+        "1 {} {} 4096 4096 {} 1 sha256 {} {} 1 restart_on_corruption",
+        number_of(&found.root)?,
+        number_of(&found.hash)?,
+        found.data_blocks,
+        hex::encode(root_hash),
+        hex::encode(found.salt),
+    );
+    let mut target = 0_u64.to_le_bytes().to_vec();
+    target.extend((found.data_blocks * 8).to_le_bytes());
+    target.extend([0; 8]);
+    target.extend(b"verity");
+    target.resize(TARGET, 0);
+    target.extend(parameters.bytes());
+    target.push(0);
+    target.resize(target.len().next_multiple_of(8), 0);
+    let failed = |act: &str| {
+        let act = act.to_owned();
+        move |error: String| format!("{act} the proved root: {error}")
+    };
+    let created = call(&control, DEV_CREATE, READ_ONLY, "root", &[]).map_err(failed("create"))?;
+    call(&control, TABLE_LOAD, READ_ONLY, "root", &target).map_err(failed("describe"))?;
+    call(&control, DEV_SUSPEND, READ_ONLY, "root", &[]).map_err(failed("begin"))?;
+    let device = created.get(40..48).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+    Ok(Utf8PathBuf::from(format!("/dev/dm-{}", minor(device))))
+}
+
+/// `major:minor` of a device.
+fn number_of(path: &Utf8Path) -> Result<String, String> {
+    let device = stat(path.as_str()).map_err(|error| format!("look at `{path}`: {error}"))?.st_rdev;
+    Ok(format!("{}:{}", major(device), minor(device)))
+}

@@ -1,0 +1,67 @@
+//! From the first archive of the kernel to the proved root.
+
+use std::fs;
+
+use camino::Utf8Path;
+use holdfast_release::{Boot, Meta, Verdict, decide};
+use rustix::mount::MountFlags;
+use serde_json::json;
+
+use crate::cmdline::Cmdline;
+use crate::event::{event, say};
+use crate::modules::Modules;
+use crate::slot::{Found, find, read_meta, write_meta};
+use crate::{disks, dm, mounts};
+
+/// How the second stage is told that it is.
+pub(crate) const SECOND: &str = "--in-root";
+const PROGRAM: &str = "/usr/bin/holdfast-init";
+const SYS: &str = "/sys";
+/// What a root needs whatever the machine is.
+const ALWAYS: [&str; 3] = ["dm_verity", "erofs", "efivarfs"];
+
+/// Goes over to the root; comes back only with why not.
+pub(crate) fn run() -> Result<(), String> {
+    mounts::kernel()?;
+    let text =
+        fs::read_to_string("/proc/cmdline").map_err(|error| format!("read the command line: {error}"))?;
+    let cmdline = Cmdline::parse(&text);
+    say(format_args!("{} begins", env!("CARGO_PKG_VERSION")));
+    let root_hash = cmdline.root_hash().ok_or("the command line names no root: holdfast.roothash")?;
+    let mut modules = Modules::open(Utf8Path::new("/modules"));
+    for name in ALWAYS {
+        modules.load(name);
+    }
+    let sys = Utf8Path::new(SYS);
+    let found = disks::wait(sys, || modules.settle(sys), |all| find(all, root_hash));
+    let found = found.ok_or("no disk has the root that the command line names")?;
+    count(&found)?;
+    let device = dm::verity(&found, root_hash)?;
+    mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
+    event("root.proved", &json!({ "slot": found.slot.to_string(), "blocks": found.data_blocks }));
+    Err(mounts::go_over("/root", PROGRAM, SECOND))
+}
+
+/// Counts this boot before anything can go wrong, and leaves a slot that had its attempts.
+fn count(found: &Found) -> Result<(), String> {
+    let Some(device) = &found.meta else { return Ok(()) };
+    let mut meta: Meta = read_meta(device);
+    let verdict = decide(&mut meta, found.slot).map_err(|error| error.to_string())?;
+    match verdict {
+        Verdict::Go(attempt) => {
+            say(format_args!("slot {}, attempt {} of {}", found.slot, attempt.number, attempt.most));
+            write_meta(device, &mut meta)
+        }
+        Verdict::Switch(other) => {
+            let reason = format!("slot {} was booted without success too often", found.slot);
+            Boot::new(&mut meta).failed(&reason).map_err(|error| error.to_string())?;
+            write_meta(device, &mut meta)?;
+            event(
+                "slot.left",
+                &json!({ "slot": found.slot.to_string(), "for": other.to_string(), "why": reason }),
+            );
+            Err(reason)
+        }
+        Verdict::Recover => Err("neither slot works".to_owned()),
+    }
+}
