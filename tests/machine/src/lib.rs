@@ -1,0 +1,10 @@
+//! Machines of QEMU: started with an image, watched over their serial console, cut off from power. Always emulated in
+//! software: what is measured is CPU-seconds, which do not depend on who else uses this host.
+
+#![forbid(unsafe_code)]
+
+mod images;
+mod machine;
+
+pub use images::{Images, images};
+pub use machine::{Firmware, Machine, Setup};

@@ -1,0 +1,214 @@
+//! One machine.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use camino::Utf8PathBuf;
+use parking_lot::{Condvar, Mutex};
+
+/// What stands before every event on the console.
+const EVENT: &str = "HOLDFAST-EVENT ";
+/// The clock of Linux's accounting.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How a machine begins.
+#[derive(Debug, Clone)]
+pub enum Firmware {
+    /// With this kernel, this first archive and this command line, without firmware.
+    Direct {
+        /// The kernel.
+        kernel: Utf8PathBuf,
+        /// The first archive.
+        initrd: Utf8PathBuf,
+        /// The command line.
+        cmdline: String,
+    },
+    /// With UEFI and these variables.
+    Uefi {
+        /// The file that keeps the variables.
+        variables: Utf8PathBuf,
+        /// Whether the firmware can check signatures.
+        secure: bool,
+    },
+}
+
+/// A machine to be.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// How it begins.
+    pub firmware: Firmware,
+    /// Its disks.
+    pub disks: Vec<Utf8PathBuf>,
+    /// Its memory.
+    pub megabytes: u32,
+    /// Whether it starts again by itself; otherwise a restart ends it.
+    pub restarts: bool,
+}
+
+#[derive(Debug, Default)]
+struct Console {
+    lines: Mutex<(Vec<String>, bool)>,
+    more: Condvar,
+}
+
+/// A machine that runs. Without it the power is cut.
+#[derive(Debug)]
+pub struct Machine {
+    child: Child,
+    console: Arc<Console>,
+    read: usize,
+}
+
+impl Setup {
+    fn command(&self) -> Command {
+        let mut command = Command::new("qemu-system-x86_64");
+        command.args(["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
+        command.args([
+            "-m",
+            &self.megabytes.to_string(),
+            "-display",
+            "none",
+            "-serial",
+            "stdio",
+            "-nic",
+            "none",
+        ]);
+        if !self.restarts {
+            command.arg("-no-reboot");
+        }
+        match &self.firmware {
+            Firmware::Direct { kernel, initrd, cmdline } => {
+                command.args(["-kernel", kernel.as_str(), "-initrd", initrd.as_str(), "-append", cmdline]);
+            }
+            Firmware::Uefi { variables, secure } => {
+                let code = if *secure { "OVMF_CODE_4M.secboot.fd" } else { "OVMF_CODE_4M.fd" };
+                command.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+                command.arg("-drive");
+                command.arg(format!("if=pflash,unit=0,readonly=on,format=raw,file=/usr/share/OVMF/{code}"));
+                command.arg("-drive").arg(format!("if=pflash,unit=1,format=raw,file={variables}"));
+            }
+        }
+        for disk in &self.disks {
+            command.arg("-drive").arg(format!("file={disk},format=raw,if=virtio,cache=unsafe"));
+        }
+        command
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// QEMU cannot be started.
+    pub fn start(&self) -> Result<Machine> {
+        let mut child = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .context("start qemu-system-x86_64")?;
+        let console = Arc::new(Console::default());
+        let output = child.stdout.take().context("the console of the machine")?;
+        let heard = Arc::clone(&console);
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                heard.lines.lock().0.push(line);
+                heard.more.notify_all();
+            }
+            heard.lines.lock().1 = true;
+            heard.more.notify_all();
+        });
+        Ok(Machine { child, console, read: 0 })
+    }
+}
+
+impl Machine {
+    /// Waits for a line that has `what` in it, after those that were waited for before, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// It does not come in time, or the machine ends.
+    pub fn line(&mut self, what: &str, limit: Duration) -> Result<String> {
+        let deadline = Instant::now() + limit;
+        let mut lines = self.console.lines.lock();
+        loop {
+            while let Some(line) = lines.0.get(self.read) {
+                self.read += 1;
+                if line.contains(what) {
+                    return Ok(line.clone());
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if lines.1 || left.is_zero() {
+                let last: Vec<&str> = lines.0.iter().rev().take(30).rev().map(String::as_str).collect();
+                bail!("waited in vain for `{what}`; the console said at last:\n{}", last.join("\n"));
+            }
+            self.console.more.wait_for(&mut lines, left);
+        }
+    }
+
+    /// Waits for an event and returns its fields.
+    ///
+    /// # Errors
+    ///
+    /// It does not come in time.
+    pub fn event(&mut self, name: &str, limit: Duration) -> Result<serde_json::Value> {
+        let line = self.line(&format!("{EVENT}{{\"event\":\"{name}\""), limit)?;
+        let (_, json) = line.split_once(EVENT).context("an event without its mark")?;
+        let event: serde_json::Value =
+            serde_json::from_str(json).with_context(|| format!("read `{json}`"))?;
+        Ok(event.get("fields").cloned().unwrap_or_default())
+    }
+
+    /// Waits until the machine has ended.
+    ///
+    /// # Errors
+    ///
+    /// It does not in time.
+    pub fn ended(&mut self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        let mut lines = self.console.lines.lock();
+        while !lines.1 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("the machine did not end");
+            }
+            self.console.more.wait_for(&mut lines, left);
+        }
+        drop(lines);
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// The CPU-seconds of the machine, the kernel's part for it left out.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, after) = text.rsplit_once(')').context("read the accounting")?;
+        let ticks: f64 = after.split_whitespace().nth(11).context("read the accounting")?.parse()?;
+        Ok(ticks / TICKS_PER_SECOND)
+    }
+
+    /// Cuts the power.
+    pub fn cut(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,116 @@
+//! A built image on a machine: it boots to its proved root, counts its attempts, and refuses what was changed.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_machine::{Firmware, Images, Machine, Setup, images};
+use tempfile::TempDir;
+
+/// Software emulation beside other tests; a machine alone takes a twentieth.
+const LIMIT: Duration = Duration::from_secs(300);
+const MIB: u64 = 1 << 20;
+/// Where the root of slot A lies: behind the table, the loader's partition and META.
+const ROOT_A: u64 = (1 + 128 + 2) * MIB;
+
+struct World {
+    temp: TempDir,
+    images: Images,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { temp: tempfile::tempdir().unwrap(), images: images().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.temp.path()).unwrap().join(name)
+    }
+
+    /// A copy of the disk image. Only what is written takes space.
+    fn disk(&self, name: &str) -> Utf8PathBuf {
+        let path = self.path(name);
+        let status = std::process::Command::new("cp")
+            .args(["--sparse=always", self.images.path("disk.raw").as_str(), path.as_str()])
+            .status();
+        assert!(status.unwrap().success());
+        path
+    }
+
+    fn direct(&self, disk: &Utf8Path, more: &str) -> Machine {
+        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
+        let firmware = Firmware::Direct {
+            kernel: self.images.path("vmlinuz"),
+            initrd: self.images.path("initrd.zst"),
+            cmdline: format!("{cmdline} {more}"),
+        };
+        Setup { firmware, disks: vec![disk.to_owned()], megabytes: 512, restarts: false }.start().unwrap()
+    }
+
+    fn uefi(&self, disk: &Utf8Path, secure: bool, variables: &Utf8Path) -> Machine {
+        let firmware = Firmware::Uefi { variables: variables.to_owned(), secure };
+        Setup { firmware, disks: vec![disk.to_owned()], megabytes: 1024, restarts: true }.start().unwrap()
+    }
+
+    fn variables(&self) -> Utf8PathBuf {
+        let path = self.path("variables.fd");
+        fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &path).unwrap();
+        path
+    }
+}
+
+#[test]
+fn a_slot_that_never_gets_healthy_is_left() {
+    let world = World::new();
+    let disk = world.disk("disk");
+    for attempt in 1..=3 {
+        let mut machine = world.direct(&disk, "");
+        machine.line(&format!("slot A, attempt {attempt} of 3"), LIMIT).unwrap();
+        assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
+        machine.event("ready", LIMIT).unwrap();
+        machine.cut();
+    }
+    let mut machine = world.direct(&disk, "");
+    let why = machine.event("boot.failed", LIMIT).unwrap();
+    assert_eq!(why["why"], "neither slot works");
+    machine.ended(LIMIT).unwrap();
+}
+
+#[test]
+fn a_root_that_was_changed_is_never_served() {
+    let world = World::new();
+    let disk = world.disk("disk");
+    // The superblock of the root: the first thing that is read of it.
+    let file = File::options().write(true).read(true).open(&disk).unwrap();
+    let mut block = [0; 1];
+    file.read_exact_at(&mut block, ROOT_A + 1024 + 40).unwrap();
+    file.write_all_at(&[block[0] ^ 1], ROOT_A + 1024 + 40).unwrap();
+    let mut machine = world.direct(&disk, "");
+    machine.line("data block 0 is corrupted", LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+}
+
+/// The first boot enrols the site's keys; from then on only what they signed is booted.
+#[test]
+fn firmware_with_the_keys_of_the_site_boots_nothing_else() {
+    let world = World::new();
+    let (disk, variables) = (world.disk("disk"), world.variables());
+    let mut machine = world.uefi(&disk, true, &variables);
+    machine.line("key of programs and modules", LIMIT).unwrap();
+    machine.event("ready", LIMIT).unwrap();
+    println!("firmware, enrolment and a second start to ready: {:.1} CPU-s", machine.cpu_seconds().unwrap());
+    machine.cut();
+    // One byte of the kernel's section, somewhere in the partition of the loader.
+    let file = File::options().write(true).read(true).open(&disk).unwrap();
+    let mut esp = vec![0; usize::try_from(64 * MIB).unwrap()];
+    file.read_exact_at(&mut esp, MIB).unwrap();
+    let kernel = fs::read(world.images.path("vmlinuz")).unwrap();
+    let needle = &kernel[kernel.len() / 2..][..64];
+    let at = esp.windows(64).position(|window| window == needle).unwrap();
+    file.write_all_at(&[esp[at] ^ 1], MIB + u64::try_from(at).unwrap()).unwrap();
+    let mut machine = world.uefi(&disk, true, &variables);
+    machine.line("Access Denied", LIMIT).unwrap();
+}
