@@ -54,7 +54,7 @@ pub(crate) fn wait<T>(
         if Instant::now() > deadline {
             return None;
         }
-        std::thread::sleep(EVERY);
+        std::thread::park_timeout(EVERY);
     }
 }
 
@@ -79,7 +79,7 @@ mod tests {
         }
         let expected =
             Partition { label: "ROOT-A".to_owned(), device: "/dev/vda3".into(), disk: "vda".to_owned() };
-        assert_eq!(partitions(sys), [expected.clone()]);
+        assert_eq!(partitions(sys), std::slice::from_ref(&expected));
         assert_eq!(wait(sys, || {}, |all| all.first().cloned()), Some(expected));
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::sync::Mutex;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// How long a failure can be read before the machine starts again.
 const READABLE: Duration = Duration::from_secs(3);
@@ -18,7 +19,7 @@ pub(crate) fn say(text: impl Display) {
     let mut line: String = format!("<5>holdfast: {text}").replace('\n', " ").chars().take(LONGEST).collect();
     // Without it the kernel waits for the rest of the line.
     line.push('\n');
-    let Ok(mut log) = LOG.lock() else { return };
+    let mut log = LOG.lock();
     if log.is_none() {
         *log = OpenOptions::new().write(true).open("/dev/kmsg").ok();
     }
@@ -35,7 +36,7 @@ pub(crate) fn event(name: &str, fields: &serde_json::Value) {
 /// Says why the machine cannot go on.
 pub(crate) fn failed(why: &str) {
     event("boot.failed", &serde_json::json!({ "why": why }));
-    std::thread::sleep(READABLE);
+    std::thread::park_timeout(READABLE);
 }
 
 /// Starts the machine again; the boot loader and META decide what then is booted.
@@ -43,7 +44,7 @@ pub(crate) fn restart() -> ! {
     rustix::fs::sync();
     loop {
         let _ = rustix::system::reboot(rustix::system::RebootCommand::Restart);
-        std::thread::sleep(READABLE);
+        std::thread::park_timeout(READABLE);
     }
 }
 
@@ -52,6 +53,6 @@ pub(crate) fn power_off() -> ! {
     rustix::fs::sync();
     loop {
         let _ = rustix::system::reboot(rustix::system::RebootCommand::PowerOff);
-        std::thread::sleep(READABLE);
+        std::thread::park_timeout(READABLE);
     }
 }
