@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_release::{FatFile, Layout};
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use holdfast_release::{Digest, FatFile, FileSum, Layout, Manifest, Profile, Verity};
+use holdfast_release::{KERNEL, LOADER, ROOT, ROOT_TREE};
 
 use crate::cpio::{Archive, Node};
 use crate::deb::{DebFile, DebKind, files};
@@ -14,7 +13,6 @@ use crate::disk::{self, Content};
 use crate::keys::SigningKey;
 use crate::lock::{Cache, Lock};
 use crate::modules::Modules;
-use crate::profile::Profile;
 use crate::recipe::Recipe;
 use crate::root::{Image, Item, Root};
 use crate::sign;
@@ -85,7 +83,7 @@ pub struct Built {
     /// The command line.
     pub cmdline: String,
     /// What is known of it all.
-    pub manifest: serde_json::Value,
+    pub manifest: Manifest,
 }
 
 /// The files of the packages, by package.
@@ -124,18 +122,22 @@ pub fn build(
     let pcr11 = uki::pcr11(unsigned.clone(), &[]).map_err(at("measure the kernel image"))?;
     let uki = sign::program(unsigned, inputs.key).map_err(at("sign the kernel image"))?;
     let loader = sign::program(loader.to_vec(), inputs.key).map_err(at("sign the boot loader"))?;
-    let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
-    let manifest = json!({
-        "version": inputs.version,
-        "profile": inputs.profile,
-        "roothash": image.tree.root.to_string(),
-        "pcr11": hex::encode(pcr11),
-        "root": { "bytes": image.bytes.len(), "sha256": hash(&image.bytes) },
-        "uki": { "bytes": uki.len(), "sha256": hash(&uki) },
-        "loader": { "bytes": loader.len(), "sha256": hash(&loader) },
-        "initrd": { "bytes": initrd.len(), "sha256": hash(&initrd) },
-        "modules": kernel.index.lines().filter(|line| line.starts_with("module ")).count(),
-    });
+    let files =
+        [(ROOT, image.bytes.as_slice()), (ROOT_TREE, &image.tree.bytes), (KERNEL, &uki), (LOADER, &loader)];
+    let manifest = Manifest {
+        version: inputs.version.to_owned(),
+        profile: inputs.profile,
+        epoch: inputs.lock.epoch,
+        kernel: kernel.release.clone(),
+        files: files.map(|(name, bytes)| (name.to_owned(), FileSum::of(bytes))).into(),
+        verity: Verity {
+            root_hash: Digest(image.tree.root.0),
+            salt: Digest(image.salt),
+            data_blocks: image.tree.data_blocks,
+        },
+        pcr11: Digest(pcr11),
+        extensions: Vec::new(),
+    };
     Ok(Built { root: image, uki, loader, kernel: kernel.image, initrd, cmdline, manifest })
 }
 
@@ -145,11 +147,8 @@ pub fn build(
 ///
 /// Something does not fit, or the file cannot be written.
 pub fn disk_image(inputs: &Inputs<'_>, built: &Built, path: &Utf8Path) -> Result<(), BuildError> {
-    let profile = match inputs.profile {
-        Profile::Small => holdfast_release::Profile::Small,
-        Profile::Metal => holdfast_release::Profile::Metal,
-    };
-    let layout = Layout::plan(profile, inputs.recipe.disk_bytes, 512).map_err(at("divide the disk"))?;
+    let layout =
+        Layout::plan(inputs.profile, inputs.recipe.disk_bytes, 512).map_err(at("divide the disk"))?;
     let kernel = format!("EFI/Linux/holdfast-{}+3.efi", inputs.version);
     let settings = match inputs.enrolment {
         [] => "timeout 0\neditor no\n",

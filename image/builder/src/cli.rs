@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Parser, Subcommand};
+use holdfast_release::{KERNEL, LOADER, MANIFEST, Profile, ROOT, ROOT_TREE};
 
 use crate::build::{BuildError, Inputs, build, disk_image};
 use crate::keys::{self, SigningKey};
 use crate::lock::{Cache, Lock};
-use crate::profile::Profile;
 use crate::recipe::Recipe;
 use crate::sign::enrolment;
 
@@ -110,10 +110,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
     let began = Instant::now();
     let lock = Lock::read(&options.source.join("packages.lock"))
         .map_err(|error| failed("read the packages", error))?;
-    let name = match options.profile {
-        Profile::Small => "small.toml",
-        Profile::Metal => "metal.toml",
-    };
+    let name = format!("{}.toml", options.profile.name());
     let recipe =
         Recipe::read(&options.source.join(name)).map_err(|error| failed("read the recipe", error))?;
     let key = match &options.signer {
@@ -121,11 +118,12 @@ fn images(options: &Build) -> Result<(), BuildError> {
         Some(program) => SigningKey::with_program(&options.keys, "db", program),
     };
     let key = key.map_err(|error| failed("load the key", error))?;
-    let programs: BTreeMap<String, Utf8PathBuf> = ["holdfast", "holdfast-init", "holdfast-verify"]
-        .map(|name| (name.to_owned(), options.programs.join(name)))
-        .into_iter()
-        .filter(|(_, path)| path.exists())
-        .collect();
+    let programs: BTreeMap<String, Utf8PathBuf> =
+        ["holdfast", "holdfast-init", "holdfast-installer", "holdfast-verify"]
+            .map(|name| (name.to_owned(), options.programs.join(name)))
+            .into_iter()
+            .filter(|(_, path)| path.exists())
+            .collect();
     let enrolment = match options.enrol {
         true => enrolment(&options.keys, options.signer.as_deref())
             .map_err(|error| failed("sign what enrols the keys", error))?,
@@ -149,17 +147,18 @@ fn images(options: &Build) -> Result<(), BuildError> {
     drop(fs::remove_dir_all(&scratch));
     tell("images");
     let write = |name: &str, bytes: &[u8]| put(&options.out.join(name), bytes);
-    write("holdfast.efi", &built.uki)?;
+    write(KERNEL, &built.uki)?;
+    write(LOADER, &built.loader)?;
     write("vmlinuz", &built.kernel)?;
     write("initrd.zst", &built.initrd)?;
     write("cmdline", built.cmdline.as_bytes())?;
-    write("root.erofs", &built.root.bytes)?;
-    write("root.verity", &built.root.tree.bytes)?;
-    let manifest = serde_json::to_string_pretty(&built.manifest).unwrap_or_default();
-    write("manifest.json", manifest.as_bytes())?;
+    write(ROOT, &built.root.bytes)?;
+    write(ROOT_TREE, &built.root.tree.bytes)?;
+    let manifest = built.manifest.encode().map_err(|error| failed("write the manifest", error))?;
+    write(MANIFEST, &manifest)?;
     disk_image(&inputs, &built, &options.out.join("disk.raw"))?;
     tell("done");
-    println!("{manifest}");
+    print!("{}", String::from_utf8_lossy(&manifest));
     Ok(())
 }
 

@@ -50,8 +50,11 @@ pub(crate) fn oid(body: &[u8]) -> Vec<u8> {
     tagged(0x06, body)
 }
 
-/// The tag, the content and the whole of the value that `bytes` begin with, and what follows.
-pub(crate) fn take(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+/// A tag, the content and the whole of its value, and what follows.
+pub(crate) type Taken<'a> = (u8, &'a [u8], &'a [u8], &'a [u8]);
+
+/// Takes the value that `bytes` begin with.
+pub(crate) fn take(bytes: &[u8]) -> Option<Taken<'_>> {
     let (tag, first) = (*bytes.first()?, *bytes.get(1)?);
     let (length, at) = if first < 0x80 {
         (usize::from(first), 2)

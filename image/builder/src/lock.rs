@@ -6,10 +6,9 @@ use std::fs;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::Profile;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-
-use crate::profile::Profile;
 
 /// Why packages cannot be had.
 #[derive(Debug, thiserror::Error)]

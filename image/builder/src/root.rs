@@ -88,6 +88,8 @@ pub struct Image {
     pub bytes: Vec<u8>,
     /// What proves it.
     pub tree: Tree,
+    /// The salt of that.
+    pub salt: [u8; 32],
 }
 
 impl Root {
@@ -167,8 +169,8 @@ impl Root {
         }
         let mut bytes = fs::read(&out).map_err(|source| file("read")(&out, source))?;
         bytes.resize(bytes.len().next_multiple_of(holdfast_release::BLOCK), 0);
-        let salt = sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(id));
-        let mut hashes = HashTree::new(salt.into());
+        let salt = holdfast_release::Digest::of(id.as_bytes()).0;
+        let mut hashes = HashTree::new(salt);
         let mut pieces = bytes.as_slice();
         let mut piece = vec![0; PIECE];
         while let Ok(length) = pieces.read(&mut piece) {
@@ -178,7 +180,7 @@ impl Root {
             hashes.update(piece.get(..length).unwrap_or_default());
         }
         let tree = hashes.finish(holdfast_release::Guid::named("holdfast.verity", id).bytes())?;
-        Ok(Image { bytes, tree })
+        Ok(Image { bytes, tree, salt })
     }
 }
 

@@ -1,5 +1,9 @@
 //! How a disk is divided. The sizes are for ten years: a partition that is too small cannot be helped on a machine in a rack.
 
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
 use crate::gpt::{Entry, GptError, Table};
 use crate::guid::Guid;
 
@@ -31,13 +35,37 @@ pub enum Role {
     Data,
 }
 
-/// How large the parts are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a release is for, and so how large the parts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Virtual machines and tests.
     Small,
     /// Servers.
     Metal,
+}
+
+impl Profile {
+    /// The name, as it stands in files and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Metal => "metal",
+        }
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "small" => Ok(Self::Small),
+            "metal" => Ok(Self::Metal),
+            other => Err(format!("`{other}` is no profile; small and metal are")),
+        }
+    }
 }
 
 /// Why a disk cannot be divided.

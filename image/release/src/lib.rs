@@ -5,19 +5,26 @@
 
 #![forbid(unsafe_code)]
 
+mod digest;
 mod fat;
 mod fat_names;
 mod gpt;
 mod guid;
 mod layout;
+mod manifest;
 mod meta;
 mod slots;
 mod verity;
 
+pub use digest::{Digest, NoDigest};
 pub use fat::{Fat, FatError, FatFile};
 pub use gpt::{Entry, GptError, Table};
 pub use guid::Guid;
 pub use layout::{Layout, LayoutError, Part, Profile, Role};
+pub use manifest::{
+    ExtensionSum, FileSum, INSTALL_KERNEL, KERNEL, LOADER, MANIFEST, MANIFEST_MOST_BYTES, Manifest,
+    ManifestError, ROOT, ROOT_TREE, Verity,
+};
 pub use meta::{META_COPY_BYTES, Meta, MetaError};
 pub use slots::{Attempt, Boot, Slot, Verdict, decide};
 pub use verity::{BLOCK, HashTree, RootHash, Salt, Tree, VerityError};
