@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use camino::Utf8Path;
 
+use crate::outcome::{Outcome, Tier};
 use crate::packages;
 use crate::process::{Counted, Shell};
-use crate::suites::{Outcome, SUITES, Suite, Tier};
+use crate::suites::{SUITES, Suite};
 
 /// What the command line asks for.
 #[derive(Debug, Default)]

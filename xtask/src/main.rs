@@ -10,6 +10,7 @@ mod driver;
 mod generate;
 mod lex;
 mod modules;
+mod outcome;
 mod packages;
 mod paths;
 mod process;

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use camino::Utf8Path;
 
 use crate::process::{has_program, is_root, run_bounded};
 
@@ -11,18 +12,23 @@ use crate::process::{has_program, is_root, run_bounded};
 const UPDATE_LIMIT: Duration = Duration::from_secs(120);
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 
-/// A package of Debian and the program that shows that it is there, whoever brought it.
+/// A package of Debian and the program that shows that it is there, whoever brought it; the whole path of a file where it
+/// brings none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Package {
     /// Its name for apt.
     pub(crate) name: &'static str,
-    /// The program it brings.
+    /// The program it brings, or a file.
     pub(crate) program: &'static str,
 }
 
 /// The names of those that are not there.
 pub(crate) fn missing(packages: &[Package]) -> Vec<&'static str> {
-    packages.iter().filter(|p| !has_program(p.program)).map(|p| p.name).collect()
+    packages.iter().filter(|p| !is_there(p.program)).map(|p| p.name).collect()
+}
+
+fn is_there(what: &str) -> bool {
+    if what.starts_with('/') { Utf8Path::new(what).is_file() } else { has_program(what) }
 }
 
 /// Sees to it that the packages are there; otherwise says which are not and why.
@@ -67,7 +73,9 @@ mod tests {
     fn only_what_no_program_stands_for_is_missing() {
         let there = Package { name: "dash", program: "sh" };
         let gone = Package { name: "unheard-of", program: "no-such-program-at-all" };
-        assert_eq!(missing(&[there, gone]), ["unheard-of"]);
+        let file = Package { name: "base-files", program: "/etc/passwd" };
+        let no_file = Package { name: "without-file", program: "/etc/passwd/no" };
+        assert_eq!(missing(&[there, gone, file, no_file]), ["unheard-of", "without-file"]);
         assert_eq!(provide(&[there]), Ok(()));
     }
 }

@@ -1,34 +1,17 @@
 //! The suites of the one test command: what each is, what it needs of the machine, and how it runs.
 
+mod image;
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::outcome::{Outcome, Tier, counted, finished, target_directory};
 use crate::packages::Package;
 use crate::process::{Counted, Shell, has_program, is_root, output, run, run_counted};
 use crate::venv::{Tool, provide};
 use crate::{deny, generate, tidy};
-
-/// When a suite runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tier {
-    /// Always.
-    Default,
-    /// With `--full`.
-    Full,
-}
-
-/// How a suite ended.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// It passed; a run of tests says how many.
-    Passed(Option<Counted>),
-    /// It failed, for this reason.
-    Failed(Option<Counted>, String),
-    /// It did not run, for this reason.
-    Skipped(String),
-}
 
 /// One suite.
 #[derive(Debug)]
@@ -127,6 +110,13 @@ pub(crate) const SUITES: &[Suite] = &[
         run: run_chaos,
     },
     Suite {
+        name: "image",
+        tier: Tier::Default,
+        what: "the images, built from locked packages and booted on machines of QEMU",
+        packages: image::PACKAGES,
+        run: image::run,
+    },
+    Suite {
         name: "python",
         tier: Tier::Default,
         what: "the REST client example",
@@ -181,20 +171,6 @@ const FULL_SIM: [(&str, &str); 2] = [("HOLDFAST_SIM_SCHEDULES", "10000"), ("HOLD
 /// The user `nobody` of every Linux system.
 const NOBODY: &str = "65534";
 
-fn finished(result: Result<()>) -> Outcome {
-    match result {
-        Ok(()) => Outcome::Passed(None),
-        Err(error) => Outcome::Failed(None, format!("{error:#}")),
-    }
-}
-
-fn counted((counted, result): (Counted, Result<()>)) -> Outcome {
-    match result {
-        Ok(()) => Outcome::Passed(Some(counted)),
-        Err(error) => Outcome::Failed(Some(counted), format!("{error:#}")),
-    }
-}
-
 fn run_tidy(shell: &Shell, _: Tier) -> Outcome {
     finished(tidy::run(&shell.root))
 }
@@ -224,8 +200,12 @@ fn run_clippy(shell: &Shell, _: Tier) -> Outcome {
 
 fn run_unit(shell: &Shell, _: Tier) -> Outcome {
     let arguments = ["test", "--locked", "--workspace", "--no-fail-fast"];
-    let others = ["--exclude", "holdfast-e2e", "--exclude", "holdfast-sim"];
-    counted(run_counted(shell.cargo().args(arguments).args(others)))
+    let mut command = shell.cargo();
+    command.args(arguments);
+    for elsewhere in ["holdfast-e2e", "holdfast-sim"].iter().chain(&image::CRATES) {
+        command.args(["--exclude", elsewhere]);
+    }
+    counted(run_counted(&mut command))
 }
 
 fn run_fuzz(shell: &Shell, tier: Tier) -> Outcome {
@@ -270,12 +250,6 @@ fn build_programs(shell: &Shell) -> Result<Utf8PathBuf> {
     }
     run(&mut command)?;
     Ok(target_directory(shell)?.join("debug"))
-}
-
-fn target_directory(shell: &Shell) -> Result<Utf8PathBuf> {
-    let mut metadata = cargo_metadata::MetadataCommand::new();
-    metadata.manifest_path(shell.root.join("Cargo.toml")).no_deps();
-    Ok(metadata.exec().context("ask Cargo for its target directory")?.target_directory)
 }
 
 fn run_e2e(shell: &Shell, _: Tier) -> Outcome {

@@ -1,0 +1,132 @@
+//! The suite of the images: builds them as a site would, with keys of its own, and boots them on machines of QEMU.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::outcome::{Outcome, Tier, counted, target_directory};
+use crate::packages::Package;
+use crate::process::{Counted, HOST, Shell, run as run_command, run_counted};
+
+/// The crates whose tests need what [`PACKAGES`] bring, and run in no other suite.
+pub(super) const CRATES: [&str; 3] = ["holdfast-release", "holdfast-image", "holdfast-machine"];
+
+/// What builds images, what judges them, and what boots them.
+pub(super) const PACKAGES: &[Package] = &[
+    Package { name: "erofs-utils", program: "mkfs.erofs" },
+    Package { name: "gdisk", program: "sgdisk" },
+    Package { name: "dosfstools", program: "fsck.vfat" },
+    Package { name: "mtools", program: "mtype" },
+    Package { name: "cryptsetup-bin", program: "veritysetup" },
+    Package { name: "sbsigntool", program: "sbverify" },
+    Package { name: "openssl", program: "openssl" },
+    Package { name: "libarchive-tools", program: "bsdtar" },
+    Package { name: "systemd-boot-efi", program: "/usr/lib/systemd/boot/efi/linuxx64.efi.stub" },
+    Package { name: "xorriso", program: "xorriso" },
+    Package { name: "qemu-system-x86", program: "qemu-system-x86_64" },
+    Package { name: "ovmf", program: "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd" },
+    Package { name: "swtpm", program: "swtpm" },
+];
+
+/// Names a directory with packages by their hash, for machines without a network.
+const PACKAGE_CACHE: &str = "HOLDFAST_PACKAGE_CACHE";
+
+/// Our programs in the root that need no more than the library of C.
+const STATIC: [&str; 1] = ["holdfast-init"];
+/// Our programs in the root that load it.
+const DYNAMIC: [&str; 2] = ["holdfast", "holdfast-verify"];
+
+/// Machines at a time: more of them only wait for each other.
+const MACHINES: &str = "2";
+
+/// The places of the suite, all below the target directory.
+struct Places {
+    target: Utf8PathBuf,
+    base: Utf8PathBuf,
+    packages: Utf8PathBuf,
+}
+
+impl Places {
+    fn new(target: Utf8PathBuf) -> Self {
+        let base = target.join("image");
+        let packages = std::env::var(PACKAGE_CACHE).map_or_else(|_| base.join("packages"), Utf8PathBuf::from);
+        Self { target, base, packages }
+    }
+}
+
+pub(super) fn run(shell: &Shell, _: Tier) -> Outcome {
+    if !HOST.starts_with("x86_64") {
+        return Outcome::Skipped("images are for x86-64, and are built there".to_owned());
+    }
+    let mut command = shell.cargo();
+    command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-release", "-p", "holdfast-image"]);
+    let (mut sum, beside) = run_counted(tools(&mut command));
+    let images = target_directory(shell).map(Places::new).and_then(|places| images(shell, &places));
+    let booted = images.and_then(|images| {
+        let mut command = shell.cargo();
+        command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-machine", "--"]);
+        // What each boot costs is worth reading in a run that passes, too.
+        command.args(["--test-threads", MACHINES, "--nocapture"]).env("HOLDFAST_IMAGES", images);
+        let (Counted { passed, failed, ignored }, result) = run_counted(tools(&mut command));
+        sum.passed += passed;
+        sum.failed += failed;
+        sum.ignored += ignored;
+        result
+    });
+    counted((sum, beside.and(booted)))
+}
+
+/// Some of the tools lie where only root looks.
+fn tools(command: &mut Command) -> &mut Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"))
+}
+
+/// Builds the images and returns their directory.
+fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
+    let programs = programs(shell, places)?;
+    let mut command = shell.cargo();
+    run_command(command.args(["build", "--locked", "-p", "holdfast-image"]))?;
+    let builder = places.target.join("debug/holdfast-image");
+    let (keys, images) = (places.base.join("keys"), places.base.join("out"));
+    if !keys.join("db.key").is_file() {
+        let mut command = shell.program(builder.as_str());
+        run_command(command.args(["keys", "init", keys.as_str(), "--site", "Test"]))?;
+    }
+    let mut command = shell.program(builder.as_str());
+    command.args(["build", "--profile", "small", "--enrol", "--programs", programs.as_str()]);
+    command.args(["--keys", keys.as_str(), "--package-cache", places.packages.as_str()]);
+    command.args(["--out", images.as_str()]);
+    run_command(tools(&mut command))?;
+    Ok(images)
+}
+
+/// Builds our programs and returns the directory they lie in, without what only a debugger reads.
+fn programs(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
+    let directory = places.base.join("programs");
+    std::fs::create_dir_all(&directory).with_context(|| format!("create {directory}"))?;
+    let mut command = shell.cargo();
+    command.args(["build", "--locked", "--release", "--target", HOST]);
+    command.args(STATIC.iter().flat_map(|name| ["-p", name]));
+    // A directory of its own: the flags are others than those of every other build.
+    let own = places.base.join("build");
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols");
+    run_command(command.args(["--target-dir", own.as_str()]))?;
+    for name in STATIC {
+        let built = own.join(HOST).join("release").join(name);
+        std::fs::copy(&built, directory.join(name)).with_context(|| format!("copy {built}"))?;
+    }
+    let mut command = shell.cargo();
+    command.args(["build", "--locked"]);
+    command.args(DYNAMIC.iter().flat_map(|name| ["-p", name]));
+    run_command(&mut command)?;
+    for name in DYNAMIC {
+        stripped(shell, &places.target.join("debug").join(name), &directory.join(name))?;
+    }
+    Ok(directory)
+}
+
+fn stripped(shell: &Shell, from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    run_command(shell.program("strip").args(["--strip-all", "-o", to.as_str(), from.as_str()]))
+}
