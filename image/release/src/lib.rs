@@ -15,6 +15,7 @@ mod manifest;
 mod meta;
 mod slots;
 mod verity;
+pub mod writer;
 
 pub use digest::{Digest, NoDigest};
 pub use fat::{Fat, FatError, FatFile};
