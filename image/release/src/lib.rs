@@ -11,6 +11,7 @@ mod fat_names;
 mod gpt;
 mod guid;
 mod layout;
+pub mod machine;
 mod manifest;
 mod meta;
 mod slots;

@@ -2,6 +2,7 @@
 
 mod join;
 mod kept;
+mod machine;
 mod members;
 mod people;
 mod rpc;
@@ -24,6 +25,7 @@ pub fn all() -> Result<Vec<Target>> {
     targets.extend(people::targets()?);
     targets.extend(join::targets()?);
     targets.extend(kept::targets());
+    targets.extend(machine::targets());
     for target in &mut targets {
         target.seeds.extend(corpus::kept(target.name)?);
     }

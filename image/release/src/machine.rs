@@ -1,0 +1,405 @@
+//! The configuration of a machine: one TOML file, the same for the installer and for the machine that it makes. Every error
+//! says where it stands.
+
+mod network;
+mod text;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub use network::{Bond, BondMode, Interface, Network, Route, Vlan};
+pub use text::{Cidr, DeviceName, Endpoint, Host, Mac, Name, Network as NetworkAddress, Secret, WordError};
+
+/// The largest configuration that is read, in bytes.
+pub const MAX_BYTES: usize = 256 << 10;
+/// How long a machine has to get healthy, in seconds, where nothing is said.
+pub const DEADLINE_SECONDS: u32 = 600;
+
+/// A machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Machine {
+    /// Which form this is.
+    pub api_version: ApiVersion,
+    /// What this describes.
+    pub kind: Kind,
+    /// What it is called.
+    pub metadata: Metadata,
+    /// What it is.
+    pub spec: Spec,
+}
+
+/// The one version of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ApiVersion {
+    /// This one.
+    #[serde(rename = "holdfast/v1")]
+    V1,
+}
+
+/// The one kind of object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// This one.
+    Machine,
+}
+
+/// What a machine is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Metadata {
+    /// Its name in the cluster, and its host name.
+    pub name: Name,
+}
+
+/// What a machine is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spec {
+    /// What runs on it.
+    pub role: Role,
+    /// Whether it is the controller that begins the cluster.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub first: bool,
+    /// Where it is installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install: Option<Install>,
+    /// How it reaches others.
+    #[serde(default)]
+    pub network: Network,
+    /// How it knows the time.
+    #[serde(default)]
+    pub time: Time,
+    /// The cluster it belongs to.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// When it counts as healthy.
+    #[serde(default)]
+    pub health: Health,
+    /// Where it can be seen.
+    #[serde(default)]
+    pub console: Console,
+}
+
+/// What runs on a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// A member of the controllers.
+    Controller,
+    /// An agent, which runs jobs.
+    Agent,
+}
+
+/// Where a machine is installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Install {
+    /// The disk; exactly one must fit.
+    pub disk: DiskSelector,
+    /// That a disk which holds something may be taken: `confirm:` and its serial number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wipe: Option<String>,
+}
+
+/// Which disk is meant: all that is said must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DiskSelector {
+    /// Its serial number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Its device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Utf8PathBuf>,
+    /// Its model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The fewest bytes it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_bytes: Option<u64>,
+    /// The most bytes it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+}
+
+/// How a machine knows the time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Time {
+    /// Whom to ask; the controllers where nobody is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<Host>,
+    /// Whether services start although nobody told the time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_unsynced: bool,
+}
+
+/// The cluster a machine belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Cluster {
+    /// The name of the cluster that the first controller begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// Where the controllers are reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<Endpoint>,
+    /// The token that lets this machine in, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_token: Option<Secret>,
+    /// The name of the file beside this one that has the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_token_file: Option<String>,
+}
+
+/// When a machine counts as healthy after a start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Health {
+    /// How long it has.
+    pub deadline_seconds: u32,
+    /// How many accelerators must be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerators: Option<u32>,
+    /// How many network cards must be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_cards: Option<u32>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { deadline_seconds: DEADLINE_SECONDS, accelerators: None, network_cards: None }
+    }
+}
+
+/// Where a machine can be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Console {
+    /// The terminals, without `/dev/`.
+    pub terminals: Vec<DeviceName>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        let terminals = ["tty1", "ttyS0"].into_iter().filter_map(|name| name.parse().ok());
+        Self { terminals: terminals.collect() }
+    }
+}
+
+/// Why a text is no configuration. It never quotes the text beyond the word that is wrong, for there are secrets in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {reason}")]
+pub struct MachineError {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+///
+/// Where something in it is wrong, and what.
+pub fn parse(text: &str) -> Result<Machine, MachineError> {
+    if text.len() > MAX_BYTES {
+        return Err(error(text, 0, format!("the file has {} bytes, {MAX_BYTES} are read", text.len())));
+    }
+    let refused = |fault: toml::de::Error| {
+        error(text, fault.span().map_or(0, |span| span.start), fault.message().to_owned())
+    };
+    let machine: Machine = toml::from_str(text).map_err(refused)?;
+    match machine.spec.fault() {
+        None => Ok(machine),
+        Some((path, reason)) => {
+            let tree = DeTable::parse(text).map_err(refused)?;
+            Err(error(text, place(&tree, &path), reason))
+        }
+    }
+}
+
+/// The text of a configuration, secrets and all.
+///
+/// # Errors
+///
+/// Never in practice: every value has a form in TOML.
+pub fn write(machine: &Machine) -> Result<String, MachineError> {
+    toml::to_string(machine).map_err(|fault| error("", 0, fault.to_string()))
+}
+
+fn error(text: &str, at: usize, reason: String) -> MachineError {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    MachineError { line, column, reason }
+}
+
+/// Where the part of `path` that is written begins.
+fn place(tree: &Spanned<DeTable<'_>>, path: &[String]) -> usize {
+    let Some((first, rest)) = path.split_first() else { return tree.span().start };
+    let found = tree.get_ref().iter().find(|(key, _)| key.get_ref() == first);
+    let Some((key, value)) = found else { return tree.span().start };
+    let (mut at, mut value) = (key.span().start, value);
+    for part in rest {
+        at = match value.get_ref() {
+            DeValue::Table(table) => {
+                let Some((key, inner)) = table.iter().find(|(key, _)| key.get_ref() == part) else { break };
+                value = inner;
+                key.span().start
+            }
+            DeValue::Array(array) => {
+                let Some(inner) = part.parse().ok().and_then(|index: usize| array.get(index)) else { break };
+                value = inner;
+                inner.span().start
+            }
+            _ => break,
+        };
+    }
+    at
+}
+
+impl Spec {
+    /// What does not hold together, and where.
+    fn fault(&self) -> Option<network::Fault> {
+        let at = |path: &[&str]| path.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
+        if let Some((path, why)) = self.network.fault() {
+            return Some((at(&["spec", "network"]).into_iter().chain(path).collect(), why));
+        }
+        let (cluster, health) = (&self.cluster, &self.health);
+        let token = cluster.join_token.is_some() || cluster.join_token_file.is_some();
+        let both = cluster.join_token.is_some() && cluster.join_token_file.is_some();
+        let file = cluster.join_token_file.as_deref();
+        let outside = |name: &str| name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']);
+        let faults: [(bool, &[&str], &str); 9] = [
+            (self.first && self.role == Role::Agent, &["spec", "first"], "an agent begins no cluster"),
+            (self.first && token, &["spec", "cluster"], "the first controller joins nobody: it has no token"),
+            (
+                self.first && cluster.name.is_none(),
+                &["spec", "cluster"],
+                "the first controller needs the `name` of the cluster",
+            ),
+            (
+                !self.first && cluster.name.is_some(),
+                &["spec", "cluster", "name"],
+                "only the first controller names the cluster",
+            ),
+            (
+                !self.first && cluster.controllers.is_empty(),
+                &["spec", "cluster"],
+                "`controllers` is empty: whom does it join?",
+            ),
+            (!self.first && !token, &["spec", "cluster"], "say `joinToken` or `joinTokenFile`"),
+            (both, &["spec", "cluster", "joinTokenFile"], "say either `joinToken` or `joinTokenFile`"),
+            (
+                file.is_some_and(outside),
+                &["spec", "cluster", "joinTokenFile"],
+                "it is the name of a file beside this one",
+            ),
+            (
+                !(10..=7_200).contains(&health.deadline_seconds),
+                &["spec", "health", "deadlineSeconds"],
+                "it is 10 to 7200",
+            ),
+        ];
+        let fault = faults.into_iter().find(|(wrong, ..)| *wrong);
+        fault.map(|(_, path, why)| (at(path), why.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENT: &str = r#"apiVersion = "holdfast/v1"
+kind = "Machine"
+
+[metadata]
+name = "de-1"
+
+[spec]
+role = "agent"
+
+[spec.install]
+disk = { serial = "S1", minBytes = 1000 }
+
+[spec.network]
+dns = ["10.0.0.1"]
+
+[[spec.network.interfaces]]
+mac = "52:54:00:12:34:56"
+addresses = ["10.0.0.2/24"]
+gateway = "10.0.0.1"
+routes = [{ to = "10.9.0.0/16", via = "10.0.0.9" }]
+
+[[spec.network.interfaces]]
+name = "bond0"
+dhcp = true
+bond = { members = ["eth1", "eth2"], mode = "802.3ad" }
+
+[[spec.network.interfaces]]
+name = "storage"
+addresses = ["fd00::2/64"]
+vlan = { of = "bond0", id = 12 }
+
+[spec.time]
+servers = ["10.0.0.1"]
+
+[spec.cluster]
+controllers = ["10.0.0.1:7443"]
+joinToken = "hf1-geheim"
+
+[spec.health]
+deadlineSeconds = 300
+accelerators = 8
+"#;
+
+    #[test]
+    fn a_machine_is_read_and_written_alike_and_hides_its_token() {
+        let machine = parse(AGENT).unwrap();
+        assert_eq!(parse(&write(&machine).unwrap()).unwrap(), machine);
+        assert!(!format!("{machine:?}").contains("geheim"));
+        assert_eq!(machine.spec.network.interfaces[1].bond.as_ref().unwrap().mode, BondMode::Lacp);
+        assert_eq!(machine.spec.console, Console::default());
+        assert_eq!(machine.spec.health.accelerators, Some(8));
+        let first = "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"a\"\n\
+            spec = { role = \"controller\", first = true, cluster = { name = \"prod\" } }\n";
+        assert!(parse(first).unwrap().spec.network.interfaces.is_empty());
+    }
+
+    /// Each change of one place: where the error stands, and a word of it.
+    #[test]
+    fn an_error_says_where_it_stands() {
+        for (from, to, line, column, word) in [
+            ("holdfast/v1", "holdfast/v2", 1, 14, "holdfast/v2"),
+            ("name = \"de-1\"", "name = \"De 1\"", 5, 8, "no name"),
+            ("role = \"agent\"", "role = \"agent\"\nrack = 7", 9, 1, "unknown field `rack`"),
+            ("role = \"agent\"", "role = \"agent", 8, 14, ""),
+            ("minBytes = 1000", "minBytes = \"1000\"", 11, 36, "expected u64"),
+            ("10.0.0.2/24", "10.0.0.2/33", 18, 13, "no address with the length"),
+            ("10.9.0.0/16", "10.9.1.0/16", 20, 18, "`10.9.0.0/16`"),
+            ("gateway = \"10.0.0.1\"", "gateway = \"10.0.1.1\"", 19, 1, "network of the router"),
+            ("via = \"10.0.0.9\"", "via = \"fd00::9\"", 20, 1, "two kinds"),
+            ("mac = ", "name = \"eth0\"\nmac = ", 16, 1, "either `name` or `mac`"),
+            ("\"eth1\", \"eth2\"", "\"eth1\", \"eth1\"", 25, 1, "more than one place"),
+            ("id = 12", "id = 0", 30, 1, "1 to 4094"),
+            ("of = \"bond0\"", "of = \"storage\"", 30, 1, "of itself"),
+            ("name = \"storage\"", "name = \"bond0\"", 28, 1, "twice"),
+            ("joinToken = \"hf1-geheim\"", "", 35, 7, "joinToken"),
+            ("joinToken = ", "joinTokenFile = \"../x\"\njoinToken = ", 37, 1, "either"),
+            ("joinToken = \"hf1-geheim\"", "joinTokenFile = \"../x\"", 37, 1, "beside"),
+            ("deadlineSeconds = 300", "deadlineSeconds = 1", 40, 1, "10 to 7200"),
+            ("role = \"agent\"", "role = \"agent\"\nfirst = true", 9, 1, "begins no cluster"),
+        ] {
+            let error = parse(&AGENT.replacen(from, to, 1)).unwrap_err();
+            assert_eq!((error.line, error.column), (line, column), "{to}: {error}");
+            assert!(error.reason.contains(word) && !error.to_string().contains("geheim"), "{to}: {error}");
+        }
+        assert!(parse(&" ".repeat(MAX_BYTES + 1)).unwrap_err().reason.contains("bytes"));
+    }
+}
