@@ -1,10 +1,12 @@
-//! What a release is on disk: how a disk is laid out, how its root is proved, and which slot is booted next.
+//! What a release is, as one signed file and on a disk: how a disk is laid out, how its root is proved, and which slot is booted
+//! next.
 //!
 //! The image builder writes it, the installer puts it on a disk, and the init of the appliance decides by it. It must not
 //! know how bytes reach a disk, nor what runs in the system.
 
 #![forbid(unsafe_code)]
 
+mod bundle;
 mod digest;
 mod fat;
 mod fat_names;
@@ -18,6 +20,10 @@ mod slots;
 mod verity;
 pub mod writer;
 
+pub use bundle::{
+    Bundle, BundleError, BundleRole, Checker, Draft, Floor, Keyholder, Metadata, PAYLOAD_NAMES, Sink, Target,
+    Trusted, Unsigned, Verified, is_payload_name, pack, parse_expiry, public_key_id, verify,
+};
 pub use digest::{Digest, NoDigest};
 pub use fat::{Fat, FatError, FatFile};
 pub use gpt::{Entry, GptError, Table};
