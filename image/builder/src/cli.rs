@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Parser, Subcommand};
-use holdfast_release::{KERNEL, LOADER, MANIFEST, Profile, ROOT, ROOT_TREE};
+use holdfast_release::{KERNEL, LOADER, MANIFEST, Profile, ROOT, ROOT_TREE, parse_expiry};
+use holdfast_types::{Span, Time};
 
 use crate::build::{BuildError, Inputs, build, disk_image};
+use crate::bundle::Release;
 use crate::keys::{self, SigningKey};
 use crate::lock::{Cache, Lock};
 use crate::recipe::Recipe;
+use crate::release_keys::{self, RootRule};
 use crate::sign::enrolment;
+
+/// How long a release is taken where nobody says.
+const YEAR: Span = Span(365 * 24 * 3_600_000);
 
 /// Builds the images of a Holdfast release from locked packages and our own programs.
 #[derive(Debug, Parser)]
@@ -28,9 +34,36 @@ struct Cli {
 enum Commands {
     /// Builds the images.
     Build(Build),
-    /// The keys that firmware knows.
+    /// The keys that firmware knows, and those that sign releases.
     #[command(subcommand)]
     Keys(Keys),
+    /// Makes a release of a payload: one file that a cluster imports.
+    Bundle(BundleOptions),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  holdfast-image bundle images --keys keys --number 7 --out holdfast-0.2.0.bundle\n  \
+    holdfast-image bundle images --keys keys --signer ./token --number 7 --expires 2027-06-30T00:00:00Z --out r.bundle"
+)]
+struct BundleOptions {
+    /// The directory with the payload: manifest.json and the files that it names.
+    payload: Utf8PathBuf,
+    /// The directory with the release keys.
+    #[arg(long)]
+    keys: Utf8PathBuf,
+    /// A program that keeps the release keys and signs.
+    #[arg(long)]
+    signer: Option<Utf8PathBuf>,
+    /// Greater than that of every release before: a cluster takes nothing with a smaller one.
+    #[arg(long)]
+    number: u64,
+    /// When it is no longer taken, as 2027-06-30T00:00:00Z; a year from now where absent.
+    #[arg(long)]
+    expires: Option<String>,
+    /// The file.
+    #[arg(long)]
+    out: Utf8PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +110,17 @@ enum Keys {
         #[arg(long)]
         site: String,
     },
+    /// Makes the keys that sign releases, and the root that machines trust: 1.root.json. `init` does it, too.
+    Release {
+        /// The directory for the keys.
+        dir: Utf8PathBuf,
+        /// How many keys the root has.
+        #[arg(long, default_value_t = 1)]
+        root_keys: u64,
+        /// How many of them have to sign.
+        #[arg(long, default_value_t = 1)]
+        threshold: u64,
+    },
 }
 
 /// Runs the program.
@@ -91,7 +135,14 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ended = match &cli.command {
         Commands::Build(options) => images(options).map_err(|error| error.to_string()),
-        Commands::Keys(Keys::Init { dir, site }) => keys::init(dir, site).map_err(|error| error.to_string()),
+        Commands::Keys(Keys::Init { dir, site }) => keys::init(dir, site)
+            .and_then(|()| release_keys::init(dir, RootRule { keys: 1, threshold: 1 }, now()))
+            .map_err(|error| error.to_string()),
+        Commands::Keys(Keys::Release { dir, root_keys, threshold }) => {
+            let rule = RootRule { keys: *root_keys, threshold: *threshold };
+            release_keys::init(dir, rule, now()).map_err(|error| error.to_string())
+        }
+        Commands::Bundle(options) => bundle(options),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,6 +151,28 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn bundle(options: &BundleOptions) -> Result<(), String> {
+    let expires = match &options.expires {
+        None => now() + YEAR,
+        Some(text) => {
+            parse_expiry(text).ok_or_else(|| format!("`{text}` is not like 2027-06-30T00:00:00Z"))?
+        }
+    };
+    let release = Release {
+        payload: &options.payload,
+        keys: &options.keys,
+        signer: options.signer.as_deref(),
+        number: options.number,
+        expires,
+    };
+    release.write(&options.out).map_err(|error| error.to_string())
 }
 
 fn failed(step: &str, why: impl ToString) -> BuildError {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod build;
+mod bundle;
 mod cli;
 mod cpio;
 mod deb;
@@ -16,11 +17,13 @@ mod lock;
 mod modules;
 mod pe;
 mod recipe;
+mod release_keys;
 mod root;
 mod sign;
 mod uki;
 
 pub use build::{BuildError, Built, Inputs, build, disk_image};
+pub use bundle::{MakeBundleError, Release};
 pub use cli::main_with_args;
 pub use cpio::{Archive, Node};
 pub use deb::{DebError, DebFile, DebKind, files};
@@ -30,6 +33,7 @@ pub use lock::{Cache, Lock, LockError, Package};
 pub use modules::{Module, ModuleError, Modules};
 pub use pe::{Pe, PeError};
 pub use recipe::{Recipe, RecipeError, Take};
+pub use release_keys::{RootRule, init as init_release_keys};
 pub use root::{Image, Item, Root, RootError};
 pub use sign::{SignError, enrolment, program, variable};
 pub use uki::{Parts, assemble, pcr11};

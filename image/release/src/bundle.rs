@@ -8,6 +8,7 @@ mod expiry;
 mod make;
 mod metadata;
 mod names;
+mod payload;
 mod read;
 mod role;
 mod trust;

@@ -1,4 +1,4 @@
-//! The command line: `log`, `entry` and `consistency`. Exit codes: 0 whole, 1 a finding, 2 usage.
+//! The command line: `log`, `entry`, `consistency` and `release`. Exit codes: 0 whole, 1 a finding, 2 usage.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -7,20 +7,21 @@ use std::process::ExitCode;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand};
 use holdfast_audit::{Checkpoint, VerifierKey};
-use holdfast_types::AsProblem;
+use holdfast_types::{AsProblem, Problem};
 use serde_json::json;
 
 use crate::entry::verify_entry;
 use crate::finding::{Fault, Finding, Place};
 use crate::growth::verify_growth;
 use crate::log::{Report, Trust, verify_log};
+use crate::release::verify_release;
 use crate::store::read_note;
 
 const WHOLE: u8 = 0;
 const FINDING: u8 = 1;
 const USAGE: u8 = 2;
 
-/// Verify an exported audit log offline.
+/// Verify an exported audit log, or a release, offline.
 #[derive(Debug, Parser)]
 #[command(name = "holdfast-verify", version)]
 struct Arguments {
@@ -61,6 +62,17 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         log: Option<Utf8PathBuf>,
     },
+    /// Verify a release: who signed it, that it is whole, and every byte of its payload.
+    Release {
+        /// The bundle.
+        file: Utf8PathBuf,
+        /// The root that you trust; without it, the first one of the bundle.
+        #[arg(long, value_name = "FILE")]
+        root: Option<Utf8PathBuf>,
+        /// The present, as 2027-06-30T00:00:00Z; the clock of this machine where absent.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
 }
 
 /// What a command found, as text and as JSON.
@@ -88,8 +100,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     let (code, written) = match execute(&arguments) {
         Ok(answer) if arguments.json => (WHOLE, writeln!(out, "{}", answer.json)),
         Ok(answer) => (WHOLE, writeln!(out, "{}", answer.text)),
-        Err(finding) if arguments.json => (FINDING, writeln!(out, "{}", finding_json(&finding))),
-        Err(finding) => (FINDING, writeln!(err, "{}", finding.problem())),
+        Err(Refusal::Log(finding)) if arguments.json => {
+            (FINDING, writeln!(out, "{}", finding_json(&finding)))
+        }
+        Err(Refusal::Log(finding)) => (FINDING, writeln!(err, "{}", finding.problem())),
+        Err(Refusal::Release(problem)) if arguments.json => {
+            let text = problem.because.first().unwrap_or(&problem.summary);
+            let finding = json!({"code": problem.code.to_string(), "text": text});
+            (FINDING, writeln!(out, "{}", json!({"ok": false, "finding": finding})))
+        }
+        Err(Refusal::Release(problem)) => (FINDING, writeln!(err, "{problem}")),
     };
     match written {
         Ok(()) => code,
@@ -109,9 +129,26 @@ fn finding_json(finding: &Finding) -> serde_json::Value {
     json!({"ok": false, "finding": {"code": code, "first": first, "last": last, "text": text}})
 }
 
-fn execute(arguments: &Arguments) -> Result<Answer, Finding> {
+/// What a command found wrong.
+enum Refusal {
+    Log(Box<Finding>),
+    Release(Box<Problem>),
+}
+
+impl From<Finding> for Refusal {
+    fn from(finding: Finding) -> Self {
+        Self::Log(Box::new(finding))
+    }
+}
+
+fn execute(arguments: &Arguments) -> Result<Answer, Refusal> {
     let key = arguments.key.as_ref();
-    match &arguments.command {
+    let answer = match &arguments.command {
+        Command::Release { file, root, at } => {
+            let found = verify_release(file, root.as_deref(), at.as_deref());
+            let report = found.map_err(|problem| Refusal::Release(Box::new(problem)))?;
+            return Ok(Answer { text: report.text(), json: json!({"ok": true, "report": &report}) });
+        }
         Command::Log { dir, checkpoint } => log(dir, key, checkpoint.as_deref()),
         Command::Entry { dir, index } => entry(dir, key, *index),
         Command::Consistency { old, new, log } => {
@@ -119,7 +156,8 @@ fn execute(arguments: &Arguments) -> Result<Answer, Finding> {
                 new.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
             consistency(old, new, log.as_deref().unwrap_or(beside), key)
         }
-    }
+    };
+    answer.map_err(Refusal::from)
 }
 
 fn log(dir: &Utf8Path, key: Option<&VerifierKey>, trusted: Option<&Utf8Path>) -> Result<Answer, Finding> {

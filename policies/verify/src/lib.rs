@@ -10,6 +10,7 @@ mod entry;
 mod finding;
 mod growth;
 mod log;
+mod release;
 mod store;
 
 pub use command::{main_with_args, run};

@@ -1,20 +1,17 @@
 //! What a payload may hold.
 
-/// What every payload has: what the release says of itself, the root and its proof, the kernel and the loader.
-pub const PAYLOAD_NAMES: [&str; 5] =
-    ["holdfast.efi", "loader.efi", "manifest.json", "root.erofs", "root.verity"];
+use crate::manifest::{KERNEL, LOADER, MANIFEST, ROOT, ROOT_TREE};
+
+/// What every payload has: the kernel, the loader, what the release says of itself, the root and its proof.
+pub const PAYLOAD_NAMES: [&str; 5] = [KERNEL, LOADER, MANIFEST, ROOT, ROOT_TREE];
 
 /// The longest name of a file.
 const LONGEST: usize = 80;
 
-/// Whether a file of that name may be in a payload: one of [`PAYLOAD_NAMES`], or `extensions/NAME`.
+/// Whether a file of that name may be in a payload: it leads nowhere else.
 #[must_use]
 pub fn is_payload_name(name: &str) -> bool {
-    PAYLOAD_NAMES.contains(&name) || name.strip_prefix("extensions/").is_some_and(is_plain)
-}
-
-fn is_plain(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'+' | b'~');
     (1..=LONGEST).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.')
 }
 
@@ -24,11 +21,11 @@ mod tests {
 
     #[test]
     fn nothing_leads_out_of_the_payload() {
-        for good in ["manifest.json", "extensions/nvidia-535.raw"] {
+        for good in ["manifest.json", "nvidia-535.raw"] {
             assert!(is_payload_name(good), "{good}");
         }
         for bad in
-            ["", "../manifest.json", "extensions/", "extensions/..", "extensions/a/b", "/root.erofs", "init"]
+            ["", "../manifest.json", "extensions/a", "..", "a/b", "/root.erofs", ".hidden", &"x".repeat(81)]
         {
             assert!(!is_payload_name(bad), "{bad}");
         }

@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::digest::Digest;
+use crate::layout::Profile;
+use crate::manifest::{ExtensionSum, FileSum, MANIFEST, Manifest, ROOT, Verity};
 
 const NOW: Time = Time(1_800_000_000_000);
 const LATER: Time = Time(1_900_000_000_000);
@@ -62,7 +65,7 @@ fn site() -> Site {
 fn payload() -> BTreeMap<String, Vec<u8>> {
     let mut files: BTreeMap<String, Vec<u8>> =
         PAYLOAD_NAMES.iter().map(|name| ((*name).to_owned(), name.repeat(100).into_bytes())).collect();
-    files.insert("extensions/gpu.raw".to_owned(), vec![7; 200_000]);
+    files.insert("gpu.raw".to_owned(), vec![7; 200_000]);
     files
 }
 
@@ -120,7 +123,7 @@ fn a_bundle_is_proved_read_and_always_the_same() {
     for (name, content) in payload() {
         assert_eq!(bundle.small(&verified, &name, 1 << 20).unwrap(), content, "{name}");
     }
-    assert!(bundle.small(&verified, "extensions/gpu.raw", 100).is_err());
+    assert!(bundle.small(&verified, "gpu.raw", 100).is_err());
     // Others read the archive, too.
     let names: Vec<String> = tar::Archive::new(bytes.as_slice())
         .entries()
@@ -246,7 +249,7 @@ fn the_first_root_is_signed_by_its_own_keys() {
 fn a_bundle_cut_anywhere_is_refused() {
     let site = site();
     let mut files = payload();
-    files.insert("extensions/gpu.raw".to_owned(), vec![7; 1_000]);
+    files.insert("gpu.raw".to_owned(), vec![7; 1_000]);
     let metadata = metadata_of(&site.seeds, &[(1, &site.root)], 7, LATER, &files);
     let bytes = packed(&metadata, &files);
     for end in (0..bytes.len()).step_by(97).chain([bytes.len() - 1, bytes.len() - 512, bytes.len() - 1024]) {
@@ -285,8 +288,68 @@ fn a_payload_that_is_not_what_was_signed_is_refused() {
     files.remove("holdfast.efi");
     check(&files, "`holdfast.efi` is not what was signed: it is not there");
     let mut files = payload();
-    files.insert("extensions/other.raw".to_owned(), Vec::new());
-    check(&files, "`extensions/other.raw` is not what was signed: it was not signed");
+    files.insert("other.raw".to_owned(), Vec::new());
+    check(&files, "`other.raw` is not what was signed: it was not signed");
+}
+
+/// A payload whose manifest names what it holds.
+fn release(change: impl FnOnce(&mut Manifest)) -> BTreeMap<String, Vec<u8>> {
+    let mut files = payload();
+    files.insert(ROOT.to_owned(), vec![5; 3 * 4096]);
+    files.remove(MANIFEST);
+    let sums = files.iter().map(|(name, bytes)| (name.clone(), FileSum::of(bytes)));
+    let extension = ExtensionSum {
+        name: "gpu".to_owned(),
+        version: "535".to_owned(),
+        kernel: "6.1.0-56-amd64".to_owned(),
+        file: "gpu.raw".to_owned(),
+    };
+    let mut manifest = Manifest {
+        version: "0.2.0".to_owned(),
+        profile: Profile::Small,
+        epoch: 1_793_491_200,
+        kernel: "6.1.0-56-amd64".to_owned(),
+        files: sums.collect(),
+        verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 3 },
+        pcr11: Digest([3; 32]),
+        extensions: vec![extension],
+    };
+    change(&mut manifest);
+    files.insert(MANIFEST.to_owned(), manifest.encode().unwrap());
+    files
+}
+
+#[test]
+fn a_release_that_does_not_fit_together_is_refused() {
+    let site = site();
+    let read = |files: &BTreeMap<String, Vec<u8>>| {
+        let metadata = metadata_of(&site.seeds, &[], 7, LATER, files);
+        verify(&trusted(&site, 0), &metadata, NOW).and_then(|verified| verified.manifest(&files[MANIFEST]))
+    };
+    let manifest = read(&release(|_| {})).unwrap();
+    assert_eq!(manifest.version, "0.2.0");
+    let needs = |name: &str| Verified::brings(&manifest, &[name.to_owned()]);
+    assert!(needs("gpu").is_ok());
+    assert!(needs("npu").unwrap_err().to_string().contains("no extension `npu`, which this machine needs"));
+    let refused = |files: BTreeMap<String, Vec<u8>>, wanted: &str| {
+        let error = read(&files).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    };
+    let other = release(|manifest| manifest.extensions[0].kernel = "6.1.0-57-amd64".to_owned());
+    refused(other, "extension `gpu` is for kernel 6.1.0-57-amd64, the release has 6.1.0-56-amd64");
+    refused(
+        release(|manifest| manifest.extensions[0].file = "npu.raw".to_owned()),
+        "extension `gpu` has no file",
+    );
+    let mut more = release(|_| {});
+    more.insert("npu.raw".to_owned(), vec![1]);
+    refused(more, "its manifest does not name `npu.raw`");
+    let mut other = release(|_| {});
+    other.insert("holdfast.efi".to_owned(), vec![1]);
+    refused(other, "its manifest names another `holdfast.efi` than was signed");
+    let mut nonsense = release(|_| {});
+    nonsense.insert(MANIFEST.to_owned(), b"{}".to_vec());
+    refused(nonsense, "the release does not fit together");
 }
 
 proptest! {
@@ -296,7 +359,7 @@ proptest! {
     fn a_flipped_bit_is_never_taken_for_another_release(at in 0..30_000_usize, bit in 0..8_u8) {
         let site = site();
         let mut files = payload();
-        files.insert("extensions/gpu.raw".to_owned(), vec![7; 1_000]);
+        files.insert("gpu.raw".to_owned(), vec![7; 1_000]);
         let metadata = metadata_of(&site.seeds, &[(1, &site.root)], 7, LATER, &files);
         let mut bytes = packed(&metadata, &files);
         let at = at % bytes.len();

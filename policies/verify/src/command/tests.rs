@@ -120,3 +120,96 @@ fn a_wrong_call_exits_2_and_help_0() {
     assert_eq!(log.run(&["--help"]).0, 0);
     assert_eq!(log.run(&["log", "DIR/absent"]).0, 1);
 }
+
+#[test]
+fn a_release_is_proved_to_its_last_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = Utf8Path::from_path(dir.path()).unwrap();
+    let (root, bundle) = release();
+    fs::write(dir.join("root.json"), &root).unwrap();
+    fs::write(dir.join("whole.bundle"), &bundle).unwrap();
+    let mut damaged = bundle.clone();
+    let at = damaged.len() - 1_536;
+    damaged[at] ^= 1;
+    fs::write(dir.join("damaged.bundle"), &damaged).unwrap();
+    fs::write(dir.join("cut.bundle"), &bundle[..bundle.len() - 700]).unwrap();
+    let mut log = log(2);
+    log.dir = dir.to_owned();
+    let at = ["--at", "2027-01-01T00:00:00Z"];
+    let run = |arguments: &[&str]| log.run(&[&["release"], arguments].concat());
+    let (code, out, err) = run(&["DIR/whole.bundle", "--root", "DIR/root.json", at[0], at[1]]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for line in [
+        "release  0.2.0, kernel 6.1",
+        "number   3",
+        "root     version 1, ",
+        "  root.verity                            11  ",
+        "the root you gave",
+    ] {
+        assert!(out.contains(line), "{out}");
+    }
+    let (_, out, _) = run(&["DIR/whole.bundle", at[0], at[1]]);
+    assert!(out.contains("whole in itself; compare the root"), "{out}");
+    for (file, at, wanted) in [
+        ("DIR/damaged.bundle", at[1], "error[E8107]"),
+        ("DIR/cut.bundle", at[1], "error[E8101]"),
+        ("DIR/whole.bundle", "2031-01-01T00:00:00Z", "error[E8104]"),
+        ("DIR/whole.bundle", "soon", "error[E4301]"),
+        ("DIR/none.bundle", at[1], "error[E4301]"),
+    ] {
+        let (code, out, err) = run(&[file, "--at", at]);
+        assert!(code == 1 && out.is_empty() && err.starts_with(wanted), "{file}: {err}");
+    }
+}
+
+struct Key(ed25519_dalek::SigningKey);
+
+impl holdfast_release::Keyholder for Key {
+    fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
+        Ok(ed25519_dalek::Signer::sign(&self.0, message).to_bytes())
+    }
+}
+
+/// A root and a release below it.
+fn release() -> (Vec<u8>, Vec<u8>) {
+    use holdfast_release::{
+        BundleRole, Digest, Draft, FileSum, Keyholder, Manifest, Profile, Target, Unsigned, Verity, pack,
+    };
+    use sha2::Digest as _;
+
+    let (key, expires) = (Key(ed25519_dalek::SigningKey::from_bytes(&[7; 32])), Time(1_900_000_000_000));
+    let holder = |role| (role, (vec![key.public()], 1));
+    let root = Unsigned::root(1, expires, &BundleRole::ALL.map(holder).into()).sign(&[&key]).unwrap();
+    let mut files: std::collections::BTreeMap<String, Vec<u8>> =
+        ["holdfast.efi", "loader.efi", "root.verity"].map(|name| (name.to_owned(), name.into())).into();
+    files.insert("root.erofs".to_owned(), vec![7; 4096]);
+    let manifest = Manifest {
+        version: "0.2.0".to_owned(),
+        profile: Profile::Small,
+        epoch: 0,
+        kernel: "6.1".to_owned(),
+        files: files.iter().map(|(name, bytes)| (name.clone(), FileSum::of(bytes))).collect(),
+        verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 1 },
+        pcr11: Digest([3; 32]),
+        extensions: Vec::new(),
+    };
+    files.insert("manifest.json".to_owned(), manifest.encode().unwrap());
+    let target = |(name, bytes): (&String, &Vec<u8>)| {
+        let sha256 = sha2::Sha256::digest(bytes).into();
+        (name.clone(), Target { length: u64::try_from(bytes.len()).unwrap(), sha256 })
+    };
+    let draft = Draft { number: 3, expires, targets: files.iter().map(target).collect() };
+    let holders = BundleRole::ALL.map(|role| (role, vec![&key as &dyn Keyholder])).into();
+    let metadata = draft.sign([(1, root.clone())].into(), &holders).unwrap();
+    let mut bundle = Vec::new();
+    let put = &mut |part: &[u8]| {
+        bundle.extend_from_slice(part);
+        Ok(())
+    };
+    pack(&metadata, &draft.targets, put, &mut |name, sink| sink(&files[name])).unwrap();
+    (root, bundle)
+}

@@ -5,6 +5,7 @@ mod kept;
 mod machine;
 mod members;
 mod people;
+mod release;
 mod rpc;
 mod state;
 
@@ -26,6 +27,7 @@ pub fn all() -> Result<Vec<Target>> {
     targets.extend(join::targets()?);
     targets.extend(kept::targets());
     targets.extend(machine::targets());
+    targets.extend(release::targets());
     for target in &mut targets {
         target.seeds.extend(corpus::kept(target.name)?);
     }
