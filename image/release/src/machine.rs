@@ -150,9 +150,12 @@ pub struct Cluster {
     /// The token that lets this machine in, once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_token: Option<Secret>,
-    /// The name of the file beside this one that has the token.
+    /// The name of the file beside this one that lets this machine in, once: a founding, an admission or a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub join_token_file: Option<String>,
+    pub admission_file: Option<String>,
+    /// The jurisdiction of a cluster that the first controller begins by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<String>,
 }
 
 /// When a machine counts as healthy after a start.
@@ -272,33 +275,45 @@ impl Spec {
             return Some((at(&["spec", "network"]).into_iter().chain(path).collect(), why));
         }
         let (cluster, health) = (&self.cluster, &self.health);
-        let token = cluster.join_token.is_some() || cluster.join_token_file.is_some();
-        let both = cluster.join_token.is_some() && cluster.join_token_file.is_some();
-        let file = cluster.join_token_file.as_deref();
+        let admitted = cluster.join_token.is_some() || cluster.admission_file.is_some();
+        let both = cluster.join_token.is_some() && cluster.admission_file.is_some();
+        let begins = cluster.name.is_some() && cluster.jurisdiction.is_some();
+        let names = cluster.name.is_some() || cluster.jurisdiction.is_some();
+        let agent = self.role == Role::Agent;
+        let file = cluster.admission_file.as_deref();
         let outside = |name: &str| name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']);
-        let faults: [(bool, &[&str], &str); 9] = [
-            (self.first && self.role == Role::Agent, &["spec", "first"], "an agent begins no cluster"),
-            (self.first && token, &["spec", "cluster"], "the first controller joins nobody: it has no token"),
+        let faults: [(bool, &[&str], &str); 10] = [
+            (self.first && agent, &["spec", "first"], "an agent begins no cluster"),
             (
-                self.first && cluster.name.is_none(),
+                self.first && admitted,
                 &["spec", "cluster"],
-                "the first controller needs the `name` of the cluster",
+                "a controller that begins a cluster is let in by nobody: say `first`, or what lets it in",
             ),
             (
-                !self.first && cluster.name.is_some(),
-                &["spec", "cluster", "name"],
-                "only the first controller names the cluster",
+                self.first && !begins,
+                &["spec", "cluster"],
+                "the first controller needs the `name` and the `jurisdiction` of the cluster",
             ),
             (
-                !self.first && cluster.controllers.is_empty(),
+                !self.first && names,
+                &["spec", "cluster"],
+                "only a controller that is `first` names a cluster and its jurisdiction",
+            ),
+            (
+                agent && cluster.controllers.is_empty(),
                 &["spec", "cluster"],
                 "`controllers` is empty: whom does it join?",
             ),
-            (!self.first && !token, &["spec", "cluster"], "say `joinToken` or `joinTokenFile`"),
-            (both, &["spec", "cluster", "joinTokenFile"], "say either `joinToken` or `joinTokenFile`"),
+            (!self.first && !admitted, &["spec", "cluster"], "say `joinToken` or `admissionFile`"),
+            (
+                !agent && cluster.join_token.is_some(),
+                &["spec", "cluster", "joinToken"],
+                "a token lets agents in; a controller needs an `admissionFile`",
+            ),
+            (both, &["spec", "cluster", "admissionFile"], "say either `joinToken` or `admissionFile`"),
             (
                 file.is_some_and(outside),
-                &["spec", "cluster", "joinTokenFile"],
+                &["spec", "cluster", "admissionFile"],
                 "it is the name of a file beside this one",
             ),
             (
@@ -368,7 +383,7 @@ accelerators = 8
         assert_eq!(machine.spec.console, Console::default());
         assert_eq!(machine.spec.health.accelerators, Some(8));
         let first = "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"a\"\n\
-            spec = { role = \"controller\", first = true, cluster = { name = \"prod\" } }\n";
+            spec = { role = \"controller\", first = true, cluster = { name = \"prod\", jurisdiction = \"DE\" } }\n";
         assert!(parse(first).unwrap().spec.network.interfaces.is_empty());
     }
 
@@ -391,10 +406,13 @@ accelerators = 8
             ("of = \"bond0\"", "of = \"storage\"", 30, 1, "of itself"),
             ("name = \"storage\"", "name = \"bond0\"", 28, 1, "twice"),
             ("joinToken = \"hf1-geheim\"", "", 35, 7, "joinToken"),
-            ("joinToken = ", "joinTokenFile = \"../x\"\njoinToken = ", 37, 1, "either"),
-            ("joinToken = \"hf1-geheim\"", "joinTokenFile = \"../x\"", 37, 1, "beside"),
+            ("joinToken = ", "admissionFile = \"../x\"\njoinToken = ", 37, 1, "either"),
+            ("joinToken = \"hf1-geheim\"", "admissionFile = \"../x\"", 37, 1, "beside"),
             ("deadlineSeconds = 300", "deadlineSeconds = 1", 40, 1, "10 to 7200"),
             ("role = \"agent\"", "role = \"agent\"\nfirst = true", 9, 1, "begins no cluster"),
+            ("role = \"agent\"", "role = \"controller\"", 37, 1, "lets agents in"),
+            ("role = \"agent\"", "role = \"controller\"\nfirst = true", 36, 7, "let in by nobody"),
+            ("controllers = [", "name = \"x\"\ncontrollers = [", 35, 7, "only a controller"),
         ] {
             let error = parse(&AGENT.replacen(from, to, 1)).unwrap_err();
             assert_eq!((error.line, error.column), (line, column), "{to}: {error}");
