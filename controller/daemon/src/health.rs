@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
+use crate::alive;
 use crate::app::{App, LEADER_FRESH, now};
 use crate::vitals::Said;
 
@@ -96,7 +97,10 @@ pub(crate) async fn keep(app: Arc<App>, stop: CancellationToken) {
                     ask_all(&app, &mut channels).await;
                 }
             }
-            _ = tick.tick() => ask_all(&app, &mut channels).await,
+            _ = tick.tick() => {
+                alive::tell(&app);
+                ask_all(&app, &mut channels).await;
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alive;
 mod app;
 mod attention;
 mod backup;
