@@ -39,6 +39,7 @@ complete -c holdfast -n "__fish_holdfast_needs_command" -s h -l help -d 'Print h
 complete -c holdfast -n "__fish_holdfast_needs_command" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "up" -d 'Run a whole cluster on this machine'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "cluster" -d 'See how the cluster is'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "site" -d 'Prepare a new cluster and its machines, away from them'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "controller" -d 'Let controllers in, take them out, say who leads'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "node" -d 'Look after nodes'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "queue" -d 'See where jobs wait'
@@ -58,6 +59,7 @@ complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "completion" -d 'P
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__gen" -d 'Write man pages, completions and the reference of the command line'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__controller" -d 'Run a controller'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__agent" -d 'Run an agent'
+complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__machine" -d 'Run what a machine of the appliance is for'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "__verify" -d 'Verify offline'
 complete -c holdfast -n "__fish_holdfast_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l corpus -d 'The text to train on, for --demo' -r
@@ -189,6 +191,59 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Begin the cluster again from a backup, on this machine'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l name -d 'The name of the cluster' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l controller -d 'A first controller: its name, and where everybody reaches it. Give 1, 3 or 5' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l jurisdiction -d 'Where its machines stand; each gets a CA of its own' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l law -d 'The directory with `law.toml` and `tenant.cedar`; an example where not given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l operator -d 'The name of the first operator' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l lease -d 'How long a node may be silent before its work is given to others' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l admission -d 'What lets it in: of `site init`, of `controller add --out`, or the token of `node token`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l out -d 'Where the image goes; it must not be there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -1199,6 +1254,25 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l wait -d 'R
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l machine -d 'Its configuration' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l state -d 'Where its keys and its admission are' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l raft -d 'Where the log of a controller is' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l data -d 'Where a node stores things' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l data-listen -d 'Where the data of a node is served' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l relay-listen -d 'Where the gangs of a node are relayed' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -1211,34 +1285,38 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l yes -d 'D
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l wait -d 'Return only when it is done'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "up" -d 'Run a whole cluster on this machine'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "cluster" -d 'See how the cluster is'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "controller" -d 'Let controllers in, take them out, say who leads'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "node" -d 'Look after nodes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "queue" -d 'See where jobs wait'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "job" -d 'Submit jobs and follow them'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "dataset" -d 'Bring data in, check it, take it out'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "model" -d 'See models and take them out'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "image" -d 'Pack programs and bring them in'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "policy" -d 'Read the law in force and ask it'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "audit" -d 'Read, export and verify the audit log'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "event" -d 'See what happened'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "apply" -d 'Make what manifests describe'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "diff" -d 'Show how manifests differ from the cluster'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "delete" -d 'Delete what manifests describe'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "doctor" -d 'Check everything from this machine to the agents, with what to type'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "explain" -d 'Say what an error code means; works offline'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "completion" -d 'Print a completion script'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "__gen" -d 'Write man pages, completions and the reference of the command line'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "__controller" -d 'Run a controller'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "__agent" -d 'Run an agent'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "__verify" -d 'Verify offline'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "up" -d 'Run a whole cluster on this machine'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "cluster" -d 'See how the cluster is'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "site" -d 'Prepare a new cluster and its machines, away from them'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "controller" -d 'Let controllers in, take them out, say who leads'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "node" -d 'Look after nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "queue" -d 'See where jobs wait'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "job" -d 'Submit jobs and follow them'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "dataset" -d 'Bring data in, check it, take it out'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "model" -d 'See models and take them out'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "image" -d 'Pack programs and bring them in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "policy" -d 'Read the law in force and ask it'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "audit" -d 'Read, export and verify the audit log'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "event" -d 'See what happened'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "apply" -d 'Make what manifests describe'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "diff" -d 'Show how manifests differ from the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "delete" -d 'Delete what manifests describe'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "doctor" -d 'Check everything from this machine to the agents, with what to type'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "explain" -d 'Say what an error code means; works offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "completion" -d 'Print a completion script'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "__gen" -d 'Write man pages, completions and the reference of the command line'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "__controller" -d 'Run a controller'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "__agent" -d 'Run an agent'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "__machine" -d 'Run what a machine of the appliance is for'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "__verify" -d 'Verify offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and not __fish_seen_subcommand_from up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "status" -d 'What needs attention and what to type, then how everything is'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "backup" -d 'Write everything the cluster needs to begin again, encrypted to the backup keys'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "backup-key" -d 'Make a key that backups are encrypted to, or see and change which keys those are'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "restore" -d 'Begin the cluster again from a backup, on this machine'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from site" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from site" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "list" -d 'List controllers, those that are only admitted among them'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "add" -d 'Let one more controller in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "replace" -d 'Let a controller in that takes the place of another, dead or alive'

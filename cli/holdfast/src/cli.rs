@@ -2,9 +2,10 @@
 
 use camino::Utf8PathBuf;
 
+use crate::appliance::Appliance;
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
-    queue,
+    queue, site,
 };
 use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// See how the cluster is
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Prepare a new cluster and its machines, away from them
+    #[command(subcommand)]
+    Site(site::Command),
     /// Let controllers in, take them out, say who leads
     #[command(subcommand)]
     Controller(controller::Command),
@@ -95,6 +99,9 @@ pub(crate) enum Command {
     /// Run an agent
     #[command(name = "__agent", hide = true)]
     Agent(Daemon),
+    /// Run what a machine of the appliance is for
+    #[command(name = "__machine", hide = true)]
+    Machine(Appliance),
     /// Verify offline
     #[command(name = "__verify", hide = true, disable_help_flag = true)]
     Verify {
@@ -110,6 +117,7 @@ impl Command {
         let (noun, (verb, flags)) = match self {
             Self::Cluster(command) => ("cluster", command.honours()),
             Self::Controller(command) => ("controller", command.honours()),
+            Self::Site(command) => ("site", command.honours()),
             Self::Node(command) => ("node", command.honours()),
             Self::Queue(command) => ("queue", command.honours()),
             Self::Job(command) => ("job", command.honours()),
@@ -126,9 +134,11 @@ impl Command {
             Self::Explain(_) => ("explain", ("", NOTHING)),
             Self::Doctor(_) => ("doctor", ("", NOTHING)),
             Self::Completion { .. } => ("completion", ("", NOTHING)),
-            Self::Generate { .. } | Self::RunController(_) | Self::Agent(_) | Self::Verify { .. } => {
-                ("help", ("", NOTHING))
-            }
+            Self::Generate { .. }
+            | Self::RunController(_)
+            | Self::Agent(_)
+            | Self::Machine(_)
+            | Self::Verify { .. } => ("help", ("", NOTHING)),
         };
         (format!("{noun} {verb}").trim_end().to_owned(), flags)
     }

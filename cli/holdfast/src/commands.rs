@@ -21,6 +21,7 @@ pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod queue;
+pub(crate) mod site;
 pub(crate) mod status;
 pub(crate) mod verify;
 pub(crate) mod wait;

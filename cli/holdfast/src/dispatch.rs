@@ -7,14 +7,14 @@ use holdfast_types::{Problem, ProblemKind};
 use crate::cli::{Cli, Command};
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, generate, image, job, node,
-    policy, queue,
+    policy, queue, site,
 };
-use crate::daemons;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Printer;
 use crate::session::Session;
 use crate::up;
+use crate::{appliance, daemons};
 
 /// Runs the command. What brings its own runtime, or needs none, is started on the thread that called.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
@@ -26,10 +26,12 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::RunController(daemon) => Ok(daemons::controller(daemon)?),
         Command::Controller(controller::Command::Run(run)) => Ok(daemons::controller(&run.daemon())?),
         Command::Agent(daemon) => Ok(daemons::agent(daemon)?),
+        Command::Machine(appliance) => Ok(appliance::run(appliance)?),
         Command::Verify { args } => Err(Failure::Ended(daemons::verify(args))),
         Command::Generate { dir } => Ok(generate::run(&Cli::command(), dir)?),
         Command::Completion { shell } => printer.bytes(&generate::completion(&Cli::command(), *shell)),
         Command::Explain(args) => explain::run(printer, args),
+        Command::Site(command) => site::run(&cli.globals, command),
         _ => {
             logs(&cli.globals)?;
             runtime()?.block_on(Box::pin(ask(&cli.globals, &cli.command)))
@@ -66,8 +68,10 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         | Command::Up(_)
         | Command::Cluster(_)
         | Command::Controller(_)
+        | Command::Site(_)
         | Command::RunController(_)
         | Command::Agent(_)
+        | Command::Machine(_)
         | Command::Verify { .. }
         | Command::Generate { .. }
         | Command::Completion { .. }

@@ -4,12 +4,15 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
 mod answers;
+mod appliance;
 mod cli;
 mod commands;
 mod daemons;
 mod dispatch;
 mod failure;
+mod founding;
 mod globals;
 mod manifest;
 mod output;

@@ -1,6 +1,5 @@
 //! `holdfast controller`: who keeps the cluster's state.
 
-mod admission;
 mod admit;
 mod view;
 

@@ -7,7 +7,7 @@ use holdfast_controller::{prepare_joining, refuse_used};
 use holdfast_identity::{Context, Endpoint, Identity};
 use holdfast_types::{AsProblem as _, NodeName, Problem, ProblemKind};
 
-use super::admission::Admission;
+use crate::admission::Admission;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Printer;

@@ -43,12 +43,12 @@ struct File {
 }
 
 /// An admission, as the new machine needs it.
-pub(super) struct Admission {
-    pub(super) name: String,
-    pub(super) address: String,
-    pub(super) key: PrivateKey,
-    pub(super) ca_pem: String,
-    pub(super) admitted: AdmittedController,
+pub(crate) struct Admission {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) key: PrivateKey,
+    pub(crate) ca_pem: String,
+    pub(crate) admitted: AdmittedController,
 }
 
 fn failed(path: &Utf8Path, because: impl Into<String>) -> Problem {
@@ -57,7 +57,7 @@ fn failed(path: &Utf8Path, because: impl Into<String>) -> Problem {
 
 impl Admission {
     /// Writes it where nothing is yet, readable by its owner alone.
-    pub(super) fn save(&self, path: &Utf8Path) -> Result<(), Problem> {
+    pub(crate) fn save(&self, path: &Utf8Path) -> Result<(), Problem> {
         let others = self.admitted.controllers.iter().map(|other| Other {
             id: other.id,
             name: other.name.clone(),
@@ -86,7 +86,7 @@ impl Admission {
     }
 
     /// Reads it; refuses one that others can read.
-    pub(super) fn load(path: &Utf8Path) -> Result<Self, Problem> {
+    pub(crate) fn load(path: &Utf8Path) -> Result<Self, Problem> {
         let fault = |error: std::io::Error| failed(path, error.to_string());
         let file = std::fs::File::open(path).map_err(fault)?;
         let mode = file.metadata().map_err(fault)?.mode();
@@ -119,7 +119,7 @@ impl Admission {
     }
 
     /// As the controller of this machine is prepared with it.
-    pub(super) fn prepare(self, directory: &Utf8Path, listen: Option<&str>) -> JoinOptions {
+    pub(crate) fn prepare(self, directory: &Utf8Path, listen: Option<&str>) -> JoinOptions {
         JoinOptions {
             directory: directory.to_owned(),
             listen: listen.unwrap_or(&self.address).to_owned(),

@@ -1,0 +1,227 @@
+//! A machine of the appliance: what its configuration and its admission make of it, prepared before its daemon runs. Process 1
+//! starts this; everything it does it can do again after a cut at any moment.
+
+use std::io::Write as _;
+use std::net::{ToSocketAddrs as _, UdpSocket};
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_controller::{FoundController, FoundOperator, FoundOptions, found, prepare_joining};
+use holdfast_policy::packs;
+use holdfast_release::machine::{self, Machine, Role};
+use holdfast_types::{Problem, ProblemKind, Span, Time};
+
+use crate::admission::Admission;
+use crate::daemons::{self, Daemon};
+use crate::founding::Founding;
+
+/// Where controllers are reached that nobody gave an address.
+const CONTROLLER_PORT: u16 = 7443;
+/// How long a node may be silent, in a cluster that a machine founds by itself.
+const LEASE: Span = Span::from_secs(20);
+/// No packet is sent there: asking for the way tells the own address. One of the addresses for documentation (RFC 5737).
+const ELSEWHERE: &str = "192.0.2.1:9";
+
+/// The places of a machine.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Appliance {
+    /// Its configuration
+    #[arg(long, value_name = "FILE")]
+    machine: Utf8PathBuf,
+    /// Where its keys and its admission are
+    #[arg(long, value_name = "DIR", default_value = "/state")]
+    state: Utf8PathBuf,
+    /// Where the log of a controller is
+    #[arg(long, value_name = "DIR", default_value = "/raft")]
+    raft: Utf8PathBuf,
+    /// Where a node stores things
+    #[arg(long, value_name = "DIR", default_value = "/data")]
+    data: Utf8PathBuf,
+    /// Where the data of a node is served
+    #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:7444")]
+    data_listen: String,
+    /// Where the gangs of a node are relayed
+    #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:7445")]
+    relay_listen: String,
+}
+
+fn failed(because: impl Into<String>) -> Problem {
+    Problem::new(7123, ProblemKind::Failed, "this machine cannot become what its configuration says")
+        .because(because)
+}
+
+fn file_fault(act: &str, path: &Utf8Path) -> impl FnOnce(std::io::Error) -> Problem {
+    let what = format!("{act} `{path}`");
+    move |error| failed(format!("{what}: {error}"))
+}
+
+/// Prepares the daemon of this machine's role and runs it until it is stopped.
+pub(crate) fn run(appliance: &Appliance) -> Result<(), Problem> {
+    let path = &appliance.machine;
+    let text = std::fs::read_to_string(path).map_err(file_fault("read", path))?;
+    let machine = machine::parse(&text).map_err(|error| failed(format!("`{path}`, {error}")))?;
+    match machine.spec.role {
+        Role::Controller => {
+            let directory = appliance.controller(&machine)?;
+            daemons::controller(&Daemon { config: directory.join("controller.toml"), with_parent: false })
+        }
+        Role::Agent => {
+            let config = appliance.agent(&machine)?;
+            daemons::agent(&Daemon { config, with_parent: false })
+        }
+    }
+}
+
+impl Appliance {
+    /// The directory of the controller, prepared once.
+    fn controller(&self, machine: &Machine) -> Result<Utf8PathBuf, Problem> {
+        let directory = self.state.join("controller");
+        if directory.join("controller.toml").exists() {
+            return Ok(directory);
+        }
+        // Without its configuration it was only begun, and what it was begun with is still there.
+        remove_all(&directory)?;
+        let admission = self.admission(machine);
+        match &admission {
+            Some(path) => admit(path, &directory)?,
+            None => self.found(machine, &directory)?,
+        }
+        let (log, place) = (self.raft.join("controller"), directory.join("raft"));
+        std::fs::create_dir_all(&log).map_err(file_fault("create", &log))?;
+        symlink(&log, &place).map_err(file_fault("link", &place))?;
+        if let Some(path) = admission {
+            // What is in it is in the directory now; left behind it is only a key lying about.
+            std::fs::remove_file(&path).map_err(file_fault("delete", &path))?;
+        }
+        Ok(directory)
+    }
+
+    /// The file beside the configuration that lets this machine in.
+    fn admission(&self, machine: &Machine) -> Option<Utf8PathBuf> {
+        let name = machine.spec.cluster.admission_file.as_ref()?;
+        let path = self.state.join(name);
+        path.exists().then_some(path)
+    }
+
+    /// A cluster that begins with this machine alone. Its operator's context stays here until somebody fetches it.
+    fn found(&self, machine: &Machine, directory: &Utf8Path) -> Result<(), Problem> {
+        let cluster = &machine.spec.cluster;
+        let (Some(name), Some(jurisdiction)) = (&cluster.name, &cluster.jurisdiction) else {
+            let next = "holdfast site init DIR --name NAME --jurisdiction CODE --controller NAME=HOST:PORT";
+            return Err(failed("it is a controller and has no admission").next(next));
+        };
+        let jurisdiction = jurisdiction
+            .parse()
+            .map_err(|error| failed(format!("`{jurisdiction}` is no jurisdiction: {error}")))?;
+        let listen = match cluster.controllers.first() {
+            Some(own) => own.to_string(),
+            None => format!("{}:{CONTROLLER_PORT}", own_address(ELSEWHERE)?),
+        };
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let own = machine.metadata.name.to_string();
+        let founded = found(&FoundOptions {
+            cluster_name: name.to_string(),
+            lease: LEASE,
+            controllers: vec![FoundController { name: own, directory: directory.to_owned(), listen }],
+            jurisdictions: vec![jurisdiction],
+            law: packs::DEMO.law.to_owned(),
+            tenant_policies: packs::DEMO.tenant.to_owned(),
+            operators: vec![FoundOperator {
+                name: "admin".to_owned(),
+                roles: vec!["admin".to_owned(), "engineer".to_owned()],
+                tenant: None,
+                context: self.state.join("operator/context.toml"),
+            }],
+            now: Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+        })?;
+        eprintln!("cluster {} begins on this machine", founded.cluster_id);
+        Ok(())
+    }
+
+    /// The configuration of the agent, written anew at each start: what the machine's says may have changed.
+    fn agent(&self, machine: &Machine) -> Result<Utf8PathBuf, Problem> {
+        let (directory, keys) = (self.data.join("agent"), self.state.join("agent"));
+        for place in [&directory, &keys.join("identity")] {
+            std::fs::create_dir_all(place).map_err(file_fault("create", place))?;
+        }
+        let place = directory.join("identity");
+        if !place.is_symlink() {
+            symlink(keys.join("identity"), &place).map_err(file_fault("link", &place))?;
+        }
+        let cluster = &machine.spec.cluster;
+        let controllers: Vec<String> = cluster.controllers.iter().map(ToString::to_string).collect();
+        let joined = keys.join("identity/chain.pem").exists();
+        let token = match (joined, self.admission(machine), &cluster.join_token) {
+            (true, ..) => None,
+            (false, Some(path), _) => Some(path),
+            (false, None, Some(token)) => {
+                let path = keys.join("join.token");
+                write(&path, token.reveal())?;
+                Some(path)
+            }
+            (false, None, None) => None,
+        };
+        let way = controllers.first().map_or(ELSEWHERE, String::as_str);
+        let settings = holdfast_agent::Config {
+            directory,
+            name: machine.metadata.name.to_string(),
+            advertise: Some(own_address(way)?),
+            controllers,
+            data_listen: self.data_listen.clone(),
+            relay_listen: self.relay_listen.clone(),
+            join_token_file: token,
+            simulated: None,
+            cores: None,
+            memory: None,
+            root: "/".into(),
+        };
+        let text = toml::to_string(&settings).map_err(|error| failed(error.to_string()))?;
+        let path = keys.join("agent.toml");
+        write(&path, &text)?;
+        Ok(path)
+    }
+}
+
+/// Makes `directory` what the file says: a first controller, or one more.
+fn admit(path: &Utf8Path, directory: &Utf8Path) -> Result<(), Problem> {
+    match Founding::load(path)? {
+        Some(founding) => founding.unpack(directory, None),
+        None => prepare_joining(Admission::load(path)?.prepare(directory, None)),
+    }
+}
+
+/// The address of this machine on the way to `target`.
+fn own_address(target: &str) -> Result<String, Problem> {
+    let asked = || {
+        let target = target.to_socket_addrs()?.next().ok_or(std::io::ErrorKind::NotFound)?;
+        let any = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(target)?;
+        Ok::<_, std::io::Error>(socket.local_addr()?.ip())
+    };
+    let address = asked().map_err(|error| failed(format!("there is no way to {target}: {error}")))?;
+    Ok(if address.is_ipv6() { format!("[{address}]") } else { address.to_string() })
+}
+
+fn remove_all(directory: &Utf8Path) -> Result<(), Problem> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(file_fault("clear", directory)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file that its owner alone reads, whole or not at all.
+fn write(path: &Utf8Path, text: &str) -> Result<(), Problem> {
+    let temporary = path.with_extension("new");
+    let written = || {
+        let mut options = std::fs::File::options();
+        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    written().map_err(file_fault("write", path))
+}
