@@ -10,11 +10,13 @@ use crate::packages::Package;
 use crate::process::{Counted, HOST, Shell, run as run_command, run_counted};
 
 /// The crates whose tests need what [`PACKAGES`] bring, and run in no other suite.
-pub(super) const CRATES: [&str; 3] = ["holdfast-release", "holdfast-image", "holdfast-machine"];
+pub(super) const CRATES: [&str; 4] =
+    ["holdfast-release", "holdfast-image", "holdfast-installer", "holdfast-machine"];
 
 /// What builds images, what judges them, and what boots them.
 pub(super) const PACKAGES: &[Package] = &[
     Package { name: "erofs-utils", program: "mkfs.erofs" },
+    Package { name: "e2fsprogs", program: "e2fsck" },
     Package { name: "gdisk", program: "sgdisk" },
     Package { name: "dosfstools", program: "fsck.vfat" },
     Package { name: "mtools", program: "mtype" },
@@ -61,6 +63,7 @@ pub(super) fn run(shell: &Shell, _: Tier) -> Outcome {
     }
     let mut command = shell.cargo();
     command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-release", "-p", "holdfast-image"]);
+    command.args(["-p", "holdfast-installer"]);
     let (mut sum, beside) = run_counted(tools(&mut command));
     let images = target_directory(shell).map(Places::new).and_then(|places| images(shell, &places));
     let booted = images.and_then(|images| {

@@ -1,0 +1,79 @@
+//! Disks as text: one in a line, and what is against what will be.
+
+use holdfast_release::{Layout, Role, Slot};
+
+use crate::brain::bytes::amount;
+use crate::brain::facts::Disk;
+
+/// Columns of one side.
+const SIDE: usize = 36;
+
+/// A disk in a line.
+#[must_use]
+pub fn disk_line(disk: &Disk) -> String {
+    let serial = disk.serial.as_deref().unwrap_or("none");
+    let model = if disk.model.is_empty() { "-" } else { &disk.model };
+    let sector = if disk.sector == 512 { String::new() } else { format!(", sectors of {}", disk.sector) };
+    let kept = disk.kept.map(|why| format!(" [{why}]")).unwrap_or_default();
+    format!(
+        "{} serial {serial}, {model}, {}, {}{sector}: {}{kept}",
+        disk.path,
+        disk.transport.name(),
+        amount(disk.bytes),
+        disk.holds.line()
+    )
+}
+
+/// What is on the disk, and beside it what will be.
+#[must_use]
+pub fn sides(disk: &Disk, layout: &Layout, version: &str) -> Vec<String> {
+    let now = disk.holds.parts().iter().map(|(name, bytes)| {
+        let name = if name.is_empty() { "(no name)" } else { name };
+        part(name, *bytes, "")
+    });
+    let now: Vec<String> =
+        if disk.holds.parts().is_empty() { vec![cut(&disk.holds.line(), SIDE)] } else { now.collect() };
+    let after: Vec<String> =
+        layout.parts.iter().map(|p| part(p.role.label(), p.bytes, &content(p.role, version))).collect();
+    let rows = now.len().max(after.len());
+    let row = |at: usize| {
+        let (left, right) = (now.get(at), after.get(at));
+        line(left.map_or("", String::as_str), right.map_or("", String::as_str))
+    };
+    let mut lines = vec![line("now", "after"), line(&"-".repeat(SIDE), &"-".repeat(SIDE))];
+    lines.extend((0..rows).map(row));
+    lines
+}
+
+fn line(left: &str, right: &str) -> String {
+    format!("{left:<SIDE$} | {right}").trim_end().to_owned()
+}
+
+fn part(name: &str, bytes: u64, content: &str) -> String {
+    let size = amount(bytes);
+    cut(format!("{:<10} {size:>9}  {content}", cut(name, 10)).trim_end(), SIDE)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('~');
+    short
+}
+
+/// What will lie in a partition.
+fn content(role: Role, version: &str) -> String {
+    match role {
+        Role::Esp => "loader, kernel".to_owned(),
+        Role::Meta => "boot attempts".to_owned(),
+        Role::RootA => format!("system {version}"),
+        Role::HashA => format!("its proof (slot {})", Slot::A),
+        Role::RootB | Role::HashB => "kept for updates".to_owned(),
+        Role::Ext => "extensions".to_owned(),
+        Role::State => "configuration".to_owned(),
+        Role::Raft => "cluster log".to_owned(),
+        Role::Data => "data".to_owned(),
+    }
+}

@@ -1,0 +1,154 @@
+//! The steps of an installation as types: each is made of the one before and of nothing else, so none can be left out.
+//!
+//! ```text
+//! Detected --plan--> Planned --confirm--> Confirmed --the hands--> Written
+//! ```
+
+use holdfast_release::Layout;
+use holdfast_release::machine::{DiskSelector, Machine};
+
+use crate::brain::checks::{Check, checks};
+use crate::brain::facts::{Disk, Facts, Release};
+use crate::brain::refusal::Refusal;
+use crate::brain::select::select;
+use crate::brain::shown::disk_line;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detected {
+    /// About the machine.
+    pub facts: Facts,
+    /// About the release on the medium.
+    pub release: Release,
+}
+
+/// What would be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    release: Release,
+    machine: Machine,
+    disk: Disk,
+    layout: Layout,
+    checks: Vec<Check>,
+}
+
+/// How somebody said that the disk may be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consent {
+    /// In the configuration; needed where the disk holds something.
+    Configured(Option<String>),
+    /// By typing the disk's serial number; always needed where somebody can type.
+    Typed(String),
+}
+
+/// What will be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed {
+    planned: Planned,
+}
+
+/// What was done: the hands make it once everything was read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What was planned.
+    pub planned: Planned,
+    /// Bytes that were written in this run; fewer where an earlier one was cut off.
+    pub bytes: u64,
+    /// Stretches that the disk did not keep at first.
+    pub again: u64,
+}
+
+impl Detected {
+    /// Disks that hold an installation already.
+    pub fn installed(&self) -> impl Iterator<Item = &Disk> {
+        use crate::brain::holds::Holds;
+        self.facts.disks.iter().filter(|disk| matches!(disk.holds, Holds::Installation(_)))
+    }
+
+    /// What would be done for this machine.
+    ///
+    /// # Errors
+    ///
+    /// Not exactly one disk fits, it is too small or never written over, or the machine lacks something.
+    pub fn plan(self, machine: Machine) -> Result<Planned, Refusal> {
+        let wanted: &DiskSelector = &machine.spec.install.as_ref().ok_or(Refusal::NoInstall)?.disk;
+        let disk = select(&self.facts.disks, wanted)?;
+        let layout = Layout::plan(self.release.profile, disk.bytes, disk.sector)
+            .map_err(|source| Refusal::Layout { disk: disk_line(&disk), source })?;
+        let checks = checks(&self.facts, &self.release, machine.spec.role);
+        if checks.iter().any(Check::is_failed) {
+            return Err(Refusal::Checks { checks });
+        }
+        Ok(Planned { release: self.release, machine, disk, layout, checks })
+    }
+}
+
+impl Planned {
+    /// The release.
+    #[must_use]
+    pub fn release(&self) -> &Release {
+        &self.release
+    }
+
+    /// The machine that it will be.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The disk.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// How the disk will be divided.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What was found out about the machine.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Takes somebody's word for it.
+    ///
+    /// # Errors
+    ///
+    /// The disk holds something and the word is missing, or it names another disk.
+    pub fn confirm(self, consent: &Consent) -> Result<Confirmed, Refusal> {
+        let token = self.disk.token();
+        match consent {
+            Consent::Typed(typed) if typed.trim() == token => {}
+            Consent::Typed(typed) => {
+                return Err(Refusal::Typed { disk: disk_line(&self.disk), typed: typed.clone() });
+            }
+            Consent::Configured(_) if self.disk.holds.is_free() => {}
+            Consent::Configured(Some(word)) if word.strip_prefix("confirm:") == Some(token) => {}
+            Consent::Configured(_) => {
+                return Err(Refusal::Holds {
+                    disk: self.disk.path.to_string(),
+                    holds: self.disk.holds.line(),
+                    token: token.to_owned(),
+                });
+            }
+        }
+        Ok(Confirmed { planned: self })
+    }
+}
+
+impl Confirmed {
+    /// What was planned.
+    #[must_use]
+    pub fn planned(&self) -> &Planned {
+        &self.planned
+    }
+
+    /// The last step, which only the hands of this crate take.
+    pub(crate) fn written(self, bytes: u64, again: u64) -> Written {
+        Written { planned: self.planned, bytes, again }
+    }
+}

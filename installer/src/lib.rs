@@ -1,0 +1,15 @@
+//! The installer: puts a release on one disk of a machine and makes it the machine that its configuration describes.
+//!
+//! The brain decides and is pure; the hands look, write and read back; the faces ask and show. It must not know what the
+//! installed system does once it runs.
+
+#![forbid(unsafe_code)]
+
+pub mod brain;
+pub mod hands;
+
+mod command;
+mod event;
+mod file;
+
+pub use command::run;
