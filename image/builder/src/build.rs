@@ -1,79 +1,37 @@
-//! All steps from the locked packages to the images, in the order in which each needs the one before.
+//! All steps from the locked packages to the parts of the images, in the order in which each needs the one before.
 
 use std::collections::BTreeMap;
 use std::fs;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_release::{Digest, FatFile, FileSum, Layout, Manifest, Profile, Verity};
-use holdfast_release::{KERNEL, LOADER, ROOT, ROOT_TREE};
+use camino::Utf8Path;
+use holdfast_release::{Digest, FileSum, KERNEL, LOADER, Manifest, ManifestError, ROOT, ROOT_TREE, Verity};
 
+use crate::contents::{os_release, root};
 use crate::cpio::{Archive, Node};
-use crate::deb::{DebFile, DebKind, files};
-use crate::disk::{self, Content};
-use crate::keys::SigningKey;
-use crate::lock::{Cache, Lock};
-use crate::modules::Modules;
-use crate::recipe::Recipe;
-use crate::root::{Image, Item, Root};
+use crate::inputs::{BuildError, Inputs, Packages, at, one, unpack};
+use crate::kernel::{Kernel, kernel};
+use crate::root::{Image, Root};
 use crate::sign;
 use crate::uki::{self, Parts};
 
-/// Why there is no image: the step, and what went wrong in it.
-#[derive(Debug, thiserror::Error)]
-#[error("{step}: {why}")]
-pub struct BuildError {
-    step: String,
-    why: String,
-}
-
-impl BuildError {
-    /// An error of `step`.
-    #[must_use]
-    pub fn new(step: &str, why: String) -> Self {
-        Self { step: step.to_owned(), why }
-    }
-}
-
-fn at<E: std::error::Error>(step: &str) -> impl Fn(E) -> BuildError + use<'_, E> {
-    move |error| {
-        let mut why = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            why = format!("{why}: {cause}");
-            source = cause.source();
-        }
-        BuildError { step: step.to_owned(), why }
-    }
-}
-
-/// What an image is built from.
-#[derive(Debug)]
-pub struct Inputs<'a> {
-    /// The version of the release.
-    pub version: &'a str,
-    /// Which image.
-    pub profile: Profile,
-    /// The locked packages.
-    pub lock: &'a Lock,
-    /// Where they are.
-    pub cache: &'a Cache,
-    /// What goes into the image.
-    pub recipe: &'a Recipe,
-    /// Our own programs, by the name they have in the root.
-    pub programs: &'a BTreeMap<String, Utf8PathBuf>,
-    /// The key of programs.
-    pub key: &'a SigningKey,
-    /// What enrols the site's keys at the first boot of a machine whose firmware has none; nothing to leave that to people.
-    pub enrolment: &'a [(String, Vec<u8>)],
-}
+/// What makes a kernel install instead of running what is installed.
+const INSTALLS: &str = "holdfast.mode=install";
+/// Where the installer looks for the files of the release.
+const MEDIUM: &str = "run/media/holdfast";
 
 /// What was built.
 #[derive(Debug)]
 pub struct Built {
+    /// The root as it was meant.
+    pub tree: Root,
     /// The root and its proof.
     pub root: Image,
-    /// The signed kernel image.
+    /// The signed kernel of the installed system.
     pub uki: Vec<u8>,
+    /// The signed kernel that installs from a medium.
+    pub install: Vec<u8>,
+    /// The signed kernel that installs from what it carries itself.
+    pub netboot: Vec<u8>,
     /// The signed boot loader.
     pub loader: Vec<u8>,
     /// The kernel alone, for a start without firmware.
@@ -84,14 +42,26 @@ pub struct Built {
     pub cmdline: String,
     /// What is known of it all.
     pub manifest: Manifest,
+    /// The files of the packages.
+    pub(crate) packages: Packages,
 }
 
-/// The files of the packages, by package.
-type Packages = BTreeMap<String, Vec<DebFile>>;
+impl Built {
+    /// The files of the release by name, the manifest left out.
+    #[must_use]
+    pub fn files<'a>(&'a self, enrolment: &'a [(String, Vec<u8>)]) -> BTreeMap<&'a str, &'a [u8]> {
+        let keys = enrolment.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+        keys.chain([
+            (ROOT, self.root.bytes.as_slice()),
+            (ROOT_TREE, &self.root.tree.bytes),
+            (KERNEL, &self.uki),
+            (LOADER, &self.loader),
+        ])
+        .collect()
+    }
+}
 
-const MODULES: &str = "lib/modules";
-
-/// Builds the parts of an image; `tell` hears each step.
+/// Builds the parts of the images; `tell` hears each step.
 ///
 /// # Errors
 ///
@@ -106,202 +76,75 @@ pub fn build(
     tell("kernel and modules");
     let kernel = kernel(inputs, &packages)?;
     tell("root");
-    let root = root(inputs, &packages, &kernel)?;
+    let tree = root(inputs, &packages, &kernel)?;
     let id = uuid(&format!("{} {:?}", inputs.version, inputs.profile));
-    let image = root.image(scratch, &id, inputs.lock.epoch).map_err(at("make the root"))?;
+    let root = tree.image(scratch, &id, inputs.lock.epoch).map_err(at("make the root"))?;
     tell("first archive");
     let initrd = first_archive(inputs, &kernel)?;
-    let cmdline = cmdline(inputs, &image);
-    tell("kernel image and signatures");
+    tell("kernel images and signatures");
+    let cmdline = cmdline(inputs, &root);
+    let signing = Signing { inputs, packages: &packages, kernel: &kernel.image };
+    let (uki, pcr11) = signing.image(&cmdline, &initrd)?;
+    let installs = format!("{cmdline} {INSTALLS}");
+    let (install, _) = signing.image(&installs, &initrd)?;
     let loader = one(&packages, &inputs.recipe.loader, "usr/lib/systemd/boot/efi/systemd-bootx64.efi")?;
-    let stub = one(&packages, &inputs.recipe.loader, "usr/lib/systemd/boot/efi/linuxx64.efi.stub")?;
-    let os_release = os_release(inputs);
-    let parts =
-        Parts { stub, os_release: &os_release, cmdline: &cmdline, kernel: &kernel.image, initrd: &initrd };
-    let unsigned = uki::assemble(&parts).map_err(at("put the kernel image together"))?;
-    let pcr11 = uki::pcr11(unsigned.clone(), &[]).map_err(at("measure the kernel image"))?;
-    let uki = sign::program(unsigned, inputs.key).map_err(at("sign the kernel image"))?;
     let loader = sign::program(loader.to_vec(), inputs.key).map_err(at("sign the boot loader"))?;
-    let files =
-        [(ROOT, image.bytes.as_slice()), (ROOT_TREE, &image.tree.bytes), (KERNEL, &uki), (LOADER, &loader)];
     let manifest = Manifest {
         version: inputs.version.to_owned(),
         profile: inputs.profile,
         epoch: inputs.lock.epoch,
         kernel: kernel.release.clone(),
-        files: files.map(|(name, bytes)| (name.to_owned(), FileSum::of(bytes))).into(),
+        files: BTreeMap::new(),
         verity: Verity {
-            root_hash: Digest(image.tree.root.0),
-            salt: Digest(image.salt),
-            data_blocks: image.tree.data_blocks,
+            root_hash: Digest(root.tree.root.0),
+            salt: Digest(root.salt),
+            data_blocks: root.tree.data_blocks,
         },
-        pcr11: Digest(pcr11),
+        pcr11,
         extensions: Vec::new(),
     };
-    Ok(Built { root: image, uki, loader, kernel: kernel.image, initrd, cmdline, manifest })
+    let (netboot, kernel) = (Vec::new(), kernel.image);
+    let mut built =
+        Built { tree, root, uki, install, netboot, loader, kernel, initrd, cmdline, manifest, packages };
+    let sums = built.files(inputs.enrolment).into_iter();
+    built.manifest.files = sums.map(|(name, bytes)| (name.to_owned(), FileSum::of(bytes))).collect();
+    built.netboot = netboot_image(inputs, &built, &installs).map_err(at("make the kernel for netboot"))?;
+    Ok(built)
 }
 
-/// Writes a disk with the release into `path`.
-///
-/// # Errors
-///
-/// Something does not fit, or the file cannot be written.
-pub fn disk_image(inputs: &Inputs<'_>, built: &Built, path: &Utf8Path) -> Result<(), BuildError> {
-    let layout =
-        Layout::plan(inputs.profile, inputs.recipe.disk_bytes, 512).map_err(at("divide the disk"))?;
-    let kernel = format!("EFI/Linux/holdfast-{}+3.efi", inputs.version);
-    let settings = match inputs.enrolment {
-        [] => "timeout 0\neditor no\n",
-        _ => "timeout 0\neditor no\nsecure-boot-enroll force\n",
+/// The kernel that carries everything that is installed: whoever can start it needs no other server, and its signature covers it
+/// all.
+fn netboot_image(inputs: &Inputs<'_>, built: &Built, cmdline: &str) -> Result<Vec<u8>, BuildError> {
+    let manifest = built.manifest.encode().map_err(at::<ManifestError>("write the manifest"))?;
+    let mut archive = Archive::default();
+    let mut put = |name: &str, content: &[u8]| {
+        archive.put(&format!("{MEDIUM}/{name}"), Node::File { content: content.to_vec(), program: false });
     };
-    let mut files = vec![
-        FatFile { path: "EFI/BOOT/BOOTX64.EFI", content: &built.loader },
-        FatFile { path: &kernel, content: &built.uki },
-        FatFile { path: "loader/loader.conf", content: settings.as_bytes() },
-    ];
-    let named: Vec<String> =
-        inputs.enrolment.iter().map(|(name, _)| format!("loader/keys/auto/{name}")).collect();
-    let keys = named.iter().zip(inputs.enrolment);
-    files.extend(keys.map(|(path, (_, content))| FatFile { path, content }));
-    let disk = format!("holdfast {} {:?}", inputs.version, inputs.profile);
-    let content = Content { version: inputs.version, esp: &files, root: &built.root, disk: &disk };
-    disk::write(path, &layout, &content).map_err(at("write the disk image"))
+    put(holdfast_release::MANIFEST, &manifest);
+    built.files(inputs.enrolment).into_iter().for_each(|(name, content)| put(name, content));
+    let initrd = [built.initrd.as_slice(), &archive.encode()].concat();
+    let signing = Signing { inputs, packages: &built.packages, kernel: &built.kernel };
+    Ok(signing.image(cmdline, &initrd)?.0)
 }
 
-/// The files that the recipe takes, out of each package.
-fn unpack(inputs: &Inputs<'_>) -> Result<Packages, BuildError> {
-    let recipe = inputs.recipe;
-    let mut packages = Packages::new();
-    for package in inputs.lock.of(inputs.profile) {
-        let whole = package.name == recipe.kernel || package.name == recipe.loader;
-        let wanted: Vec<&Utf8PathBuf> = recipe
-            .take
-            .iter()
-            .filter(|take| take.package == package.name)
-            .flat_map(|take| &take.paths)
-            .collect();
-        if !whole && wanted.is_empty() {
-            continue;
-        }
-        let deb = inputs.cache.get(package).map_err(at("get the packages"))?;
-        let step = format!("unpack {} {}", package.name, package.version);
-        let taken = files(&deb, |path| whole || wanted.iter().any(|want| path.starts_with(want)));
-        packages.insert(package.name.clone(), taken.map_err(at(&step))?);
-    }
-    let needed = recipe.take.iter().map(|take| &take.package).chain([&recipe.kernel, &recipe.loader]);
-    if let Some(missing) = needed.into_iter().find(|name| !packages.contains_key(*name)) {
-        return Err(BuildError {
-            step: "get the packages".to_owned(),
-            why: format!("the recipe takes files of `{missing}`, which is not among the locked packages"),
-        });
-    }
-    Ok(packages)
+/// What every signed kernel image of a release has.
+struct Signing<'a> {
+    inputs: &'a Inputs<'a>,
+    packages: &'a Packages,
+    kernel: &'a [u8],
 }
 
-fn one<'a>(packages: &'a Packages, package: &str, path: &str) -> Result<&'a [u8], BuildError> {
-    let file = packages.get(package).and_then(|files| files.iter().find(|file| file.path == path));
-    match file.map(|file| &file.kind) {
-        Some(DebKind::File(content)) => Ok(content),
-        _ => Err(BuildError { step: format!("take `{path}`"), why: format!("{package} does not have it") }),
-    }
-}
-
-struct Kernel<'a> {
-    image: Vec<u8>,
-    release: String,
-    modules: Modules,
-    /// The content of each module, by its path below the directory of the kernel.
-    contents: BTreeMap<&'a Utf8Path, &'a [u8]>,
-    index: String,
-}
-
-fn kernel<'a>(inputs: &Inputs<'_>, packages: &'a Packages) -> Result<Kernel<'a>, BuildError> {
-    let files = packages.get(&inputs.recipe.kernel).map(Vec::as_slice).unwrap_or_default();
-    let missing = |what: &str| BuildError {
-        step: "take the kernel".to_owned(),
-        why: format!("{} has no {what}", inputs.recipe.kernel),
-    };
-    let image = files.iter().find(|file| file.path.as_str().starts_with("boot/vmlinuz-"));
-    let image = image.ok_or_else(|| missing("kernel"))?;
-    let release = image.path.as_str().trim_start_matches("boot/vmlinuz-").to_owned();
-    let base = Utf8Path::new(MODULES).join(&release);
-    let below = |file: &'a DebFile| match (&file.kind, file.path.strip_prefix(&base)) {
-        (DebKind::File(content), Ok(path)) => Some((path, content.as_slice())),
-        _ => None,
-    };
-    let contents: BTreeMap<&Utf8Path, &[u8]> = files.iter().filter_map(below).collect();
-    let builtin = contents.get(Utf8Path::new("modules.builtin")).copied().unwrap_or_default();
-    let mut modules = Modules::new(&String::from_utf8_lossy(builtin));
-    for (path, content) in contents.iter().filter(|(path, _)| path.extension() == Some("ko")) {
-        modules.add(path, content).map_err(at("read the modules"))?;
-    }
-    let all: Vec<String> =
-        inputs.recipe.modules.iter().chain(&inputs.recipe.first_modules).cloned().collect();
-    let chosen = modules.closed(&all).map_err(at("choose the modules"))?;
-    let index = modules.index(&chosen);
-    let DebKind::File(image) = &image.kind else { return Err(missing("kernel")) };
-    Ok(Kernel { image: image.clone(), release, modules, contents, index })
-}
-
-impl Kernel<'_> {
-    fn content(&self, name: &str) -> Option<(&Utf8Path, &[u8])> {
-        let path = self.modules.path(name)?;
-        Some((path, self.contents.get(path).copied()?))
-    }
-}
-
-/// Places of the root that other file systems are mounted at.
-const PLACES: [&str; 9] = ["dev", "proc", "sys", "run", "etc", "var", "tmp", "root", "data"];
-
-fn root(inputs: &Inputs<'_>, packages: &Packages, kernel: &Kernel<'_>) -> Result<Root, BuildError> {
-    let mut root = Root::default();
-    let mut put =
-        |path: &Utf8Path, item: Item, owner: &str| root.put(path, item, owner).map_err(at("fill the root"));
-    for place in PLACES {
-        put(Utf8Path::new(place), Item::Directory, "holdfast")?;
-    }
-    for (name, to) in [("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")] {
-        put(Utf8Path::new(name), Item::Link(to.to_owned()), "holdfast")?;
-    }
-    for (name, path) in inputs.programs {
-        let step = format!("read the program `{path}`");
-        let content = fs::read(path).map_err(at(&step))?;
-        put(&Utf8Path::new("usr/bin").join(name), Item::File { content, program: true }, "holdfast")?;
-    }
-    let os_release = os_release(inputs).into_bytes();
-    put(Utf8Path::new("usr/lib/os-release"), Item::File { content: os_release, program: false }, "holdfast")?;
-    for line in kernel.index.lines() {
-        let Some(name) = line.strip_prefix("module ").and_then(|rest| rest.split(' ').next()) else {
-            continue;
-        };
-        let Some((path, content)) = kernel.content(name) else { continue };
-        let place = Utf8Path::new("usr/lib/modules").join(&kernel.release).join(path);
-        put(&place, Item::File { content: content.to_vec(), program: false }, &inputs.recipe.kernel)?;
-    }
-    let index = Utf8Path::new("usr/lib/modules").join(&kernel.release).join("index");
-    put(&index, Item::File { content: kernel.index.clone().into_bytes(), program: false }, "holdfast")?;
-    for take in &inputs.recipe.take {
-        for file in packages.get(&take.package).into_iter().flatten() {
-            let item = match &file.kind {
-                DebKind::Directory => continue,
-                DebKind::Link(to) => Item::Link(to.clone()),
-                DebKind::Same(other) => Item::Link(format!("/{}", merged(other))),
-                DebKind::File(content) => {
-                    Item::File { content: content.clone(), program: file.mode & 0o111 != 0 }
-                }
-            };
-            put(&merged(&file.path), item, &take.package)?;
-        }
-    }
-    Ok(root)
-}
-
-/// Debian 12 has everything below `usr`; packages may still say otherwise.
-fn merged(path: &Utf8Path) -> Utf8PathBuf {
-    let first = path.components().next().map_or("", |part| part.as_str());
-    match first {
-        "bin" | "sbin" | "lib" | "lib64" => Utf8Path::new("usr").join(path),
-        _ => path.to_owned(),
+impl Signing<'_> {
+    /// The signed image with this command line and first archive, and what is measured of it.
+    fn image(&self, cmdline: &str, initrd: &[u8]) -> Result<(Vec<u8>, Digest), BuildError> {
+        let loader = &self.inputs.recipe.loader;
+        let stub = one(self.packages, loader, "usr/lib/systemd/boot/efi/linuxx64.efi.stub")?;
+        let os_release = os_release(self.inputs);
+        let parts = Parts { stub, os_release: &os_release, cmdline, kernel: self.kernel, initrd };
+        let unsigned = uki::assemble(&parts).map_err(at("put the kernel image together"))?;
+        let pcr11 = uki::pcr11(unsigned.clone(), &[]).map_err(at("measure the kernel image"))?;
+        let signed = sign::program(unsigned, self.inputs.key).map_err(at("sign the kernel image"))?;
+        Ok((signed, Digest(pcr11)))
     }
 }
 
@@ -326,7 +169,11 @@ fn first_archive(inputs: &Inputs<'_>, kernel: &Kernel<'_>) -> Result<Vec<u8>, Bu
     }
     let index = kernel.modules.index(&chosen).into_bytes();
     archive.put("modules/index", Node::File { content: index, program: false });
-    zstd::encode_all(archive.encode().as_slice(), 19).map_err(at("pack the first archive"))
+    let mut packed =
+        zstd::encode_all(archive.encode().as_slice(), 19).map_err(at("pack the first archive"))?;
+    // Another archive may follow; the kernel looks for it at multiples of four.
+    packed.resize(packed.len().next_multiple_of(4), 0);
+    Ok(packed)
 }
 
 fn cmdline(inputs: &Inputs<'_>, image: &Image) -> String {
@@ -334,11 +181,6 @@ fn cmdline(inputs: &Inputs<'_>, image: &Image) -> String {
     words.push("panic=1".to_owned());
     words.push(format!("holdfast.roothash={}", image.tree.root));
     words.join(" ")
-}
-
-fn os_release(inputs: &Inputs<'_>) -> String {
-    let version = inputs.version;
-    format!("ID=holdfast\nNAME=Holdfast\nPRETTY_NAME=\"Holdfast {version}\"\nVERSION_ID={version}\n")
 }
 
 /// The number that a name gives, as text in small letters.

@@ -8,14 +8,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Parser, Subcommand};
-use holdfast_release::{KERNEL, LOADER, MANIFEST, Profile, ROOT, ROOT_TREE, parse_expiry};
+use holdfast_release::{Profile, parse_expiry};
 use holdfast_types::{Span, Time};
 
-use crate::build::{BuildError, Inputs, build, disk_image};
+use crate::build::build;
 use crate::bundle::Release;
+use crate::inputs::{BuildError, Inputs};
 use crate::keys::{self, SigningKey};
 use crate::lock::{Cache, Lock};
+use crate::outputs::write_all;
 use crate::recipe::Recipe;
+use crate::refresh::refresh;
 use crate::release_keys::{self, RootRule};
 use crate::sign::enrolment;
 
@@ -34,6 +37,12 @@ struct Cli {
 enum Commands {
     /// Builds the images.
     Build(Build),
+    /// Locks the packages that apt has now in place of those that are locked.
+    Lock {
+        /// The directory with `packages.lock` and the recipes.
+        #[arg(long, default_value = "image")]
+        source: Utf8PathBuf,
+    },
     /// The keys that firmware knows, and those that sign releases.
     #[command(subcommand)]
     Keys(Keys),
@@ -80,6 +89,9 @@ struct Build {
     /// The directory with our own programs.
     #[arg(long)]
     programs: Utf8PathBuf,
+    /// The workspace of the programs: the bill of materials names the crates in them.
+    #[arg(long, default_value = ".")]
+    workspace: Utf8PathBuf,
     /// The directory with the keys.
     #[arg(long)]
     keys: Utf8PathBuf,
@@ -95,6 +107,12 @@ struct Build {
     /// Take packages from the cache alone.
     #[arg(long)]
     offline: bool,
+    /// The version of the release.
+    #[arg(long, default_value = env!("CARGO_PKG_VERSION"))]
+    release: String,
+    /// A further word of the kernel's command line, which is signed with it. May be given more than once.
+    #[arg(long, value_name = "WORD")]
+    append: Vec<String>,
     /// Where the images go.
     #[arg(long)]
     out: Utf8PathBuf,
@@ -135,6 +153,7 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ended = match &cli.command {
         Commands::Build(options) => images(options).map_err(|error| error.to_string()),
+        Commands::Lock { source } => relock(source),
         Commands::Keys(Keys::Init { dir, site }) => keys::init(dir, site)
             .and_then(|()| release_keys::init(dir, RootRule { keys: 1, threshold: 1 }, now()))
             .map_err(|error| error.to_string()),
@@ -175,6 +194,13 @@ fn bundle(options: &BundleOptions) -> Result<(), String> {
     release.write(&options.out).map_err(|error| error.to_string())
 }
 
+fn relock(source: &Utf8Path) -> Result<(), String> {
+    let changes = refresh(source).map_err(|error| error.to_string())?;
+    changes.iter().for_each(|change| println!("{change}"));
+    println!("{} packages changed", changes.len());
+    Ok(())
+}
+
 fn failed(step: &str, why: impl ToString) -> BuildError {
     BuildError::new(step, why.to_string())
 }
@@ -184,8 +210,9 @@ fn images(options: &Build) -> Result<(), BuildError> {
     let lock = Lock::read(&options.source.join("packages.lock"))
         .map_err(|error| failed("read the packages", error))?;
     let name = format!("{}.toml", options.profile.name());
-    let recipe =
+    let mut recipe =
         Recipe::read(&options.source.join(name)).map_err(|error| failed("read the recipe", error))?;
+    recipe.cmdline.extend(options.append.iter().cloned());
     let key = match &options.signer {
         None => SigningKey::load(&options.keys, "db"),
         Some(program) => SigningKey::with_program(&options.keys, "db", program),
@@ -203,12 +230,13 @@ fn images(options: &Build) -> Result<(), BuildError> {
         false => Vec::new(),
     };
     let inputs = Inputs {
-        version: env!("CARGO_PKG_VERSION"),
+        version: &options.release,
         profile: options.profile,
         lock: &lock,
         cache: &Cache::new(&options.package_cache, options.offline),
         recipe: &recipe,
         programs: &programs,
+        workspace: &options.workspace,
         key: &key,
         enrolment: &enrolment,
     };
@@ -218,23 +246,10 @@ fn images(options: &Build) -> Result<(), BuildError> {
     let mut tell = |step: &str| eprintln!("{:6.1} s  {step}", began.elapsed().as_secs_f32());
     let built = build(&inputs, &scratch, &mut tell)?;
     drop(fs::remove_dir_all(&scratch));
-    tell("images");
-    let write = |name: &str, bytes: &[u8]| put(&options.out.join(name), bytes);
-    write(KERNEL, &built.uki)?;
-    write(LOADER, &built.loader)?;
-    write("vmlinuz", &built.kernel)?;
-    write("initrd.zst", &built.initrd)?;
-    write("cmdline", built.cmdline.as_bytes())?;
-    write(ROOT, &built.root.bytes)?;
-    write(ROOT_TREE, &built.root.tree.bytes)?;
-    let manifest = built.manifest.encode().map_err(|error| failed("write the manifest", error))?;
-    write(MANIFEST, &manifest)?;
-    disk_image(&inputs, &built, &options.out.join("disk.raw"))?;
+    let whole = write_all(&inputs, &built, &options.out, &mut tell)?;
     tell("done");
-    print!("{}", String::from_utf8_lossy(&manifest));
+    for (name, sum) in &whole.files {
+        println!("{:>13}  {}  {name}", sum.bytes, sum.sha256);
+    }
     Ok(())
-}
-
-fn put(path: &Utf8Path, bytes: &[u8]) -> Result<(), BuildError> {
-    fs::write(path, bytes).map_err(|error| failed(&format!("write `{path}`"), error))
 }

@@ -30,6 +30,9 @@ pub struct Recipe {
     pub cmdline: Vec<String>,
     /// Bytes of the disk image.
     pub disk_bytes: u64,
+    /// Packages that hold the licence of another one, and are wanted for nothing else.
+    #[serde(default)]
+    pub licences: Vec<String>,
     /// What is taken out of packages.
     #[serde(default)]
     pub take: Vec<Take>,

@@ -1,7 +1,7 @@
 //! The root of the appliance as a tree of files with their owners, and its image: EROFS, dm-verity behind it. Nothing in it can
 //! be run that is not named: no shell, no interpreter, nothing that raises privileges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -121,25 +121,32 @@ impl Root {
         self.items.iter().map(|(path, (item, owner))| (path.as_path(), item, owner.as_str()))
     }
 
-    /// Writes the tree below `dir`, which is empty.
+    /// Writes the tree below `dir`, which is empty. What may be done with what is never left to who builds.
     fn write(&self, dir: &Utf8Path) -> Result<(), RootError> {
         let file =
             |act| move |path: &Utf8Path, source| RootError::File { act, path: path.to_owned(), source };
+        let set = |path: &Utf8Path, mode: u32| {
+            let set = fs::set_permissions(path, fs::Permissions::from_mode(mode));
+            set.map_err(|source| file("set the mode of")(path, source))
+        };
+        let mut directories = BTreeSet::from([Utf8Path::new("")]);
+        for (path, (item, _)) in &self.items {
+            let above = if *item == Item::Directory { Some(path.as_path()) } else { path.parent() };
+            directories.extend(above.into_iter().flat_map(Utf8Path::ancestors));
+        }
+        for path in directories {
+            let path = dir.join(path);
+            fs::create_dir_all(&path).map_err(|source| file("create")(&path, source))?;
+            set(&path, 0o755)?;
+        }
         for (path, (item, _)) in &self.items {
             let path = dir.join(path);
-            if let Some(above) = path.parent() {
-                fs::create_dir_all(above).map_err(|source| file("create")(above, source))?;
-            }
             match item {
-                Item::Directory => {
-                    fs::create_dir_all(&path).map_err(|source| file("create")(&path, source))?
-                }
+                Item::Directory => {}
                 Item::Link(to) => symlink(to, &path).map_err(|source| file("link")(&path, source))?,
                 Item::File { content, program } => {
                     fs::write(&path, content).map_err(|source| file("write")(&path, source))?;
-                    let mode = if *program { 0o755 } else { 0o644 };
-                    fs::set_permissions(&path, fs::Permissions::from_mode(mode))
-                        .map_err(|source| file("set the mode of")(&path, source))?;
+                    set(&path, if *program { 0o755 } else { 0o644 })?;
                 }
             }
         }

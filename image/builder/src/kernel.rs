@@ -1,0 +1,63 @@
+//! The kernel of an image: what its package holds, and which of its modules are taken.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use crate::deb::{DebFile, DebKind};
+use crate::inputs::{BuildError, Inputs, Packages, at};
+use crate::modules::Modules;
+
+const MODULES: &str = "lib/modules";
+
+/// A kernel.
+#[derive(Debug)]
+pub(crate) struct Kernel<'a> {
+    /// The kernel itself.
+    pub(crate) image: Vec<u8>,
+    /// As `uname -r` says it.
+    pub(crate) release: String,
+    /// All modules of the package.
+    pub(crate) modules: Modules,
+    /// The content of each module, by its path below the directory of the kernel.
+    contents: BTreeMap<&'a Utf8Path, &'a [u8]>,
+    /// The index of those that are taken.
+    pub(crate) index: String,
+}
+
+/// Takes the kernel out of its package.
+pub(crate) fn kernel<'a>(inputs: &Inputs<'_>, packages: &'a Packages) -> Result<Kernel<'a>, BuildError> {
+    let files = packages.get(&inputs.recipe.kernel).map(Vec::as_slice).unwrap_or_default();
+    let missing = |what: &str| BuildError {
+        step: "take the kernel".to_owned(),
+        why: format!("{} has no {what}", inputs.recipe.kernel),
+    };
+    let image = files.iter().find(|file| file.path.as_str().starts_with("boot/vmlinuz-"));
+    let image = image.ok_or_else(|| missing("kernel"))?;
+    let release = image.path.as_str().trim_start_matches("boot/vmlinuz-").to_owned();
+    let base = Utf8Path::new(MODULES).join(&release);
+    let below = |file: &'a DebFile| match (&file.kind, file.path.strip_prefix(&base)) {
+        (DebKind::File(content), Ok(path)) => Some((path, content.as_slice())),
+        _ => None,
+    };
+    let contents: BTreeMap<&Utf8Path, &[u8]> = files.iter().filter_map(below).collect();
+    let builtin = contents.get(Utf8Path::new("modules.builtin")).copied().unwrap_or_default();
+    let mut modules = Modules::new(&String::from_utf8_lossy(builtin));
+    for (path, content) in contents.iter().filter(|(path, _)| path.extension() == Some("ko")) {
+        modules.add(path, content).map_err(at("read the modules"))?;
+    }
+    let all: Vec<String> =
+        inputs.recipe.modules.iter().chain(&inputs.recipe.first_modules).cloned().collect();
+    let chosen = modules.closed(&all).map_err(at("choose the modules"))?;
+    let index = modules.index(&chosen);
+    let DebKind::File(image) = &image.kind else { return Err(missing("kernel")) };
+    Ok(Kernel { image: image.clone(), release, modules, contents, index })
+}
+
+impl Kernel<'_> {
+    /// The file of a module and what is in it.
+    pub(crate) fn content(&self, name: &str) -> Option<(&Utf8Path, &[u8])> {
+        let path = self.modules.path(name)?;
+        Some((path, self.contents.get(path).copied()?))
+    }
+}
