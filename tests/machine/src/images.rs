@@ -1,7 +1,8 @@
 //! The images under test, built by the suite.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::{MANIFEST, Manifest};
 
 /// Names the directory with the images; `cargo xtask test --only image` builds them and sets it.
 const DIRECTORY: &str = "HOLDFAST_IMAGES";
@@ -36,14 +37,25 @@ impl Images {
         &self.dir
     }
 
-    /// The manifest.
+    /// The medium.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn medium(&self) -> Result<Utf8PathBuf> {
+        let version = self.manifest(MANIFEST)?.version;
+        let path = self.path(&format!("holdfast-{version}.iso"));
+        if path.is_file() { Ok(path) } else { bail!("there is no {path}") }
+    }
+
+    /// What is known of a release: [`MANIFEST`], or `release.json` for all that was built.
     ///
     /// # Errors
     ///
     /// It cannot be read.
-    pub fn manifest(&self) -> Result<serde_json::Value> {
-        let path = self.path("manifest.json");
-        let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-        Ok(serde_json::from_str(&text)?)
+    pub fn manifest(&self, name: &str) -> Result<Manifest> {
+        let path = self.path(name);
+        let bytes = std::fs::read(&path).with_context(|| format!("read {path}"))?;
+        Ok(Manifest::parse(&bytes)?)
     }
 }

@@ -35,17 +35,23 @@ pub enum Firmware {
     },
 }
 
-/// A machine to be.
+/// A machine to be. Begin with [`Setup::new`] and change what is to be otherwise.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// How it begins.
     pub firmware: Firmware,
-    /// Its disks.
+    /// Its disks; each has the serial number `disk` and its place, from 0.
     pub disks: Vec<Utf8PathBuf>,
+    /// Its discs, which are only read.
+    pub discs: Vec<Utf8PathBuf>,
     /// Its memory.
     pub megabytes: u32,
     /// Whether it starts again by itself; otherwise a restart ends it.
     pub restarts: bool,
+    /// The socket of a TPM, by swtpm.
+    pub tpm: Option<Utf8PathBuf>,
+    /// More arguments for QEMU; a network among them, which it has not otherwise.
+    pub more: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -63,22 +69,41 @@ pub struct Machine {
 }
 
 impl Setup {
+    /// A machine that begins so, with 512 MB and nothing else.
+    #[must_use]
+    pub const fn new(firmware: Firmware) -> Self {
+        Self {
+            firmware,
+            disks: Vec::new(),
+            discs: Vec::new(),
+            megabytes: 512,
+            restarts: false,
+            tpm: None,
+            more: Vec::new(),
+        }
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new("qemu-system-x86_64");
         command.args(["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
-        command.args([
-            "-m",
-            &self.megabytes.to_string(),
-            "-display",
-            "none",
-            "-serial",
-            "stdio",
-            "-nic",
-            "none",
-        ]);
+        command.args(["-m", &self.megabytes.to_string(), "-display", "none", "-serial", "stdio"]);
         if !self.restarts {
             command.arg("-no-reboot");
         }
+        if !self.more.iter().any(|word| word.starts_with("-n")) {
+            command.args(["-nic", "none"]);
+        }
+        self.firmware(&mut command);
+        self.media(&mut command);
+        if let Some(socket) = &self.tpm {
+            command.arg("-chardev").arg(format!("socket,id=tpm,path={socket}"));
+            command.args(["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-tis,tpmdev=tpm0"]);
+        }
+        command.args(&self.more);
+        command
+    }
+
+    fn firmware(&self, command: &mut Command) {
         match &self.firmware {
             Firmware::Direct { kernel, initrd, cmdline } => {
                 command.args(["-kernel", kernel.as_str(), "-initrd", initrd.as_str(), "-append", cmdline]);
@@ -91,10 +116,23 @@ impl Setup {
                 command.arg("-drive").arg(format!("if=pflash,unit=1,format=raw,file={variables}"));
             }
         }
-        for disk in &self.disks {
-            command.arg("-drive").arg(format!("file={disk},format=raw,if=virtio,cache=unsafe"));
+    }
+
+    fn media(&self, command: &mut Command) {
+        if !self.discs.is_empty() {
+            // The kernel for clouds knows no other way to a disc.
+            command.args(["-device", "virtio-scsi-pci,id=scsi"]);
         }
-        command
+        for (at, disc) in self.discs.iter().enumerate() {
+            let drive = format!("file={disc},format=raw,if=none,media=cdrom,readonly=on,id=disc{at}");
+            command.arg("-drive").arg(drive);
+            command.arg("-device").arg(format!("scsi-cd,bus=scsi.0,drive=disc{at}"));
+        }
+        for (at, disk) in self.disks.iter().enumerate() {
+            let drive = format!("file={disk},format=raw,if=none,cache=unsafe,id=disk{at}");
+            command.arg("-drive").arg(drive);
+            command.arg("-device").arg(format!("virtio-blk-pci,drive=disk{at},serial=disk{at}"));
+        }
     }
 
     /// Starts it.

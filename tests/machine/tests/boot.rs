@@ -47,12 +47,13 @@ impl World {
             initrd: self.images.path("initrd.zst"),
             cmdline: format!("{cmdline} {more}"),
         };
-        Setup { firmware, disks: vec![disk.to_owned()], megabytes: 512, restarts: false }.start().unwrap()
+        Setup { disks: vec![disk.to_owned()], ..Setup::new(firmware) }.start().unwrap()
     }
 
     fn uefi(&self, disk: &Utf8Path, secure: bool, variables: &Utf8Path) -> Machine {
         let firmware = Firmware::Uefi { variables: variables.to_owned(), secure };
-        Setup { firmware, disks: vec![disk.to_owned()], megabytes: 1024, restarts: true }.start().unwrap()
+        let setup = Setup { megabytes: 1024, restarts: true, ..Setup::new(firmware) };
+        Setup { disks: vec![disk.to_owned()], ..setup }.start().unwrap()
     }
 
     fn variables(&self) -> Utf8PathBuf {
@@ -113,4 +114,28 @@ fn firmware_with_the_keys_of_the_site_boots_nothing_else() {
     file.write_all_at(&[esp[at] ^ 1], MIB + u64::try_from(at).unwrap()).unwrap();
     let mut machine = world.uefi(&disk, true, &variables);
     machine.line("Access Denied", LIMIT).unwrap();
+}
+
+/// The medium as a disc and as a stick: the firmware finds the kernel that installs on both.
+#[test]
+fn the_medium_starts_as_a_disc_and_as_a_stick() {
+    let world = World::new();
+    let medium = world.images.medium().unwrap();
+    for stick in [false, true] {
+        let firmware = Firmware::Uefi { variables: world.variables(), secure: false };
+        let mut setup = Setup { megabytes: 1024, restarts: true, ..Setup::new(firmware) };
+        if stick {
+            let copy = world.path("stick");
+            fs::copy(&medium, &copy).unwrap();
+            setup.disks.push(copy);
+        } else {
+            setup.discs.push(medium.clone());
+        }
+        let mut machine = setup.start().unwrap();
+        machine.line("holdfast.mode=install", LIMIT).unwrap();
+        machine.line("holdfast: ", LIMIT).unwrap();
+        let spent = machine.cpu_seconds().unwrap();
+        println!("medium to the first archive, as a stick: {stick}: {spent:.1} CPU-s");
+        machine.cut();
+    }
 }

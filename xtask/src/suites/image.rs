@@ -26,6 +26,7 @@ pub(super) const PACKAGES: &[Package] = &[
     Package { name: "libarchive-tools", program: "bsdtar" },
     Package { name: "systemd-boot-efi", program: "/usr/lib/systemd/boot/efi/linuxx64.efi.stub" },
     Package { name: "xorriso", program: "xorriso" },
+    Package { name: "util-linux", program: "unshare" },
     Package { name: "qemu-system-x86", program: "qemu-system-x86_64" },
     Package { name: "ovmf", program: "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd" },
     Package { name: "swtpm", program: "swtpm" },
@@ -55,6 +56,10 @@ impl Places {
         let packages = std::env::var(PACKAGE_CACHE).map_or_else(|_| base.join("packages"), Utf8PathBuf::from);
         Self { target, base, packages }
     }
+
+    fn builder(&self) -> Utf8PathBuf {
+        self.target.join("debug/holdfast-image")
+    }
 }
 
 pub(super) fn run(shell: &Shell, _: Tier) -> Outcome {
@@ -65,12 +70,14 @@ pub(super) fn run(shell: &Shell, _: Tier) -> Outcome {
     command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-release", "-p", "holdfast-image"]);
     command.args(["-p", "holdfast-installer"]);
     let (mut sum, beside) = run_counted(tools(&mut command));
-    let images = target_directory(shell).map(Places::new).and_then(|places| images(shell, &places));
-    let booted = images.and_then(|images| {
+    let places = target_directory(shell).map(Places::new);
+    let booted = places.and_then(|places| {
+        let images = images(shell, &places)?;
         let mut command = shell.cargo();
         command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-machine", "--"]);
         // What each boot costs is worth reading in a run that passes, too.
         command.args(["--test-threads", MACHINES, "--nocapture"]).env("HOLDFAST_IMAGES", images);
+        command.env("HOLDFAST_IMAGE_BUILDER", places.builder()).env(PACKAGE_CACHE, &places.packages);
         let (Counted { passed, failed, ignored }, result) = run_counted(tools(&mut command));
         sum.passed += passed;
         sum.failed += failed;
@@ -91,7 +98,7 @@ fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
     let programs = programs(shell, places)?;
     let mut command = shell.cargo();
     run_command(command.args(["build", "--locked", "-p", "holdfast-image"]))?;
-    let builder = places.target.join("debug/holdfast-image");
+    let builder = places.builder();
     let (keys, images) = (places.base.join("keys"), places.base.join("out"));
     if !keys.join("db.key").is_file() {
         let mut command = shell.program(builder.as_str());
