@@ -722,7 +722,7 @@ _holdfast() {
 
     case "${cmd}" in
         holdfast)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -744,6 +744,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -752,7 +756,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd____agent)
-            opts="-o -v -h -V --config --with-parent --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --config --with-parent --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -775,6 +779,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -786,7 +794,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd____controller)
-            opts="-o -v -h -V --config --with-parent --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --config --with-parent --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -812,6 +820,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -820,7 +832,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd____gen)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -842,6 +854,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -850,7 +866,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd____machine)
-            opts="-o -v -h -V --machine --state --raft --data --data-listen --relay-listen --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --machine --state --raft --data --data-listen --relay-listen --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -896,6 +912,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -904,7 +924,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd____verify)
-            opts="-o -v -V --output --context --watch --dry-run --yes --wait --timeout --verbose --version"
+            opts="-o -v -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -926,6 +946,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -934,7 +958,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__apply)
-            opts="-f -o -v -h -V --file --atomic --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-f -o -v -h -V --file --atomic --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -964,6 +988,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -972,7 +1000,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__audit)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list head export verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list head export verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -994,6 +1022,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1002,7 +1034,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__audit__subcmd__export)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1021,6 +1053,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1032,7 +1068,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__audit__subcmd__head)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1051,6 +1087,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1146,7 +1186,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__audit__subcmd__list)
-            opts="-o -v -h -V --from --limit --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --from --limit --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1176,6 +1216,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1184,7 +1228,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__audit__subcmd__verify)
-            opts="-o -v -h -V --checkpoint --key --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --checkpoint --key --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1214,6 +1258,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1222,7 +1270,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version status backup backup-key restore recover help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version status backup backup-key restore recover help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1244,6 +1292,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1252,7 +1304,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__backup)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1274,6 +1326,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1282,7 +1338,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__backup__subcmd__key)
-            opts="-o -v -h -V --out --offline --list --add --remove --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --out --offline --list --add --remove --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1313,6 +1369,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1366,7 +1426,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__backup__subcmd__verify)
-            opts="-o -v -h -V --key --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --key --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1389,6 +1449,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1512,7 +1576,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__recover)
-            opts="-o -v -h -V --force-single --directory --address --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --force-single --directory --address --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1542,6 +1606,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1550,7 +1618,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__restore)
-            opts="-o -v -h -V --key --name --address --directory --listen --cluster --incarnation --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --key --name --address --directory --listen --cluster --incarnation --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1600,6 +1668,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1608,7 +1680,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__status)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1630,6 +1702,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1638,7 +1714,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__completion)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version bash elvish fish powershell zsh"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1657,6 +1733,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1668,7 +1748,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list add replace join remove transfer run help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list add replace join remove transfer run help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1690,6 +1770,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1698,7 +1782,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__add)
-            opts="-o -v -h -V --address --directory --out --listen --witness --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --address --directory --out --listen --witness --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1733,6 +1817,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1870,7 +1958,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__join)
-            opts="-o -v -h -V --directory --listen --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --directory --listen --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1900,6 +1988,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1908,7 +2000,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__list)
-            opts="-o -v -h -V --save-context --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --save-context --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1930,6 +2022,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1938,7 +2034,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__remove)
-            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1964,6 +2060,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1972,7 +2072,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__replace)
-            opts="-o -v -h -V --with --address --directory --out --listen --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --with --address --directory --out --listen --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2014,6 +2114,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2022,7 +2126,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__run)
-            opts="-o -v -h -V --directory --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --directory --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2048,6 +2152,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2056,7 +2164,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__controller__subcmd__transfer)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2078,6 +2186,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2086,7 +2198,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__dataset)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version import list show verify export help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version import list show verify export help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2108,6 +2220,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2116,7 +2232,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__dataset__subcmd__export)
-            opts="-o -v -h -V --to --basis --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --to --basis --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2143,6 +2259,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2252,7 +2372,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__dataset__subcmd__import)
-            opts="-o -v -h -V --label --residency --purpose --level --tenant --copies --new-version --staging --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --label --residency --purpose --level --tenant --copies --new-version --staging --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2302,6 +2422,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2310,7 +2434,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__dataset__subcmd__list)
-            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2340,6 +2464,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2348,7 +2476,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__dataset__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2367,6 +2495,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2378,7 +2510,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__dataset__subcmd__verify)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2400,6 +2532,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2408,7 +2544,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__delete)
-            opts="-f -o -v -h -V --file --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-f -o -v -h -V --file --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2435,6 +2571,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2446,7 +2586,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__diff)
-            opts="-f -o -v -h -V --file --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-f -o -v -h -V --file --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2476,6 +2616,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2484,7 +2628,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__doctor)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2503,6 +2647,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2514,7 +2662,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__event)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2533,6 +2681,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2586,7 +2738,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__event__subcmd__list)
-            opts="-o -v -h -V --object --limit --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --object --limit --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2616,6 +2768,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2624,7 +2780,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__explain)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2643,6 +2799,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3746,7 +3906,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__image)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version pack import list show help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version pack import list show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3765,6 +3925,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3860,7 +4024,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__image__subcmd__import)
-            opts="-o -v -h -V --label --residency --purpose --level --tenant --copies --new-version --staging --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --label --residency --purpose --level --tenant --copies --new-version --staging --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3910,6 +4074,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -3918,7 +4086,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__image__subcmd__list)
-            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3948,6 +4116,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -3956,7 +4128,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__image__subcmd__pack)
-            opts="-o -v -h -V --binary --out --arg --file --env --workdir --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --binary --out --arg --file --env --workdir --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4002,6 +4174,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4010,7 +4186,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__image__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4032,6 +4208,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4040,7 +4220,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version submit list show explain logs cancel wait delete help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version submit list show explain logs cancel wait delete help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4062,6 +4242,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4070,7 +4254,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__cancel)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4089,6 +4273,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4100,7 +4288,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__delete)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4119,6 +4307,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4130,7 +4322,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__explain)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4149,6 +4341,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4300,7 +4496,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__list)
-            opts="-l -o -v -h -V --queue --phase --selector --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-l -o -v -h -V --queue --phase --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4338,6 +4534,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4346,7 +4546,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__logs)
-            opts="-f -o -v -h -V --rank --follow --tail --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-f -o -v -h -V --rank --follow --tail --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4376,6 +4576,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4384,7 +4588,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4406,6 +4610,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4414,7 +4622,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__submit)
-            opts="-f -o -v -h -V --file --name --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-f -o -v -h -V --file --name --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4448,6 +4656,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4456,7 +4668,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__wait)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4478,6 +4690,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4486,7 +4702,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__model)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list show export help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show export help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4508,6 +4724,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4516,7 +4736,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__model__subcmd__export)
-            opts="-o -v -h -V --to --basis --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --to --basis --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4543,6 +4763,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4624,7 +4848,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__model__subcmd__list)
-            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4654,6 +4878,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4662,7 +4890,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__model__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4684,6 +4912,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4692,7 +4924,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list show drain cordon uncordon approve retire token help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show drain cordon uncordon approve retire token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4714,6 +4946,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -4722,7 +4958,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__approve)
-            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4745,6 +4981,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4756,7 +4996,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__cordon)
-            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4779,6 +5019,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4790,7 +5034,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__drain)
-            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4813,6 +5057,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4964,7 +5212,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__list)
-            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4994,6 +5242,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5002,7 +5254,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__retire)
-            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5028,6 +5280,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5036,7 +5292,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5058,6 +5314,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5066,7 +5326,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__token)
-            opts="-o -v -h -V --jurisdiction --site --valid --approve --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --jurisdiction --site --valid --approve --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5100,6 +5360,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5108,7 +5372,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__uncordon)
-            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5134,6 +5398,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5142,7 +5410,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__policy)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version show check help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version show check help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5164,6 +5432,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5172,7 +5444,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__policy__subcmd__check)
-            opts="-o -v -h -V --action --artifact --node --tenant --purpose --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --action --artifact --node --tenant --purpose --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5211,6 +5483,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5278,7 +5554,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__policy__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5300,6 +5576,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5308,7 +5588,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__queue)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version list show help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5327,6 +5607,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5394,7 +5678,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__queue__subcmd__list)
-            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5424,6 +5708,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5432,7 +5720,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__queue__subcmd__show)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5454,6 +5742,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5462,7 +5754,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__site)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version init volume help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version init volume help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5481,6 +5773,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5548,7 +5844,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__site__subcmd__init)
-            opts="-o -v -h -V --name --controller --jurisdiction --law --operator --lease --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --name --controller --jurisdiction --law --operator --lease --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5594,6 +5890,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5602,7 +5902,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__site__subcmd__volume)
-            opts="-o -v -h -V --admission --out --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --admission --out --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5632,6 +5932,10 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5640,7 +5944,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__up)
-            opts="-o -v -h -V --demo --corpus --fresh --nodes --controllers --dir --listen --lease --keep --output --context --watch --dry-run --yes --wait --timeout --verbose --help --version"
+            opts="-o -v -h -V --demo --corpus --fresh --nodes --controllers --dir --listen --lease --keep --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5683,6 +5987,10 @@ _holdfast() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

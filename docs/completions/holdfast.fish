@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_holdfast_global_optspecs
-    string join \n o/output= context= watch dry-run yes wait timeout= v/verbose h/help V/version
+    string join \n o/output= context= watch dry-run yes wait timeout= request-id= v/verbose h/help V/version
 end
 
 function __fish_holdfast_needs_command
@@ -30,6 +30,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_needs_command" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_needs_command" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_needs_command" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_needs_command" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_needs_command" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_needs_command" -l yes -d 'Do not ask before something is destroyed'
@@ -74,6 +75,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l demo -d 'Run the main job from end to end, with the loss of a node in the middle'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l fresh -d 'Begin anew: the cluster that is there is put aside as DIR.old-SECONDS-N; one that only a demo made is deleted'
 complete -c holdfast -n "__fish_holdfast_using_subcommand up" -l keep -d 'Leave the demo\'s cluster running when it is over'
@@ -90,6 +92,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and not __fish_seen_subcommand_from status backup backup-key restore recover help" -l yes -d 'Do not ask before something is destroyed'
@@ -109,6 +112,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from status" -l yes -d 'Do not ask before something is destroyed'
@@ -122,6 +126,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup" -l yes -d 'Do not ask before something is destroyed'
@@ -140,6 +145,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l offline -d 'Only make it; print its public half for `--add`'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l list -d 'List the keys that backups are encrypted to'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from backup-key" -l watch -d 'Keep printing what changes'
@@ -162,6 +168,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l yes -d 'Do not ask before something is destroyed'
@@ -177,6 +184,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l force-single -d 'Make it the only controller: what it does not have is lost'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l dry-run -d 'Check and decide everything, change nothing'
@@ -197,6 +205,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l yes -d 'Do not ask before something is destroyed'
@@ -219,6 +228,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l yes -d 'Do not ask before something is destroyed'
@@ -234,6 +244,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -l yes -d 'Do not ask before something is destroyed'
@@ -250,6 +261,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -l yes -d 'Do not ask before something is destroyed'
@@ -271,6 +283,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from list" -l save-context -d 'Write the addresses into the context file'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
@@ -289,6 +302,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from add" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from add" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from add" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from add" -l witness -d 'Refused, with the reason: every controller keeps the whole state'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from add" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from add" -l dry-run -d 'Check and decide everything, change nothing'
@@ -308,6 +322,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from replace" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from replace" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from replace" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from replace" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from replace" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from replace" -l yes -d 'Do not ask before something is destroyed'
@@ -323,6 +338,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from join" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from join" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from join" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from join" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from join" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from join" -l yes -d 'Do not ask before something is destroyed'
@@ -337,6 +353,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from remove" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from remove" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from remove" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from remove" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from remove" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from remove" -l yes -d 'Do not ask before something is destroyed'
@@ -350,6 +367,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from transfer" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from transfer" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from transfer" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from transfer" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from transfer" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from transfer" -l yes -d 'Do not ask before something is destroyed'
@@ -364,6 +382,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from run" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from run" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from run" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from run" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from run" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from run" -l yes -d 'Do not ask before something is destroyed'
@@ -385,6 +404,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l yes -d 'Do not ask before something is destroyed'
@@ -408,6 +428,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -421,6 +442,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -435,6 +457,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from drain" -l yes -d 'Do not ask before something is destroyed'
@@ -449,6 +472,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from cordon" -l yes -d 'Do not ask before something is destroyed'
@@ -463,6 +487,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from uncordon" -l yes -d 'Do not ask before something is destroyed'
@@ -477,6 +502,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from approve" -l yes -d 'Do not ask before something is destroyed'
@@ -491,6 +517,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -l yes -d 'Do not ask before something is destroyed'
@@ -507,6 +534,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l approve -d 'Let the node in without asking again'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l dry-run -d 'Check and decide everything, change nothing'
@@ -530,6 +558,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -l yes -d 'Do not ask before something is destroyed'
@@ -547,6 +576,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -560,6 +590,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -576,6 +607,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and not __fish_seen_subcommand_from submit list show explain logs cancel wait delete help" -l yes -d 'Do not ask before something is destroyed'
@@ -600,6 +632,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -l yes -d 'Do not ask before something is destroyed'
@@ -616,6 +649,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -629,6 +663,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -642,6 +677,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from explain" -l yes -d 'Do not ask before something is destroyed'
@@ -657,6 +693,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Keep printing until the task ends'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from logs" -l dry-run -d 'Check and decide everything, change nothing'
@@ -671,6 +708,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from cancel" -l yes -d 'Do not ask before something is destroyed'
@@ -684,6 +722,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from wait" -l yes -d 'Do not ask before something is destroyed'
@@ -697,6 +736,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from delete" -l yes -d 'Do not ask before something is destroyed'
@@ -719,6 +759,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and not __fish_seen_subcommand_from import list show verify export help" -l yes -d 'Do not ask before something is destroyed'
@@ -745,6 +786,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l new-version -d 'Add a version to what has this name already'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from import" -l dry-run -d 'Check and decide everything, change nothing'
@@ -760,6 +802,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -773,6 +816,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -786,6 +830,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from verify" -l yes -d 'Do not ask before something is destroyed'
@@ -801,6 +846,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand dataset; and __fish_seen_subcommand_from export" -l yes -d 'Do not ask before something is destroyed'
@@ -820,6 +866,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and not __fish_seen_subcommand_from list show export help" -l yes -d 'Do not ask before something is destroyed'
@@ -838,6 +885,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -851,6 +899,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -866,6 +915,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand model; and __fish_seen_subcommand_from export" -l yes -d 'Do not ask before something is destroyed'
@@ -883,6 +933,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and not __fish_seen_subcommand_from pack import list show help" -l yes -d 'Do not ask before something is destroyed'
@@ -907,6 +958,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from pack" -l yes -d 'Do not ask before something is destroyed'
@@ -927,6 +979,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l new-version -d 'Add a version to what has this name already'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from import" -l dry-run -d 'Check and decide everything, change nothing'
@@ -942,6 +995,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -955,6 +1009,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand image; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -973,6 +1028,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and not __fish_seen_subcommand_from show check help" -l yes -d 'Do not ask before something is destroyed'
@@ -989,6 +1045,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from show" -l yes -d 'Do not ask before something is destroyed'
@@ -1008,6 +1065,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand policy; and __fish_seen_subcommand_from check" -l yes -d 'Do not ask before something is destroyed'
@@ -1024,6 +1082,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and not __fish_seen_subcommand_from list head export verify help" -l yes -d 'Do not ask before something is destroyed'
@@ -1044,6 +1103,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -1057,6 +1117,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from head" -l yes -d 'Do not ask before something is destroyed'
@@ -1070,6 +1131,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from export" -l yes -d 'Do not ask before something is destroyed'
@@ -1085,6 +1147,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand audit; and __fish_seen_subcommand_from verify" -l yes -d 'Do not ask before something is destroyed'
@@ -1103,6 +1166,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and not __fish_seen_subcommand_from list help" -l yes -d 'Do not ask before something is destroyed'
@@ -1120,6 +1184,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand event; and __fish_seen_subcommand_from list" -l yes -d 'Do not ask before something is destroyed'
@@ -1136,6 +1201,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l atomic -d 'Make all of it at one revision, or none where one part is refused'
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand apply" -l dry-run -d 'Check and decide everything, change nothing'
@@ -1151,6 +1217,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand diff" -l yes -d 'Do not ask before something is destroyed'
@@ -1165,6 +1232,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand delete" -l yes -d 'Do not ask before something is destroyed'
@@ -1178,6 +1246,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l yes -d 'Do not ask before something is destroyed'
@@ -1191,6 +1260,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -l yes -d 'Do not ask before something is destroyed'
@@ -1204,6 +1274,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand completion" -l yes -d 'Do not ask before something is destroyed'
@@ -1217,6 +1288,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __gen" -l yes -d 'Do not ask before something is destroyed'
@@ -1231,6 +1303,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l with-parent -d 'Stop when the process that started it ends'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __controller" -l dry-run -d 'Check and decide everything, change nothing'
@@ -1246,6 +1319,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l with-parent -d 'Stop when the process that started it ends'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l dry-run -d 'Check and decide everything, change nothing'
@@ -1266,6 +1340,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l yes -d 'Do not ask before something is destroyed'
@@ -1279,6 +1354,7 @@ yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __verify" -l yes -d 'Do not ask before something is destroyed'

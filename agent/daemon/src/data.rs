@@ -283,6 +283,7 @@ impl Data for Service {
         })
         .await
         .map_err(tell)?;
+        tracing::info!(manifest = %id, bytes = sealed.bytes, files = sealed.files, "an import is whole");
         Ok(Response::new(sealed))
     }
 

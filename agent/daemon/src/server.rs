@@ -1,6 +1,7 @@
 //! The data port's listener: mutual TLS for everybody, and connections end when their certificate is revoked.
 
 use holdfast_api::internal::data_server::DataServer;
+use holdfast_api::{REQUEST_ID_METADATA, is_request_id};
 use holdfast_identity::{ConnectionGuard, HANDSHAKE_TIMEOUT, PeerInfo, Trust, tls_accept};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -10,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceExt as _;
+use tracing::{Instrument as _, Span};
 
 use crate::data::Service;
 
@@ -41,6 +43,13 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
+/// What is logged of a call says whose it is, under the id that the controllers know the request by.
+fn span<B>(peer: &PeerInfo, request: &http::Request<B>) -> Span {
+    let id = request.headers().get(REQUEST_ID_METADATA).and_then(|id| id.to_str().ok());
+    let id = id.filter(|id| is_request_id(id)).unwrap_or_default();
+    tracing::info_span!("data", request = id, path = request.uri().path(), caller = %peer.principal)
+}
+
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
@@ -56,8 +65,9 @@ async fn connection(
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let (routes, peer): (Routes, PeerInfo) = (routes.clone(), peer.clone());
         let mut request = request.map(tonic::body::Body::new);
+        let span = span(&peer, &request);
         request.extensions_mut().insert(peer);
-        routes.oneshot(request)
+        routes.oneshot(request).instrument(span)
     });
     let builder = Builder::new(TokioExecutor::new());
     let serving = builder.serve_connection(TokioIo::new(stream), service);

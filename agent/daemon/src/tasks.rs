@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::clock::Running;
 use crate::library::blocking;
@@ -110,7 +111,8 @@ impl Tasks {
             let cancel = entry.cancel.clone();
             entries.insert(id.clone(), entry);
             let (tasks, id, assignment) = (Arc::clone(self), id.clone(), (*assignment).clone());
-            tokio::spawn(async move { tasks.begin(id, assignment, cancel).await });
+            let span = tracing::info_span!("task", request = assignment.request_id);
+            tokio::spawn(async move { tasks.begin(id, assignment, cancel).await }.instrument(span));
         }
         let unwanted: Vec<TaskId> = entries.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
         for id in unwanted {
@@ -173,6 +175,7 @@ impl Tasks {
         let handle = blocking(move || runtime.start_task(&spec).map_err(|error| error.problem())).await?;
         let mut entries = self.entries.lock();
         let Some(entry) = entries.get_mut(id) else { return Ok(()) };
+        let request = entry.assignment.request_id.clone();
         entry.phase = TaskPhase::Running;
         entry.reason = "runs".to_owned();
         entry.unenforced = handle.unenforced;
@@ -184,13 +187,14 @@ impl Tasks {
         }
         drop(entries);
         self.news.notify_one();
-        tracing::info!(task = %id, "task runs");
+        tracing::info!(task = %id, request, "task runs");
         Ok(())
     }
 
     fn over(&self, id: &TaskId, phase: TaskPhase, reason: String, code: i32) {
-        tracing::info!(task = %id, %phase, reason, "task over");
         if let Some(entry) = self.entries.lock().get_mut(id) {
+            let request = &entry.assignment.request_id;
+            tracing::info!(task = %id, request, %phase, reason, "task over");
             end(entry, phase, reason, code);
         }
         self.news.notify_one();

@@ -15,6 +15,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::channel::lazy_channel;
+use crate::random::random_id;
+use crate::tag::{RequestTag, TaggedChannel};
 
 /// The pause before the first retry; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -26,6 +28,8 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct ClusterClient {
     inner: Arc<Inner>,
+    /// What every call carries; each has a name of its own where there is none.
+    tag: Option<RequestTag>,
 }
 
 #[derive(Debug)]
@@ -49,7 +53,13 @@ impl ClusterClient {
     #[must_use]
     pub fn new(endpoints: Vec<String>, config: Arc<ClientConfig>, patience: Duration) -> Self {
         let endpoints = Mutex::new(endpoints);
-        Self { inner: Arc::new(Inner { endpoints, config, patience, known: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { endpoints, config, patience, known: Mutex::default() }), tag: None }
+    }
+
+    /// The same client for one request: everything that it calls carries this id.
+    #[must_use]
+    pub fn for_request(&self, tag: RequestTag) -> Self {
+        Self { inner: Arc::clone(&self.inner), tag: Some(tag) }
     }
 
     /// The addresses it knows.
@@ -75,7 +85,7 @@ impl ClusterClient {
     /// The problem the cluster answered with, or E5201 where nobody answered in time.
     pub async fn call<T, F, A>(&self, call: F) -> Result<T, Problem>
     where
-        F: Fn(Channel) -> A,
+        F: Fn(TaggedChannel) -> A,
         A: Future<Output = Result<Response<T>, Status>>,
     {
         self.call_within(self.inner.patience, ATTEMPT, call).await
@@ -93,7 +103,22 @@ impl ClusterClient {
         call: F,
     ) -> Result<T, Problem>
     where
-        F: Fn(Channel) -> A,
+        F: Fn(TaggedChannel) -> A,
+        A: Future<Output = Result<Response<T>, Status>>,
+    {
+        let tag = self.tag.clone().unwrap_or_else(RequestTag::fresh);
+        let ended = self.attempts((patience, attempt), &tag, call).await;
+        ended.map_err(|problem| Problem { request: Some(tag.id().to_owned()), ..problem })
+    }
+
+    async fn attempts<T, F, A>(
+        &self,
+        (patience, attempt): (Duration, Duration),
+        tag: &RequestTag,
+        call: F,
+    ) -> Result<T, Problem>
+    where
+        F: Fn(TaggedChannel) -> A,
         A: Future<Output = Result<Response<T>, Status>>,
     {
         let deadline = Instant::now() + patience;
@@ -101,7 +126,7 @@ impl ClusterClient {
         let mut target = self.first_target();
         let mut last = "no address to ask".to_owned();
         while let Some(address) = target.clone() {
-            let channel = self.channel(&address)?;
+            let channel = tag.on(self.channel(&address)?);
             let limit = deadline.min(Instant::now() + attempt);
             let status = match timeout_at(limit, call(channel)).await {
                 Ok(Ok(response)) => {
@@ -243,11 +268,7 @@ fn describe(status: &Status) -> String {
 ///
 /// Where the system has no randomness.
 pub fn idempotency_key() -> Result<String, Problem> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        Problem::new(5203, ProblemKind::Failed, "no random bytes to be had").because(error.to_string())
-    })?;
-    Ok(hex::encode(bytes))
+    random_id()
 }
 
 #[cfg(test)]
@@ -282,6 +303,10 @@ mod tests {
             })
             .await;
         assert_eq!(answer, Ok(1));
+        let tag = RequestTag::of("of-a-test").unwrap();
+        let named: Result<(), _> =
+            client.for_request(tag).call(|_| async { Err(Status::invalid_argument("no")) }).await;
+        assert_eq!(named.unwrap_err().request.as_deref(), Some("of-a-test"));
         assert_eq!(client.inner.known.lock().current.as_deref(), Some("127.0.0.1:3"));
     }
 

@@ -6,8 +6,11 @@
 
 mod channel;
 mod cluster;
+mod random;
+mod tag;
 mod watch;
 
 pub use channel::{CONNECT_TIMEOUT, MAX_MESSAGE, lazy_channel};
 pub use cluster::{ClusterClient, idempotency_key};
+pub use tag::{RequestTag, TaggedChannel};
 pub use watch::Watch;

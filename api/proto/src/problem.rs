@@ -15,6 +15,15 @@ pub const LEADER_METADATA: &str = "holdfast-leader";
 pub const RETRY_AFTER_METADATA: &str = "retry-after-ms";
 /// Metadata of every call and every answer: the id of the request.
 pub const REQUEST_ID_METADATA: &str = "x-request-id";
+/// The longest id of a request.
+pub const MAX_REQUEST_ID: usize = 64;
+
+/// Whether a text is the id of a request: any other is replaced by whoever answers it.
+#[must_use]
+pub fn is_request_id(text: &str) -> bool {
+    let clean = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    !text.is_empty() && text.len() <= MAX_REQUEST_ID && text.bytes().all(clean)
+}
 
 const KINDS: [(ProblemKind, &str, Grpc); 8] = [
     (ProblemKind::Failed, "failed", Grpc::Internal),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use holdfast_api::v1::cluster_client::ClusterClient;
 use holdfast_api::v1::{Attention, ClusterStatus, ClusterStatusRequest};
 use holdfast_api::{millis, problem_from_status};
+use holdfast_client::TaggedChannel;
 use holdfast_types::{Problem, ProblemKind, Time};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
 use crate::session::Session;
 
@@ -62,7 +62,7 @@ async fn ask_these(session: &Session, endpoints: &[String]) -> Vec<Answer> {
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
-async fn ask(channel: Result<Channel, Problem>, endpoint: String) -> Answer {
+async fn ask(channel: Result<TaggedChannel, Problem>, endpoint: String) -> Answer {
     let (began, at) = (Instant::now(), now());
     let status = match channel {
         Err(problem) => Err(problem.summary),

@@ -2,6 +2,8 @@
 //! be worse than none.
 
 use camino::Utf8PathBuf;
+use holdfast_api::MAX_REQUEST_ID;
+use holdfast_client::RequestTag;
 use holdfast_types::{Problem, ProblemKind, Span};
 
 /// How data is written to stdout.
@@ -56,9 +58,23 @@ pub(crate) struct Globals {
     /// Give up after this time, such as `90s` or `1h30m`
     #[arg(long, global = true, value_name = "TIME", help_heading = "Options of every command")]
     pub(crate) timeout: Option<Span>,
+    /// The id under which the cluster logs what this command asks for; made where none is given
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        value_parser = request_id,
+        help_heading = "Options of every command"
+    )]
+    pub(crate) request_id: Option<RequestTag>,
     /// Say more on stderr; twice for everything
     #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count, help_heading = "Options of every command")]
     pub(crate) verbose: u8,
+}
+
+fn request_id(text: &str) -> Result<RequestTag, String> {
+    let shape = || format!("letters, digits and `-`, at most {MAX_REQUEST_ID}");
+    RequestTag::of(text).ok_or_else(shape)
 }
 
 /// An option that only some commands can honour.

@@ -1,13 +1,11 @@
 //! From a context file to a cluster that can be called.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_client::{ClusterClient, idempotency_key, lazy_channel};
+use holdfast_client::{ClusterClient, RequestTag, TaggedChannel, idempotency_key, lazy_channel};
 use holdfast_identity::{Alpn, Context, Expect, IdentityHandle, Trust, client_config};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
-use tonic::transport::Channel;
 
 use crate::globals::Globals;
 use crate::output::Printer;
@@ -18,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// One command's view of a cluster.
 pub(crate) struct Session {
     client: ClusterClient,
+    tag: RequestTag,
     identity: IdentityHandle,
     trust: Trust,
     /// The options of every command.
@@ -36,9 +35,10 @@ impl Session {
         let config =
             client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2).map_err(|e| e.problem())?;
         let endpoints = context.endpoints.iter().map(ToString::to_string).collect();
-        let client = ClusterClient::new(endpoints, config, patience(globals));
+        let tag = globals.request_id.clone().unwrap_or_else(RequestTag::fresh);
+        let client = ClusterClient::new(endpoints, config, patience(globals)).for_request(tag.clone());
         let printer = Printer::new(globals.output);
-        Ok(Self { client, identity, trust, globals: globals.clone(), printer })
+        Ok(Self { client, tag, identity, trust, globals: globals.clone(), printer })
     }
 
     /// The controllers.
@@ -52,10 +52,10 @@ impl Session {
     }
 
     /// A channel to one controller, whichever leads.
-    pub(crate) fn controller(&self, address: &str) -> Result<Channel, Problem> {
+    pub(crate) fn controller(&self, address: &str) -> Result<TaggedChannel, Problem> {
         let config = client_config(Some(&self.identity), &self.trust, Expect::Controller, Alpn::H2)
             .map_err(|e| e.problem())?;
-        lazy_channel(address, &config).map_err(|error| {
+        lazy_channel(address, &config).map(|channel| self.tag.on(channel)).map_err(|error| {
             Problem::new(7111, ProblemKind::Failed, format!("`{address}` is not the address of a controller"))
                 .because(error.to_string())
                 .next("holdfast doctor")
@@ -63,10 +63,10 @@ impl Session {
     }
 
     /// A channel to the data port of a node.
-    pub(crate) fn node(&self, address: &str) -> Result<Channel, Problem> {
+    pub(crate) fn node(&self, address: &str) -> Result<TaggedChannel, Problem> {
         let config = client_config(Some(&self.identity), &self.trust, Expect::AnyNode, Alpn::H2)
             .map_err(|e| e.problem())?;
-        lazy_channel(address, &Arc::clone(&config)).map_err(|error| {
+        lazy_channel(address, &config).map(|channel| self.tag.on(channel)).map_err(|error| {
             Problem::new(7010, ProblemKind::Failed, format!("`{address}` is not the address of a data port"))
                 .because(error.to_string())
                 .next("holdfast node list")
@@ -162,6 +162,7 @@ mod tests {
             yes: false,
             wait: false,
             timeout: None,
+            request_id: None,
             verbose: 0,
         };
         let problem = Session::open(&globals).err().unwrap();

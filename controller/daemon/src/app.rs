@@ -27,6 +27,7 @@ use crate::fresh::Fresh;
 use crate::heard::Heard;
 use crate::known::Known;
 use crate::machine::StateMachine;
+use crate::request_id;
 use crate::space::{grows, over_quota};
 use crate::vitals::Vitals;
 use crate::watch::Hub;
@@ -249,9 +250,12 @@ impl App {
         ended
     }
 
-    async fn commit(&self, command: Command) -> Result<Outcome, Status> {
+    async fn commit(&self, mut command: Command) -> Result<Outcome, Status> {
         self.with(|state| state.knows(command.body.as_ref()))
             .map_err(|problem| status_from_problem(&problem))?;
+        if command.request_id.is_empty() {
+            command.request_id = request_id::current().unwrap_or_default();
+        }
         let growing = command.body.as_ref().is_some_and(grows);
         let bytes = command.encode_to_vec();
         let answer = match growing {
@@ -285,6 +289,7 @@ impl App {
             decision: write.decision,
             request_hash: write.request_hash,
             body: Some(body),
+            request_id: request_id::current().unwrap_or_default(),
         };
         let outcome = if options.dry_run {
             self.barrier(false).await?;

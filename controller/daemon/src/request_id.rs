@@ -7,8 +7,6 @@ use tonic::{Request, Status};
 
 /// The header, and the metadata of gRPC calls.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static(holdfast_api::REQUEST_ID_METADATA);
-/// The longest id that is taken from a caller.
-const LONGEST: usize = 64;
 
 tokio::task_local! {
     static CURRENT: RequestId;
@@ -22,7 +20,7 @@ impl RequestId {
     /// The id that the caller gave where it is clean, else a new one of 128 random bits.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        given.filter(|id| is_clean(id)).map_or_else(Self::new, |id| Self(id.to_owned()))
+        given.filter(|id| holdfast_api::is_request_id(id)).map_or_else(Self::new, |id| Self(id.to_owned()))
     }
 
     fn new() -> Self {
@@ -45,8 +43,9 @@ impl RequestId {
     }
 }
 
-fn is_clean(id: &str) -> bool {
-    !id.is_empty() && id.len() <= LONGEST && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+/// The id of the request that is being answered; nothing where a loop works by itself.
+pub(crate) fn current() -> Option<String> {
+    CURRENT.try_with(|id| id.0.clone()).ok()
 }
 
 /// Adds the id of the request that is being answered to a call that it leads to.

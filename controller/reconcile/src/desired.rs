@@ -95,6 +95,7 @@ fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssi
             local_rank,
             local_world,
             owner: status.submitted_by.clone(),
+            request_id: status.request_id.clone(),
             spec: Some(spec.clone()),
         })
         .collect()

@@ -16,6 +16,8 @@ pub(crate) struct Act<'a> {
     pub(crate) revision: u64,
     pub(crate) now: Time,
     pub(crate) actor: String,
+    /// The id of the request that led to it; empty where there was none.
+    pub(crate) request: String,
     pub(crate) expected_revision: u64,
     pub(crate) decision: Option<DecisionRecord>,
 }

@@ -3,8 +3,8 @@
 //! A command either changes what it names and says so in the audit log, or is refused with a code and changes nothing
 //! but, where a decision was taken, the audit log.
 
-use holdfast_api::refusal;
 use holdfast_api::store::{ClusterRecord, Command, IdempotencyRecord, Outcome, command, outcome};
+use holdfast_api::{MAX_REQUEST_ID, refusal};
 use holdfast_types::{Problem, Time};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -63,10 +63,12 @@ impl State {
         if let Err(problem) = self.knows(command.body.as_ref()) {
             return self.refused(&problem);
         }
+        // A request that is made again may have another id; it is the same command.
+        let request = self.request_of(&mut command);
         let key = std::mem::take(&mut command.idempotency_key);
         // Before the founding entry nothing is decided, so there is no answer to remember either.
         if key.is_empty() || self.cluster().is_none() {
-            return self.apply_once(now, command);
+            return self.apply_once(now, command, request);
         }
         let hash = if command.request_hash.is_empty() {
             Sha256::digest(command.encode_to_vec()).to_vec()
@@ -77,7 +79,7 @@ impl State {
             return known;
         }
         let row = key_row(&command.actor, &key);
-        let outcome = self.apply_once(now, command);
+        let outcome = self.apply_once(now, command, request);
         self.remember_key(row, hash, &outcome, now);
         outcome
     }
@@ -100,7 +102,14 @@ impl State {
         self.keys.put(record, &mut self.changes);
     }
 
-    fn apply_once(&mut self, now: Time, command: Command) -> Outcome {
+    /// The id of the request, taken out of the command: what was stored below the level that it counts from stays as it was.
+    fn request_of(&self, command: &mut Command) -> String {
+        let id = std::mem::take(&mut command.request_id);
+        let counts = self.feature_level() >= level::REQUEST_IDS && id.len() <= MAX_REQUEST_ID;
+        if counts { id } else { String::new() }
+    }
+
+    fn apply_once(&mut self, now: Time, command: Command, request: String) -> Outcome {
         let Some(body) = command.body else {
             return self.refused(&refuse::undecodable("it has no body this release knows"));
         };
@@ -119,6 +128,7 @@ impl State {
             revision,
             now,
             actor: command.actor,
+            request,
             expected_revision: command.expected_revision,
             decision: command.decision,
         };

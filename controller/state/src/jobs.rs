@@ -34,6 +34,7 @@ pub(crate) fn submit(act: &mut Act<'_>, submit: SubmitJob) -> Answer {
             submitted_by: submit.submitted_by,
             label: submit.label,
             bundle: submit.bundle,
+            request_id: act.request.clone(),
             ..v1::JobStatus::default()
         }),
     };

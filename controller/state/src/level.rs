@@ -8,7 +8,9 @@ use crate::{record, refuse};
 
 /// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
 /// of its members run it.
-pub const NEWEST_LEVEL: u32 = 2;
+pub const NEWEST_LEVEL: u32 = 3;
+/// From here on the id of the request is kept with what it led to. Members that do not know it would keep nothing.
+pub(crate) const REQUEST_IDS: u32 = 3;
 
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {

@@ -15,7 +15,7 @@ pub(crate) fn decision(act: &mut Act<'_>, decision: DecisionRecord, refusal: Opt
     draft.bundle = Some(decision.bundle).filter(|b| !b.is_empty());
     draft.reasons =
         decision.reasons.into_iter().map(|r| EntryReason { rule: r.rule, text: r.text }).collect();
-    draft.details.insert("revision".to_owned(), act.revision.into());
+    place(act, &mut draft);
     if let Some(problem) = refusal {
         draft.details.insert("not-done".to_owned(), problem.code.to_string().into());
     }
@@ -37,8 +37,16 @@ fn done(act: &mut Act<'_>, action: &str, object: &str, result: &str, details: &[
     let given = details.iter().filter(|(_, v)| !v.is_empty());
     draft.details = given.map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
     draft.details.insert("result".to_owned(), result.into());
-    draft.details.insert("revision".to_owned(), act.revision.into());
+    place(act, &mut draft);
     append(act, draft);
+}
+
+/// Which change it belongs to, and which request led to it.
+fn place(act: &Act<'_>, draft: &mut Draft) {
+    draft.details.insert("revision".to_owned(), act.revision.into());
+    if !act.request.is_empty() {
+        draft.details.insert("request".to_owned(), act.request.as_str().into());
+    }
 }
 
 fn kind_of(object: &str) -> Kind {

@@ -660,8 +660,42 @@ fn commands_newer_than_the_level_are_refused_until_it_is_raised() {
     world.done(transaction());
     assert_eq!(world.refused(raise(1)), 1131);
     // A release that does not know the level does not take the state.
-    world.done(raise(3));
-    assert!(State::restore(world.state.records()).unwrap_err().contains("feature level 3"));
+    (3..=crate::NEWEST_LEVEL + 1).for_each(|level| drop(world.done(raise(level))));
+    let unknown = format!("feature level {}", crate::NEWEST_LEVEL + 1);
+    assert!(State::restore(world.state.records()).unwrap_err().contains(&unknown));
+}
+
+#[test]
+fn the_id_of_a_request_is_kept_with_what_it_led_to_from_its_level_on() {
+    let mut world = World { state: State::default(), now: 0, checked: true };
+    let bundle = Some(v1::PolicyBundle::default());
+    world.done(command::Body::InitCluster(store::InitCluster {
+        bundle,
+        feature_level: 2,
+        ..Default::default()
+    }));
+    let asked = |world: &mut World, id: &str, name: &str| {
+        let request = Command {
+            idempotency_key: name.to_owned(),
+            request_id: id.to_owned(),
+            body: Some(command::Body::PutQueue(store::PutQueue {
+                name: name.to_owned(),
+                ..Default::default()
+            })),
+            ..Command::default()
+        };
+        let outcome = world.send(request);
+        let (_, entry) = world.state.audit_from(world.state.audit_size() - 1).next().unwrap();
+        (outcome, String::from_utf8(entry).unwrap())
+    };
+    let (_, before) = asked(&mut world, "early", "a");
+    assert!(!before.contains("early"), "{before}");
+    world.done(command::Body::RaiseLevel(store::RaiseLevel { level: 3 }));
+    let (first, kept) = asked(&mut world, "late", "b");
+    assert!(kept.contains(r#""request":"late""#), "{kept}");
+    let (again, same) = asked(&mut world, "retry", "b");
+    assert_eq!((first, kept), (again, same), "a retry is the same command whatever its id");
+    assert!(!asked(&mut world, &"x".repeat(65), "c").1.contains("xxx"));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn kind(body: &command::Body) -> &'static str {
 }
 
 /// The kinds that come into being at each level.
-const KINDS: [&[&str]; 2] = [
+const KINDS: [&[&str]; 3] = [
     &[
         "init-cluster",
         "create-token",
@@ -120,11 +120,14 @@ const KINDS: [&[&str]; 2] = [
         "raise-level",
     ],
     &["transaction", "admit-controller", "settle-controller", "set-recipients"],
+    // No command, but that requests have ids.
+    &["raise-level", "submit-job", "transaction"],
 ];
 
 struct Teller {
     story: Story,
     now: u64,
+    request: String,
 }
 
 impl Teller {
@@ -149,6 +152,7 @@ impl Teller {
             decision: (!key.is_empty()).then_some(decision),
             request_hash: if key.is_empty() { vec![] } else { key.as_bytes().to_vec() },
             body: Some(body),
+            request_id: self.request.clone(),
         };
         self.now += 137;
         self.story.push((self.now, command.encode_to_vec()));
@@ -420,6 +424,27 @@ fn second(teller: &mut Teller) {
     controllers(teller);
 }
 
+/// Requests with ids, before the level that they count from and behind it.
+fn third(teller: &mut Teller) {
+    teller.request = "request-1".to_owned();
+    teller.found(2);
+    teller.join("de-1");
+    teller.submit("before");
+    teller.tell(command::Body::RaiseLevel(store::RaiseLevel { level: 3 }));
+    teller.submit("behind");
+    let end = |name: &str| store::EndJob { name: name.to_owned() };
+    let step = |body| store::TransactionStep { body: Some(body), ..Default::default() };
+    let steps = ["before", "behind"].map(|name| step(transaction_step::Body::CancelJob(end(name))));
+    let both = || command::Body::Transaction(store::Transaction { steps: steps.to_vec() });
+    teller.keyed("both", 0, both());
+    teller.request = "another".to_owned();
+    teller.keyed("both", 0, both());
+    teller.request = "r".repeat(65);
+    teller.keyed("gone", 0, command::Body::DeleteJob(end("before")));
+    teller.request.clear();
+    teller.keyed("gone-too", 0, command::Body::DeleteJob(end("behind")));
+}
+
 /// Controllers that come and go, and the keys for backups.
 fn controllers(teller: &mut Teller) {
     let admit = |name: &str, port: u32, replaces, greatest| {
@@ -457,10 +482,11 @@ fn controllers(teller: &mut Teller) {
 }
 
 fn write(level: u32) {
-    let mut teller = Teller { story: Vec::new(), now: 1_000_000 };
+    let mut teller = Teller { story: Vec::new(), now: 1_000_000, request: String::new() };
     match level {
         1 => first(&mut teller),
-        _ => second(&mut teller),
+        2 => second(&mut teller),
+        _ => third(&mut teller),
     }
     let directory = directory(level);
     std::fs::create_dir_all(&directory).unwrap();

@@ -53,6 +53,7 @@ pages! {
     add_a_controller: "operations/add-a-controller.md",
     add_a_node: "operations/add-a-node.md",
     backup_and_restore: "operations/backup-and-restore.md",
+    follow_a_request: "operations/follow-a-request.md",
     disk_full: "operations/disk-full.md",
     quorum_loss: "operations/quorum-loss.md",
     read_the_audit_log: "operations/read-the-audit-log.md",

@@ -107,7 +107,8 @@ async fn list(session: &Session, from: u64, limit: u32) -> Result<(), Failure> {
             session.printer.text(&list.items.iter().map(|e| format!("{}\n", e.index)).collect::<String>())
         }
         Format::Table => {
-            let mut table = Table::new(&["INDEX", "AT", "ACT", "OBJECT", "ACTOR", "VERDICT", "REASONS"]);
+            let mut table =
+                Table::new(&["INDEX", "AT", "ACT", "OBJECT", "ACTOR", "VERDICT", "REASONS", "REQUEST"]);
             list.items.iter().for_each(|entry| row(&mut table, entry));
             session.printer.text(&table.to_string())
         }
@@ -127,7 +128,7 @@ fn row(table: &mut Table, entry: &AuditEntry) {
     }
 }
 
-fn cells(index: String, entry: &Entry) -> [String; 7] {
+fn cells(index: String, entry: &Entry) -> [String; 8] {
     let draft = &entry.draft;
     let rules: Vec<String> = draft.reasons.iter().map(|reason| reason.rule.clone()).collect();
     [
@@ -138,5 +139,6 @@ fn cells(index: String, entry: &Entry) -> [String; 7] {
         draft.actor.clone(),
         draft.verdict.clone().unwrap_or_default(),
         rules.join(","),
+        draft.details.get("request").and_then(|id| id.as_str()).unwrap_or_default().to_owned(),
     ]
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use holdfast_api::internal::FetchBlobRequest;
 use holdfast_api::internal::data_client::DataClient;
 use holdfast_api::problem_from_status;
-use holdfast_client::MAX_MESSAGE;
+use holdfast_client::{MAX_MESSAGE, TaggedChannel};
 use holdfast_types::{BlobId, Bytes, Problem, ProblemKind};
-use tonic::transport::Channel;
 
 /// How long a node may be silent within a blob.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -18,7 +17,7 @@ pub(crate) struct Source {
     /// Its name.
     pub(crate) node: String,
     /// Its data port.
-    pub(crate) channel: Channel,
+    pub(crate) channel: TaggedChannel,
     /// The artifact, as `kind/name@version`.
     pub(crate) artifact: String,
 }

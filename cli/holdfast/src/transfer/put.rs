@@ -11,12 +11,11 @@ use holdfast_api::internal::{MissingBlobsRequest, PutBlobChunk, SealImportReques
 use holdfast_api::{legal_label, problem_from_status};
 use holdfast_artifact::Manifest;
 use holdfast_blob::BlobStore;
-use holdfast_client::MAX_MESSAGE;
+use holdfast_client::{MAX_MESSAGE, TaggedChannel};
 use holdfast_types::{ArtifactKind, AsProblem as _, BlobId, LegalLabel, Problem, ProblemKind};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use super::progress::Progress;
 
@@ -49,7 +48,7 @@ pub(crate) struct Cargo {
 }
 
 /// Sends what the node lacks, and has it check the whole.
-pub(crate) async fn send(channel: &Channel, cargo: &Arc<Cargo>) -> Result<(), Problem> {
+pub(crate) async fn send(channel: &TaggedChannel, cargo: &Arc<Cargo>) -> Result<(), Problem> {
     let mut rounds_left = ROUNDS;
     loop {
         rounds_left = rounds_left.saturating_sub(1);
@@ -69,7 +68,7 @@ pub(crate) async fn send(channel: &Channel, cargo: &Arc<Cargo>) -> Result<(), Pr
 }
 
 /// Has the node read every blob of a manifest, and says what it found good: bytes and files.
-pub(crate) async fn seal(channel: &Channel, manifest: BlobId) -> Result<(u64, u64), Problem> {
+pub(crate) async fn seal(channel: &TaggedChannel, manifest: BlobId) -> Result<(u64, u64), Problem> {
     let request = SealImportRequest { manifest: manifest.to_string() };
     let mut data = DataClient::new(channel.clone());
     let sealed = tokio::time::timeout(SEALING, data.seal_import(request)).await;
@@ -78,7 +77,7 @@ pub(crate) async fn seal(channel: &Channel, manifest: BlobId) -> Result<(u64, u6
     Ok((sealed.bytes, sealed.files))
 }
 
-async fn round(channel: &Channel, cargo: &Arc<Cargo>) -> Result<(), Problem> {
+async fn round(channel: &TaggedChannel, cargo: &Arc<Cargo>) -> Result<(), Problem> {
     // Each blob once, in the order of the names; the manifest last, when what it names is there.
     let mut blobs: BTreeMap<BlobId, u64> =
         cargo.manifest.chunks().map(|(_, chunk)| (chunk.id, chunk.len)).collect();
@@ -95,7 +94,7 @@ async fn round(channel: &Channel, cargo: &Arc<Cargo>) -> Result<(), Problem> {
     put(channel.clone(), Arc::clone(cargo), cargo.id, progress).await
 }
 
-async fn missing(channel: &Channel, ids: &[BlobId]) -> Result<Vec<BlobId>, Problem> {
+async fn missing(channel: &TaggedChannel, ids: &[BlobId]) -> Result<Vec<BlobId>, Problem> {
     let mut found = Vec::new();
     for part in ids.chunks(IDS) {
         let request = MissingBlobsRequest { blobs: part.iter().map(ToString::to_string).collect() };
@@ -124,7 +123,7 @@ fn slow(act: &str, limit: Duration) -> Problem {
 }
 
 async fn put(
-    channel: Channel,
+    channel: TaggedChannel,
     cargo: Arc<Cargo>,
     id: BlobId,
     progress: Arc<Progress>,
