@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 
 use crate::file::{self, FileOptions};
+use crate::medium;
 
 const USAGE: &str = "\
 usage: holdfast-installer
@@ -29,7 +30,7 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(other) => usage(&format!("`{other}` is nothing that this program does")),
-        None => usage("there is nothing to do"),
+        None => medium::run(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use holdfast_disk::{Access, Disk};
 use holdfast_release::machine::{Machine, parse};
 use holdfast_release::writer::Target as _;
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::brain::{self, Consent, Detected, Facts, Firmware, Nic, SecureBoot, System, Transport};
 use crate::event::Events;
 use crate::hands::{Formatter, Payload, Work, install, look};
+use crate::scratch::Scratch;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ fn written(options: &FileOptions, events: &mut Events) -> anyhow::Result<()> {
     let confirmed = detected.plan(machine)?.confirm(&Consent::Configured(wipe))?;
     let scratch = Scratch::new(&options.scratch)?;
     let formatter = Formatter::default();
-    let work = Work { payload: &payload, scratch: &scratch.path, formatter: &formatter };
+    let work = Work { payload: &payload, scratch: &scratch.path, formatter: &formatter, admission: None };
     let written = install(confirmed, &work, &mut disk, &mut |progress| {
         let fields = json!({ "what": progress.what, "done": progress.done, "total": progress.total });
         events.say("install.progress", &fields);
@@ -84,26 +85,5 @@ fn facts(options: &FileOptions, disk: &mut Disk) -> Facts {
         clock: 0,
         nics: vec![nic],
         disks: vec![disk],
-    }
-}
-
-/// A directory that goes when this does.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    pub(crate) path: Utf8PathBuf,
-}
-
-impl Scratch {
-    /// One of its own below `dir`.
-    pub(crate) fn new(dir: &Utf8Path) -> anyhow::Result<Self> {
-        let path = dir.join(format!("holdfast-install-{}", std::process::id()));
-        std::fs::create_dir_all(&path).with_context(|| format!("make `{path}`"))?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.path));
     }
 }

@@ -1,18 +1,22 @@
 //! What looks at a machine and changes it, and decides nothing.
 
+mod boot_entry;
 mod error;
 mod format;
 mod look;
 mod payload;
 mod pieces;
+mod probe;
 mod record;
 mod sparse;
 mod work;
 mod write;
 
+pub use boot_entry::{EntryError, Esp, register};
 pub use error::InstallError;
 pub use format::{Ext4, Formatter};
 pub use look::look;
 pub use payload::{Payload, PayloadError};
-pub use work::Work;
+pub use probe::probe;
+pub use work::{Admission, Work};
 pub use write::{Progress, install};

@@ -11,5 +11,8 @@ pub mod hands;
 mod command;
 mod event;
 mod file;
+mod medium;
+mod scratch;
+mod sources;
 
 pub use command::run;

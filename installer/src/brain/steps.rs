@@ -52,6 +52,8 @@ pub struct Confirmed {
 pub struct Written {
     /// What was planned.
     pub planned: Planned,
+    /// What makes the numbers of this installation its own.
+    pub id: String,
     /// Bytes that were written in this run; fewer where an earlier one was cut off.
     pub bytes: u64,
     /// Stretches that the disk did not keep at first.
@@ -148,7 +150,7 @@ impl Confirmed {
     }
 
     /// The last step, which only the hands of this crate take.
-    pub(crate) fn written(self, bytes: u64, again: u64) -> Written {
-        Written { planned: self.planned, bytes, again }
+    pub(crate) fn written(self, id: String, bytes: u64, again: u64) -> Written {
+        Written { planned: self.planned, id, bytes, again }
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn content(planned: &Planned, work: &Work<'_>, id: &str) -> Result<Ve
             Role::RootB | Role::HashB | Role::Raft => pieces.push(cleared(*part)),
             Role::Ext | Role::Data => pieces.extend(file_system(work, id, *part, None)?),
             Role::State => {
-                let content = configuration(planned, work.scratch)?;
+                let content = configuration(planned, work)?;
                 pieces.extend(file_system(work, id, *part, Some(&content))?);
             }
         }
@@ -168,8 +168,8 @@ fn esp(planned: &Planned, work: &Work<'_>, id: &str, layout: &Layout) -> Result<
 }
 
 /// What STATE holds at first: the configuration as the first generation, readable by nobody else.
-fn configuration(planned: &Planned, scratch: &Utf8Path) -> Result<Utf8PathBuf, InstallError> {
-    let root = scratch.join("state");
+fn configuration(planned: &Planned, work: &Work<'_>) -> Result<Utf8PathBuf, InstallError> {
+    let root = work.scratch.join("state");
     let machine = root.join("machine");
     let failed = |path: &Utf8Path| {
         let path = path.to_owned();
@@ -180,12 +180,12 @@ fn configuration(planned: &Planned, scratch: &Utf8Path) -> Result<Utf8PathBuf, I
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&machine).map_err(failed(&machine))?;
     let text = machine::write(planned.machine())?;
-    for (name, text) in [("generation-1.toml", text.as_str()), ("current", "1\n")] {
+    let admission = work.admission.map(|file| (file.name.as_str(), file.content.as_slice()));
+    let own = [("generation-1.toml", text.as_bytes()), ("current", b"1\n")];
+    for (name, content) in own.into_iter().chain(admission) {
         let path = machine.join(name);
         let written = File::options().write(true).create_new(true).mode(0o600).open(&path);
-        written
-            .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
-            .map_err(failed(&path))?;
+        written.and_then(|mut file| io::Write::write_all(&mut file, content)).map_err(failed(&path))?;
     }
     Ok(root)
 }

@@ -14,4 +14,21 @@ pub struct Work<'a> {
     pub scratch: &'a Utf8Path,
     /// What makes them.
     pub formatter: &'a Formatter,
+    /// What lets the machine into its cluster.
+    pub admission: Option<&'a Admission>,
+}
+
+/// A file beside the configuration that lets a machine into its cluster.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// Its name.
+    pub name: String,
+    /// What is in it; a secret.
+    pub content: Vec<u8>,
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admission").field("name", &self.name).finish_non_exhaustive()
+    }
 }

@@ -87,7 +87,7 @@ pub fn install(
     run.table(&table)?;
     run.piece(&Piece::zeros("the record", RECORD_AT, length(RECORD_BYTES)))?;
     let (written, again) = (run.written, run.again);
-    Ok(confirmed.written(written, again))
+    Ok(confirmed.written(id, written, again))
 }
 
 fn read_failed(path: &Utf8Path, source: std::io::Error) -> InstallError {

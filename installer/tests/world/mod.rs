@@ -212,7 +212,7 @@ impl World {
         let formatter = Formatter::default();
         install(
             confirmed,
-            &Work { payload: &payload, scratch: &scratch, formatter: &formatter },
+            &Work { payload: &payload, scratch: &scratch, formatter: &formatter, admission: None },
             target,
             &mut |_| {},
         )
