@@ -16,7 +16,17 @@ static LOG: Mutex<Option<std::fs::File>> = Mutex::new(None);
 
 /// Says a line. Without a log there is nobody to say it to.
 pub(crate) fn say(text: impl Display) {
-    let mut line: String = format!("<5>holdfast: {text}").replace('\n', " ").chars().take(LONGEST).collect();
+    write("<5>", text);
+}
+
+/// Says what is for the log alone and not for a console.
+pub(crate) fn log(text: impl Display) {
+    write("<6>", text);
+}
+
+fn write(level: &str, text: impl Display) {
+    let mut line: String =
+        format!("{level}holdfast: {text}").replace('\n', " ").chars().take(LONGEST).collect();
     // Without it the kernel waits for the rest of the line.
     line.push('\n');
     let mut log = LOG.lock();

@@ -6,29 +6,56 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod bless;
+mod clock;
 mod cmdline;
 mod disks;
 mod dm;
+mod durable;
+mod etc;
 mod event;
+mod firmware;
+mod generations;
 mod glob;
+mod health;
+mod life;
 mod modules;
 mod mounts;
+mod network;
+mod service;
+mod signals;
 mod slot;
+mod sntp;
 mod stage1;
 mod stage2;
+mod storage;
+mod supervise;
+mod uevents;
+mod watchdog;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((service::BECOME, rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest))
+    {
+        eprintln!("{}", service::become_one(rest));
+        return ExitCode::FAILURE;
+    }
     if rustix::process::getpid() != rustix::process::Pid::INIT {
         eprintln!("holdfast-init is process 1 of the appliance and does nothing anywhere else");
         return ExitCode::from(2);
     }
-    let reached_root = std::env::args().nth(1).as_deref() == Some(stage1::SECOND);
-    let ended = if reached_root { stage2::run() } else { stage1::run() };
-    // Process 1 must not end: the kernel would panic without a word of why.
-    if let Err(failure) = ended {
-        event::failed(&failure);
+    let ended = match arguments.split_first() {
+        Some((first, rest)) if first == stage1::SECOND => stage2::run(rest),
+        _ => stage1::run(),
+    };
+    match ended {
+        // The kernel panics when process 1 ends: only who asks for that gets it.
+        Ok(()) => ExitCode::FAILURE,
+        Err(failure) => {
+            event::failed(&failure);
+            event::restart()
+        }
     }
-    event::restart()
 }

@@ -85,6 +85,13 @@ impl Modules {
         fitting.map(|(_, name)| name.clone()).filter(|name| !self.loaded.contains(name)).collect()
     }
 
+    /// Loads the modules for a device that calls itself so.
+    pub(crate) fn load_for(&mut self, modalias: &str) {
+        for name in self.wanted(modalias) {
+            self.load(&name);
+        }
+    }
+
     /// Loads the modules for all devices below `sys`, until no device is left for which there is another one: a bus that has a
     /// driver shows the devices behind it.
     pub(crate) fn settle(&mut self, sys: &Utf8Path) {

@@ -26,7 +26,7 @@ pub(crate) fn kernel() -> Result<(), String> {
 }
 
 /// Makes `new` the root and runs the program of it as process 1; comes back only with why not.
-pub(crate) fn go_over(new: &str, program: &str, argument: &str) -> String {
+pub(crate) fn go_over(new: &str, program: &str, arguments: &[&str]) -> String {
     for place in ["/dev", "/proc", "/sys"] {
         if let Err(error) = mount_move(place, format!("{new}{place}")) {
             return format!("take `{place}` along: {error}");
@@ -39,6 +39,6 @@ pub(crate) fn go_over(new: &str, program: &str, argument: &str) -> String {
     if let Err(error) = moved {
         return format!("go over to `{new}`: {error}");
     }
-    let error = Command::new(program).arg(argument).env_clear().exec();
+    let error = Command::new(program).args(arguments).env_clear().exec();
     format!("run `{program}`: {error}")
 }

@@ -17,6 +17,8 @@ pub(crate) struct Found {
     pub(crate) slot: Slot,
     pub(crate) root: Utf8PathBuf,
     pub(crate) hash: Utf8PathBuf,
+    /// The disk it is on.
+    pub(crate) disk: String,
     /// META of the same disk.
     pub(crate) meta: Option<Utf8PathBuf>,
     pub(crate) data_blocks: u64,
@@ -33,7 +35,15 @@ pub(crate) fn find(partitions: &[Partition], root_hash: [u8; 32]) -> Option<Foun
         let (_, root, slot) = slots.into_iter().find(|(label, ..)| *label == hash.label)?;
         let root = by(root, &hash.disk)?;
         let (data_blocks, salt) = proved(&hash.device, &root, root_hash)?;
-        Some(Found { slot, root, hash: hash.device.clone(), meta: by("META", &hash.disk), data_blocks, salt })
+        Some(Found {
+            slot,
+            root,
+            hash: hash.device.clone(),
+            disk: hash.disk.clone(),
+            meta: by("META", &hash.disk),
+            data_blocks,
+            salt,
+        })
     })
 }
 

@@ -11,7 +11,7 @@ use crate::cmdline::Cmdline;
 use crate::event::{event, say};
 use crate::modules::Modules;
 use crate::slot::{Found, find, read_meta, write_meta};
-use crate::{disks, dm, mounts};
+use crate::{disks, dm, firmware, mounts};
 
 /// How the second stage is told that it is.
 pub(crate) const SECOND: &str = "--in-root";
@@ -39,7 +39,8 @@ pub(crate) fn run() -> Result<(), String> {
     let device = dm::verity(&found, root_hash)?;
     mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
     event("root.proved", &json!({ "slot": found.slot.to_string(), "blocks": found.data_blocks }));
-    Err(mounts::go_over("/root", PROGRAM, SECOND))
+    let slot = found.slot.to_string();
+    Err(mounts::go_over("/root", PROGRAM, &[SECOND, &slot, &found.disk]))
 }
 
 /// Counts this boot before anything can go wrong, and leaves a slot that had its attempts.
@@ -54,8 +55,11 @@ fn count(found: &Found) -> Result<(), String> {
         }
         Verdict::Switch(other) => {
             let reason = format!("slot {} was booted without success too often", found.slot);
+            let version = Boot::new(&mut meta).version(other).map(str::to_owned).unwrap_or_default();
             Boot::new(&mut meta).failed(&reason).map_err(|error| error.to_string())?;
             write_meta(device, &mut meta)?;
+            mounts::at("efivarfs", "efivarfs", firmware::VARIABLES, MountFlags::NOEXEC, "")?;
+            firmware::boot_once(Utf8Path::new(firmware::VARIABLES), &version)?;
             event(
                 "slot.left",
                 &json!({ "slot": found.slot.to_string(), "for": other.to_string(), "why": reason }),

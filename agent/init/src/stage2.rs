@@ -1,16 +1,31 @@
-//! In the proved root: what the machine needs before its services start.
+//! In the proved root: what the machine needs before its services start, and then its whole life.
 
 use std::fs;
 
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::Slot;
 use rustix::mount::MountFlags;
 use serde_json::json;
 
+use crate::bless::Places;
 use crate::cmdline::Cmdline;
 use crate::event::{event, power_off, say};
-use crate::mounts;
+use crate::generations::{Chosen, Generations};
+use crate::life::{self, Begun};
+use crate::modules::Modules;
+use crate::signals::Signals;
+use crate::storage::{self, DATA, RAFT, STATE};
+use crate::watchdog::Watchdog;
+use crate::{disks, etc, firmware, mounts, uevents};
 
-/// Brings the machine up.
-pub(crate) fn run() -> Result<(), String> {
+/// Modules that no device asks for.
+const ALWAYS: [&str; 5] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs"];
+const WATCHDOG: &str = "/dev/watchdog";
+/// The name of a machine that nobody named.
+const NAMELESS: &str = "holdfast";
+
+/// Brings the machine up and looks after it; `arguments` are the slot and the disk of the root.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let writable = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     for (place, options) in
         [("/run", "mode=0755"), ("/etc", "mode=0755"), ("/var", "mode=0755"), ("/tmp", "mode=1777")]
@@ -18,15 +33,98 @@ pub(crate) fn run() -> Result<(), String> {
         mounts::at("tmpfs", "tmpfs", place, writable, options)?;
     }
     mounts::at("cgroup2", "cgroup2", "/sys/fs/cgroup", writable, "nsdelegate,memory_recursiveprot")?;
+    divide();
     let text =
         fs::read_to_string("/proc/cmdline").map_err(|error| format!("read the command line: {error}"))?;
-    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    event("ready", &json!({ "uptime": uptime.split(' ').next().unwrap_or_default() }));
-    if Cmdline::parse(&text).get("holdfast.test") == Some("power-off") {
-        say("powers off, as the command line asks");
-        power_off();
+    let cmdline = Cmdline::parse(&text);
+    let signals = Signals::take()?;
+    let watchdog = devices();
+    let switches = etc::switches(Utf8Path::new("/proc"));
+    let (places, state) = keep(arguments);
+    let chosen = state.as_deref().and_then(configuration);
+    let name =
+        chosen.as_ref().map_or_else(|| NAMELESS.to_owned(), |one| one.machine.metadata.name.to_string());
+    etc::identity(Utf8Path::new("/etc"), state.as_deref(), &name)?;
+    if let Err(error) = nix::unistd::sethostname(&name) {
+        say(format_args!("take the name `{name}`: {error}"));
     }
-    loop {
-        std::thread::park();
+    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let (uptime, generation) = (uptime.split(' ').next(), chosen.as_ref().map(|one| one.number));
+    event("ready", &json!({ "uptime": uptime, "generation": generation, "switches": switches }));
+    match cmdline.get("holdfast.test") {
+        Some("power-off") => {
+            say("powers off, as the command line asks");
+            power_off();
+        }
+        Some("crash") => return Ok(()),
+        Some("hang") => loop {
+            std::thread::park();
+        },
+        _ => {}
+    }
+    life::live(Begun { signals, watchdog, places, chosen, state })
+}
+
+/// Gives services the means to be limited and counted.
+fn divide() {
+    if let Err(error) = fs::write("/sys/fs/cgroup/cgroup.subtree_control", "+cpu +memory +io +pids") {
+        say(format_args!("divide the machine among services: {error}"));
+    }
+}
+
+/// Loads what devices need, now and later, and wakes the watchdog.
+fn devices() -> Watchdog {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut modules = Modules::open(&Utf8Path::new("/usr/lib/modules").join(release));
+    for name in ALWAYS {
+        modules.load(name);
+    }
+    modules.settle(Utf8Path::new("/sys"));
+    if !Utf8Path::new(WATCHDOG).exists() {
+        modules.load("softdog");
+    }
+    uevents::follow(modules);
+    let variables = mounts::at("efivarfs", "efivarfs", firmware::VARIABLES, MountFlags::NOEXEC, "");
+    if let Err(error) = variables {
+        say(format_args!("without the firmware's variables: {error}"));
+    }
+    Watchdog::wake()
+}
+
+/// Opens what the machine keeps: where a start is written down, and the directory of the configuration.
+fn keep(arguments: &[String]) -> (Places, Option<Utf8PathBuf>) {
+    let slot = if arguments.first().is_some_and(|slot| slot == "B") { Slot::B } else { Slot::A };
+    let disk = arguments.get(1).cloned().unwrap_or_default();
+    let all = disks::partitions(Utf8Path::new("/sys"));
+    let device = |label: &str| storage::device(&all, &disk, label);
+    let mut state = None;
+    for place in [STATE, RAFT, DATA] {
+        let Some(device) = device(place.label) else { continue };
+        match storage::open(&device, place) {
+            Ok(()) if place == STATE => state = Some(Utf8PathBuf::from(place.at)),
+            Ok(()) => {}
+            Err(error) => event("storage.failed", &json!({ "label": place.label, "why": error })),
+        }
+    }
+    (Places { slot, meta: device("META"), esp: device("ESP") }, state)
+}
+
+/// The configuration of this start.
+fn configuration(state: &Utf8Path) -> Option<Chosen> {
+    let chosen = Generations::new(&state.join(life::CONFIG)).choose();
+    match chosen {
+        Ok(chosen) => {
+            if let Some((number, why)) = chosen.as_ref().and_then(|chosen| chosen.reverted.as_ref()) {
+                event("config.reverted", &json!({ "generation": number, "why": why }));
+            }
+            if let Some(chosen) = chosen.as_ref().filter(|chosen| chosen.trial) {
+                event("config.trial", &json!({ "generation": chosen.number }));
+            }
+            chosen
+        }
+        Err(error) => {
+            event("config.failed", &json!({ "why": error }));
+            None
+        }
     }
 }

@@ -1,0 +1,250 @@
+//! The life of a machine that is up: its services run, its start is judged, and in the end it goes down in order.
+
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::machine::{Health, Role};
+use rustix::mount::{UnmountFlags, unmount};
+use serde_json::json;
+
+use crate::bless::{self, Places};
+use crate::clock::{self, Known};
+use crate::event::{event, power_off, restart, say};
+use crate::generations::{Chosen, Generations};
+use crate::health::{self, Gate, Verdict};
+use crate::service::{self, Service};
+use crate::signals::{End, Signals, reap};
+use crate::storage::{DATA, RAFT, STATE};
+use crate::supervise::{Act, Now, Supervisor};
+use crate::watchdog::Watchdog;
+use crate::{durable, network};
+
+/// The directory of the configurations on STATE.
+pub(crate) const CONFIG: &str = "machine";
+/// A configuration that is laid here is tried at the next start, which follows at once.
+const PROPOSED: &str = "/run/holdfast/proposed.toml";
+const PROGRAM: &str = "/usr/bin/holdfast";
+/// How often everything is looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// A configuration that is tried has at most so long, in seconds.
+const TRIAL: u32 = 120;
+/// Going down takes at most so long.
+const DOWN: Duration = Duration::from_secs(90);
+
+/// What the beginning of a machine's life leaves.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// What others tell it.
+    pub(crate) signals: Signals,
+    /// What is fed.
+    pub(crate) watchdog: Watchdog,
+    /// Where its start is written down.
+    pub(crate) places: Places,
+    /// Its configuration; without one it waits to be given one.
+    pub(crate) chosen: Option<Chosen>,
+    /// The directory of the configuration.
+    pub(crate) state: Option<Utf8PathBuf>,
+}
+
+struct Life {
+    begun: Begun,
+    began: Instant,
+    supervisor: Supervisor,
+    services: Vec<Service>,
+    gate: Option<Gate>,
+    health: Health,
+    known: Known,
+}
+
+/// Lives until the machine ends.
+pub(crate) fn live(begun: Begun) -> Result<(), String> {
+    let mut life = Life {
+        began: Instant::now(),
+        supervisor: Supervisor::default(),
+        services: Vec::new(),
+        gate: None,
+        health: Health::default(),
+        known: Known::default(),
+        begun,
+    };
+    life.begin();
+    loop {
+        life.begun.watchdog.feed();
+        if let Some(end) = life.begun.signals.wait(TICK) {
+            life.end(end);
+        }
+        life.gather();
+        life.carry_out();
+        life.judge();
+        life.take_proposed();
+    }
+}
+
+impl Life {
+    fn now(&self) -> Now {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn begin(&mut self) {
+        let Some(chosen) = &self.begun.chosen else { return };
+        let spec = &chosen.machine.spec;
+        let told = network::bring_up(&spec.network, &chosen.machine.metadata.name.to_string());
+        self.known = clock::keep(spec, &told);
+        self.health = spec.health.clone();
+        if chosen.trial {
+            self.health.deadline_seconds = self.health.deadline_seconds.min(TRIAL);
+        }
+        self.gate = Some(Gate::new(0, &self.health));
+        let state = self.begun.state.clone().unwrap_or_else(|| STATE.at.into());
+        // The signs of life are those of `controller/daemon` and `agent/runtime`.
+        let (name, sign) = match spec.role {
+            Role::Controller => ("controller", state.join("controller/alive")),
+            Role::Agent => ("agent", Utf8Path::new(DATA.at).join("agent/runtime/lease")),
+        };
+        let file = Generations::new(&state.join(CONFIG)).path(chosen.number);
+        let words = [PROGRAM, "__machine", "--machine", file.as_str(), "--state", state.as_str()];
+        let places = ["--raft", RAFT.at, "--data", DATA.at];
+        let command = words.into_iter().chain(places).map(str::to_owned).collect();
+        self.services.push(Service { name: name.to_owned(), command, sign });
+        self.supervisor.add(name);
+    }
+
+    /// Takes in what happened.
+    fn gather(&mut self) {
+        let now = self.now();
+        for (pid, how) in reap() {
+            if let Some((name, ends)) = self.supervisor.ended(pid, now) {
+                event("service.failed", &json!({ "service": name, "how": how, "ends": ends }));
+            }
+        }
+        for service in self.services.iter().filter(|service| service.alive()) {
+            self.supervisor.beat(&service.name, now);
+        }
+    }
+
+    /// Does what is due. Before the time is known nothing starts that would put it down in writing.
+    fn carry_out(&mut self) {
+        let now = self.now();
+        if !self.known.get() {
+            return;
+        }
+        for act in self.supervisor.tick(now) {
+            match act {
+                Act::Start(name) => self.start(&name, now),
+                Act::Stop(name, pid) => service::stop(&name, pid),
+                Act::Kill(name, pid) => service::kill(&name, pid),
+            }
+        }
+    }
+
+    fn start(&mut self, name: &str, now: Now) {
+        let Some(service) = self.services.iter().find(|service| service.name == name) else { return };
+        match service.start() {
+            Ok(pid) => {
+                self.supervisor.started(name, pid, now);
+                event("service.started", &json!({ "service": name }));
+            }
+            Err(error) => {
+                self.supervisor.refused(name, now);
+                event("service.failed", &json!({ "service": name, "how": error }));
+            }
+        }
+    }
+
+    fn judge(&mut self) {
+        let now = self.now();
+        let ailing = if self.known.get() {
+            let missing = || health::missing(&self.health, Utf8Path::new("/sys"), network::cards().len());
+            self.supervisor.ailing(now).or_else(missing)
+        } else {
+            Some("the time is not known".to_owned())
+        };
+        let Some(gate) = &mut self.gate else { return };
+        match gate.judge(now, ailing) {
+            Verdict::Wait => {}
+            Verdict::Good => self.good(),
+            Verdict::Bad(why) => self.bad(&why),
+        }
+    }
+
+    fn generations(&self) -> Option<Generations> {
+        self.begun.state.as_ref().map(|state| Generations::new(&state.join(CONFIG)))
+    }
+
+    fn good(&mut self) {
+        if let Err(error) = bless::good(&self.begun.places) {
+            say(format_args!("write down that the start was good: {error}"));
+        }
+        let generation = self.begun.chosen.as_ref().map(|chosen| chosen.number);
+        event(
+            "boot.healthy",
+            &json!({ "slot": self.begun.places.slot.to_string(), "generation": generation }),
+        );
+        let (Some(all), Some(chosen)) = (self.generations(), &self.begun.chosen) else { return };
+        match all.bless(chosen.number) {
+            Ok(()) if chosen.trial => event("config.blessed", &json!({ "generation": chosen.number })),
+            Ok(()) => {}
+            Err(error) => say(format_args!("keep the configuration: {error}")),
+        }
+    }
+
+    /// The start was not good. A configuration that was tried is given up; otherwise it is the slot's fault.
+    fn bad(&mut self, why: &str) {
+        let trial = self.begun.chosen.as_ref().filter(|chosen| chosen.trial).map(|chosen| chosen.number);
+        if let (Some(number), Some(all)) = (trial, self.generations()) {
+            let reverted = all.revert().and_then(|()| bless::pardon(&self.begun.places));
+            event("config.reverted", &json!({ "generation": number, "why": why, "error": reverted.err() }));
+        } else {
+            if let Err(error) = bless::bad(&self.begun.places, why) {
+                say(format_args!("write down that the start was bad: {error}"));
+            }
+            event("boot.failed", &json!({ "why": why }));
+        }
+        self.end(End::Restart);
+    }
+
+    /// Takes a configuration in that somebody proposed, and starts again with it.
+    fn take_proposed(&mut self) {
+        let path = Utf8Path::new(PROPOSED);
+        let (Some(all), Ok(text)) = (self.generations(), std::fs::read_to_string(path)) else { return };
+        let taken = durable::remove(path).and_then(|()| all.propose(&text));
+        match taken {
+            Ok(number) => {
+                say(format_args!("starts again to try generation {number}"));
+                self.end(End::Restart);
+            }
+            Err(error) => event("config.failed", &json!({ "why": error })),
+        }
+    }
+
+    /// Goes down: the services one by one, then what is mounted. A watchdog that is not fed ends what hangs here.
+    fn end(&mut self, how: End) -> ! {
+        event("machine.ends", &json!({ "restarts": how == End::Restart }));
+        self.supervisor.stop();
+        let began = Instant::now();
+        while !self.supervisor.stopped() && began.elapsed() < DOWN {
+            self.begun.watchdog.feed();
+            for act in self.supervisor.tick(self.now()) {
+                match act {
+                    Act::Start(_) => {}
+                    Act::Stop(name, pid) => service::stop(&name, pid),
+                    Act::Kill(name, pid) => service::kill(&name, pid),
+                }
+            }
+            let _ = self.begun.signals.wait(TICK);
+            for (pid, how) in reap() {
+                if let Some((name, _)) = self.supervisor.ended(pid, self.now()) {
+                    event("service.stopped", &json!({ "service": name, "how": how }));
+                }
+            }
+        }
+        rustix::fs::sync();
+        for place in [DATA, RAFT, STATE] {
+            let _ = unmount(place.at, UnmountFlags::empty());
+        }
+        match how {
+            End::Restart => restart(),
+            End::Off => power_off(),
+        }
+    }
+}
