@@ -1,4 +1,5 @@
-//! The device mapper, as far as a root that is proved needs it (include/uapi/linux/dm-ioctl.h of Linux). The only place of this
+//! The device mapper and loop devices, as far as a root that is proved needs them (include/uapi/linux/dm-ioctl.h and loop.h of
+//! Linux). The only place of this
 //! program with `unsafe`.
 
 use std::fs::File;
@@ -7,7 +8,7 @@ use std::os::fd::AsRawFd as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{major, minor, stat};
 
-use crate::slot::Found;
+use crate::slot::Proved;
 
 /// `_IOWR(0xfd, nr, struct dm_ioctl)`.
 const fn request(number: libc::c_ulong) -> libc::c_ulong {
@@ -17,6 +18,8 @@ const fn request(number: libc::c_ulong) -> libc::c_ulong {
 const DEV_CREATE: libc::c_ulong = request(3);
 const DEV_SUSPEND: libc::c_ulong = request(6);
 const TABLE_LOAD: libc::c_ulong = request(9);
+const LOOP_SET: libc::c_ulong = 0x4c00;
+const LOOP_FREE: libc::c_ulong = 0x4c82;
 const READ_ONLY: u32 = 1;
 const HEADER: usize = 312;
 const TARGET: usize = 40;
@@ -49,8 +52,25 @@ fn call(
     Ok(buffer)
 }
 
+/// A device for a file that is only read.
+pub(crate) fn loop_device(file: &File) -> Result<Utf8PathBuf, String> {
+    let failed = |act: &str| format!("{act} a device for a file: {}", std::io::Error::last_os_error());
+    let control = File::options().read(true).write(true).open("/dev/loop-control");
+    let control = control.map_err(|error| format!("open `/dev/loop-control`: {error}"))?;
+    // SAFETY: this call takes no memory of ours.
+    let number = unsafe { libc::ioctl(control.as_raw_fd(), LOOP_FREE) };
+    if number < 0 {
+        return Err(failed("find"));
+    }
+    let path = Utf8PathBuf::from(format!("/dev/loop{number}"));
+    let device = File::open(&path).map_err(|error| format!("open `{path}`: {error}"))?;
+    // SAFETY: this call takes the number of an open file, and no memory.
+    let set = unsafe { libc::ioctl(device.as_raw_fd(), LOOP_SET, file.as_raw_fd()) };
+    if set < 0 { Err(failed("make")) } else { Ok(path) }
+}
+
 /// The device of a proved root. A block that is not what it was when it was hashed starts the machine again.
-pub(crate) fn verity(found: &Found, root_hash: [u8; 32]) -> Result<Utf8PathBuf, String> {
+pub(crate) fn verity(root: &Utf8Path, tree: &Utf8Path, proved: &Proved) -> Result<Utf8PathBuf, String> {
     let control = File::options()
         .read(true)
         .write(true)
@@ -58,14 +78,14 @@ pub(crate) fn verity(found: &Found, root_hash: [u8; 32]) -> Result<Utf8PathBuf, 
         .map_err(|error| format!("open the device mapper: {error}"))?;
     let parameters = format!(
         "1 {} {} 4096 4096 {} 1 sha256 {} {} 1 restart_on_corruption",
-        number_of(&found.root)?,
-        number_of(&found.hash)?,
-        found.data_blocks,
-        hex::encode(root_hash),
-        hex::encode(found.salt),
+        number_of(root)?,
+        number_of(tree)?,
+        proved.data_blocks,
+        hex::encode(proved.root_hash),
+        hex::encode(proved.salt),
     );
     let mut target = 0_u64.to_le_bytes().to_vec();
-    target.extend((found.data_blocks * 8).to_le_bytes());
+    target.extend((proved.data_blocks * 8).to_le_bytes());
     target.extend([0; 8]);
     target.extend(b"verity");
     target.resize(TARGET, 0);

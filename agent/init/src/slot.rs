@@ -25,6 +25,14 @@ pub(crate) struct Found {
     pub(crate) salt: [u8; 32],
 }
 
+/// What proves a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proved {
+    pub(crate) data_blocks: u64,
+    pub(crate) salt: [u8; 32],
+    pub(crate) root_hash: [u8; 32],
+}
+
 /// The first slot whose hash tree has this root.
 pub(crate) fn find(partitions: &[Partition], root_hash: [u8; 32]) -> Option<Found> {
     let by = |label: &str, disk: &str| {
@@ -48,7 +56,7 @@ pub(crate) fn find(partitions: &[Partition], root_hash: [u8; 32]) -> Option<Foun
 }
 
 /// How many blocks the data has and the salt, where the topmost block of the tree has the root hash.
-fn proved(hash: &Utf8Path, root: &Utf8Path, root_hash: [u8; 32]) -> Option<(u64, [u8; 32])> {
+pub(crate) fn proved(hash: &Utf8Path, root: &Utf8Path, root_hash: [u8; 32]) -> Option<(u64, [u8; 32])> {
     let file = File::open(hash).ok()?;
     let mut block = vec![0; BLOCK];
     file.read_exact_at(&mut block, 0).ok()?;

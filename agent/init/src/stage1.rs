@@ -10,11 +10,13 @@ use serde_json::json;
 use crate::cmdline::Cmdline;
 use crate::event::{event, say};
 use crate::modules::Modules;
-use crate::slot::{Found, find, read_meta, write_meta};
-use crate::{disks, dm, firmware, mounts};
+use crate::slot::{Found, Proved, find, read_meta, write_meta};
+use crate::{disks, dm, firmware, medium, mounts};
 
 /// How the second stage is told that it is.
 pub(crate) const SECOND: &str = "--in-root";
+/// What stands in place of the slot where the medium was started.
+pub(crate) const INSTALL: &str = "install";
 const PROGRAM: &str = "/usr/bin/holdfast-init";
 const SYS: &str = "/sys";
 /// What a root needs whatever the machine is.
@@ -32,15 +34,34 @@ pub(crate) fn run() -> Result<(), String> {
     for name in ALWAYS {
         modules.load(name);
     }
+    if cmdline.get("holdfast.mode") == Some("install") {
+        return Err(from_medium(&mut modules, root_hash)?);
+    }
     let sys = Utf8Path::new(SYS);
     let found = disks::wait(sys, || modules.settle(sys), |all| find(all, root_hash));
     let found = found.ok_or("no disk has the root that the command line names")?;
     count(&found)?;
-    let device = dm::verity(&found, root_hash)?;
+    let proved = Proved { data_blocks: found.data_blocks, salt: found.salt, root_hash };
+    let device = dm::verity(&found.root, &found.hash, &proved)?;
     mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
     event("root.proved", &json!({ "slot": found.slot.to_string(), "blocks": found.data_blocks }));
     let slot = found.slot.to_string();
     Err(mounts::go_over("/root", PROGRAM, &[SECOND, &slot, &found.disk]))
+}
+
+/// Goes over to the root on the medium, never to one on a disk: whoever starts from a medium means it.
+fn from_medium(modules: &mut Modules, root_hash: [u8; 32]) -> Result<String, String> {
+    for name in ["loop", "isofs"] {
+        modules.load(name);
+    }
+    let sys = Utf8Path::new(SYS);
+    let medium = disks::wait(sys, || modules.settle(sys), |_| medium::find(sys, root_hash));
+    let medium = medium.ok_or("no medium has the root that the command line names")?;
+    let device = medium::open(&medium)?;
+    mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
+    event("root.proved", &json!({ "medium": medium.device, "blocks": medium.proved.data_blocks }));
+    medium::take_along("/root")?;
+    Ok(mounts::go_over("/root", PROGRAM, &[SECOND, INSTALL]))
 }
 
 /// Counts this boot before anything can go wrong, and leaves a slot that had its attempts.

@@ -16,7 +16,7 @@ use crate::modules::Modules;
 use crate::signals::Signals;
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::watchdog::Watchdog;
-use crate::{disks, etc, firmware, mounts, uevents};
+use crate::{disks, etc, firmware, installing, mounts, stage1, uevents};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 5] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs"];
@@ -38,8 +38,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         fs::read_to_string("/proc/cmdline").map_err(|error| format!("read the command line: {error}"))?;
     let cmdline = Cmdline::parse(&text);
     let signals = Signals::take()?;
-    let watchdog = devices();
+    let mut watchdog = devices();
     let switches = etc::switches(Utf8Path::new("/proc"));
+    if arguments.first().is_some_and(|first| first == stage1::INSTALL) {
+        etc::identity(Utf8Path::new("/etc"), None, NAMELESS)?;
+        event("ready", &json!({ "installs": true }));
+        return installing::live(&signals, &mut watchdog);
+    }
     let (places, state) = keep(arguments);
     let chosen = state.as_deref().and_then(configuration);
     let name =
