@@ -17,5 +17,5 @@ pub(crate) use holds::describe;
 pub use holds::{Found, Half, Held, Holds, LOOKED_AT, Look, holds};
 pub use refusal::Refusal;
 pub use select::select;
-pub use shown::{disk_line, sides};
+pub use shown::{disk_line, disk_name, sides};
 pub use steps::{Confirmed, Consent, Detected, Planned, Written};

@@ -9,10 +9,12 @@ pub mod brain;
 pub mod hands;
 
 mod command;
+mod console;
 mod event;
 mod file;
 mod medium;
 mod scratch;
 mod sources;
+mod ui;
 
 pub use command::run;

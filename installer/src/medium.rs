@@ -1,39 +1,48 @@
-//! On the medium: looks at the machine, installs as the configuration says, and starts it again or turns it off.
+//! On the medium: looks at the machine, installs as the configuration says or asks, and starts it again or turns it off.
 
+use std::fs::File;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use camino::Utf8Path;
 use holdfast_disk::{Access, Disk};
-use holdfast_release::machine::{Machine, parse};
+use holdfast_release::machine::{After, Machine, parse};
 use holdfast_release::{Guid, Role};
+use rustix::fs::FlockOperation;
+use rustix::system::RebootCommand;
 use serde_json::json;
 
 use crate::brain::{Confirmed, Consent, Detected, Planned, Refusal, amount, disk_line, sides};
+use crate::console;
 use crate::event::Events;
 use crate::hands::{Admission, Esp, Formatter, Payload, Work, install, probe, register};
 use crate::scratch::Scratch;
 use crate::sources::{self, Found, VOLUME};
+use crate::ui;
 
 /// Where the medium is mounted.
 const MEDIA: &str = "/run/media";
 /// Its directory with the release.
 const RELEASE: &str = "holdfast";
 const VARIABLES: &str = "/sys/firmware/efi/efivars";
+/// Held by the one that installs: the program runs on each console.
+const LOCK: &str = "/run/holdfast-installer.lock";
+/// Is there once a configuration was found, so that nobody is asked.
+const ANSWERED: &str = "/run/holdfast-installer.answered";
 /// Bytes between two lines about how far it is.
 const TOLD: u64 = 32 << 20;
+const KEPT: [(&str, &str); 2] = [(MEDIA, "the medium"), (VOLUME, "the configuration")];
 
-/// Installs without asking anybody.
+/// Installs: as a configuration says, otherwise as somebody says at this terminal.
 pub(crate) fn run() -> ExitCode {
     let mut events = Events::log();
-    match unattended(&mut events) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => {
-            events.line("no configuration was found: connect a volume labelled HOLDFASTCFG and start again");
-            ExitCode::FAILURE
-        }
+    match installed(&mut events) {
+        Ok(Some(after)) => leave(after),
+        Ok(None) => ExitCode::SUCCESS,
         Err(error) => {
+            // Another volume may be connected before the next try.
+            let _ = std::fs::remove_file(ANSWERED);
             let refusal = error.downcast_ref::<Refusal>();
             let word = refusal.map_or("failed", Refusal::word);
             events.say("install.refused", &json!({ "reason": word, "why": format!("{error:#}") }));
@@ -45,32 +54,65 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Whether there was a configuration.
-fn unattended(events: &mut Events) -> anyhow::Result<bool> {
-    let media = Utf8Path::new(MEDIA).join(RELEASE);
-    let payload = Payload::open(&media)?;
-    let kept = [(Utf8Path::new(MEDIA), "the medium"), (Utf8Path::new(VOLUME), "the configuration")];
-    let facts = probe(Utf8Path::new("/"), &kept);
+/// What is to be done then; nothing where another console has done it.
+fn installed(events: &mut Events) -> anyhow::Result<Option<After>> {
+    let payload = payload()?;
+    let locked = lock()?;
+    if Utf8Path::new(ANSWERED).exists() {
+        return Ok(None);
+    }
+    let facts = probe(Utf8Path::new("/"), &kept());
     let cmdline = sources::read(Utf8Path::new("/proc/cmdline"))?;
-    let found = sources::find(&cmdline, &facts, &media)?;
-    // The volume is kept only once it is mounted.
-    let detected = Detected { facts: probe(Utf8Path::new("/"), &kept), release: payload.release() };
+    let found = sources::find(&cmdline, &facts, &Utf8Path::new(MEDIA).join(RELEASE))?;
+    // The volume is known to be kept only once it is mounted.
+    let detected = Detected { facts: probe(Utf8Path::new("/"), &kept()), release: payload.release() };
     tell(&detected, events);
-    let Some(found) = found else { return Ok(false) };
+    let Some(found) = found else {
+        drop(locked);
+        events.line("no configuration was found: somebody is asked");
+        return console::ask(detected, write_asked).map(|()| Some(After::Reboot));
+    };
+    File::create(ANSWERED).with_context(|| format!("write `{ANSWERED}`"))?;
     let machine = parse(&found.text).with_context(|| format!("`{}`", found.from))?;
     let admission = admission(&machine, &found)?;
-    let wipe = machine.spec.install.as_ref().and_then(|install| install.wipe.clone());
+    let install = machine.spec.install.clone();
     let planned = detected.plan(machine)?;
     show(&planned, &found.from, events);
+    let wipe = install.as_ref().and_then(|install| install.wipe.clone());
     let confirmed = planned.confirm(&Consent::Configured(wipe))?;
-    let disk = disk_line(confirmed.planned().disk());
-    events.say("install.confirmed", &json!({ "disk": disk }));
-    write(confirmed, &payload, admission.as_ref(), events)?;
-    Ok(true)
+    write(confirmed, &payload, admission.as_ref(), events, &mut |_| {})?;
+    Ok(Some(install.map(|install| install.after).unwrap_or_default()))
+}
+
+fn payload() -> anyhow::Result<Payload> {
+    Ok(Payload::open(&Utf8Path::new(MEDIA).join(RELEASE))?)
+}
+
+fn kept() -> [(&'static Utf8Path, &'static str); 2] {
+    KEPT.map(|(place, why)| (Utf8Path::new(place), why))
+}
+
+/// Waits until nobody else installs.
+fn lock() -> anyhow::Result<File> {
+    let file = File::create(LOCK).with_context(|| format!("make `{LOCK}`"))?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).with_context(|| format!("lock `{LOCK}`"))?;
+    Ok(file)
+}
+
+/// Writes what somebody confirmed at a terminal; the name of the machine.
+fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Result<String> {
+    let _locked = lock()?;
+    let payload = payload()?;
+    let machine = confirmed.planned().machine().clone();
+    let beside = Utf8Path::new(VOLUME).to_owned();
+    let found = Found { from: String::new(), text: String::new(), beside: Some(beside) };
+    let admission = admission(&machine, &found)?;
+    write(confirmed, &payload, admission.as_ref(), &mut Events::log(), on)?;
+    Ok(machine.metadata.name.to_string())
 }
 
 /// Says what was found: that a disk holds an installation already, most of all.
-pub(crate) fn tell(detected: &Detected, events: &mut Events) {
+fn tell(detected: &Detected, events: &mut Events) {
     let installed: Vec<String> = detected.installed().map(disk_line).collect();
     for disk in &installed {
         events.line(&format!("an installation is there already, and is not booted by this medium: {disk}"));
@@ -78,8 +120,8 @@ pub(crate) fn tell(detected: &Detected, events: &mut Events) {
     let facts = &detected.facts;
     events.say(
         "install.detected",
-        &json!({ "disks": facts.disks.len(), "installed": installed.len(), "memory": amount(facts.memory),
-            "version": detected.release.version }),
+        &json!({ "disks": facts.disks.len(), "installed": installed.len(),
+            "memory": amount(facts.memory), "version": detected.release.version }),
     );
 }
 
@@ -104,12 +146,14 @@ fn admission(machine: &Machine, found: &Found) -> anyhow::Result<Option<Admissio
 }
 
 /// Writes a confirmed plan and says what came of it.
-pub(crate) fn write(
+fn write(
     confirmed: Confirmed,
     payload: &Payload,
     admission: Option<&Admission>,
     events: &mut Events,
+    on: &mut dyn FnMut(ui::Work),
 ) -> anyhow::Result<()> {
+    events.say("install.confirmed", &json!({ "disk": disk_line(confirmed.planned().disk()) }));
     let scratch = Scratch::new(Utf8Path::new("/run"))?;
     let path = confirmed.planned().disk().path.clone();
     let mut disk = Disk::open(&path, Access::Write).with_context(|| format!("open `{path}`"))?;
@@ -117,21 +161,19 @@ pub(crate) fn write(
     let work = Work { payload, scratch: &scratch.path, formatter: &formatter, admission };
     let (began, mut told) = (Instant::now(), 0);
     let written = install(confirmed, &work, &mut disk, &mut |progress| {
-        if progress.done >= told + TOLD {
-            told = progress.done;
-            let seconds = began.elapsed().as_secs().max(1);
-            let rate = amount(progress.done / seconds);
-            events.line(&format!(
-                "{} of {}, {rate}/s: {}",
-                amount(progress.done),
-                amount(progress.total),
-                progress.what
-            ));
+        let seconds = began.elapsed().as_secs();
+        let (done, total) = (progress.done, progress.total);
+        on(ui::Work { what: progress.what.to_owned(), done, total, seconds });
+        if done >= told + TOLD {
+            told = done;
+            let rate = amount(done / seconds.max(1));
+            events.line(&format!("{} of {}, {rate}/s: {}", amount(done), amount(total), progress.what));
         }
     })?;
+    let seconds = began.elapsed().as_secs();
     events.say(
         "install.written",
-        &json!({ "bytes": written.bytes, "again": written.again, "seconds": began.elapsed().as_secs() }),
+        &json!({ "bytes": written.bytes, "again": written.again, "seconds": seconds }),
     );
     let variables = Utf8Path::new(VARIABLES);
     if let Some(esp) = esp(&written.planned, &written.id).filter(|_| variables.is_dir()) {
@@ -140,7 +182,8 @@ pub(crate) fn write(
             Err(error) => events.line(&format!("the firmware finds it by itself: {error}")),
         }
     }
-    events.say("install.done", &json!({ "machine": written.planned.machine().metadata.name.to_string() }));
+    let machine = written.planned.machine().metadata.name.to_string();
+    events.say("install.done", &json!({ "machine": machine }));
     Ok(())
 }
 
@@ -148,10 +191,19 @@ fn esp(planned: &Planned, id: &str) -> Option<Esp> {
     let layout = planned.layout();
     let part = layout.part(Role::Esp)?;
     let sector = u64::from(layout.sector).max(1);
-    Some(Esp {
-        number: 1,
-        first: part.at / sector,
-        sectors: part.bytes / sector,
-        id: Guid::named(id, Role::Esp.label()),
-    })
+    let id = Guid::named(id, Role::Esp.label());
+    Some(Esp { number: 1, first: part.at / sector, sectors: part.bytes / sector, id })
+}
+
+/// Starts the machine again or turns it off; everything is on its disk by now.
+fn leave(after: After) -> ExitCode {
+    rustix::fs::sync();
+    let command = match after {
+        After::Reboot => RebootCommand::Restart,
+        After::PowerOff => RebootCommand::PowerOff,
+    };
+    match rustix::system::reboot(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }

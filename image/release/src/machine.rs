@@ -102,6 +102,26 @@ pub struct Install {
     /// That a disk which holds something may be taken: `confirm:` and its serial number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wipe: Option<String>,
+    /// What the machine does once it is installed.
+    #[serde(default, skip_serializing_if = "After::is_default")]
+    pub after: After,
+}
+
+/// What a machine does once it is installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum After {
+    /// It starts from its disk.
+    #[default]
+    Reboot,
+    /// It goes off, to be moved to its place.
+    PowerOff,
+}
+
+impl After {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which disk is meant: all that is said must fit.

@@ -1,6 +1,6 @@
 //! Disks as text: one in a line, and what is against what will be.
 
-use holdfast_release::{Layout, Role, Slot};
+use holdfast_release::{Layout, Role};
 
 use crate::brain::bytes::amount;
 use crate::brain::facts::Disk;
@@ -8,20 +8,21 @@ use crate::brain::facts::Disk;
 /// Columns of one side.
 const SIDE: usize = 36;
 
-/// A disk in a line.
+/// A disk in a line, with what it holds.
 #[must_use]
 pub fn disk_line(disk: &Disk) -> String {
+    let kept = disk.kept.map(|why| format!(" [{why}]")).unwrap_or_default();
+    format!("{}: {}{kept}", disk_name(disk), disk.holds.line())
+}
+
+/// Which disk it is.
+#[must_use]
+pub fn disk_name(disk: &Disk) -> String {
     let serial = disk.serial.as_deref().unwrap_or("none");
     let model = if disk.model.is_empty() { "-" } else { &disk.model };
     let sector = if disk.sector == 512 { String::new() } else { format!(", sectors of {}", disk.sector) };
-    let kept = disk.kept.map(|why| format!(" [{why}]")).unwrap_or_default();
-    format!(
-        "{} serial {serial}, {model}, {}, {}{sector}: {}{kept}",
-        disk.path,
-        disk.transport.name(),
-        amount(disk.bytes),
-        disk.holds.line()
-    )
+    let size = amount(disk.bytes);
+    format!("{} serial {serial}, {model}, {}, {size}{sector}", disk.path, disk.transport.name())
 }
 
 /// What is on the disk, and beside it what will be.
@@ -69,8 +70,8 @@ fn content(role: Role, version: &str) -> String {
         Role::Esp => "loader, kernel".to_owned(),
         Role::Meta => "boot attempts".to_owned(),
         Role::RootA => format!("system {version}"),
-        Role::HashA => format!("its proof (slot {})", Slot::A),
-        Role::RootB | Role::HashB => "kept for updates".to_owned(),
+        Role::HashA => "its proof".to_owned(),
+        Role::RootB | Role::HashB => "for updates".to_owned(),
         Role::Ext => "extensions".to_owned(),
         Role::State => "configuration".to_owned(),
         Role::Raft => "cluster log".to_owned(),

@@ -1,0 +1,11 @@
+//! The installer for people: one screen for each step, on a virtual terminal or a serial line.
+
+mod answers;
+mod model;
+mod view;
+mod wizard;
+
+pub(crate) use model::{Effect, Event, Model, Work};
+
+#[cfg(test)]
+mod tests;
