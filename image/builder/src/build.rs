@@ -160,8 +160,9 @@ fn first_archive(inputs: &Inputs<'_>, kernel: &Kernel<'_>) -> Result<Vec<u8>, Bu
     for place in ["dev", "proc", "sys", "root"] {
         archive.put(place, Node::Directory);
     }
-    let chosen =
-        kernel.modules.closed(&inputs.recipe.first_modules).map_err(at("choose the first modules"))?;
+    let first = inputs.recipe.first_modules.iter().cloned().chain(kernel.own().map(str::to_owned));
+    let first: Vec<String> = first.collect();
+    let chosen = kernel.modules.closed(&first).map_err(at("choose the first modules"))?;
     for name in &chosen {
         if let Some((path, content)) = kernel.content(name) {
             archive.put(&format!("modules/{path}"), Node::File { content: content.to_vec(), program: false });

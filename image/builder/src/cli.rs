@@ -110,6 +110,9 @@ struct Build {
     /// The version of the release.
     #[arg(long, default_value = env!("CARGO_PKG_VERSION"))]
     release: String,
+    /// A kernel module built for this kernel; it is signed with the key. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    module: Vec<Utf8PathBuf>,
     /// A further word of the kernel's command line, which is signed with it. May be given more than once.
     #[arg(long, value_name = "WORD")]
     append: Vec<String>,
@@ -236,6 +239,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
         cache: &Cache::new(&options.package_cache, options.offline),
         recipe: &recipe,
         programs: &programs,
+        modules: &options.module,
         workspace: &options.workspace,
         key: &key,
         enrolment: &enrolment,

@@ -40,7 +40,8 @@ pub(crate) fn root(
         };
         let Some((path, content)) = kernel.content(name) else { continue };
         let place = Utf8Path::new("usr/lib/modules").join(&kernel.release).join(path);
-        put(&place, Item::File { content: content.to_vec(), program: false }, &inputs.recipe.kernel)?;
+        let owner = if kernel.is_own(path) { "holdfast" } else { inputs.recipe.kernel.as_str() };
+        put(&place, Item::File { content: content.to_vec(), program: false }, owner)?;
     }
     let index = Utf8Path::new("usr/lib/modules").join(&kernel.release).join("index");
     put(&index, Item::File { content: kernel.index.clone().into_bytes(), program: false }, "holdfast")?;

@@ -57,6 +57,8 @@ pub struct Inputs<'a> {
     pub recipe: &'a Recipe,
     /// Our own programs, by the name they have in the root.
     pub programs: &'a BTreeMap<String, Utf8PathBuf>,
+    /// Modules of the site for exactly this kernel: they are signed, and loaded like the kernel's own.
+    pub modules: &'a [Utf8PathBuf],
     /// The workspace that our programs come from, whose crates are in them.
     pub workspace: &'a Utf8Path,
     /// The key of programs.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::deb::{DebFile, DebKind};
 use crate::inputs::{BuildError, Inputs, Packages, at};
-use crate::modules::Modules;
+use crate::modules::{Modules, built_for};
+use crate::sign;
 
 const MODULES: &str = "lib/modules";
+/// Where modules lie that are not the kernel's, below its own.
+const OWN: &str = "extra";
 
 /// A kernel.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Kernel<'a> {
     pub(crate) modules: Modules,
     /// The content of each module, by its path below the directory of the kernel.
     contents: BTreeMap<&'a Utf8Path, &'a [u8]>,
+    /// The modules of the site, signed, by their path in the same directory.
+    own: BTreeMap<Utf8PathBuf, Vec<u8>>,
     /// The index of those that are taken.
     pub(crate) index: String,
 }
@@ -46,18 +51,50 @@ pub(crate) fn kernel<'a>(inputs: &Inputs<'_>, packages: &'a Packages) -> Result<
     for (path, content) in contents.iter().filter(|(path, _)| path.extension() == Some("ko")) {
         modules.add(path, content).map_err(at("read the modules"))?;
     }
-    let all: Vec<String> =
-        inputs.recipe.modules.iter().chain(&inputs.recipe.first_modules).cloned().collect();
+    let own = own(inputs, &release)?;
+    for (path, content) in &own {
+        modules.add(path, content).map_err(at("read the modules of the site"))?;
+    }
+    let all = inputs.recipe.modules.iter().chain(&inputs.recipe.first_modules);
+    let all: Vec<String> = all.cloned().chain((!own.is_empty()).then(|| OWN.to_owned())).collect();
     let chosen = modules.closed(&all).map_err(at("choose the modules"))?;
     let index = modules.index(&chosen);
     let DebKind::File(image) = &image.kind else { return Err(missing("kernel")) };
-    Ok(Kernel { image: image.clone(), release, modules, contents, index })
+    Ok(Kernel { image: image.clone(), release, modules, contents, own, index })
+}
+
+/// The modules of the site, each signed with its key. One for another kernel would be refused by every machine, so it is here.
+fn own(inputs: &Inputs<'_>, release: &str) -> Result<BTreeMap<Utf8PathBuf, Vec<u8>>, BuildError> {
+    let mut own = BTreeMap::new();
+    for path in inputs.modules {
+        let step = format!("take the module `{path}`");
+        let content = std::fs::read(path).map_err(at(&step))?;
+        let built_for = built_for(&content).unwrap_or_else(|| "no kernel".to_owned());
+        if built_for != release {
+            let why = format!("it is built for {built_for}, the image has {release}");
+            return Err(BuildError { step, why });
+        }
+        let signed = sign::module(content, inputs.key).map_err(at(&step))?;
+        own.insert(Utf8Path::new(OWN).join(path.file_name().unwrap_or_default()), signed);
+    }
+    Ok(own)
 }
 
 impl Kernel<'_> {
     /// The file of a module and what is in it.
     pub(crate) fn content(&self, name: &str) -> Option<(&Utf8Path, &[u8])> {
         let path = self.modules.path(name)?;
-        Some((path, self.contents.get(path).copied()?))
+        let content = self.contents.get(path).copied().or_else(|| self.own.get(path).map(Vec::as_slice));
+        Some((path, content?))
+    }
+
+    /// Whether a module is one of the site's.
+    pub(crate) fn is_own(&self, path: &Utf8Path) -> bool {
+        self.own.contains_key(path)
+    }
+
+    /// The directory of the modules of the site, where there are some.
+    pub(crate) fn own(&self) -> Option<&'static str> {
+        (!self.own.is_empty()).then_some(OWN)
     }
 }

@@ -6,6 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use object::{Object as _, ObjectSection as _};
 
+/// The release of the kernel that a module was built for, as the module says it.
+#[must_use]
+pub fn built_for(bytes: &[u8]) -> Option<String> {
+    let file = object::File::parse(bytes).ok()?;
+    let info = file.section_by_name(".modinfo")?.data().ok()?.to_vec();
+    let fields = info.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
+    let magic = fields.filter_map(|field| field.strip_prefix("vermagic=").map(str::to_owned)).next()?;
+    magic.split(' ').next().map(str::to_owned)
+}
+
 /// Why modules cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ModuleError {

@@ -51,14 +51,18 @@ pub fn write_all(
         put(&out.join(name), &bytes)?;
         whole.files.insert(name.to_owned(), FileSum::of(&bytes));
     }
-    tell("disk");
-    let (raw, packed) = (out.join("disk.raw"), format!("holdfast-{}.raw.zst", inputs.version));
-    disk_image(inputs, built, &raw)?;
-    disk::pack(&raw, &out.join(&packed), LEVEL).map_err(at("pack the disk image"))?;
-    tell("medium");
     let medium = format!("holdfast-{}.iso", inputs.version);
+    let mut large = vec![medium.clone()];
+    if let Some(bytes) = inputs.recipe.disk_bytes {
+        tell("disk");
+        let (raw, packed) = (out.join("disk.raw"), format!("holdfast-{}.raw.zst", inputs.version));
+        disk_image(inputs, built, bytes, &raw)?;
+        disk::pack(&raw, &out.join(&packed), LEVEL).map_err(at("pack the disk image"))?;
+        large.push(packed);
+    }
+    tell("medium");
     medium_image(inputs, built, &payload.into_iter().collect::<Vec<_>>(), &out.join(&medium))?;
-    for name in [packed, medium] {
+    for name in large {
         let path = out.join(&name);
         let bytes = fs::read(&path).map_err(at(&format!("read `{path}`")))?;
         whole.files.insert(name, FileSum::of(&bytes));
@@ -100,14 +104,13 @@ fn medium_image(
     written
 }
 
-/// Writes a disk with the release into `path`.
+/// Writes a disk of so many bytes with the release into `path`.
 ///
 /// # Errors
 ///
 /// Something does not fit, or the file cannot be written.
-pub fn disk_image(inputs: &Inputs<'_>, built: &Built, path: &Utf8Path) -> Result<(), BuildError> {
-    let layout =
-        Layout::plan(inputs.profile, inputs.recipe.disk_bytes, 512).map_err(at("divide the disk"))?;
+pub fn disk_image(inputs: &Inputs<'_>, built: &Built, bytes: u64, path: &Utf8Path) -> Result<(), BuildError> {
+    let layout = Layout::plan(inputs.profile, bytes, 512).map_err(at("divide the disk"))?;
     let kernel = format!("EFI/Linux/holdfast-{}+3.efi", inputs.version);
     let settings = loader_settings(!inputs.enrolment.is_empty());
     let mut files = vec![

@@ -28,8 +28,8 @@ pub struct Recipe {
     /// More words of the command line.
     #[serde(default)]
     pub cmdline: Vec<String>,
-    /// Bytes of the disk image.
-    pub disk_bytes: u64,
+    /// Bytes of the disk image; without them there is none.
+    pub disk_bytes: Option<u64>,
     /// Packages that hold the licence of another one, and are wanted for nothing else.
     #[serde(default)]
     pub licences: Vec<String>,

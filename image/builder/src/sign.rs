@@ -58,6 +58,38 @@ pub fn program(bytes: Vec<u8>, key: &SigningKey) -> Result<Vec<u8>, SignError> {
     Ok(pe.signed(&sequence(&[&oid(SIGNED_DATA), &explicit(0, &signed)]))?)
 }
 
+/// What stands behind the signature of a module.
+const MODULE_MAGIC: &[u8] = b"~Module signature appended~\n";
+
+/// A kernel module with a signature of `key` behind it (Documentation/admin-guide/module-signing.rst of Linux), in place of any
+/// that it has.
+///
+/// # Errors
+///
+/// The key does not sign.
+pub fn module(mut bytes: Vec<u8>, key: &SigningKey) -> Result<Vec<u8>, SignError> {
+    while let Some(length) = module_signature(&bytes) {
+        bytes.truncate(bytes.len() - length);
+    }
+    let signed = signed_data(&sequence(&[&oid(DATA)]), None, &bytes, key)?;
+    let message = sequence(&[&oid(SIGNED_DATA), &explicit(0, &signed)]);
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    bytes.extend(message);
+    // Only the kind has a meaning for PKCS #7, and the length.
+    bytes.extend([0, 0, 2, 0, 0, 0, 0, 0]);
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(MODULE_MAGIC);
+    Ok(bytes)
+}
+
+/// How many bytes at the end of a module are a signature.
+fn module_signature(bytes: &[u8]) -> Option<usize> {
+    let before = bytes.strip_suffix(MODULE_MAGIC)?;
+    let length = u32::from_be_bytes(*before.last_chunk()?);
+    let whole = usize::try_from(length).ok()?.checked_add(12)?.checked_add(MODULE_MAGIC.len())?;
+    (whole <= bytes.len()).then_some(whole)
+}
+
 /// The namespace of the variables of UEFI itself.
 const GLOBAL: Guid = Guid::from_number(0x8BE4_DF61_93CA_11D2_AA0D_00E0_9803_2B8C);
 /// The namespace of the keys of programs.
@@ -216,6 +248,32 @@ mod tests {
             assert!(!verified(dir, &changed), "byte {at}");
         }
         assert!(matches!(Pe::parse(signed).unwrap().add(".late", b""), Err(PeError::Signed)));
+    }
+
+    /// What the kernel does, done by openssl: the signature is over all that stands before it, and by this certificate.
+    #[test]
+    fn openssl_takes_the_signature_behind_a_module() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        init(dir, "test site").unwrap();
+        let key = SigningKey::load(dir, "db").unwrap();
+        let signed = module(b"a module".to_vec(), &key).unwrap();
+        assert_eq!(signed, module(signed.clone(), &key).unwrap(), "signed once, however often");
+        let length = module_signature(&signed).unwrap();
+        let message = &signed[signed.len() - length..signed.len() - 12 - MODULE_MAGIC.len()];
+        std::fs::write(dir.join("message"), message).unwrap();
+        for (content, holds) in [(b"a module", true), (b"b module", false)] {
+            std::fs::write(dir.join("content"), content).unwrap();
+            let files = ["-in", "message", "-content", "content", "-certfile", "db.crt"];
+            let said = Command::new("openssl")
+                .args(["smime", "-verify", "-inform", "DER", "-noverify", "-binary"])
+                .args(files)
+                .current_dir(dir)
+                .output()
+                .unwrap();
+            assert_eq!(said.status.success(), holds, "{}", String::from_utf8_lossy(&said.stderr));
+        }
+        assert_eq!(module_signature(MODULE_MAGIC), None);
     }
 
     #[test]
