@@ -1,8 +1,13 @@
 //! Builds holdfast-bench as it would ship and lets it measure the promises.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
+use crate::packages::{self, Package};
 use crate::process::{self, Shell};
+use crate::suites::image;
+
+/// The area that measures images.
+const IMAGES: &str = "os";
 
 /// Measures the promises, or those of one area; an error where a measured one is missed.
 pub(crate) fn run(shell: &Shell, area: Option<&str>) -> Result<()> {
@@ -10,5 +15,11 @@ pub(crate) fn run(shell: &Shell, area: Option<&str>) -> Result<()> {
     command.args(["run", "--quiet", "--locked", "--release", "-p", "holdfast-bench", "--"]);
     command.args(["--promises", "docs/promises.md"]);
     command.args(area);
+    if area.is_none_or(|area| area == IMAGES || area.starts_with("image")) {
+        packages::provide(image::PACKAGES).map_err(|why| anyhow!(why))?;
+        // Its absence is told by the rows that compare with it.
+        drop(packages::provide(&[Package { name: "mmdebstrap", program: "mmdebstrap" }]));
+        command.envs(image::built(shell)?);
+    }
     process::run(&mut command)
 }

@@ -1,6 +1,6 @@
 //! The suites of the one test command: what each is, what it needs of the machine, and how it runs.
 
-mod image;
+pub(crate) mod image;
 
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -10,6 +10,7 @@ mod audit;
 mod bound;
 mod chart;
 mod control;
+mod machines;
 mod measure;
 mod page;
 mod policy;

@@ -1,7 +1,7 @@
 //! Every promise and how it is measured. A row here without one on the page, or the other way, stops the bench.
 
 use crate::measure::{Bench, Measurement, Promise};
-use crate::{audit, control, policy, scheduler};
+use crate::{audit, control, machines, policy, scheduler};
 
 /// Measures one promise.
 type Run = fn(&Bench) -> anyhow::Result<Measurement>;
@@ -24,7 +24,7 @@ pub fn promises() -> Vec<Promise> {
         pending("policy", &["policy-differential"]),
         measured("policy", "audit-append", audit::append),
         pending("storage", &["storage-hot-get"]),
-        pending("image", &["image-iso-ready", "image-iso-ready-ratio", "image-install", "image-build"]),
+        machines::rows(),
         pending("controller", &["controller-rss"]),
     ]
     .concat()

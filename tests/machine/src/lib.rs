@@ -3,8 +3,10 @@
 
 #![forbid(unsafe_code)]
 
+mod esp;
 mod images;
 mod machine;
 
+pub use esp::{rewrite_esp, write_esp};
 pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};

@@ -14,7 +14,7 @@ pub(super) const CRATES: [&str; 4] =
     ["holdfast-release", "holdfast-image", "holdfast-installer", "holdfast-machine"];
 
 /// What builds images, what judges them, and what boots them.
-pub(super) const PACKAGES: &[Package] = &[
+pub(crate) const PACKAGES: &[Package] = &[
     Package { name: "erofs-utils", program: "mkfs.erofs" },
     Package { name: "e2fsprogs", program: "e2fsck" },
     Package { name: "gdisk", program: "sgdisk" },
@@ -27,6 +27,9 @@ pub(super) const PACKAGES: &[Package] = &[
     Package { name: "systemd-boot-efi", program: "/usr/lib/systemd/boot/efi/linuxx64.efi.stub" },
     Package { name: "xorriso", program: "xorriso" },
     Package { name: "util-linux", program: "unshare" },
+    Package { name: "gcc", program: "gcc" },
+    Package { name: "make", program: "make" },
+    Package { name: "libelf1", program: "/usr/lib/x86_64-linux-gnu/libelf.so.1" },
     Package { name: "qemu-system-x86", program: "qemu-system-x86_64" },
     Package { name: "ovmf", program: "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd" },
     Package { name: "swtpm", program: "swtpm" },
@@ -36,7 +39,7 @@ pub(super) const PACKAGES: &[Package] = &[
 const PACKAGE_CACHE: &str = "HOLDFAST_PACKAGE_CACHE";
 
 /// Our programs in the root that need no more than the library of C.
-const STATIC: [&str; 1] = ["holdfast-init"];
+const STATIC: [&str; 2] = ["holdfast-init", "holdfast-installer"];
 /// Our programs in the root that load it.
 const DYNAMIC: [&str; 2] = ["holdfast", "holdfast-verify"];
 
@@ -62,7 +65,7 @@ impl Places {
     }
 }
 
-pub(super) fn run(shell: &Shell, _: Tier) -> Outcome {
+pub(super) fn run(shell: &Shell, tier: Tier) -> Outcome {
     if !HOST.starts_with("x86_64") {
         return Outcome::Skipped("images are for x86-64, and are built there".to_owned());
     }
@@ -70,21 +73,30 @@ pub(super) fn run(shell: &Shell, _: Tier) -> Outcome {
     command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-release", "-p", "holdfast-image"]);
     command.args(["-p", "holdfast-installer"]);
     let (mut sum, beside) = run_counted(tools(&mut command));
-    let places = target_directory(shell).map(Places::new);
-    let booted = places.and_then(|places| {
-        let images = images(shell, &places)?;
+    let booted = built(shell).and_then(|known| {
         let mut command = shell.cargo();
         command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-machine", "--"]);
         // What each boot costs is worth reading in a run that passes, too.
-        command.args(["--test-threads", MACHINES, "--nocapture"]).env("HOLDFAST_IMAGES", images);
-        command.env("HOLDFAST_IMAGE_BUILDER", places.builder()).env(PACKAGE_CACHE, &places.packages);
+        command.args(["--test-threads", MACHINES, "--nocapture"]).envs(known);
+        if tier == Tier::Full {
+            command.arg("--include-ignored");
+        }
         let (Counted { passed, failed, ignored }, result) = run_counted(tools(&mut command));
         sum.passed += passed;
         sum.failed += failed;
         sum.ignored += ignored;
         result
     });
-    counted((sum, beside.and(booted)))
+    let metal = if tier == Tier::Full { metal(shell) } else { Ok(()) };
+    counted((sum, beside.and(booted).and(metal)))
+}
+
+/// Builds the images, and says where they are and what built them, as those who use them read it from their environment.
+pub(crate) fn built(shell: &Shell) -> Result<[(&'static str, Utf8PathBuf); 3]> {
+    let places = Places::new(target_directory(shell)?);
+    let images = images(shell, &places)?;
+    let builder = places.builder();
+    Ok([("HOLDFAST_IMAGES", images), ("HOLDFAST_IMAGE_BUILDER", builder), (PACKAGE_CACHE, places.packages)])
 }
 
 /// Some of the tools lie where only root looks.
@@ -95,7 +107,7 @@ fn tools(command: &mut Command) -> &mut Command {
 
 /// Builds the images and returns their directory.
 fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
-    let programs = programs(shell, places)?;
+    programs(shell, places)?;
     let mut command = shell.cargo();
     run_command(command.args(["build", "--locked", "-p", "holdfast-image"]))?;
     let builder = places.builder();
@@ -104,16 +116,31 @@ fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
         let mut command = shell.program(builder.as_str());
         run_command(command.args(["keys", "init", keys.as_str(), "--site", "Test"]))?;
     }
-    let mut command = shell.program(builder.as_str());
-    command.args(["build", "--profile", "small", "--enrol", "--programs", programs.as_str()]);
-    command.args(["--keys", keys.as_str(), "--package-cache", places.packages.as_str()]);
-    command.args(["--out", images.as_str()]);
-    run_command(tools(&mut command))?;
+    build(shell, places, "small", &images)?;
     Ok(images)
 }
 
-/// Builds our programs and returns the directory they lie in, without what only a debugger reads.
-fn programs(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
+fn build(shell: &Shell, places: &Places, profile: &str, images: &Utf8Path) -> Result<()> {
+    let mut command = shell.program(places.builder().as_str());
+    command.args(["build", "--profile", profile, "--enrol"]);
+    command.args(["--programs", places.base.join("programs").as_str()]);
+    command.args(["--keys", places.base.join("keys").as_str()]);
+    command.args(["--package-cache", places.packages.as_str(), "--out", images.as_str()]);
+    run_command(tools(&mut command))
+}
+
+/// Builds the images for servers, which no machine here can start, and has them judged by the tools of others.
+fn metal(shell: &Shell) -> Result<()> {
+    let places = Places::new(target_directory(shell)?);
+    let images = places.base.join("metal");
+    build(shell, &places, "metal", &images)?;
+    let mut command = shell.cargo();
+    command.args(["test", "--locked", "-p", "holdfast-machine", "--test", "images"]);
+    run_command(tools(command.env("HOLDFAST_IMAGES", images)))
+}
+
+/// Builds our programs, without what only a debugger reads.
+fn programs(shell: &Shell, places: &Places) -> Result<()> {
     let directory = places.base.join("programs");
     std::fs::create_dir_all(&directory).with_context(|| format!("create {directory}"))?;
     let mut command = shell.cargo();
@@ -134,7 +161,7 @@ fn programs(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
     for name in DYNAMIC {
         stripped(shell, &places.target.join("debug").join(name), &directory.join(name))?;
     }
-    Ok(directory)
+    Ok(())
 }
 
 fn stripped(shell: &Shell, from: &Utf8Path, to: &Utf8Path) -> Result<()> {

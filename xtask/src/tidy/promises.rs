@@ -11,7 +11,7 @@ const RULE: &str = "promises";
 const PAGE: &str = "docs/promises.md";
 const HEADER: [&str; 9] =
     ["id", "area", "what", "peer", "promise", "figure", "peer figure", "ratio", "state"];
-const AREAS: [&str; 6] = ["control", "scheduler", "policy", "storage", "image", "controller"];
+const AREAS: [&str; 6] = ["control", "scheduler", "policy", "storage", "os", "controller"];
 
 /// Checks the shape of the table.
 pub(crate) fn check(workspace: &Workspace) -> Vec<Violation> {

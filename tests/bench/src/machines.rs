@@ -1,0 +1,171 @@
+//! The images: how large they are, how long they take to build, and what it costs a machine to start with them, in CPU-seconds of
+//! QEMU's emulation. The peer is a minimal Debian with systemd, made in the same run and started the same way.
+
+mod debian;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_machine::{Firmware, Images, Machine, Setup, images, rewrite_esp};
+use holdfast_release::{KERNEL, ROOT};
+
+use crate::measure::{Bench, Measurement, Promise};
+
+/// How long a machine may take beside other work.
+const LIMIT: Duration = Duration::from_secs(400);
+const MB: f64 = 1e6;
+/// Names the program that builds images, and the packages it builds them from.
+const BUILDER: &str = "HOLDFAST_IMAGE_BUILDER";
+const PACKAGES: &str = "HOLDFAST_PACKAGE_CACHE";
+
+/// The rows of this area.
+pub(crate) fn rows() -> Vec<Promise> {
+    let row = |id, run| Promise { id, area: "os", run };
+    vec![
+        row("image-uki", Some(uki_bytes)),
+        row("image-iso", Some(iso_bytes)),
+        row("image-root", Some(root_bytes)),
+        row("image-build", Some(build)),
+        row("image-direct-ready", Some(direct)),
+        row("image-disk-ready", Some(disk)),
+        row("image-secure-boot", Some(secure_boot)),
+        row("image-iso-ready", Some(iso_ready)),
+        row("image-iso-ready-ratio", Some(iso_ready)),
+        row("image-install", None),
+    ]
+}
+
+fn alone(figure: f64, unit: &'static str) -> Measurement {
+    Measurement::new(figure, unit, Err("there is no peer that does the same".to_owned()))
+}
+
+fn bytes(name: &str) -> Result<Measurement> {
+    let whole = images()?.manifest("release.json")?;
+    let sum = whole.file(name).with_context(|| format!("there is no {name}"))?;
+    Ok(alone(sum.bytes as f64 / MB, "MB"))
+}
+
+fn uki_bytes(_: &Bench) -> Result<Measurement> {
+    bytes(KERNEL)
+}
+
+fn root_bytes(_: &Bench) -> Result<Measurement> {
+    bytes(ROOT)
+}
+
+fn iso_bytes(_: &Bench) -> Result<Measurement> {
+    bytes(images()?.medium()?.file_name().unwrap_or_default())
+}
+
+/// Everything once more, from the packages that are there.
+fn build(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let base = images.dir().parent().context("the images lie nowhere")?;
+    let builder = std::env::var(BUILDER).with_context(|| format!("{BUILDER} is not set"))?;
+    let packages = std::env::var(PACKAGES).map_or_else(|_| base.join("packages"), Utf8PathBuf::from);
+    let begun = Instant::now();
+    let output = Command::new(builder)
+        .args(["build", "--profile", "small", "--enrol", "--offline"])
+        .args(["--programs", base.join("programs").as_str(), "--keys", base.join("keys").as_str()])
+        .args(["--package-cache", packages.as_str(), "--out", bench.scratch.join("images").as_str()])
+        .output()
+        .context("start the builder")?;
+    if !output.status.success() {
+        bail!("the builder: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let same = std::fs::read(bench.scratch.join("images/release.json"))?
+        == std::fs::read(images.path("release.json"))?;
+    if !same {
+        bail!("the second build is not the first one");
+    }
+    Ok(alone(took, "s"))
+}
+
+fn copied(from: &Utf8Path, to: &Utf8Path) -> Result<()> {
+    let status = Command::new("cp").args(["--sparse=always", from.as_str(), to.as_str()]).status()?;
+    if status.success() { Ok(()) } else { bail!("copy {from}: {status}") }
+}
+
+/// A copy of the disk, and of the variables of a firmware that knows nothing.
+fn fresh(bench: &Bench, images: &Images) -> Result<(Utf8PathBuf, Utf8PathBuf)> {
+    let (disk, variables) = (bench.scratch.join("disk"), bench.scratch.join("variables"));
+    copied(&images.path("disk.raw"), &disk)?;
+    std::fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).context("copy the variables of ovmf")?;
+    Ok((disk, variables))
+}
+
+fn spent(mut machine: Machine, until: &str) -> Result<f64> {
+    machine.line(until, LIMIT)?;
+    machine.cpu_seconds()
+}
+
+const READY: &str = "{\"event\":\"ready\"";
+
+fn direct(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let (disk, _) = fresh(bench, &images)?;
+    let firmware = Firmware::Direct {
+        kernel: images.path("vmlinuz"),
+        initrd: images.path("initrd.zst"),
+        cmdline: std::fs::read_to_string(images.path("cmdline"))?,
+    };
+    let machine = Setup { disks: vec![disk], ..Setup::new(firmware) }.start()?;
+    Ok(alone(spent(machine, READY)?, "CPU-s"))
+}
+
+/// Ours and Debian from a disk, with firmware and the same loader and kernel.
+fn disk(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let (disk, variables) = fresh(bench, &images)?;
+    without_keys(&images, &disk)?;
+    let firmware = Firmware::Uefi { variables, secure: false };
+    let machine = Setup { disks: vec![disk], megabytes: 1024, ..Setup::new(firmware) }.start()?;
+    let ours = spent(machine, READY)?;
+    Ok(Measurement::new(ours, "CPU-s", debian(bench, &images)))
+}
+
+/// What Debian needs, made and started once for all rows.
+fn debian(bench: &Bench, images: &Images) -> Result<f64, String> {
+    let peer = bench.once("debian", || debian::ready(bench, images, LIMIT));
+    peer.map(|peer| *peer).map_err(|error| format!("{error:#}"))
+}
+
+/// Ours from the medium to the installer, Debian from its disk: a live medium of it would do more, not less.
+fn iso_ready(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let medium = images.medium()?;
+    let ours = bench.once("iso", || {
+        let (_, variables) = fresh(bench, &images)?;
+        let firmware = Firmware::Uefi { variables, secure: false };
+        let setup = Setup { discs: vec![medium], megabytes: 1024, ..Setup::new(firmware) };
+        spent(setup.start()?, READY)
+    })?;
+    Ok(Measurement::new(*ours, "CPU-s", debian(bench, &images)))
+}
+
+/// A disk whose loader enrols nothing: that is measured by itself.
+fn without_keys(images: &Images, disk: &Utf8Path) -> Result<()> {
+    let (loader, kernel) = (std::fs::read(images.path("loader.efi"))?, std::fs::read(images.path(KERNEL))?);
+    let files = [
+        ("EFI/BOOT/BOOTX64.EFI", loader.as_slice()),
+        ("EFI/Linux/holdfast.efi", &kernel),
+        ("loader/loader.conf", b"timeout 0\n"),
+    ];
+    rewrite_esp(disk, &files)
+}
+
+/// A machine that has its keys starts what they signed.
+fn secure_boot(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let (disk, variables) = fresh(bench, &images)?;
+    let firmware = Firmware::Uefi { variables, secure: true };
+    let setup = Setup { disks: vec![disk], megabytes: 1024, restarts: true, ..Setup::new(firmware) };
+    let whole = spent(setup.start()?, READY)?;
+    let figure = spent(setup.start()?, READY)?;
+    let mut measured = alone(figure, "CPU-s");
+    measured.details.push(format!("with the enrolment of the keys and a restart: {whole:.1} CPU-s"));
+    Ok(measured)
+}
