@@ -154,8 +154,9 @@ impl Life {
     fn judge(&mut self) {
         let now = self.now();
         let ailing = if self.known.get() {
-            let missing = || health::missing(&self.health, Utf8Path::new("/sys"), network::cards().len());
-            self.supervisor.ailing(now).or_else(missing)
+            // What is not there is the better reason: services may suffer from it.
+            let missing = health::missing(&self.health, Utf8Path::new("/sys"), network::cards().len());
+            missing.or_else(|| self.supervisor.ailing(now))
         } else {
             Some("the time is not known".to_owned())
         };

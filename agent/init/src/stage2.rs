@@ -19,7 +19,7 @@ use crate::watchdog::Watchdog;
 use crate::{disks, etc, firmware, installing, mounts, stage1, uevents};
 
 /// Modules that no device asks for.
-const ALWAYS: [&str; 5] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs"];
+const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
 const WATCHDOG: &str = "/dev/watchdog";
 /// The name of a machine that nobody named.
 const NAMELESS: &str = "holdfast";
