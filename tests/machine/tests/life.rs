@@ -1,0 +1,290 @@
+//! The life of an installed machine: it gets healthy and is kept, or it fails in one of the ways that machines fail and goes back
+//! to what worked.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_machine::{Firmware, Images, Machine, Setup, images};
+use holdfast_release::{
+    Boot, Fat, FatFile, HashTree, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot,
+};
+use tempfile::TempDir;
+
+/// Software emulation beside other tests; a machine alone takes a twentieth.
+const LIMIT: Duration = Duration::from_secs(300);
+/// A controller that founds its cluster by itself and speaks with nobody.
+const ALONE: &str = r#"apiVersion = "holdfast/v1"
+kind = "Machine"
+metadata = { name = "c1" }
+[spec]
+role = "controller"
+first = true
+cluster = { name = "prod", jurisdiction = "DE", controllers = ["127.0.0.1:7443"] }
+"#;
+/// The same with hardware that no machine here has.
+const SICK: &str = "health = { deadlineSeconds = 20, accelerators = 8 }\n";
+
+struct World {
+    temp: TempDir,
+    images: Images,
+    layout: Layout,
+    disk: Utf8PathBuf,
+}
+
+impl World {
+    /// A machine whose STATE has these files.
+    fn new(state: &[(&str, &str)]) -> Self {
+        let (temp, images) = (tempfile::tempdir().unwrap(), images().unwrap());
+        let disk = Utf8Path::from_path(temp.path()).unwrap().join("disk");
+        let copied = Command::new("cp")
+            .args(["--sparse=always", images.path("disk.raw").as_str(), disk.as_str()])
+            .status();
+        assert!(copied.unwrap().success());
+        let layout = Layout::plan(Profile::Small, fs::metadata(&disk).unwrap().len(), 512).unwrap();
+        let world = Self { temp, images, layout, disk };
+        world.state(state);
+        world
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.temp.path()).unwrap().join(name)
+    }
+
+    fn part(&self, role: Role) -> Part {
+        self.layout.part(role).unwrap()
+    }
+
+    fn write(&self, role: Role, bytes: &[u8]) {
+        let disk = File::options().write(true).open(&self.disk).unwrap();
+        disk.write_all_at(bytes, self.part(role).at).unwrap();
+    }
+
+    fn state(&self, files: &[(&str, &str)]) {
+        let (tree, image) = (self.path("state"), self.path("state.ext4"));
+        fs::create_dir_all(tree.join("machine")).unwrap();
+        for (name, text) in files {
+            fs::write(tree.join("machine").join(name), text).unwrap();
+        }
+        File::create(&image).unwrap().set_len(self.part(Role::State).bytes).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), image.as_str()]).status();
+        assert!(made.unwrap().success());
+        self.write(Role::State, &fs::read(&image).unwrap());
+    }
+
+    fn meta(&self) -> Meta {
+        let part = self.part(Role::Meta);
+        let disk = File::open(&self.disk).unwrap();
+        let copy = |at| {
+            let mut bytes = vec![0; META_COPY_BYTES];
+            disk.read_exact_at(&mut bytes, at).unwrap();
+            bytes
+        };
+        Meta::read(&copy(part.at), &copy(part.at + part.bytes / 2))
+    }
+
+    /// Without firmware: the quick way to the system of slot A.
+    fn direct(&self, more: &str) -> Machine {
+        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
+        let firmware = Firmware::Direct {
+            kernel: self.images.path("vmlinuz"),
+            initrd: self.images.path("initrd.zst"),
+            cmdline: format!("{cmdline} {more}"),
+        };
+        self.start(Setup { megabytes: 768, ..Setup::new(firmware) })
+    }
+
+    /// With firmware, which starts again by itself.
+    fn uefi(&self) -> Machine {
+        let variables = self.path("variables.fd");
+        if !variables.exists() {
+            fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).unwrap();
+        }
+        let firmware = Firmware::Uefi { variables, secure: false };
+        self.start(Setup { megabytes: 1024, restarts: true, ..Setup::new(firmware) })
+    }
+
+    fn start(&self, setup: Setup) -> Machine {
+        let card = ["-nic", "user,model=virtio-net-pci,restrict=on"].map(str::to_owned);
+        let more = [card.clone(), card].concat();
+        Setup { disks: vec![self.disk.clone()], more, ..setup }.start().unwrap()
+    }
+
+    /// Puts a newer version with three attempts into slot B: the same system with another salt, and so with another root hash.
+    /// `cmdline` is what stands in place of the first words of its command line, of which there are as many bytes.
+    fn second(&self, cmdline: &str) {
+        let root = fs::read(self.images.path("root.erofs")).unwrap();
+        let mut tree = HashTree::new([9; 32]);
+        tree.update(&root);
+        let tree = tree.finish([7; 16]).unwrap();
+        self.write(Role::RootB, &root);
+        self.write(Role::HashB, &tree.bytes);
+        let old = fs::read(self.images.path("holdfast.efi")).unwrap();
+        let line = fs::read_to_string(self.images.path("cmdline")).unwrap();
+        let (_, hash) = line.rsplit_once("holdfast.roothash=").unwrap();
+        let mut new = replaced(&old, hash.trim(), &tree.root.to_string());
+        new = replaced(&new, "VERSION_ID=0.1.0", "VERSION_ID=0.2.0");
+        if !cmdline.is_empty() {
+            let from = "console=tty0 console=ttyS0,115200";
+            new = replaced(&new, from, &format!("{cmdline:<width$}", width = from.len()));
+        }
+        let loader = fs::read(self.images.path("loader.efi")).unwrap();
+        let part = self.part(Role::Esp);
+        let fat = Fat { bytes: part.bytes, sector: 512, serial: 1, label: "ESP".to_owned() };
+        let files = [
+            FatFile { path: "EFI/BOOT/BOOTX64.EFI", content: &loader },
+            FatFile { path: "loader/loader.conf", content: b"timeout 0\n" },
+            FatFile { path: "EFI/Linux/holdfast-0.1.0.efi", content: &old },
+            FatFile { path: "EFI/Linux/holdfast-0.2.0+3.efi", content: &new },
+        ];
+        let disk = File::options().write(true).open(&self.disk).unwrap();
+        for (at, bytes) in fat.encode(&files).unwrap() {
+            disk.write_all_at(&bytes, part.at + at).unwrap();
+        }
+        let mut meta = self.meta();
+        Boot::new(&mut meta).written(Slot::B, "0.2.0").unwrap();
+        let (half, bytes) = meta.next_copy().unwrap();
+        let meta = self.part(Role::Meta);
+        disk.write_all_at(&bytes, meta.at + u64::try_from(half).unwrap() * meta.bytes / 2).unwrap();
+    }
+}
+
+/// The bytes with one text in place of another of its length, wherever it stands.
+fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let found: Vec<usize> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, w)| *w == from.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!found.is_empty(), "`{from}` is not there");
+    for at in found {
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    bytes
+}
+
+fn configured(text: &str) -> World {
+    World::new(&[("generation-1.toml", text), ("current", "1\n")])
+}
+
+/// Check 43 and the way every machine goes: its own network, the time, its service, and then the start is good.
+#[test]
+fn a_first_controller_gets_healthy_and_its_start_is_kept() {
+    let text = format!("{ALONE}[[spec.network.interfaces]]\nname = \"eth0\"\ndhcp = true\n");
+    let world = configured(&text);
+    let mut machine = world.direct("");
+    assert_eq!(machine.event("ready", LIMIT).unwrap()["generation"], 1);
+    machine.event("service.started", LIMIT).unwrap();
+    assert_eq!(machine.event("network.up", LIMIT).unwrap()["addresses"][0], "10.0.2.15/24");
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
+    println!("a first controller from nothing to healthy: {:.1} CPU-s", machine.cpu_seconds().unwrap());
+    machine.cut();
+    let mut meta = world.meta();
+    assert_eq!(meta.number("slot.a.attempts"), 0);
+    assert_eq!(Boot::new(&mut meta).good(), Some(Slot::A));
+}
+
+/// Two cards as one, and a VLAN on them: each comes up with its address.
+#[test]
+fn a_bond_and_a_vlan_come_up() {
+    let interfaces = r#"
+[[spec.network.interfaces]]
+name = "uplink"
+addresses = ["10.0.2.20/24"]
+gateway = "10.0.2.2"
+bond = { members = ["eth0", "eth1"] }
+[[spec.network.interfaces]]
+name = "storage"
+addresses = ["10.1.0.2/24"]
+routes = [{ to = "10.9.0.0/16", via = "10.1.0.1" }]
+vlan = { of = "uplink", id = 12 }
+"#;
+    let world = configured(&format!("{ALONE}{interfaces}"));
+    let mut machine = world.direct("");
+    let mut up: Vec<String> = (0..2)
+        .map(|_| machine.event("network.up", LIMIT).unwrap()["addresses"][0].as_str().unwrap().to_owned())
+        .collect();
+    up.sort();
+    assert_eq!(up, ["10.0.2.20/24", "10.1.0.2/24"]);
+}
+
+/// Check 28: a kernel that panics is left after its three attempts, which the boot loader counts.
+#[test]
+fn a_kernel_that_panics_is_left() {
+    let world = configured(ALONE);
+    world.second("console=ttyS0 rdinit=/none");
+    let mut machine = world.uefi();
+    for _ in 0..3 {
+        machine.line("Kernel panic", LIMIT).unwrap();
+    }
+    assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
+    println!("three panics and back: {:.1} CPU-s", machine.cpu_seconds().unwrap());
+}
+
+/// Check 29: a system that comes up and is not healthy is left, too.
+#[test]
+fn a_slot_whose_machine_is_never_healthy_is_left() {
+    let world = configured(&format!("{ALONE}{SICK}"));
+    world.second("");
+    let mut machine = world.uefi();
+    for _ in 0..3 {
+        assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "B");
+        assert_eq!(machine.event("boot.failed", LIMIT).unwrap()["why"], "0 of 8 accelerators");
+    }
+    assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
+}
+
+/// Check 44: nobody feeds the watchdog of a machine whose process 1 hangs.
+#[test]
+fn a_machine_that_hangs_is_started_again() {
+    let world = configured(ALONE);
+    let mut machine = world.direct("holdfast.test=hang");
+    machine.event("ready", LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+}
+
+/// Process 1 that ends takes the kernel with it, which starts the machine again.
+#[test]
+fn a_crash_of_process_1_starts_the_machine_again() {
+    let world = configured(ALONE);
+    let mut machine = world.direct("holdfast.test=crash");
+    machine.line("Attempted to kill init", LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+}
+
+/// Check 36: a configuration that is tried and does not work is given up, and so is one during whose trial the power goes.
+#[test]
+fn a_trial_that_fails_goes_back_to_the_configuration_that_worked() {
+    let sick = format!("{ALONE}{SICK}");
+    let world = World::new(&[
+        ("generation-1.toml", ALONE),
+        ("current", "1\n"),
+        ("generation-2.toml", &sick),
+        ("trial", "2 0\n"),
+    ]);
+    let mut machine = world.direct("");
+    assert_eq!(machine.event("config.trial", LIMIT).unwrap()["generation"], 2);
+    let reverted = machine.event("config.reverted", LIMIT).unwrap();
+    assert_eq!((&reverted["generation"], &reverted["why"]), (&2.into(), &"0 of 8 accelerators".into()));
+    machine.ended(LIMIT).unwrap();
+    assert_eq!(world.meta().number("slot.a.attempts"), 0, "the slot is not to blame");
+    let mut machine = world.direct("");
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["generation"], 1);
+    machine.cut();
+    // The power goes while the trial runs.
+    world.state(&[("trial", "2 0\n")]);
+    let mut machine = world.direct("");
+    machine.event("service.started", LIMIT).unwrap();
+    machine.cut();
+    let mut machine = world.direct("");
+    assert_eq!(machine.event("config.reverted", LIMIT).unwrap()["generation"], 2);
+    assert_eq!(machine.event("ready", LIMIT).unwrap()["generation"], 1);
+}
