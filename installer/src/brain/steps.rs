@@ -8,7 +8,7 @@ use holdfast_release::Layout;
 use holdfast_release::machine::{DiskSelector, Machine};
 
 use crate::brain::checks::{Check, checks};
-use crate::brain::facts::{Disk, Facts, Release};
+use crate::brain::facts::{Disk, Facts, Firmware, Release, SecureBoot};
 use crate::brain::refusal::Refusal;
 use crate::brain::select::select;
 use crate::brain::shown::disk_line;
@@ -30,6 +30,7 @@ pub struct Planned {
     disk: Disk,
     layout: Layout,
     checks: Vec<Check>,
+    enrols: bool,
 }
 
 /// How somebody said that the disk may be taken.
@@ -81,7 +82,8 @@ impl Detected {
         if checks.iter().any(Check::is_failed) {
             return Err(Refusal::Checks { checks });
         }
-        Ok(Planned { release: self.release, machine, disk, layout, checks })
+        let enrols = self.facts.firmware == Firmware::Uefi(SecureBoot::Setup);
+        Ok(Planned { release: self.release, machine, disk, layout, checks, enrols })
     }
 }
 
@@ -114,6 +116,12 @@ impl Planned {
     #[must_use]
     pub fn checks(&self) -> &[Check] {
         &self.checks
+    }
+
+    /// Whether the firmware waits for keys: only then is the loader told to enrol the site's.
+    #[must_use]
+    pub const fn enrols(&self) -> bool {
+        self.enrols
     }
 
     /// Takes somebody's word for it.

@@ -11,6 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::brain::Release;
 
+/// What a release has to be trusted by firmware.
+const KEYS: [&str; 3] = ["PK.auth", "KEK.auth", "db.auth"];
 /// A kernel or a loader has at most so many bytes; both are held in memory.
 const MOST_IN_MEMORY: u64 = 256 << 20;
 
@@ -110,6 +112,12 @@ impl Payload {
         } else {
             Err(PayloadError::Damaged { path, bytes: sum.bytes, digest: sum.sha256 })
         }
+    }
+
+    /// What makes firmware in setup mode trust the site's keys; nothing where the release has none.
+    pub(crate) fn keys(&self) -> Result<Vec<(&'static str, Vec<u8>)>, PayloadError> {
+        let there = KEYS.into_iter().filter(|name| self.manifest.file(name).is_some());
+        there.map(|name| Ok((name, self.small(name)?))).collect()
     }
 
     /// The boot loader and the kernel.

@@ -150,13 +150,17 @@ fn esp(planned: &Planned, work: &Work<'_>, id: &str, layout: &Layout) -> Result<
     let Some(part) = layout.part(Role::Esp) else { return Ok(None) };
     let (loader, kernel) = work.payload.esp()?;
     let name = format!("EFI/Linux/holdfast-{}+{TRIES}.efi", planned.release().version);
-    let conf = "timeout 0\nconsole-mode keep\nauto-firmware no\neditor no\n";
-    let files = [
+    let keys = if planned.enrols() { work.payload.keys()? } else { Vec::new() };
+    let keys: Vec<(String, Vec<u8>)> =
+        keys.into_iter().map(|(name, content)| (format!("loader/keys/auto/{name}"), content)).collect();
+    let enrol = if keys.is_empty() { "" } else { "secure-boot-enroll force\n" };
+    let conf = format!("timeout 0\neditor no\n{enrol}");
+    let mut files = vec![
         FatFile { path: "EFI/BOOT/BOOTX64.EFI", content: &loader },
         FatFile { path: "loader/loader.conf", content: conf.as_bytes() },
-        FatFile { path: "loader/entries.srel", content: b"type1\n" },
         FatFile { path: &name, content: &kernel },
     ];
+    files.extend(keys.iter().map(|(path, content)| FatFile { path, content }));
     let number = Guid::named(id, "esp").bytes();
     let serial = number.first_chunk::<4>().copied().map_or(0, u32::from_le_bytes);
     let fat = Fat { bytes: part.bytes, sector: layout.sector, serial, label: "ESP".to_owned() };

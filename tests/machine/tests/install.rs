@@ -1,0 +1,175 @@
+//! Installations by the medium on machines: as a volume says, not at all where it is not clear, and again after the power went.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
+use std::process::Command;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_machine::{Firmware, Images, Machine, Setup, images};
+use holdfast_release::Digest;
+use tempfile::TempDir;
+
+/// Software emulation beside other tests; a machine alone takes a twentieth.
+const LIMIT: Duration = Duration::from_secs(300);
+const DISK_BYTES: u64 = 1536 << 20;
+
+struct World {
+    temp: TempDir,
+    images: Images,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { temp: tempfile::tempdir().unwrap(), images: images().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.temp.path()).unwrap().join(name)
+    }
+
+    fn disk(&self, name: &str) -> Utf8PathBuf {
+        let path = self.path(name);
+        File::create(&path).unwrap().set_len(DISK_BYTES).unwrap();
+        path
+    }
+
+    /// A volume with the configuration of a controller that is installed so.
+    fn volume(&self, install: &str) -> Utf8PathBuf {
+        let (dir, volume) = (self.path("volume"), self.path("volume.iso"));
+        fs::create_dir_all(&dir).unwrap();
+        let text = format!(
+            "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\n\n[metadata]\nname = \"ctl-1\"\n\n[spec]\n\
+             role = \"controller\"\nfirst = true\n\n[spec.install]\n{install}\n\n\
+             [spec.time]\nallowUnsynced = true\n\n\
+             [spec.cluster]\nname = \"prod\"\njurisdiction = \"de\"\n"
+        );
+        fs::write(dir.join("machine.toml"), text).unwrap();
+        let made = Command::new("xorriso")
+            .args(["-as", "mkisofs", "-r", "-V", "HOLDFASTCFG", "-o", volume.as_str(), dir.as_str()])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        volume
+    }
+
+    /// A machine with the medium, a volume and these disks, started without firmware: its part is tested once.
+    fn machine(&self, volume: &Utf8Path, disks: &[Utf8PathBuf]) -> Machine {
+        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
+        let firmware = Firmware::Direct {
+            kernel: self.images.path("vmlinuz"),
+            initrd: self.images.path("initrd.zst"),
+            cmdline: format!("{cmdline} holdfast.mode=install"),
+        };
+        let discs = vec![self.images.medium().unwrap(), volume.to_owned()];
+        Setup { disks: disks.to_vec(), discs, megabytes: 1024, ..Setup::new(firmware) }.start().unwrap()
+    }
+}
+
+fn digest(path: &Utf8Path) -> Digest {
+    let (mut file, mut all) = (File::open(path).unwrap(), Vec::new());
+    let (mut buffer, zeros) = (vec![0; 4 << 20], vec![0; 4 << 20]);
+    loop {
+        let count = file.read(&mut buffer).unwrap();
+        if count == 0 {
+            return Digest::of(&all);
+        }
+        // Most of the disk is a hole.
+        let digest = if buffer[..count] == zeros[..count] { [0; 32] } else { Digest::of(&buffer[..count]).0 };
+        all.extend(digest);
+    }
+}
+
+fn has_table(disk: &Utf8Path) -> bool {
+    let mut header = [0; 8];
+    File::open(disk).unwrap().read_exact_at(&mut header, 512).unwrap();
+    &header == b"EFI PART"
+}
+
+/// From the firmware to the machine that starts from its own disk, with nothing but the medium and a volume.
+#[test]
+fn a_machine_is_installed_as_its_volume_says_and_starts_from_its_disk() {
+    let world = World::new();
+    let (disk, volume) = (world.disk("disk"), world.volume("disk = { serial = \"disk0\" }"));
+    let variables = world.path("variables.fd");
+    fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).unwrap();
+    let firmware = Firmware::Uefi { variables, secure: true };
+    let discs = vec![world.images.medium().unwrap(), volume];
+    let setup = Setup { disks: vec![disk], discs, megabytes: 1024, restarts: true, ..Setup::new(firmware) };
+    let mut machine = setup.start().unwrap();
+    assert_eq!(machine.event("install.detected", LIMIT).unwrap()["installed"], 0);
+    assert_eq!(machine.event("install.planned", LIMIT).unwrap()["machine"], "ctl-1");
+    assert!(
+        machine.event("install.confirmed", LIMIT).unwrap()["disk"].as_str().unwrap().contains("serial disk0")
+    );
+    assert_eq!(machine.event("install.written", LIMIT).unwrap()["again"], 0);
+    machine.line("the firmware boots it first", LIMIT).unwrap();
+    machine.event("install.done", LIMIT).unwrap();
+    let installed = machine.cpu_seconds().unwrap();
+    assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
+    machine.event("ready", LIMIT).unwrap();
+    let ready = machine.cpu_seconds().unwrap();
+    println!("installed after {installed:.1} CPU-s, started from its disk after {ready:.1}");
+}
+
+#[test]
+fn two_disks_that_fit_are_listed_and_stay_as_they_are() {
+    let world = World::new();
+    let disks = [world.disk("one"), world.disk("two")];
+    let volume = world.volume("disk = { minBytes = 1000 }");
+    let before = disks.each_ref().map(|disk| digest(disk));
+    let mut machine = world.machine(&volume, &disks);
+    assert_eq!(machine.event("install.refused", LIMIT).unwrap()["reason"], "many-disks");
+    for serial in ["serial disk0", "serial disk1"] {
+        let candidate = machine.event("install.candidate", LIMIT).unwrap();
+        assert!(candidate["disk"].as_str().unwrap().contains(serial), "{candidate}");
+    }
+    machine.cut();
+    assert_eq!(disks.each_ref().map(|disk| digest(disk)), before);
+}
+
+/// The medium starts itself although a disk has an installation, says so, and leaves it alone without a word for it.
+#[test]
+fn an_installation_is_seen_by_the_medium_and_left_alone() {
+    let world = World::new();
+    let (disk, volume) =
+        (world.disk("disk"), world.volume("disk = { serial = \"disk0\" }\nafter = \"powerOff\""));
+    let mut machine = world.machine(&volume, std::slice::from_ref(&disk));
+    machine.event("install.done", LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+    let before = digest(&disk);
+    let mut machine = world.machine(&volume, std::slice::from_ref(&disk));
+    machine.line("an installation is there already", LIMIT).unwrap();
+    assert_eq!(machine.event("install.detected", LIMIT).unwrap()["installed"], 1);
+    let refused = machine.event("install.refused", LIMIT).unwrap();
+    assert_eq!(refused["reason"], "disk-in-use");
+    assert!(refused["why"].as_str().unwrap().contains("wipe = \"confirm:disk0\""), "{refused}");
+    machine.cut();
+    assert_eq!(digest(&disk), before);
+}
+
+/// The power goes while it is written: there is no table yet, and the next start of the medium ends it without anybody's word.
+#[test]
+fn an_installation_that_lost_its_power_goes_on_by_itself() {
+    let world = World::new();
+    let (disk, volume) =
+        (world.disk("disk"), world.volume("disk = { serial = \"disk0\" }\nafter = \"powerOff\""));
+    for cut_at in ["\"install.confirmed\"", " MiB of ", " MiB of "] {
+        let mut machine = world.machine(&volume, std::slice::from_ref(&disk));
+        machine.line(cut_at, LIMIT).unwrap();
+        machine.cut();
+        assert!(!has_table(&disk), "cut at {cut_at}");
+    }
+    let mut machine = world.machine(&volume, std::slice::from_ref(&disk));
+    machine.line("a half-made installation", LIMIT).unwrap();
+    machine.event("install.done", LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+    let cmdline = fs::read_to_string(world.images.path("cmdline")).unwrap();
+    let (kernel, initrd) = (world.images.path("vmlinuz"), world.images.path("initrd.zst"));
+    let firmware = Firmware::Direct { kernel, initrd, cmdline };
+    let mut machine = Setup { disks: vec![disk], ..Setup::new(firmware) }.start().unwrap();
+    machine.event("ready", LIMIT).unwrap();
+}
