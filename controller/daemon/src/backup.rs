@@ -3,10 +3,10 @@
 //!
 //! Inside the encryption a backup is a row of frames: facts, files, the state as a snapshot in pieces, an end with sums.
 
-mod fault;
+pub(crate) mod fault;
 mod frames;
-mod reading;
-mod writing;
+pub(crate) mod reading;
+pub(crate) mod writing;
 
 pub use fault::sealed_problem;
 pub use reading::{Checked, check, check_without_key};

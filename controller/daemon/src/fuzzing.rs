@@ -1,10 +1,17 @@
-//! Entries for the fuzzers of `tests/fuzz`: REST calls as bytes.
+//! Entries for the fuzzers of `tests/fuzz`: REST calls as bytes, and backups.
 
 use std::sync::LazyLock;
 
+use holdfast_api::internal::ControllerFile;
+use holdfast_api::store::BackupFacts;
 use holdfast_api::v1::{Artifact, Job, ListRequest, Node, Queue};
+use holdfast_raft::offline::inspect;
+use holdfast_types::AsProblem as _;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 
+use crate::backup::fault::io_problem;
+use crate::backup::reading::within as read_within;
+use crate::backup::writing::{Source, within as write_within};
 use crate::rest::fuzz;
 use crate::selector::Selectors;
 
@@ -47,4 +54,34 @@ pub fn rest(bytes: &[u8]) -> String {
         Selectors::<Artifact>::parse(&list).is_ok(),
     ];
     format!("{way}, selects: {selected:?}")
+}
+
+/// What is within the encryption of a backup, read to its end.
+#[must_use]
+pub fn backup(bytes: &[u8]) -> String {
+    let read = read_within(bytes, |_, state| inspect(state).map_err(|error| error.problem()));
+    match read {
+        Ok((content, info)) => format!("{} files, {} records", content.files.len(), info.records),
+        // How deep it came is in the first cause; sums and names in the others differ each time.
+        Err(problem) => problem.because.first().map_or(problem.summary, |cause| {
+            cause.chars().filter(|c| !c.is_ascii_digit()).take(60).collect()
+        }),
+    }
+}
+
+/// A backup before its encryption, with this snapshot as its state.
+#[must_use]
+pub fn backup_of(snapshot: &[u8]) -> Option<Vec<u8>> {
+    let file = |name: &str| ControllerFile { path: name.to_owned(), ..ControllerFile::default() };
+    let source = Source {
+        facts: BackupFacts::default(),
+        files: vec![file("ca/root.pem"), file("roots.pem")],
+        export: |out: &mut dyn std::io::Write| {
+            let info = inspect(snapshot).map_err(|error| error.problem())?;
+            out.write_all(snapshot).map_err(|error| io_problem(&error))?;
+            Ok(info)
+        },
+    };
+    let mut out = Vec::new();
+    write_within(source, &mut out).ok().map(|()| out)
 }

@@ -75,7 +75,15 @@ pub(crate) fn read<F>(path: &Utf8Path, key: &BackupKey, state: F) -> Result<(Con
 where
     F: FnOnce(&Content, &mut dyn Read) -> Result<SnapshotInfo, Problem>,
 {
-    let mut input = SealedReader::new(open(path)?, key).map_err(|error| sealed_problem(&error))?;
+    let input = SealedReader::new(open(path)?, key).map_err(|error| sealed_problem(&error))?;
+    within(input, state)
+}
+
+/// Reads what was sealed to its end.
+pub(crate) fn within<F>(mut input: impl Read, state: F) -> Result<(Content, SnapshotInfo), Problem>
+where
+    F: FnOnce(&Content, &mut dyn Read) -> Result<SnapshotInfo, Problem>,
+{
     let (content, first) = before_the_state(&mut input)?;
     let mut frames =
         StateReader { input: &mut input, piece: first, at: 0, sum: Sha256::new(), bytes: 0, end: None };

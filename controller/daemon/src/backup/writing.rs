@@ -28,14 +28,24 @@ pub(crate) fn write<E, W: Write>(source: Source<E>, recipients: &[Recipient], ou
 where
     E: FnOnce(&mut dyn Write) -> Result<SnapshotInfo, Problem>,
 {
+    let mut sealed = SealedWriter::new(out, recipients).map_err(|error| sealed_problem(&error))?;
+    within(source, &mut sealed)?;
+    let mut out = sealed.finish().map_err(|error| sealed_problem(&error))?;
+    out.flush().map_err(|error| failed(error.to_string()))
+}
+
+/// Writes what is to be sealed.
+pub(crate) fn within<E, W: Write>(source: Source<E>, sealed: &mut W) -> Result<(), Problem>
+where
+    E: FnOnce(&mut dyn Write) -> Result<SnapshotInfo, Problem>,
+{
     let Source { facts, files, export } = source;
     let told = |error: io::Error| io_problem(&error);
-    let mut sealed = SealedWriter::new(out, recipients).map_err(|error| sealed_problem(&error))?;
-    put(&mut sealed, Kind::Facts, &facts.encode_to_vec()).map_err(told)?;
+    put(sealed, Kind::Facts, &facts.encode_to_vec()).map_err(told)?;
     for file in &files {
-        put(&mut sealed, Kind::File, &file.encode_to_vec()).map_err(told)?;
+        put(sealed, Kind::File, &file.encode_to_vec()).map_err(told)?;
     }
-    let state = StateFrames { out: &mut sealed, sum: Sha256::new(), bytes: 0 };
+    let state = StateFrames { out: sealed, sum: Sha256::new(), bytes: 0 };
     let mut state = BufWriter::with_capacity(STATE_FRAME, state);
     let info = export(&mut state)?;
     let state = state.into_inner().map_err(|error| io_problem(error.error()))?;
@@ -48,9 +58,7 @@ where
         records: info.records,
         files: u32::try_from(files.len()).unwrap_or(u32::MAX),
     };
-    put(&mut sealed, Kind::End, &end.encode_to_vec()).map_err(told)?;
-    let mut out = sealed.finish().map_err(|error| sealed_problem(&error))?;
-    out.flush().map_err(|error| failed(error.to_string()))
+    put(state.out, Kind::End, &end.encode_to_vec()).map_err(told)
 }
 
 /// Puts what is written into frames.
