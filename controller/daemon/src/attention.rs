@@ -53,6 +53,7 @@ pub(crate) fn of_controllers(view: &View<'_>, out: &mut Findings) {
     for member in view.members {
         behind(member, out);
     }
+    clocks(view, out);
     agreement(view, out);
 }
 
@@ -104,7 +105,8 @@ fn one(health: &ControllerHealth, now: Time, out: &mut Findings) {
         let what = format!("controller {name} refuses writes");
         out.add(Severity::Critical, what, health.refuses.as_str(), doctor());
     }
-    if !health.alarm.is_empty() {
+    // Who refuses has said so already: one trouble is one line.
+    if !health.alarm.is_empty() && health.refuses.is_empty() {
         let what = format!("controller {name} runs out of space");
         let used = format!(
             "{} used of {}, {} free",
@@ -147,7 +149,7 @@ fn certificate(health: &ControllerHealth, now: Time, out: &mut Findings) {
     }
 }
 
-/// A member that does not follow, or whose clock does not.
+/// A member that does not follow.
 fn behind(member: &Member, out: &mut Findings) {
     if let (Some(lag), Some(since)) = (member.lag, &member.behind_since) {
         let what = format!("controller {} is {lag} entries behind", member.name);
@@ -158,16 +160,27 @@ fn behind(member: &Member, out: &mut Findings) {
         );
         out.add(Severity::Warning, what, why, doctor());
     }
-    if member.clock_ahead_ms.abs() > MAX_SKEW_MS {
-        let direction = if member.clock_ahead_ms > 0 { "ahead" } else { "behind" };
-        let what = format!(
-            "the clock of controller {} is {} ms {direction}",
-            member.name,
-            member.clock_ahead_ms.unsigned_abs()
-        );
-        let why =
-            format!("more than {MAX_SKEW_MS} ms from the controller that was asked; is time synchronised?");
-        out.add(Severity::Warning, what, why, doctor());
+}
+
+/// Whose clock differs from that of most: where it is the one that was asked, the others are not to blame.
+fn clocks(view: &View<'_>, out: &mut Findings) {
+    let heard = view.members.iter().filter(|m| m.health.is_some() && m.name != view.own.name);
+    let others = heard.map(|m| (m.name.as_str(), m.clock_ahead_ms));
+    let mut all: Vec<(&str, i64)> = std::iter::once((view.own.name.as_str(), 0)).chain(others).collect();
+    all.sort_by_key(|(_, ahead)| *ahead);
+    let lower = all.get(all.len().saturating_sub(1) / 2).map_or(0, |(_, ahead)| *ahead);
+    let upper = all.get(all.len() / 2).map_or(0, |(_, ahead)| *ahead);
+    // Of an even number none is in the middle: then it is the one that was asked, as far as it can be.
+    let middle = 0.clamp(lower, upper);
+    for (name, ahead) in all {
+        let off = ahead.saturating_sub(middle);
+        if off.saturating_abs() > MAX_SKEW_MS {
+            let direction = if off > 0 { "ahead" } else { "behind" };
+            let what = format!("the clock of controller {name} is {} ms {direction}", off.unsigned_abs());
+            let why =
+                format!("more than {MAX_SKEW_MS} ms from most of the controllers; is time synchronised?");
+            out.add(Severity::Warning, what, why, doctor());
+        }
     }
 }
 

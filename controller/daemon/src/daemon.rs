@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::front::{Faces, Front};
 use crate::generate::openapi;
 use crate::level::outgrown;
-use crate::loops::{keep_desk, lead, renew_certificate, renewed};
+use crate::loops::{keep_desk, lead, renew_certificate, renewed, worn};
 use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
@@ -214,8 +214,7 @@ async fn prepare(config: Config, platform: Platform) -> Result<App, Problem> {
     let place = directory.join("identity");
     let stored = Identity::load(&place.join("chain.pem"), &place.join("key.pem")).map_err(|e| e.problem())?;
     // A controller that was off for longer than its certificate lasts comes back with a new one.
-    let identity =
-        if stored.needs_rotation(now()) { renewed(&ca, stored.principal(), &directory)? } else { stored };
+    let identity = if worn(&stored, now()) { renewed(&ca, stored.principal(), &directory)? } else { stored };
     let identity = IdentityHandle::new(identity);
     let audit_key = audit_key(&config)?;
     let clock = Arc::new(|| now().0);

@@ -10,7 +10,7 @@ use holdfast_identity::{CONTROLLER_VALIDITY, Identity, Serial};
 use holdfast_policy::packs;
 use holdfast_reconcile::{commit_plan, lost_nodes, replica_targets, snapshot};
 use holdfast_scheduler::{Config as Planning, plan};
-use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span};
+use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span, Time};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -244,7 +244,7 @@ pub(crate) async fn renew_certificate(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(CERTIFICATE_ROUND) => {}
         }
-        if !app.identity.current().needs_rotation(now()) {
+        if !worn(&app.identity.current(), now()) {
             continue;
         }
         match renewed(&app.ca, app.identity.current().principal(), &app.config.directory) {
@@ -252,6 +252,12 @@ pub(crate) async fn renew_certificate(app: Arc<App>, stop: CancellationToken) {
             Err(problem) => tracing::error!(%problem, "the certificate could not be renewed"),
         }
     }
+}
+
+/// Whether a controller needs another certificate: it ends soon, or it was made by a clock that was ahead, so that nobody
+/// else takes it before that time has come.
+pub(crate) fn worn(identity: &Identity, now: Time) -> bool {
+    identity.needs_rotation(now) || identity.not_after().since(now) > CONTROLLER_VALIDITY
 }
 
 /// A fresh certificate for a controller, saved before it is used.
@@ -272,6 +278,19 @@ pub(crate) fn renewed(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_of_a_clock_that_was_ahead_is_made_anew() {
+        let ca = holdfast_identity::ClusterCa::create("c".parse().unwrap(), &[], Time(0)).unwrap();
+        let principal = holdfast_identity::Principal::Controller { name: "c-1".parse().unwrap() };
+        let (key, request) = Identity::generate_csr().unwrap();
+        let at = Time(3 * CONTROLLER_VALIDITY.0);
+        let issued = ca.issue(&request, &principal, CONTROLLER_VALIDITY, at).unwrap();
+        let identity = Identity::from_pem(&issued.chain_pem, key).unwrap();
+        for (now, expected) in [(0, true), (at.0, false), (at.0 + CONTROLLER_VALIDITY.0, true)] {
+            assert_eq!(worn(&identity, Time(now)), expected, "{now}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_new_incarnation_is_counted_from_when_it_is_seen() {

@@ -62,6 +62,17 @@ pages! {
     quick_start: "quick-start.md",
 }
 
+/// Pages that nobody reads but this test: what happens to a cluster, told in the same words.
+#[test]
+fn what_a_tired_person_reads_of_each_trouble_names_commands_that_exist() -> Result<()> {
+    done("../tests/e2e/pages/trouble.md")
+}
+
+#[test]
+fn a_clock_that_jumps_loses_no_node_and_one_beyond_its_certificates_cuts_itself_off() -> Result<()> {
+    done("../tests/e2e/pages/clock.md")
+}
+
 #[test]
 fn no_page_is_left_out() -> Result<()> {
     for entry in docs().join("operations").read_dir_utf8()? {

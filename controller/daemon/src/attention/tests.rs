@@ -133,4 +133,12 @@ fn members_that_lag_or_have_another_time_are_named() {
     assert!(lags.starts_with("warning: controller c3 is 12345 entries behind; since 2027-"), "{lags}");
     let skewed = said_after(|_, members| members[2].clock_ahead_ms = -700);
     assert!(skewed.starts_with("warning: the clock of controller c3 is 700 ms behind"), "{skewed}");
+    let own = said_after(|_, members| members.iter_mut().skip(1).for_each(|m| m.clock_ahead_ms = -700));
+    assert!(own.starts_with("warning: the clock of controller c1 is 700 ms ahead"), "{own}");
+    assert_eq!(own.lines().count(), 1, "the others are right: {own}");
+    let silent = said_after(|_, members| {
+        members[1].health = None;
+        members[2].clock_ahead_ms = 700;
+    });
+    assert!(silent.starts_with("warning: the clock of controller c3 is 700 ms ahead"), "{silent}");
 }

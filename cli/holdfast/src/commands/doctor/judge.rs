@@ -97,12 +97,18 @@ fn quorum(status: &ClusterStatus, report: &mut Report) {
     let needed = count / 2 + 1;
     let silent: Vec<&str> = voters.iter().filter(|m| !m.reachable).map(|m| m.name.as_str()).collect();
     let found = format!("{answer} of {count} controllers answer, {needed} are needed");
+    let again = format!(
+        "start {} again: holdfast controller run --directory DIR; where a machine is gone for good:",
+        silent.join(" and ")
+    );
     if answer < needed {
         let found = format!("{found}: nothing can be written; silent: {}", silent.join(", "));
-        report.add("quorum", Verdict::Fail, found, "start the silent controllers again");
+        let next = format!("{again} holdfast cluster recover --force-single --directory DIR");
+        report.add("quorum", Verdict::Fail, found, next);
     } else if answer < count {
-        let (found, next) =
-            (format!("{found}; silent: {}", silent.join(", ")), "start the silent controllers again");
+        let found = format!("{found}; silent: {}", silent.join(", "));
+        let gone = silent.first().copied().unwrap_or_default();
+        let next = format!("{again} holdfast controller replace {gone} --with NAME --address HOST:PORT");
         report.add("quorum", if answer == needed { Verdict::Fail } else { Verdict::Warn }, found, next);
     } else if count == 1 {
         let next = "for work that matters have 3 or 5 controllers";
@@ -119,7 +125,8 @@ fn quorum(status: &ClusterStatus, report: &mut Report) {
     }
     if status.leader.is_empty() {
         report.add("leader", Verdict::Fail, "none is elected", "holdfast cluster status");
-    } else {
+    } else if answer >= needed {
+        // Who was elected leads nobody where no majority answers; the line above says so.
         report.ok("leader", format!("{} in term {}", status.leader, status.term));
     }
 }
@@ -226,7 +233,8 @@ fn agents(status: &ClusterStatus, report: &mut Report) {
     let (all, lost) = (status.nodes_by_phase.values().sum::<u32>(), of("Lost"));
     let found = format!("{all} nodes, {lost} lost, {} silent", status.silent_nodes);
     if lost > 0 || status.silent_nodes > 0 {
-        report.add("agents", Verdict::Warn, found, "holdfast node list");
+        let next = "start the agents that are silent again; which they are says: holdfast node list";
+        report.add("agents", Verdict::Warn, found, next);
     } else {
         report.ok("agents", found);
     }
