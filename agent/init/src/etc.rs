@@ -9,7 +9,9 @@ use crate::event::say;
 
 /// The switches, as the Kernel Self Protection Project recommends them, and those that keep packets where they belong. One that
 /// this kernel does not have is left out.
-const SWITCHES: [(&str, &str); 24] = [
+const SWITCHES: [(&str, &str); 25] = [
+    // Who loads what the kernel asks for: this program.
+    ("kernel/modprobe", "/usr/bin/holdfast-init"),
     ("kernel/kptr_restrict", "2"),
     ("kernel/dmesg_restrict", "1"),
     ("kernel/perf_event_paranoid", "3"),

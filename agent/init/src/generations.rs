@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::machine::{Machine, parse};
 
 use crate::durable;
+use crate::event::say;
 
 /// Starts that a trial has.
 const STARTS: u32 = 1;
@@ -91,8 +92,9 @@ impl Generations {
         let others =
             self.all().into_iter().filter(|number| Some(*number) != current && Some(*number) != failed);
         for number in current.into_iter().chain(others) {
-            if let Ok(machine) = self.read(number) {
-                return Ok(Some(Chosen { number, machine, trial: false, reverted }));
+            match self.read(number) {
+                Ok(machine) => return Ok(Some(Chosen { number, machine, trial: false, reverted })),
+                Err(error) => say(format_args!("configuration {number} is left out: {error}")),
             }
         }
         Ok(None)

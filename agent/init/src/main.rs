@@ -44,6 +44,13 @@ fn main() -> ExitCode {
         eprintln!("{}", service::become_one(rest));
         return ExitCode::FAILURE;
     }
+    // The kernel asks for a module (call_modprobe of kernel/kmod.c of Linux).
+    if let [quiet, end, name] = arguments.as_slice()
+        && (quiet.as_str(), end.as_str()) == ("-q", "--")
+    {
+        modules::asked(name);
+        return ExitCode::SUCCESS;
+    }
     if rustix::process::getpid() != rustix::process::Pid::INIT {
         eprintln!("holdfast-init is process 1 of the appliance and does nothing anywhere else");
         return ExitCode::from(2);

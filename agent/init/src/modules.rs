@@ -92,6 +92,12 @@ impl Modules {
         }
     }
 
+    /// The modules that have this name or alias. The kernel knows no difference between `-` and `_`.
+    fn called(&self, name: &str) -> Vec<String> {
+        let plain = name.replace('-', "_");
+        if self.files.contains_key(&plain) { vec![plain] } else { self.wanted(name) }
+    }
+
     /// Loads the modules for all devices below `sys`, until no device is left for which there is another one: a bus that has a
     /// driver shows the devices behind it.
     pub(crate) fn settle(&mut self, sys: &Utf8Path) {
@@ -107,6 +113,20 @@ impl Modules {
                 self.load(&name);
             }
         }
+    }
+}
+
+/// Where the modules of the running kernel are, in the root.
+pub(crate) fn of_kernel() -> Utf8PathBuf {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    Utf8Path::new("/usr/lib/modules").join(release)
+}
+
+/// Loads what the kernel asks for by name or alias, as a kind of file system or network device that somebody wants to use.
+pub(crate) fn asked(name: &str) {
+    let mut modules = Modules::open(&of_kernel());
+    for module in modules.called(name) {
+        modules.load(&module);
     }
 }
 
@@ -134,6 +154,17 @@ mod tests {
         assert_eq!(modules.order("erofs"), ["libcrc32c", "erofs"]);
         assert_eq!(modules.order("loop1").len(), 2, "a circle ends");
         assert_eq!(modules.order("none"), [""; 0]);
+    }
+
+    #[test]
+    fn the_kernel_asks_by_name_or_alias() {
+        let modules = Modules::parse(
+            "/m".into(),
+            "module dm_crypt k/d.ko \nmodule overlay k/o.ko \nalias fs-overlay overlay\n",
+        );
+        assert_eq!(modules.called("dm-crypt"), ["dm_crypt"]);
+        assert_eq!(modules.called("fs-overlay"), ["overlay"]);
+        assert_eq!(modules.called("fs-none"), [""; 0]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cmdline::Cmdline;
 use crate::event::{event, power_off, say};
 use crate::generations::{Chosen, Generations};
 use crate::life::{self, Begun};
-use crate::modules::Modules;
+use crate::modules::{Modules, of_kernel};
 use crate::signals::Signals;
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::watchdog::Watchdog;
@@ -79,8 +79,7 @@ fn divide() {
 
 /// Loads what devices need, now and later, and wakes the watchdog.
 fn devices() -> Watchdog {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut modules = Modules::open(&Utf8Path::new("/usr/lib/modules").join(release));
+    let mut modules = Modules::open(&of_kernel());
     for name in ALWAYS {
         modules.load(name);
     }
