@@ -1,9 +1,10 @@
 //! A machine of the appliance: what its configuration and its admission make of it, prepared before its daemon runs. Process 1
 //! starts this; everything it does it can do again after a cut at any moment.
 
+use std::fs::Permissions;
 use std::io::Write as _;
 use std::net::{ToSocketAddrs as _, UdpSocket};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -185,6 +186,8 @@ impl Appliance {
 
 /// Makes `directory` what the file says: a first controller, or one more.
 fn admit(path: &Utf8Path, directory: &Utf8Path) -> Result<(), Problem> {
+    // It came on a volume whose file system knows no modes.
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(file_fault("protect", path))?;
     match Founding::load(path)? {
         Some(founding) => founding.unpack(directory, None),
         None => prepare_joining(Admission::load(path)?.prepare(directory, None)),
