@@ -6,7 +6,9 @@
 mod esp;
 mod images;
 mod machine;
+mod network;
 
 pub use esp::{rewrite_esp, write_esp};
 pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};
+pub use network::Switch;

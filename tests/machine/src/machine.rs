@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 /// What stands before every event on the console.
 const EVENT: &str = "HOLDFAST-EVENT ";
+const QEMU: &str = "qemu-system-x86_64";
 /// The clock of Linux's accounting.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -52,6 +53,8 @@ pub struct Setup {
     pub tpm: Option<Utf8PathBuf>,
     /// More arguments for QEMU; a network among them, which it has not otherwise.
     pub more: Vec<String>,
+    /// The network namespace it runs in, where its network is one.
+    pub within: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -80,11 +83,19 @@ impl Setup {
             restarts: false,
             tpm: None,
             more: Vec::new(),
+            within: None,
         }
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new("qemu-system-x86_64");
+        let mut command = match &self.within {
+            None => Command::new(QEMU),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, QEMU]);
+                command
+            }
+        };
         command.args(["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
         command.args(["-m", &self.megabytes.to_string(), "-display", "none", "-serial", "stdio"]);
         if !self.restarts {
