@@ -121,7 +121,10 @@ impl Setup {
             }
             Firmware::Uefi { variables, secure } => {
                 let code = if *secure { "OVMF_CODE_4M.secboot.fd" } else { "OVMF_CODE_4M.fd" };
-                command.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+                if *secure {
+                    // Only firmware with SMM can write variables through it.
+                    command.args(["-global", "driver=cfi.pflash01,property=secure,value=on"]);
+                }
                 command.arg("-drive");
                 command.arg(format!("if=pflash,unit=0,readonly=on,format=raw,file=/usr/share/OVMF/{code}"));
                 command.arg("-drive").arg(format!("if=pflash,unit=1,format=raw,file={variables}"));
