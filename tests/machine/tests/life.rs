@@ -242,6 +242,36 @@ fn a_slot_whose_machine_is_never_healthy_is_left() {
     assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
 }
 
+/// Check 30: a slot that worked, and whose root rots later, is left although nothing counts for it any more but META.
+#[test]
+fn a_blessed_slot_that_rots_is_left() {
+    let world = configured(ALONE);
+    world.second("");
+    let mut machine = world.uefi();
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "B");
+    machine.cut();
+    let at = world.part(Role::RootB).at + 1_024 + 40;
+    let disk = File::options().read(true).write(true).open(&world.disk).unwrap();
+    let mut byte = [0; 1];
+    disk.read_exact_at(&mut byte, at).unwrap();
+    disk.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    let mut machine = world.uefi();
+    for _ in 0..3 {
+        machine.line("data block 0 is corrupted", LIMIT).unwrap();
+    }
+    let left = machine.event("slot.left", LIMIT).unwrap();
+    assert_eq!((&left["slot"], &left["for"]), (&"B".into(), &"A".into()));
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
+    machine.cut();
+    // The kernel of the slot that rots has no attempts left, so that the next start goes to the other one at once. The name of
+    // a file lies in pieces of at most five characters; this is one of them.
+    let esp = world.part(Role::Esp);
+    let mut bytes = vec![0; usize::try_from(esp.bytes).unwrap()];
+    File::open(&world.disk).unwrap().read_exact_at(&mut bytes, esp.at).unwrap();
+    let piece: Vec<u8> = "0+0-3".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(bytes.windows(piece.len()).any(|window| window == piece));
+}
+
 /// Check 44: nobody feeds the watchdog of a machine whose process 1 hangs.
 #[test]
 fn a_machine_that_hangs_is_started_again() {
