@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn measured_and_pending_rows_are_fine() {
-        let rows = "| a | control | w | etcd | >= 1x | 2 | 1 | 2x | met |\n| b | image | w | - | p | - | - | - | pending |\n";
+        let rows = "| a | control | w | etcd | >= 1x | 2 | 1 | 2x | met |\n| b | os | w | - | p | - | - | - | pending |\n";
         assert!(found(rows).is_empty(), "{:?}", found(rows));
     }
 
