@@ -1,6 +1,7 @@
 //! What several calls are as one.
 
 use holdfast_api::v1::queues_client::QueuesClient;
+use holdfast_api::v1::step_result::Resource as StepOf;
 use holdfast_api::v1::transaction_step::Step;
 use holdfast_api::v1::transactions_client::TransactionsClient;
 use holdfast_api::v1::{
@@ -61,6 +62,41 @@ async fn queue(world: &World, name: &str) -> Option<Queue> {
         QueuesClient::new(channel).get(GetRequest { name: name.to_owned(), ..GetRequest::default() }).await
     };
     world.client().call(get).await.ok()
+}
+
+/// The moments at which something was made differ; all else may not.
+fn without_times(mut result: TransactionResult) -> TransactionResult {
+    for step in &mut result.steps {
+        if let Some(StepOf::Queue(queue)) = &mut step.resource
+            && let Some(metadata) = &mut queue.metadata
+        {
+            metadata.created_at = None;
+        }
+    }
+    result
+}
+
+#[tokio::test]
+async fn a_trial_is_answered_as_the_write_behind_it_and_changes_nothing() {
+    let world = World::new();
+    let steps = [
+        vec![apply("a", 0), apply("b", 0)],
+        vec![apply("a", 0)],
+        // A conflict, what is not there, and one bad step of two.
+        vec![apply("a", 99)],
+        vec![remove("nobody")],
+        vec![apply("c", 0), remove("nobody")],
+        vec![remove("a"), apply("a", 0)],
+    ];
+    for (number, steps) in steps.iter().enumerate() {
+        let key = format!("k{number}");
+        let [first, second] = [trial(&world, steps, &key).await, trial(&world, steps, &key).await]
+            .map(|r| r.map(without_times));
+        assert_eq!(first, second, "a trial leaves nothing that another could see, not even its key");
+        let done = commit(&world, steps, &key).await.map(without_times);
+        assert_eq!(first, done, "{steps:?}");
+        assert_eq!(done.is_err(), (2..=4).contains(&number), "{done:?}");
+    }
 }
 
 #[tokio::test]
