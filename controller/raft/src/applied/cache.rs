@@ -78,12 +78,8 @@ struct Inner {
 impl Inner {
     fn close(&self) {
         self.stop.say();
-        if let Some(calls) = self.calls.lock().take() {
-            // Wakes the thread also where a task that goes on no more holds another handle: it would wait for that for ever.
-            calls.try_send(()).ok();
-        }
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+        self.calls.lock().take();
+        if let Some(thread) = self.thread.lock().take() {
             // A thread that panicked leaves a copy that the next start checks and, if it is bad, rebuilds.
             drop(thread.join());
         }
@@ -179,7 +175,7 @@ impl<M: Machine> Writer<M> {
         let kept = match open {
             Some(store) => Ok(store),
             // The first call comes when the start is over, in the way of which nothing is to be read.
-            None if queue.blocking_recv().is_none() || self.stop.said() => Err(SledError::Stopped),
+            None if queue.blocking_recv().is_none() => Err(SledError::Stopped),
             None => self.open(),
         };
         let ended = kept.and_then(|store| self.keep(store, &mut queue));
@@ -230,8 +226,7 @@ impl<M: Machine> Writer<M> {
                 store.apply(&changes, &position, records)?;
                 store.flush()?;
             }
-            let ends = self.stop.said() || queue.blocking_recv().is_none();
-            if ends && self.pending.lock().at.is_none() {
+            if queue.blocking_recv().is_none() && self.pending.lock().at.is_none() {
                 return Ok(());
             }
         }

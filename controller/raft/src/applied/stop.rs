@@ -20,11 +20,6 @@ impl Stop {
         self.changed.notify_all();
     }
 
-    /// Whether it was said.
-    pub(super) fn said(&self) -> bool {
-        *self.said.lock()
-    }
-
     /// Waits for so long, or until it is said; answers whether it was.
     fn within(&self, time: Duration) -> bool {
         let mut said = self.said.lock();
