@@ -1,9 +1,6 @@
 //! Keeps a member from standing for election that could not win: openraft 0.9 has no pre-vote, so a member that was cut
 //! off would come back with a higher term and depose a healthy leader. It may stand only while a quorum answers that it
 //! hears no leader either.
-//!
-//! openraft's own clock for that begins when the lease of the silent leader has run out, and is random. So members stand one
-//! after the other as soon as the lease is over, in the order of their ids, and that clock is what is left where they fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,31 +33,10 @@ impl Heard {
         *self.at.lock() = Some(Instant::now());
     }
 
-    /// When a leader was heard last.
-    fn at(&self) -> Option<Instant> {
-        *self.at.lock()
-    }
-
     /// Whether a leader was heard of late, or this member is one with a quorum.
     pub(crate) fn leader(&self) -> bool {
         self.at.lock().is_some_and(|at| at.elapsed() <= self.within)
             || self.tracker.quorum_within(self.within * 2) == Some(true)
-    }
-}
-
-/// How long members wait for each other.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
-    pub(crate) heartbeat: Duration,
-    /// A leader may be followed for so long after its last call; nobody votes for another one before.
-    pub(crate) lease: Duration,
-}
-
-impl Pace {
-    /// The silence after which a member stands before so many others have had their turn. The others may have heard the
-    /// leader a heartbeat later.
-    fn turn(self, before: u32) -> Duration {
-        self.lease + self.heartbeat + self.heartbeat * before * 3 / 2
     }
 }
 
@@ -70,46 +46,27 @@ pub(crate) fn start(
     peers: Peers,
     heard: Arc<Heard>,
     standing: Standing,
-    pace: Pace,
+    every: Duration,
     tasks: &mut JoinSet<()>,
 ) {
     tasks.spawn(async move {
-        let mut tick = tokio::time::interval(pace.heartbeat / 2);
+        let mut tick = tokio::time::interval(every);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stood = None;
         loop {
             tick.tick().await;
             let mut may_stand = false;
-            let leader = raft.metrics().borrow().current_leader;
             if heard.leader() {
                 standing.heard_leader();
             } else {
-                let views = ask_all(&raft, &peers, pace.heartbeat).await;
+                let views = ask_all(&raft, &peers, every).await;
                 if views.removed {
                     standing.exclude(Exclusion::Removed);
                 }
                 may_stand = views.quorum_hears_none && standing.excluded().is_none();
             }
             raft.runtime_config().elect(may_stand);
-            // Once for each silence: where that fails the others and openraft's clock have their turn.
-            let silent = heard.at().filter(|at| stood != Some(*at));
-            let Some(at) = silent.filter(|_| may_stand) else { continue };
-            if at.elapsed() >= pace.turn(turns_before(&raft, peers.id, leader)) {
-                stood = Some(at);
-                // A raft that has stopped stands for nothing.
-                drop(raft.trigger().elect().await);
-            }
         }
     });
-}
-
-/// How many members have their turn before this one.
-fn turns_before(raft: &Raft, id: u64, leader: Option<u64>) -> u32 {
-    let metrics = raft.metrics();
-    let metrics = metrics.borrow();
-    let before = metrics.membership_config.membership().voter_ids();
-    let before = before.filter(|voter| *voter < id && Some(*voter) != leader).count();
-    u32::try_from(before).unwrap_or(u32::MAX)
 }
 
 /// What the others answer to a member that hears no leader.

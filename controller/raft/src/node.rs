@@ -16,7 +16,7 @@ use crate::applied::{Cache, Shared};
 use crate::barrier::Barrier;
 use crate::compare::{self, Compare};
 use crate::contacts::{Contacts, View};
-use crate::election::{self, Heard, Pace};
+use crate::election::{self, Heard};
 use crate::error::RaftError;
 use crate::house::{Findings, House};
 use crate::log::LogStore;
@@ -71,7 +71,6 @@ pub(crate) struct Inner<M> {
     pub(crate) transfer: Arc<Transfer>,
     server: Server,
     findings: Arc<Findings>,
-    cache: Option<Cache>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -109,8 +108,14 @@ impl<M: Machine> Inner<M> {
         let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
         let standing = Standing::default();
         let judge = standing.clone();
-        let pace = Pace { heartbeat: options.heartbeat, lease: options.election.1 };
-        election::start(raft.clone(), peers.clone(), Arc::clone(&heard), judge, pace, &mut tasks);
+        election::start(
+            raft.clone(),
+            peers.clone(),
+            Arc::clone(&heard),
+            judge,
+            options.heartbeat,
+            &mut tasks,
+        );
         let remembering = Arc::clone(&shared);
         let points: Points = Arc::new(move || remembering.points());
         let prober = Prober {
@@ -127,7 +132,7 @@ impl<M: Machine> Inner<M> {
         let house = House {
             raft: raft.clone(),
             log: log.clone(),
-            cache: cache.clone(),
+            cache,
             snapshots,
             options: options.clone(),
             findings: Arc::clone(&findings),
@@ -159,7 +164,6 @@ impl<M: Machine> Inner<M> {
             transfer,
             server,
             findings,
-            cache,
             tasks,
         }
     }
@@ -330,10 +334,6 @@ impl<M: Machine> RaftNode<M> {
             tracing::warn!("raft did not stop in time");
         }
         self.inner.tasks.lock().abort_all();
-        if let Some(cache) = self.inner.cache.clone() {
-            // One that panicked is found damaged by the next start.
-            drop(self.inner.options.work.blocking(move || cache.close()).await);
-        }
     }
 }
 

@@ -20,8 +20,8 @@ const MOST_SEGMENT_BYTES: u64 = 128 << 20;
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const CATCH_UP: Duration = Duration::from_secs(60);
 const COMPARE: Duration = Duration::from_secs(10);
-/// Beyond this much log a snapshot is taken whatever its number of entries: so much a start has to apply again.
-const LOG_BYTES: u64 = 64 << 20;
+/// Beyond this much log a snapshot is taken whatever its number of entries.
+const LOG_BYTES: u64 = 512 << 20;
 /// What log, snapshots and applied store may take together.
 const QUOTA_BYTES: u64 = 32 << 30;
 /// How many entries one call for replication carries at most.
@@ -47,7 +47,7 @@ pub struct Options {
     pub election: (Duration, Duration),
     /// Entries between two snapshots.
     pub snapshot_every: u64,
-    /// Bytes of log since a snapshot beyond which the next one is taken, whatever its number of entries.
+    /// Bytes of log beyond which a snapshot is taken early.
     pub log_bytes: u64,
     /// Bytes of one log segment.
     pub segment_bytes: u64,
