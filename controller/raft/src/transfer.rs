@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use openraft::{RaftMetrics, ServerState};
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::codec::vote_out;
@@ -74,6 +74,25 @@ fn question(step: HandoverStep, vote: &Vote) -> VoteRequestMessage {
 fn lag(metrics: &Metrics, id: u64) -> Option<u64> {
     let matched = metrics.replication.as_ref()?.get(&id).copied().flatten()?;
     Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matched.index))
+}
+
+/// How waiting for a value ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Yes,
+    /// Nobody is left to change it.
+    Ended,
+    No,
+}
+
+/// Waits until a value is as wanted. The lock over it is let go before anything is answered: whoever held it and looked at
+/// the same value once more would wait for the one who is about to write it, and that one for him.
+async fn seen<T>(mut value: watch::Receiver<T>, within: Duration, wanted: impl FnMut(&T) -> bool) -> Seen {
+    match timeout(within, value.wait_for(wanted)).await {
+        Ok(Ok(_)) => Seen::Yes,
+        Ok(Err(_)) => Seen::Ended,
+        Err(_) => Seen::No,
+    }
 }
 
 impl Transfer {
@@ -165,13 +184,11 @@ impl Transfer {
 
     /// Waits until a member is at most so many entries behind.
     async fn caught_up(&self, id: u64, most: u64, within: Duration) -> Result<(), ChangeError> {
-        let mut metrics = self.raft.metrics();
-        let near =
-            metrics.wait_for(|m| m.state != ServerState::Leader || lag(m, id).is_some_and(|lag| lag <= most));
-        match timeout(within, near).await {
-            Ok(Ok(_)) => self.leading().map(drop),
-            Ok(Err(_)) => Err(ChangeError::Stopped("its metrics ended".to_owned())),
-            Err(_) => Err(refused(format!("member {id} did not catch up within {within:?}"))),
+        let near = |m: &Metrics| m.state != ServerState::Leader || lag(m, id).is_some_and(|lag| lag <= most);
+        match seen(self.raft.metrics(), within, near).await {
+            Seen::Yes => self.leading().map(drop),
+            Seen::Ended => Err(ChangeError::Stopped("its metrics ended".to_owned())),
+            Seen::No => Err(refused(format!("member {id} did not catch up within {within:?}"))),
         }
     }
 
@@ -183,15 +200,14 @@ impl Transfer {
         let queued = self.raft.with_raft_state(|_| ()).await;
         queued.map_err(|fatal| ChangeError::Stopped(fatal.to_string()))?;
         let last = self.log.last();
-        let mut metrics = self.raft.metrics();
-        let matched = metrics.wait_for(|m| {
+        let matched = |m: &Metrics| {
             let known = m.replication.as_ref().and_then(|all| all.get(&id).copied().flatten());
             m.state != ServerState::Leader || known >= last
-        });
-        match timeout(DRAIN_TIMEOUT, matched).await {
-            Ok(Ok(_)) => self.leading().map(|_| closed),
-            Ok(Err(_)) => Err(ChangeError::Stopped("its metrics ended".to_owned())),
-            Err(_) => {
+        };
+        match seen(self.raft.metrics(), DRAIN_TIMEOUT, matched).await {
+            Seen::Yes => self.leading().map(|_| closed),
+            Seen::Ended => Err(ChangeError::Stopped("its metrics ended".to_owned())),
+            Seen::No => {
                 Err(refused(format!("member {id} did not match the last entry within {DRAIN_TIMEOUT:?}")))
             }
         }
@@ -238,5 +254,29 @@ impl Transfer {
                 Err(refused(format!("`{}` was not elected in time; an election follows: {why}", to.name)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value is about to be written at the moment it is found as wanted: the next look at it must not wait for ever.
+    #[tokio::test]
+    async fn what_was_seen_can_be_looked_at_again_while_somebody_waits_to_write_it() {
+        let (sender, receiver) = watch::channel(0_u32);
+        let (mut unused, mut writing) = (Some(sender), None);
+        let ended = seen(receiver.clone(), Duration::from_secs(60), |_| {
+            // The lock is held here, so that the thread waits for it.
+            writing = unused.take().map(|sender| std::thread::spawn(move || sender.send_replace(1)));
+            true
+        });
+        assert_eq!(ended.await, Seen::Yes);
+        // With the lock still held by what was seen, neither of the two would come back.
+        assert_eq!(writing.unwrap().join().unwrap(), 0);
+        assert_eq!(*receiver.borrow(), 1);
+        assert_eq!(seen(receiver.clone(), Duration::from_secs(60), |value| *value == 2).await, Seen::Ended);
+        let (_sender, receiver) = watch::channel(0_u32);
+        assert_eq!(seen(receiver, Duration::ZERO, |value| *value == 2).await, Seen::No);
     }
 }
