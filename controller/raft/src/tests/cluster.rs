@@ -147,7 +147,8 @@ async fn a_member_that_lags_behind_the_log_gets_a_snapshot() {
     assert!(cluster.node(away).status().last_log < Some(60));
     cluster.network.heal();
     cluster.same_state_everywhere().await;
-    assert!(cluster.node(away).status().snapshot_index > Some(60), "{:?}", cluster.node(away).status());
+    // The state is the snapshot's a moment before the status tells of the snapshot.
+    until("the snapshot is told", || cluster.node(away).status().snapshot_index > Some(60)).await;
     assert_eq!(cluster.node(away).with(|machine| machine.words("k").last().cloned()), Some(last.to_string()));
 }
 
@@ -162,6 +163,7 @@ async fn members_come_and_go_one_at_a_time_and_never_without_a_quorum() {
 
     let early = node.change_membership((1..=4).collect()).await;
     assert!(matches!(early, Err(ChangeError::Refused(_))), "{early:?}");
+    until("a settled founding", || node.status().configured > Some(0)).await;
     node.add_learner(member(4)).await.unwrap();
     let mut moved = member(4);
     moved.address = "elsewhere:1".to_owned();

@@ -213,6 +213,8 @@ async fn a_seventh_voter_and_an_early_change_are_refused() {
     until("a leader", || nodes.iter().any(|node| node.is_leader())).await;
     let node = nodes.iter().find(|node| node.is_leader()).unwrap();
     node.propose(b"kx".to_vec()).await.unwrap();
+    let heard = || node.status().members.iter().filter(|m| m.matched > Some(0)).count();
+    until("all but the sixth", || heard() == 5).await;
     // The sixth founding member was never there: a change now could no longer tell it from one that lost its log.
     assert!(why(node.add_learner(member(7)).await).contains("founding member 6 has not come yet"));
     let sixth = start(&options_in(&temp, 6), &network).await;

