@@ -1,8 +1,8 @@
 //! The file that lets a machine in as a controller: its certificate, its key, and where the others are. Whoever has it can
 //! take the place until the controller votes, so it is written for its owner alone.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::Utf8Path;
 use holdfast_api::v1::{AdmittedController, Controller};
@@ -10,6 +10,8 @@ use holdfast_controller::JoinOptions;
 use holdfast_identity::PrivateKey;
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
+
+use crate::private;
 
 /// The longest such file.
 const MAX_FILE: u64 = 256 << 10;
@@ -77,12 +79,7 @@ impl Admission {
             controllers: others.collect(),
         };
         let text = toml::to_string(&file).map_err(|error| failed(path, error.to_string()))?;
-        let mut options = std::fs::File::options();
-        let file = options.write(true).create_new(true).mode(0o600).open(path);
-        let mut file = file.map_err(|error| failed(path, error.to_string()))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| failed(path, error.to_string()))
+        private::create(path, text.as_bytes()).map_err(|error| failed(path, error.to_string()))
     }
 
     /// Reads it; refuses one that others can read.

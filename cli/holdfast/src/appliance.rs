@@ -2,9 +2,8 @@
 //! starts this; everything it does it can do again after a cut at any moment.
 
 use std::fs::Permissions;
-use std::io::Write as _;
 use std::net::{ToSocketAddrs as _, UdpSocket};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +15,7 @@ use holdfast_types::{Problem, ProblemKind, Span, Time};
 use crate::admission::Admission;
 use crate::daemons::{self, Daemon};
 use crate::founding::Founding;
+use crate::private;
 
 /// Where controllers are reached that nobody gave an address.
 const CONTROLLER_PORT: u16 = 7443;
@@ -78,19 +78,20 @@ impl Appliance {
     /// The directory of the controller, prepared once.
     fn controller(&self, machine: &Machine) -> Result<Utf8PathBuf, Problem> {
         let directory = self.state.join("controller");
-        if directory.join("controller.toml").exists() {
-            return Ok(directory);
-        }
-        // Without its configuration it was only begun, and what it was begun with is still there.
-        remove_all(&directory)?;
         let admission = self.admission(machine);
-        match &admission {
-            Some(path) => admit(path, &directory)?,
-            None => self.found(machine, &directory)?,
+        if !directory.join("controller.toml").exists() {
+            // Without its configuration it was only begun, and what it was begun with is still there.
+            remove_all(&directory)?;
+            match &admission {
+                Some(path) => admit(path, &directory)?,
+                None => self.found(machine, &directory)?,
+            }
         }
         let (log, place) = (self.raft.join("controller"), directory.join("raft"));
-        std::fs::create_dir_all(&log).map_err(file_fault("create", &log))?;
-        symlink(&log, &place).map_err(file_fault("link", &place))?;
+        if !place.is_symlink() {
+            std::fs::create_dir_all(&log).map_err(file_fault("create", &log))?;
+            symlink(&log, &place).map_err(file_fault("link", &place))?;
+        }
         if let Some(path) = admission {
             // What is in it is in the directory now; left behind it is only a key lying about.
             std::fs::remove_file(&path).map_err(file_fault("delete", &path))?;
@@ -158,7 +159,7 @@ impl Appliance {
             (false, Some(path), _) => Some(path),
             (false, None, Some(token)) => {
                 let path = keys.join("join.token");
-                write(&path, token.reveal())?;
+                private::replace(&path, token.reveal().as_bytes()).map_err(file_fault("write", &path))?;
                 Some(path)
             }
             (false, None, None) => None,
@@ -179,7 +180,7 @@ impl Appliance {
         };
         let text = toml::to_string(&settings).map_err(|error| failed(error.to_string()))?;
         let path = keys.join("agent.toml");
-        write(&path, &text)?;
+        private::replace(&path, text.as_bytes()).map_err(file_fault("write", &path))?;
         Ok(path)
     }
 }
@@ -216,15 +217,36 @@ fn remove_all(directory: &Utf8Path) -> Result<(), Problem> {
     }
 }
 
-/// Writes a file that its owner alone reads, whole or not at all.
-fn write(path: &Utf8Path, text: &str) -> Result<(), Problem> {
-    let temporary = path.with_extension("new");
-    let written = || {
-        let mut options = std::fs::File::options();
-        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    };
-    written().map_err(file_fault("write", path))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\n[metadata]\nname = \"c1\"\n[spec]\n\
+                         role = \"controller\"\n[spec.cluster]\nadmissionFile = \"c1.toml\"\ncontrollers = [\"127.0.0.1:7443\"]\n";
+
+    /// A machine that was cut off between its configuration and the link to its log would keep the log beside its keys, and
+    /// the admission that it used up.
+    #[test]
+    fn a_controller_that_was_cut_off_while_it_was_prepared_is_finished_at_the_next_start() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = |name: &str| Utf8Path::from_path(temp.path()).unwrap().join(name);
+        let appliance = Appliance {
+            machine: place("machine.toml"),
+            state: place("state"),
+            raft: place("raft"),
+            data: place("data"),
+            data_listen: String::new(),
+            relay_listen: String::new(),
+        };
+        let machine = machine::parse(FIRST).unwrap();
+        let (directory, admission) = (place("state/controller"), place("state/c1.toml"));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("controller.toml"), "").unwrap();
+        std::fs::write(&admission, "").unwrap();
+        for _ in 0..2 {
+            assert_eq!(appliance.controller(&machine).unwrap(), directory);
+            assert_eq!(directory.join("raft").read_link_utf8().unwrap(), place("raft/controller"));
+            assert!(!admission.exists());
+        }
+    }
 }

@@ -2,13 +2,14 @@
 //! it is that controller and can sign for the whole cluster, so it is written for its owner alone.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Read as _;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use holdfast_controller::{Config, refuse_used};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
+
+use crate::private;
 
 /// The longest such file: the law is most of it.
 const MAX_FILE: u64 = 8 << 20;
@@ -52,7 +53,7 @@ impl Founding {
     /// Writes it where nothing is yet, readable by its owner alone.
     pub(crate) fn save(&self, path: &Utf8Path) -> Result<(), Problem> {
         let text = toml::to_string(self).map_err(|error| failed(path, error.to_string()))?;
-        write(path, &text).map_err(|error| failed(path, error.to_string()))
+        private::create(path, text.as_bytes()).map_err(|error| failed(path, error.to_string()))
     }
 
     /// Reads it; `None` where the file is something else.
@@ -93,7 +94,10 @@ impl Founding {
         refuse_used(directory)?;
         for (name, text) in self.founding.iter().filter(|(name, _)| *name != CONFIG) {
             let path = directory.join(name);
-            write(&path, text).map_err(|error| failed(&path, error.to_string()))?;
+            let above = path.parent().unwrap_or(directory);
+            std::fs::create_dir_all(above)
+                .and_then(|()| private::create(&path, text.as_bytes()))
+                .map_err(|error| failed(&path, error.to_string()))?;
         }
         // The configuration speaks of the place where it was made.
         let text = self.founding.get(Utf8Path::new(CONFIG)).map(String::as_str).unwrap_or_default();
@@ -106,15 +110,6 @@ impl Founding {
         }
         config.save(&path).map_err(|error| error.problem())
     }
-}
-
-fn write(path: &Utf8Path, text: &str) -> std::io::Result<()> {
-    if let Some(above) = path.parent() {
-        std::fs::create_dir_all(above)?;
-    }
-    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod founding;
 mod globals;
 mod manifest;
 mod output;
+mod private;
 mod session;
 mod transfer;
 mod up;

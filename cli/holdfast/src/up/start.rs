@@ -1,8 +1,6 @@
 //! Founding a cluster on this machine, and waiting until it is whole.
 
-use std::io::Write as _;
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use camino::Utf8Path;
@@ -16,6 +14,7 @@ use super::layout::{Layout, Node, Wanted};
 use super::say::Say;
 use super::supervise::Supervisor;
 use super::{ports, program};
+use crate::private;
 
 /// How long the cluster may take to become whole.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -180,9 +179,7 @@ fn invite(layout: &Layout, node: &Node) -> Result<(), Problem> {
     };
     let text = toml::to_string(&settings).map_err(|error| cannot(error.to_string()))?;
     // The supervisor starts an agent when its configuration appears, so it comes last and whole.
-    let temporary = node.directory.join(".agent.toml.new");
-    write(&temporary, &text)?;
-    std::fs::rename(&temporary, &config).map_err(|error| cannot(format!("write `{config}`: {error}")))
+    write(&config, &text)
 }
 
 /// What each node offers of this machine: all its processors, which the nodes share as neighbours do, and an equal part
@@ -196,13 +193,7 @@ fn share(nodes: usize) -> (Millicores, Bytes) {
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<(), Problem> {
-    let write = || {
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    write().map_err(|error| cannot(format!("write `{path}`: {error}")))
+    private::replace(path, text.as_bytes()).map_err(|error| cannot(format!("write `{path}`: {error}")))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `holdfast cluster backup-key`, and reading a key from its file.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_api::v1::backups_client::BackupsClient;
@@ -13,6 +13,7 @@ use holdfast_types::{Problem, ProblemKind};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Printer;
+use crate::private;
 use crate::session::{Session, call};
 
 /// The longest key file.
@@ -86,11 +87,7 @@ async fn change(session: &Session, change: impl FnOnce(&mut Vec<String>)) -> Res
 /// Makes a key and writes it where nothing is yet, readable by its owner alone.
 fn make(path: &Utf8Path) -> Result<Recipient, Problem> {
     let key = BackupKey::generate().map_err(|error| sealed_problem(&error))?;
-    let mut options = std::fs::File::options();
-    let file = options.write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.map_err(|error| failed(path, error.to_string()))?;
-    let written = file.write_all(key.to_text().as_bytes()).and_then(|()| file.sync_all());
-    written.map_err(|error| failed(path, error.to_string()))?;
+    private::create(path, key.to_text().as_bytes()).map_err(|error| failed(path, error.to_string()))?;
     Ok(key.recipient().clone())
 }
 
