@@ -479,7 +479,8 @@ fn a_changed_byte_in_a_blob_is_found_and_never_served() {
 fn a_shim_or_a_relay_killed_costs_a_start_and_nothing_else() {
     let cluster = Cluster::new(1, 3);
     cluster.import();
-    let manifest = cluster.manifest("train", "DE", 2, 200, 50);
+    // Long enough that it does not end while a slow machine is asked how it does.
+    let manifest = cluster.manifest("train", "DE", 2, 800, 50);
     cluster.done(&["job", "submit", "-f", manifest.as_str()]);
     let status = cluster.until("train", "trains", |s| number(&s["checkpointStep"]) > 0);
     let place = cluster.home().join("up").join(status["tasks"][1]["node"].as_str().unwrap());
