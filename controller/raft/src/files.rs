@@ -41,6 +41,8 @@ impl<T> Act<T> for io::Result<T> {
 
 /// Makes the names inside a directory durable.
 pub(crate) fn sync_dir(disk: &dyn Disk, path: &Utf8Path) -> Result<(), FileError> {
+    // The parent of `raft` is called nothing.
+    let path = if path.as_str().is_empty() { Utf8Path::new(".") } else { path };
     disk.sync_dir(path).act("sync directory", path)
 }
 
