@@ -27,6 +27,7 @@ use crate::fresh::Fresh;
 use crate::heard::Heard;
 use crate::known::Known;
 use crate::machine::StateMachine;
+use crate::removed::Outcast;
 use crate::request_id;
 use crate::space::{grows, over_quota};
 use crate::vitals::Vitals;
@@ -51,6 +52,8 @@ pub(crate) struct App {
     pub(crate) vitals: Vitals,
     /// Where the controllers are.
     pub(crate) known: Known,
+    /// Whether the others say that this controller was removed.
+    pub(crate) outcast: Outcast,
     /// The newest feature level that this release knows.
     pub(crate) newest_level: u32,
     /// How old the state is where this controller does not lead.
@@ -102,6 +105,7 @@ pub(crate) struct Parts {
     pub(crate) ca: ClusterCa,
     pub(crate) trust: Trust,
     pub(crate) identity: IdentityHandle,
+    pub(crate) outcast: Outcast,
     pub(crate) audit_key: holdfast_audit::Signer,
     /// The newest feature level that this release knows.
     pub(crate) newest_level: u32,
@@ -111,7 +115,7 @@ pub(crate) struct Parts {
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, raft, ca, trust, identity, audit_key, newest_level, pool } = parts;
+        let Parts { config, raft, ca, trust, identity, outcast, audit_key, newest_level, pool } = parts;
         let (heard, watches, vitals) = (Mutex::new(Heard::new(0)), Arc::default(), Vitals::new(now()));
         let (calls, bundle) = (CallStats::new(&pool), Mutex::default());
         let (known, fresh, desk) = (Known::default(), Fresh::default(), Desk::default());
@@ -126,6 +130,7 @@ impl App {
             watches,
             vitals,
             known,
+            outcast,
             newest_level,
             fresh,
             desk,
@@ -185,7 +190,7 @@ impl App {
     }
 
     /// Whether the state of this member is recent enough for a read that may be stale.
-    fn recent(&self) -> Result<(), Status> {
+    pub(crate) fn recent(&self) -> Result<(), Status> {
         if self.leads() {
             return Ok(());
         }

@@ -30,6 +30,7 @@ use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
 use crate::platform::Platform;
 use crate::recovery::disk_is_back;
+use crate::removed::Outcast;
 use crate::server::{Listening, serve};
 use crate::{health, join, members, rest, services, watch};
 
@@ -223,9 +224,11 @@ async fn prepare(config: Config, platform: Platform) -> Result<App, Problem> {
         options.quota_bytes = quota;
     }
     options.disk = platform.disk;
-    let raft = open(options, newest_level, || GrpcNetwork::new(identity.clone(), trust.clone())).await?;
+    let outcast = Outcast::default();
+    let network = || GrpcNetwork::new(identity.clone(), trust.clone(), outcast.clone());
+    let raft = open(options, newest_level, network).await?;
     let pool = holdfast_api::pool().map_err(|error| failed(error.to_string()))?;
-    Ok(App::new(Parts { config, raft, ca, trust, identity, audit_key, newest_level, pool }))
+    Ok(App::new(Parts { config, raft, ca, trust, identity, outcast, audit_key, newest_level, pool }))
 }
 
 /// Opens the log. Where this controller begins anew the one before may hold it for a moment.

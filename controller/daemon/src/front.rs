@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use holdfast_api::store::ControllerRecord;
 use holdfast_api::{retry_after, status_from_problem};
 use holdfast_identity::{PeerInfo, Principal};
+use holdfast_state::ADMITTED;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -22,11 +24,14 @@ use crate::app::App;
 use crate::calls::{Answered, OTHER, code_name, code_of};
 use crate::drain::{Ending, Face, draining, drains};
 use crate::limits::{Access, FULL_RETRY, Limiter, Limits, full};
+use crate::removed::refused;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::rest;
 
 /// What nodes and controllers say to each other; it is never held up by what people ask.
 const INTERNAL: &str = "/holdfast.internal.";
+/// What a controller asks that was admitted; it is proved there that it was.
+const JOINING: &str = "/holdfast.internal.v1.Joining/";
 /// The long poll of agents: held until something changes, so a controller that stops ends it.
 const SYNC: &str = "/holdfast.internal.v1.AgentSession/Sync";
 /// Where an answer that asks the caller to come back does not say when, in seconds.
@@ -170,6 +175,7 @@ impl Front {
         peer: &Peer,
         request: &Request<Body>,
     ) -> Result<Option<SemaphorePermit<'_>>, Status> {
+        self.is_known(peer, request.uri().path())?;
         if peer.is_ours() && request.uri().path().starts_with(INTERNAL) {
             return Ok(None);
         }
@@ -182,6 +188,20 @@ impl Front {
             .try_acquire()
             .map_err(|_| retry_after(status_from_problem(&full(&self.limits)), FULL_RETRY))?;
         Ok(Some(place))
+    }
+
+    /// Refuses a controller that is no member. Only where this one was cut off there may be members that it has not heard of:
+    /// then it is for the log, which knows them by their number, to say whom it follows.
+    fn is_known(&self, peer: &Peer, path: &str) -> Result<(), Status> {
+        let Principal::Controller { name } = &peer.info.principal else { return Ok(()) };
+        if path.starts_with(JOINING) || self.app.known.is_member(name.as_str()) {
+            return Ok(());
+        }
+        let waits = |record: &ControllerRecord| record.phase == ADMITTED && record.name == name.as_str();
+        if self.app.with(|state| state.controllers().any(waits)) || self.app.recent().is_err() {
+            return Ok(());
+        }
+        Err(status_from_problem(&refused(name)))
     }
 
     async fn serve(&self, face: Face, request: Request<Body>) -> Response<Body> {

@@ -45,7 +45,11 @@ pub(crate) fn own(app: &App) -> ControllerHealth {
         applied_index: status.applied.unwrap_or(0),
         snapshot_index: status.snapshot_index.unwrap_or(0),
         quorum: app.leads(),
-        excluded: status.excluded.map(|excluded| excluded.to_string()).unwrap_or_default(),
+        excluded: status
+            .excluded
+            .map(|excluded| excluded.to_string())
+            .or_else(|| app.outcast.reason().map(str::to_owned))
+            .unwrap_or_default(),
         certificate_expires: Some(timestamp(app.identity.current().not_after())),
         leader_changes: app.vitals.changes_within_hour(at),
         audit_size,

@@ -40,6 +40,7 @@ mod page;
 mod peers;
 mod platform;
 mod recovery;
+mod removed;
 mod request_id;
 mod rest;
 mod restore;

@@ -244,7 +244,8 @@ pub(crate) async fn renew_certificate(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(CERTIFICATE_ROUND) => {}
         }
-        if !worn(&app.identity.current(), now()) {
+        // Whoever was removed lets its certificate end.
+        if app.outcast.reason().is_some() || !worn(&app.identity.current(), now()) {
             continue;
         }
         match renewed(&app.ca, app.identity.current().principal(), &app.config.directory) {

@@ -7,11 +7,14 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use holdfast_api::internal::RaftBody;
 use holdfast_api::internal::raft_client::RaftClient;
+use holdfast_api::problem_from_status;
 use holdfast_client::lazy_channel;
 use holdfast_identity::{Alpn, Expect, IdentityHandle, Trust, client_config};
 use holdfast_raft::{Member, Network, NetworkError, RpcKind};
 use parking_lot::Mutex;
 use tonic::transport::Channel;
+
+use crate::removed::Outcast;
 
 /// The largest raft message, in bytes.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -20,12 +23,13 @@ const MAX_MESSAGE: usize = 16 << 20;
 pub(crate) struct GrpcNetwork {
     identity: IdentityHandle,
     trust: Trust,
+    outcast: Outcast,
     channels: Arc<Mutex<BTreeMap<(String, String), Channel>>>,
 }
 
 impl GrpcNetwork {
-    pub(crate) fn new(identity: IdentityHandle, trust: Trust) -> Self {
-        Self { identity, trust, channels: Arc::default() }
+    pub(crate) fn new(identity: IdentityHandle, trust: Trust, outcast: Outcast) -> Self {
+        Self { identity, trust, outcast, channels: Arc::default() }
     }
 
     fn channel(&self, target: &Member) -> Result<Channel, String> {
@@ -52,7 +56,7 @@ impl Network for GrpcNetwork {
         body: Vec<u8>,
         timeout: Duration,
     ) -> BoxFuture<'static, Result<Vec<u8>, NetworkError>> {
-        let channel = self.channel(target);
+        let (channel, outcast) = (self.channel(target), self.outcast.clone());
         let (channels, key) = (Arc::clone(&self.channels), (target.name.clone(), target.address.clone()));
         Box::pin(async move {
             let channel = channel.map_err(NetworkError::Unreachable)?;
@@ -68,8 +72,12 @@ impl Network for GrpcNetwork {
                 }
             };
             match tokio::time::timeout(timeout, call).await {
-                Ok(Ok(answer)) => Ok(answer.into_inner().body),
+                Ok(Ok(answer)) => {
+                    outcast.answered();
+                    Ok(answer.into_inner().body)
+                }
                 Ok(Err(status)) => {
+                    outcast.refused(&problem_from_status(&status));
                     // A channel to a member that came back elsewhere or with a new certificate must not be kept.
                     channels.lock().remove(&key);
                     Err(NetworkError::Unreachable(status.message().to_owned()))

@@ -10,5 +10,6 @@ mod identity;
 mod levels;
 mod metrics;
 mod pressure;
+mod strangers;
 mod transactions;
 mod world;
