@@ -161,7 +161,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l directory -d 'Where it keeps everything; empty or not there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l listen -d 'What it listens on; the address where not given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l cluster -d 'The id of the cluster that is meant, where it is not the one of the context' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l incarnation -d 'The incarnation to begin, where a backup is restored for the second time' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -l incarnation -d 'The incarnation to begin, where it has to be a certain one; one that nobody else begins where not given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'

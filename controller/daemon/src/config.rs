@@ -28,8 +28,8 @@ pub struct Config {
     pub cluster: String,
     /// The cluster's name.
     pub cluster_name: String,
-    /// How often the cluster was begun: one more after each restore and each recovery. Members of another incarnation are
-    /// strangers.
+    /// 1 from the founding, and a greater number that nobody else has after each restore and each recovery. Members of another
+    /// incarnation are strangers.
     #[serde(default = "first")]
     pub incarnation: u64,
     /// Why this incarnation was begun; empty in the first.

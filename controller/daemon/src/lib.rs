@@ -25,6 +25,7 @@ pub mod fuzzing;
 mod generate;
 mod health;
 mod heard;
+mod incarnation;
 mod join;
 mod known;
 mod level;

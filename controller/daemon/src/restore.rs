@@ -12,10 +12,14 @@ use holdfast_types::{AsProblem as _, NodeName, Problem, ProblemKind, Time};
 
 use crate::backup::{Content, check, read};
 use crate::config::{Config, MemberConfig};
+use crate::incarnation::fresh;
 use crate::join::refuse_used;
 use crate::limits::Limits;
 use crate::machine::StateMachine;
 use crate::material;
+
+/// Below the directory of a controller whose recovery has begun: the configuration it had, with the new incarnation.
+const MARK: &str = "recovering.toml";
 
 /// What a cluster is restored with.
 #[expect(missing_debug_implementations, reason = "it holds a private key")]
@@ -26,7 +30,7 @@ pub struct RestoreOptions {
     pub key: BackupKey,
     /// The cluster the operator means.
     pub cluster: String,
-    /// The incarnation to begin; the one after that of the backup where not given.
+    /// The incarnation to begin; one that nobody else begins where not given.
     pub incarnation: Option<u64>,
     /// Where the first controller keeps everything; empty or not there.
     pub directory: Utf8PathBuf,
@@ -99,7 +103,8 @@ fn next_incarnation(options: &RestoreOptions, facts: &BackupFacts) -> Result<u64
         Some(asked) if asked < least => {
             Err(failed(format!("incarnation {asked} was already: the backup is of {}", facts.incarnation)))
         }
-        asked => Ok(asked.unwrap_or(least)),
+        Some(asked) => Ok(asked),
+        None => fresh(facts.incarnation, now()).map_err(failed),
     }
 }
 
@@ -170,7 +175,8 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>) -> Result<Restored, 
     };
     let own = old.own().cloned().ok_or_else(|| refused("its configuration does not name it"))?;
     let address = address.unwrap_or(&own.address).to_owned();
-    let incarnation = old.incarnation.saturating_add(1);
+    let mark = directory.join(MARK);
+    let incarnation = intended(&mark, &old)?;
     let config = Config {
         incarnation,
         begun: format!("recovered from what {} had", own.name),
@@ -180,12 +186,8 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>) -> Result<Restored, 
     };
     let wanted = plan(&config);
     let raft = directory.join("raft");
-    let records = match recover_log(
-        &raft,
-        &old.raft_cluster(),
-        &wanted,
-        StateMachine::new(holdfast_state::NEWEST_LEVEL),
-    ) {
+    let machine = StateMachine::new(holdfast_state::NEWEST_LEVEL);
+    let records = match recover_log(&raft, &old.raft_cluster(), &wanted, machine) {
         Ok(info) => info.records,
         // The last step of a recovery that was cut off: only the configuration is still the old one.
         Err(RaftError::Foreign { owner, .. })
@@ -199,5 +201,18 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>) -> Result<Restored, 
         Err(error) => return Err(error.problem()),
     };
     config.save(&path).map_err(|error| error.problem())?;
+    std::fs::remove_file(&mark).map_err(|error| failed(format!("remove `{mark}`: {error}")))?;
     Ok(Restored { cluster_id: config.cluster, incarnation, records, address })
+}
+
+/// The incarnation that a recovery begins, kept before anything is changed: one that was cut off goes on with its own.
+fn intended(mark: &Utf8Path, old: &Config) -> Result<u64, Problem> {
+    let kept = mark.exists().then(|| Config::load(mark).map_err(|error| error.problem())).transpose()?;
+    if let Some(kept) = kept.filter(|kept| kept.id == old.id && kept.incarnation > old.incarnation) {
+        return Ok(kept.incarnation);
+    }
+    let incarnation = fresh(old.incarnation, now()).map_err(failed)?;
+    let intended = Config { incarnation, ..old.clone() };
+    intended.save(mark).map_err(|error| error.problem())?;
+    Ok(incarnation)
 }

@@ -78,7 +78,7 @@ impl State {
         self.cluster().map_or(0, |c| c.revision)
     }
 
-    /// How often the cluster was begun: 1 until it is restored or recovered.
+    /// The incarnation of the cluster: 1 until it is restored or recovered, a greater number from then on.
     #[must_use]
     pub fn incarnation(&self) -> u64 {
         self.cluster().map_or(1, |c| c.incarnation.max(1))

@@ -35,7 +35,7 @@ pub(crate) struct Restore {
     /// The id of the cluster that is meant, where it is not the one of the context
     #[arg(long, value_name = "ID")]
     cluster: Option<String>,
-    /// The incarnation to begin, where a backup is restored for the second time
+    /// The incarnation to begin, where it has to be a certain one; one that nobody else begins where not given
     #[arg(long, value_name = "NUMBER")]
     incarnation: Option<u64>,
 }
