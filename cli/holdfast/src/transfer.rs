@@ -5,5 +5,5 @@ mod progress;
 mod put;
 
 pub(crate) use fetch::{Source, fetch};
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Progress, Tally};
 pub(crate) use put::{Cargo, seal, send};

@@ -49,6 +49,7 @@ mod selector;
 mod server;
 mod services;
 mod space;
+mod told;
 mod vitals;
 mod watch;
 
@@ -61,3 +62,4 @@ pub use join::{JoinOptions, prepare_joining, refuse_used};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use restore::{RestoreOptions, Restored, recover, restore};
+pub use told::Told;

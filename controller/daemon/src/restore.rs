@@ -1,6 +1,7 @@
 //! Beginning a cluster again: from a backup, or from what one disk still has. Both end in the directory of one controller, in
 //! an incarnation of the cluster that was never before; more controllers join it as they join any.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -17,6 +18,7 @@ use crate::join::refuse_used;
 use crate::limits::Limits;
 use crate::machine::StateMachine;
 use crate::material;
+use crate::told::{Told, ToldMachine};
 
 /// Below the directory of a controller whose recovery has begun: the configuration it had, with the new incarnation.
 const MARK: &str = "recovering.toml";
@@ -64,15 +66,16 @@ fn now() -> Time {
     Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Makes the directory of the first controller from a backup. The whole backup is proved before anything is written.
+/// Makes the directory of the first controller from a backup. The whole backup is proved before anything is written: it is read
+/// three times.
 ///
 /// # Errors
 ///
 /// Where the backup is damaged, of another cluster or not for the key, the directory is used, or the disk refuses.
-pub fn restore(options: &RestoreOptions) -> Result<Restored, Problem> {
+pub fn restore(options: &RestoreOptions, told: &Told) -> Result<Restored, Problem> {
     let RestoreOptions { file, key, directory, .. } = options;
     refuse_used(directory)?;
-    let facts = check(file, key)?.facts.unwrap_or_default();
+    let facts = check(file, key, told)?.facts.unwrap_or_default();
     let incarnation = next_incarnation(options, &facts)?;
     let making = Utf8PathBuf::from(format!("{}.restoring", directory.as_str().trim_end_matches('/')));
     if making.exists() {
@@ -80,7 +83,7 @@ pub fn restore(options: &RestoreOptions) -> Result<Restored, Problem> {
         std::fs::remove_dir_all(&making).map_err(|error| failed(format!("remove `{making}`: {error}")))?;
     }
     let config = config(options, &facts, incarnation);
-    let done = fill(options, &making, &config);
+    let done = fill(options, &making, &config, told);
     let info = done.inspect_err(|_| {
         // The error that matters is the first one.
         let _ = std::fs::remove_dir_all(&making);
@@ -139,9 +142,14 @@ fn plan(config: &Config) -> RestorePlan {
 }
 
 /// Writes all of the directory; the configuration, which makes it one, comes last.
-fn fill(options: &RestoreOptions, making: &Utf8Path, config: &Config) -> Result<SnapshotInfo, Problem> {
+fn fill(
+    options: &RestoreOptions,
+    making: &Utf8Path,
+    config: &Config,
+    told: &Told,
+) -> Result<SnapshotInfo, Problem> {
     std::fs::create_dir_all(making).map_err(|error| failed(format!("create `{making}`: {error}")))?;
-    let (_, info) = read(&options.file, &options.key, |content: &Content, state| {
+    let (_, info) = read(&options.file, &options.key, told, |content: &Content, state| {
         material::write(making, &content.files)?;
         restore_log(&making.join("raft"), state, &plan(config)).map_err(|error| error.problem())
     })?;
@@ -161,12 +169,12 @@ fn fill(options: &RestoreOptions, making: &Utf8Path, config: &Config) -> Result<
 }
 
 /// Makes of one controller whose others are lost the only one of a new incarnation. What its raft directory was is kept
-/// beside it.
+/// beside it. Who is told hears of every record and command that its state is made of.
 ///
 /// # Errors
 ///
 /// Where the controller runs, its directory is damaged, or the disk refuses.
-pub fn recover(directory: &Utf8Path, address: Option<&str>) -> Result<Restored, Problem> {
+pub fn recover(directory: &Utf8Path, address: Option<&str>, told: &Told) -> Result<Restored, Problem> {
     let path = directory.join("controller.toml");
     let old = Config::load(&path).map_err(|error| error.problem())?;
     let refused = |because: &str| {
@@ -186,7 +194,8 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>) -> Result<Restored, 
     };
     let wanted = plan(&config);
     let raft = directory.join("raft");
-    let machine = StateMachine::new(holdfast_state::NEWEST_LEVEL);
+    let machine =
+        ToldMachine { machine: StateMachine::new(holdfast_state::NEWEST_LEVEL), told: Arc::clone(told) };
     let records = match recover_log(&raft, &old.raft_cluster(), &wanted, machine) {
         Ok(info) => info.records,
         // The last step of a recovery that was cut off: only the configuration is still the old one.

@@ -8,7 +8,59 @@ use holdfast_types::Bytes;
 
 const ON_TERMINAL: Duration = Duration::from_millis(100);
 const ELSEWHERE: Duration = Duration::from_secs(5);
+const TALLY: Duration = Duration::from_secs(1);
 const BAR: u64 = 24;
+
+/// When something is to be shown again.
+#[derive(Debug)]
+struct Pace {
+    began: Instant,
+    /// When it was last shown, in milliseconds after it began; 0 before the first time.
+    shown: AtomicU64,
+    interval: Duration,
+}
+
+impl Pace {
+    fn new(interval: Duration) -> Self {
+        Self { began: Instant::now(), shown: AtomicU64::new(0), interval }
+    }
+
+    /// Whether it is time, which is then taken for done.
+    fn due(&self) -> bool {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let due =
+            |last: u64| (u128::from(now.saturating_sub(last)) >= self.interval.as_millis()).then_some(now);
+        self.shown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok()
+    }
+
+    fn was_shown(&self) -> bool {
+        self.shown.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A count on stderr of what has no end that is known: a line every second, from the first second on.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    what: &'static str,
+    done: AtomicU64,
+    pace: Pace,
+}
+
+impl Tally {
+    /// A count of nothing yet.
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { what, done: AtomicU64::new(0), pace: Pace::new(TALLY) }
+    }
+
+    /// Counts, and says how much it is where it is time to.
+    pub(crate) fn add(&self, count: u64) {
+        let done = self.done.fetch_add(count, Ordering::Relaxed) + count;
+        if self.pace.due() {
+            // Where stderr is closed there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "{done} {}", self.what);
+        }
+    }
+}
 
 /// A meter on stderr; shared by everything that moves bytes.
 #[derive(Debug)]
@@ -16,9 +68,7 @@ pub(crate) struct Progress {
     what: &'static str,
     of: u64,
     done: AtomicU64,
-    began: Instant,
-    /// When it was last shown, in milliseconds after it began.
-    shown: AtomicU64,
+    pace: Pace,
     is_terminal: bool,
 }
 
@@ -26,23 +76,14 @@ impl Progress {
     /// A meter of `of` bytes.
     pub(crate) fn new(what: &'static str, of: u64) -> Self {
         let is_terminal = io::stderr().is_terminal();
-        Self {
-            what,
-            of,
-            done: AtomicU64::new(0),
-            began: Instant::now(),
-            shown: AtomicU64::new(0),
-            is_terminal,
-        }
+        let pace = Pace::new(if is_terminal { ON_TERMINAL } else { ELSEWHERE });
+        Self { what, of, done: AtomicU64::new(0), pace, is_terminal }
     }
 
     /// Counts bytes, and shows the meter where it is time to.
     pub(crate) fn add(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
-        let interval = if self.is_terminal { ON_TERMINAL } else { ELSEWHERE };
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let due = |last: u64| (u128::from(now.saturating_sub(last)) >= interval.as_millis()).then_some(now);
-        if self.shown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
+        if self.pace.due() {
             let (before, after) = if self.is_terminal { ("\r", "\u{1b}[K") } else { ("", "\n") };
             self.write(before, after);
         }
@@ -56,8 +97,15 @@ impl Progress {
         );
     }
 
+    /// Shows the meter for the last time, if it was shown at all.
+    pub(crate) fn end(&self) {
+        if self.pace.was_shown() {
+            self.finish();
+        }
+    }
+
     fn write(&self, before: &str, after: &str) {
-        let line = line(self.what, self.done.load(Ordering::Relaxed), self.of, self.began.elapsed());
+        let line = line(self.what, self.done.load(Ordering::Relaxed), self.of, self.pace.began.elapsed());
         // Where stderr is closed there is nobody left to tell.
         let _ = write!(io::stderr(), "{before}{line}{after}");
     }
@@ -82,6 +130,14 @@ fn line(what: &str, done: u64, of: u64, elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_said_of_what_is_quick() {
+        let (quick, slow) = (Pace::new(Duration::from_secs(3_600)), Pace::new(Duration::ZERO));
+        assert_eq!((quick.due(), quick.was_shown()), (false, false));
+        std::thread::park_timeout(Duration::from_millis(5));
+        assert_eq!((slow.due(), slow.was_shown()), (true, true));
+    }
 
     #[test]
     fn the_line_says_how_much_and_how_fast() {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
 use camino::Utf8Path;
 use holdfast_api::internal::ControllerFile;
@@ -16,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::fault::{damaged, failed, io_problem, sealed_problem};
 use super::frames::{Kind, next};
 use crate::material::{MAX_BYTES, MAX_FILES};
+use crate::told::{Told, ToldFile};
 
 /// A backup whose whole content was proved, or only what is outside of the encryption.
 #[derive(Debug, Clone)]
@@ -38,30 +40,30 @@ pub(crate) struct Content {
     pub(crate) files: Vec<ControllerFile>,
 }
 
-fn open(path: &Utf8Path) -> Result<BufReader<File>, Problem> {
+fn open(path: &Utf8Path, told: &Told) -> Result<BufReader<ToldFile>, Problem> {
     let file = File::open(path).map_err(|error| failed(format!("open `{path}`: {error}")))?;
-    Ok(BufReader::with_capacity(256 << 10, file))
+    Ok(BufReader::with_capacity(256 << 10, ToldFile { file, told: Arc::clone(told) }))
 }
 
-/// Checks what can be checked without a key: that it is a backup, whole, and unchanged since it was written.
+/// Checks what can be checked without a key: that it is a backup, whole, and unchanged since it was written. It is read once.
 ///
 /// # Errors
 ///
 /// Where it is not.
-pub fn check_without_key(path: &Utf8Path) -> Result<Checked, Problem> {
-    let (header, bytes) = check_outside(open(path)?).map_err(|error| sealed_problem(&error))?;
+pub fn check_without_key(path: &Utf8Path, told: &Told) -> Result<Checked, Problem> {
+    let (header, bytes) = check_outside(open(path, told)?).map_err(|error| sealed_problem(&error))?;
     let (recipients, state_hash) = (header.recipients(), String::new());
     Ok(Checked { bytes, recipients, facts: None, records: 0, state_hash })
 }
 
-/// Decrypts all of it and proves every record, every sum and the hash of the state.
+/// Decrypts all of it and proves every record, every sum and the hash of the state. It is read twice.
 ///
 /// # Errors
 ///
 /// Where it is damaged, or not for this key.
-pub fn check(path: &Utf8Path, key: &BackupKey) -> Result<Checked, Problem> {
-    let outside = check_without_key(path)?;
-    let (content, info) = read(path, key, |_, state| inspect(state).map_err(|error| error.problem()))?;
+pub fn check(path: &Utf8Path, key: &BackupKey, told: &Told) -> Result<Checked, Problem> {
+    let outside = check_without_key(path, told)?;
+    let (content, info) = read(path, key, told, |_, state| inspect(state).map_err(|error| error.problem()))?;
     Ok(Checked {
         facts: Some(content.facts),
         records: info.records,
@@ -71,11 +73,16 @@ pub fn check(path: &Utf8Path, key: &BackupKey) -> Result<Checked, Problem> {
 }
 
 /// Reads a backup to its end; `state` takes the snapshot in it.
-pub(crate) fn read<F>(path: &Utf8Path, key: &BackupKey, state: F) -> Result<(Content, SnapshotInfo), Problem>
+pub(crate) fn read<F>(
+    path: &Utf8Path,
+    key: &BackupKey,
+    told: &Told,
+    state: F,
+) -> Result<(Content, SnapshotInfo), Problem>
 where
     F: FnOnce(&Content, &mut dyn Read) -> Result<SnapshotInfo, Problem>,
 {
-    let input = SealedReader::new(open(path)?, key).map_err(|error| sealed_problem(&error))?;
+    let input = SealedReader::new(open(path, told)?, key).map_err(|error| sealed_problem(&error))?;
     within(input, state)
 }
 

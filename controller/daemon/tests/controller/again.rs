@@ -1,14 +1,26 @@
 //! A cluster that begins again, twice from one state: the two must never take each other for one.
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use camino::Utf8Path;
 use holdfast_api::v1::backups_client::BackupsClient;
 use holdfast_api::v1::{CreateBackupRequest, SetRecipientsRequest};
-use holdfast_controller::{Config, Controller, Platform, RestoreOptions, Restored, recover, restore};
+use holdfast_controller::{Config, Controller, Platform, RestoreOptions, Restored, Told, recover, restore};
 use holdfast_identity::BackupKey;
 
 use crate::world::World;
+
+/// Counts what is told.
+fn counter() -> (Told, Arc<AtomicU64>) {
+    let count = Arc::new(AtomicU64::new(0));
+    let kept = Arc::clone(&count);
+    let told: Told = Arc::new(move |more| {
+        kept.fetch_add(more, Ordering::Relaxed);
+    });
+    (told, count)
+}
 
 /// A backup of a world that runs.
 async fn backup(world: &World, key: &BackupKey, file: &Utf8Path) {
@@ -50,6 +62,7 @@ async fn a_backup_that_is_restored_twice_makes_two_incarnations_that_are_strange
     let place = home.parent().unwrap();
     let (key, file) = (BackupKey::generate().unwrap(), place.join("cluster.backup"));
     backup(&world, &key, &file).await;
+    let (told, read) = counter();
     let restored = |name: &str| -> Restored {
         let options = RestoreOptions {
             file: file.clone(),
@@ -61,9 +74,11 @@ async fn a_backup_that_is_restored_twice_makes_two_incarnations_that_are_strange
             address: "127.0.0.1:1".to_owned(),
             listen: "127.0.0.1:0".to_owned(),
         };
-        restore(&options).unwrap()
+        restore(&options, &told).unwrap()
     };
     let one = restored("one");
+    let bytes = std::fs::metadata(&file).unwrap().len();
+    assert_eq!(read.load(Ordering::Relaxed), 3 * bytes, "who waits is told of every byte");
     let two = restored("two");
     assert!(one.incarnation > 1 && two.incarnation > 1 && one.incarnation != two.incarnation);
     let (first, second) = (config(&place.join("one")), config(&place.join("two")));
@@ -88,10 +103,12 @@ async fn a_recovery_that_is_cut_off_goes_on_with_its_number_and_no_other_has_it(
     copy(&home, &before);
     copy(&home, &other);
 
-    let done = recover(&home, None).unwrap();
+    let (told, taken) = counter();
+    let done = recover(&home, None, &told).unwrap();
+    assert!(taken.load(Ordering::Relaxed) > 0, "who waits is told of every command");
     assert_eq!(config(&home).incarnation, done.incarnation);
     assert_ne!(
-        recover(&other, None).unwrap().incarnation,
+        recover(&other, None, &told).unwrap().incarnation,
         done.incarnation,
         "two disks recovered apart"
     );
@@ -101,7 +118,7 @@ async fn a_recovery_that_is_cut_off_goes_on_with_its_number_and_no_other_has_it(
     intended.incarnation = done.incarnation;
     intended.save(&home.join("recovering.toml")).unwrap();
     std::fs::copy(before.join("controller.toml"), home.join("controller.toml")).unwrap();
-    assert_eq!(recover(&home, None).unwrap().incarnation, done.incarnation);
+    assert_eq!(recover(&home, None, &told).unwrap().incarnation, done.incarnation);
     assert_eq!(config(&home).incarnation, done.incarnation);
     assert!(!home.join("recovering.toml").exists());
 }

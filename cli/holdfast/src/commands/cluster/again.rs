@@ -1,16 +1,20 @@
 //! `holdfast cluster restore` and `holdfast cluster recover`: beginning again. Neither needs a controller that runs.
 
+use std::sync::Arc;
+
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_controller::{RestoreOptions, Restored};
+use holdfast_controller::{RestoreOptions, Restored, Told};
 use holdfast_identity::{Context, Endpoint};
 use holdfast_types::{AsProblem as _, NodeName, Problem, ProblemKind};
 use serde_json::json;
 
+use super::backup::metered;
 use super::keys;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
 use crate::output::Printer;
 use crate::session::context_path;
+use crate::transfer::Tally;
 
 /// From what, and where to.
 #[derive(Debug, clap::Args)]
@@ -66,7 +70,7 @@ pub(super) fn restore(globals: &Globals, restore: &Restore) -> Result<(), Failur
     })?;
     let listen = restore.listen.as_ref().unwrap_or(&restore.address).to_string();
     printer.note(format!("`{}` is proved, then restored", restore.file));
-    let restored = holdfast_controller::restore(&RestoreOptions {
+    let options = RestoreOptions {
         file: restore.file.clone(),
         key: keys::load(&restore.key)?,
         cluster,
@@ -75,14 +79,18 @@ pub(super) fn restore(globals: &Globals, restore: &Restore) -> Result<(), Failur
         name: restore.name.clone(),
         address: restore.address.to_string(),
         listen,
-    })?;
+    };
+    let work = |told: &Told| holdfast_controller::restore(&options, told);
+    let restored = metered("restore", &restore.file, 3, work)?;
     begun(globals, &restored, &restore.directory)
 }
 
 /// Makes one controller the only one.
 pub(super) fn recover(globals: &Globals, recover: &Recover) -> Result<(), Failure> {
     let address = recover.address.as_ref().map(Endpoint::as_str);
-    let restored = holdfast_controller::recover(&recover.directory, address)?;
+    let tally = Tally::new("records and commands are taken over");
+    let told: Told = Arc::new(move |count| tally.add(count));
+    let restored = holdfast_controller::recover(&recover.directory, address, &told)?;
     begun(globals, &restored, &recover.directory)
 }
 

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_api::problem_from_status;
 use holdfast_api::v1::CreateBackupRequest;
 use holdfast_api::v1::backups_client::BackupsClient;
-use holdfast_controller::{Checked, check, check_without_key};
+use holdfast_controller::{Checked, Told, check, check_without_key};
 use holdfast_types::{Bytes, Problem, ProblemKind};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::globals::{Format, Globals};
 use crate::output::Printer;
 use crate::session::{Session, call};
+use crate::transfer::Progress;
 
 /// How often it is said how far it is.
 const SAY: Duration = Duration::from_secs(1);
@@ -60,8 +62,11 @@ pub(super) async fn run(globals: &Globals, backup: &Backup) -> Result<(), Failur
     let printer = Printer::new(globals.output);
     if let Some(Verify::Verify { file, key }) = &backup.what {
         let checked = match key {
-            Some(key) => check(file, &keys::load(key)?)?,
-            None => check_without_key(file)?,
+            Some(key) => {
+                let key = keys::load(key)?;
+                metered("prove", file, 2, |told| check(file, &key, told))?
+            }
+            None => metered("check", file, 1, |told| check_without_key(file, told))?,
         };
         return show(printer, &checked);
     }
@@ -72,7 +77,7 @@ pub(super) async fn run(globals: &Globals, backup: &Backup) -> Result<(), Failur
     let partial = Utf8PathBuf::from(format!("{file}.partial"));
     let written = write(&Session::open(globals)?, &partial).await;
     let checked = written.and_then(|()| {
-        let checked = check_without_key(&partial)?;
+        let checked = metered("check", &partial, 1, |told| check_without_key(&partial, told))?;
         std::fs::rename(&partial, file).map_err(|error| failed(file, error.to_string()))?;
         let place = file.parent().filter(|place| !place.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
         let synced = File::open(place).and_then(|place| place.sync_all());
@@ -84,6 +89,23 @@ pub(super) async fn run(globals: &Globals, backup: &Backup) -> Result<(), Failur
         let _ = std::fs::remove_file(&partial);
     })?;
     show(printer, &checked)
+}
+
+/// Does what reads a file so many times, and shows how far it is where that takes a while.
+pub(super) fn metered<T>(
+    what: &'static str,
+    file: &Utf8Path,
+    times: u64,
+    work: impl FnOnce(&Told) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    // A file that is not there is named by who reads it.
+    let bytes = std::fs::metadata(file).map_or(0, |file| file.len());
+    let meter = Arc::new(Progress::new(what, bytes.saturating_mul(times)));
+    let told = Arc::clone(&meter);
+    let told: Told = Arc::new(move |bytes| told.add(bytes));
+    let done = work(&told);
+    meter.end();
+    done
 }
 
 /// Writes the stream as it comes.
