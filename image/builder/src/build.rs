@@ -10,6 +10,7 @@ use crate::contents::{os_release, root};
 use crate::cpio::{Archive, Node};
 use crate::inputs::{BuildError, Inputs, Packages, at, one, unpack};
 use crate::kernel::{Kernel, kernel};
+use crate::measure;
 use crate::root::{Image, Root};
 use crate::sign;
 use crate::uki::{self, Parts};
@@ -140,9 +141,16 @@ impl Signing<'_> {
         let loader = &self.inputs.recipe.loader;
         let stub = one(self.packages, loader, "usr/lib/systemd/boot/efi/linuxx64.efi.stub")?;
         let os_release = os_release(self.inputs);
-        let parts = Parts { stub, os_release: &os_release, cmdline, kernel: self.kernel, initrd };
-        let unsigned = uki::assemble(&parts).map_err(at("put the kernel image together"))?;
+        let parts =
+            Parts { stub, os_release: &os_release, cmdline, kernel: self.kernel, initrd, signatures: None };
+        let together = "put the kernel image together";
+        let mut unsigned = uki::assemble(&parts).map_err(at(together))?;
         let pcr11 = uki::pcr11(unsigned.clone(), &[]).map_err(at("measure the kernel image"))?;
+        if let Some(key) = self.inputs.measured {
+            let signatures = measure::signed(key, &pcr11).map_err(at("sign the measurement"))?;
+            let parts = Parts { signatures: Some(&signatures), ..parts };
+            unsigned = uki::assemble(&parts).map_err(at(together))?;
+        }
         let signed = sign::program(unsigned, self.inputs.key).map_err(at("sign the kernel image"))?;
         Ok((signed, Digest(pcr11)))
     }

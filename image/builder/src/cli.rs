@@ -131,6 +131,14 @@ enum Keys {
         #[arg(long)]
         site: String,
     },
+    /// Makes the key that signs what a TPM measures of a kernel. `init` does it, too.
+    Measured {
+        /// The directory for the keys.
+        dir: Utf8PathBuf,
+        /// The name of the site, for the certificate.
+        #[arg(long)]
+        site: String,
+    },
     /// Makes the keys that sign releases, and the root that machines trust: 1.root.json. `init` does it, too.
     Release {
         /// The directory for the keys.
@@ -160,6 +168,9 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Commands::Keys(Keys::Init { dir, site }) => keys::init(dir, site)
             .and_then(|()| release_keys::init(dir, RootRule { keys: 1, threshold: 1 }, now()))
             .map_err(|error| error.to_string()),
+        Commands::Keys(Keys::Measured { dir, site }) => {
+            keys::init_measured(dir, site).map_err(|error| error.to_string())
+        }
         Commands::Keys(Keys::Release { dir, root_keys, threshold }) => {
             let rule = RootRule { keys: *root_keys, threshold: *threshold };
             release_keys::init(dir, rule, now()).map_err(|error| error.to_string())
@@ -216,11 +227,22 @@ fn images(options: &Build) -> Result<(), BuildError> {
     let mut recipe =
         Recipe::read(&options.source.join(name)).map_err(|error| failed("read the recipe", error))?;
     recipe.cmdline.extend(options.append.iter().cloned());
-    let key = match &options.signer {
-        None => SigningKey::load(&options.keys, "db"),
-        Some(program) => SigningKey::with_program(&options.keys, "db", program),
+    let load = |name: &str| {
+        let key = match &options.signer {
+            None => SigningKey::load(&options.keys, name),
+            Some(program) => SigningKey::with_program(&options.keys, name, program),
+        };
+        key.map_err(|error| failed("load the key", error))
     };
-    let key = key.map_err(|error| failed("load the key", error))?;
+    let key = load("db")?;
+    let (measured, _) = keys::MEASURED_KEY;
+    let measured =
+        options.keys.join(format!("{measured}.crt")).exists().then(|| load(measured)).transpose()?;
+    if measured.is_none() {
+        eprintln!(
+            "no `pcr.crt` among the keys: no TPM will open a volume for this release (holdfast-image keys measured)"
+        );
+    }
     let programs: BTreeMap<String, Utf8PathBuf> =
         ["holdfast", "holdfast-init", "holdfast-installer", "holdfast-verify"]
             .map(|name| (name.to_owned(), options.programs.join(name)))
@@ -242,6 +264,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
         modules: &options.module,
         workspace: &options.workspace,
         key: &key,
+        measured: measured.as_ref(),
         enrolment: &enrolment,
     };
     fs::create_dir_all(&options.out).map_err(|error| failed("make the directory for the images", error))?;

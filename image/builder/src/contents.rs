@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::deb::DebKind;
 use crate::inputs::{BuildError, Inputs, LICENCES, Packages, at};
 use crate::kernel::Kernel;
+use crate::measure;
 use crate::root::{Item, Root};
 
 /// Places of the root that other file systems are mounted at.
@@ -34,6 +35,10 @@ pub(crate) fn root(
     }
     let os_release = os_release(inputs).into_bytes();
     put(Utf8Path::new("usr/lib/os-release"), Item::File { content: os_release, program: false }, "holdfast")?;
+    if let Some(key) = inputs.measured {
+        let content = measure::public(key).map_err(at("take the key of measurements"))?.into_bytes();
+        put(Utf8Path::new(measure::PLACE), Item::File { content, program: false }, "holdfast")?;
+    }
     for line in kernel.index.lines() {
         let Some(name) = line.strip_prefix("module ").and_then(|rest| rest.split(' ').next()) else {
             continue;

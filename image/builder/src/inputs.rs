@@ -63,6 +63,8 @@ pub struct Inputs<'a> {
     pub workspace: &'a Utf8Path,
     /// The key of programs.
     pub key: &'a SigningKey,
+    /// The key of measurements; without it no TPM opens a volume for what is built.
+    pub measured: Option<&'a SigningKey>,
     /// What enrols the site's keys at the first boot of a machine whose firmware has none; nothing to leave that to people.
     pub enrolment: &'a [(String, Vec<u8>)],
 }

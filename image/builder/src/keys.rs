@@ -17,6 +17,9 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_RSA_SHA2
 pub const FIRMWARE_KEYS: [(&str, &str); 3] =
     [("PK", "platform key"), ("KEK", "key exchange key"), ("db", "key of programs and modules")];
 
+/// The name of the key that signs what a TPM measures of a kernel, and what it is for.
+pub const MEASURED_KEY: (&str, &str) = ("pcr", "key of measurements");
+
 /// Why a key cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -156,15 +159,30 @@ fn pem(path: &Utf8Path, label: &str, what: &'static str) -> Result<Vec<u8>, KeyE
     decoded.ok().filter(|bytes| !bytes.is_empty()).ok_or_else(|| KeyError::Content(path.to_owned(), what))
 }
 
-/// Makes the keys that firmware knows in `dir`, each with a certificate for `site`. What enrols them is [`enrolment`](crate::enrolment).
+/// Makes the keys that firmware knows and that of measurements in `dir`, each with a certificate for `site`. What enrols those
+/// of the firmware is [`enrolment`](crate::enrolment).
 ///
 /// # Errors
 ///
 /// One is there already, or cannot be written.
 pub fn init(dir: &Utf8Path, site: &str) -> Result<(), KeyError> {
+    let [platform, exchange, programs] = FIRMWARE_KEYS;
+    made(dir, site, &[platform, exchange, programs, MEASURED_KEY])
+}
+
+/// Makes the key of measurements alone, where the others were made without it.
+///
+/// # Errors
+///
+/// It is there already, or cannot be written.
+pub fn init_measured(dir: &Utf8Path, site: &str) -> Result<(), KeyError> {
+    made(dir, site, &[MEASURED_KEY])
+}
+
+fn made(dir: &Utf8Path, site: &str, keys: &[(&str, &str)]) -> Result<(), KeyError> {
     let file = |act| move |path: &Utf8Path, source| KeyError::File { act, path: path.to_owned(), source };
     fs::create_dir_all(dir).map_err(|source| file("create")(dir, source))?;
-    for (name, _) in FIRMWARE_KEYS {
+    for (name, _) in keys {
         for ending in ["key", "crt"] {
             let path = dir.join(format!("{name}.{ending}"));
             if path.exists() {
@@ -172,7 +190,7 @@ pub fn init(dir: &Utf8Path, site: &str) -> Result<(), KeyError> {
             }
         }
     }
-    for (name, what) in FIRMWARE_KEYS {
+    for (name, what) in keys {
         let (key, certificate) = generate(site, what)?;
         let path = dir.join(format!("{name}.key"));
         let mut options = fs::OpenOptions::new();

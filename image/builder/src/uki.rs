@@ -1,7 +1,7 @@
 //! The unified kernel image: the stub of systemd with the kernel, its first archive, its command line and the release as sections
 //! (UAPI group, UKI specification), and what a TPM will have measured of it.
 
-use sha2::{Digest as _, Sha256};
+use holdfast_seal::extended;
 
 use crate::pe::{Pe, PeError};
 
@@ -21,6 +21,8 @@ pub struct Parts<'a> {
     pub kernel: &'a [u8],
     /// What the kernel unpacks and starts.
     pub initrd: &'a [u8],
+    /// Signatures of what the stub measures of this image. They are measured themselves by nobody.
+    pub signatures: Option<&'a str>,
 }
 
 /// The image, not signed yet.
@@ -34,6 +36,9 @@ pub fn assemble(parts: &Parts<'_>) -> Result<Vec<u8>, PeError> {
     pe.add(".osrel", parts.os_release.as_bytes())?;
     pe.add(".cmdline", parts.cmdline.as_bytes())?;
     pe.add(".initrd", parts.initrd)?;
+    if let Some(signatures) = parts.signatures {
+        pe.add(".pcrsig", signatures.as_bytes())?;
+    }
     // The kernel comes last: it may use memory behind its section while it unpacks itself.
     pe.add(".linux", parts.kernel)?;
     pe.finished()
@@ -54,8 +59,4 @@ pub fn pcr11(image: Vec<u8>, phases: &[&str]) -> Result<[u8; 32], PeError> {
         }
     }
     Ok(phases.iter().fold(register, |register, phase| extended(register, phase.as_bytes())))
-}
-
-fn extended(register: [u8; 32], content: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(register).chain_update(Sha256::digest(content)).finalize().into()
 }

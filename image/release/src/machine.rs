@@ -105,6 +105,30 @@ pub struct Install {
     /// What the machine does once it is installed.
     #[serde(default, skip_serializing_if = "After::is_default")]
     pub after: After,
+    /// How its configuration, its keys and the log of a controller are encrypted.
+    #[serde(default, skip_serializing_if = "Encryption::is_default")]
+    pub encryption: Encryption,
+}
+
+/// How STATE and RAFT are encrypted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Encryption {
+    /// As `tpm` where the machine has a TPM 2.0, otherwise as `none`.
+    #[default]
+    Auto,
+    /// The TPM opens them for what the site signed. A machine without one is not installed.
+    Tpm,
+    /// Somebody types the recovery key at each start.
+    RecoveryKey,
+    /// Not at all.
+    None,
+}
+
+impl Encryption {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a machine does once it is installed.
@@ -362,7 +386,7 @@ role = "agent"
 
 [spec.install]
 disk = { serial = "S1", minBytes = 1000 }
-
+encryption = "tpm"
 [spec.network]
 dns = ["10.0.0.1"]
 
@@ -402,6 +426,7 @@ accelerators = 8
         assert_eq!(machine.spec.network.interfaces[1].bond.as_ref().unwrap().mode, BondMode::Lacp);
         assert_eq!(machine.spec.console, Console::default());
         assert_eq!(machine.spec.health.accelerators, Some(8));
+        assert_eq!(machine.spec.install.as_ref().unwrap().encryption, Encryption::Tpm);
         let first = "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"a\"\n\
             spec = { role = \"controller\", first = true, cluster = { name = \"prod\", jurisdiction = \"DE\" } }\n";
         assert!(parse(first).unwrap().spec.network.interfaces.is_empty());

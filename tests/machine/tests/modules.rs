@@ -101,7 +101,14 @@ fn a_module_of_the_site_loads_under_lockdown_and_only_with_its_signature() {
     let (kernel, stub) = (fs::read(out.join("vmlinuz")).unwrap(), fs::read(STUB).unwrap());
     let cmdline = fs::read_to_string(out.join("cmdline")).unwrap();
     let os_release = "ID=holdfast\nVERSION_ID=1\n";
-    let parts = Parts { stub: &stub, os_release, cmdline: &cmdline, kernel: &kernel, initrd: &initrd };
+    let parts = Parts {
+        stub: &stub,
+        os_release,
+        cmdline: &cmdline,
+        kernel: &kernel,
+        initrd: &initrd,
+        signatures: None,
+    };
     let key = SigningKey::load(&base().join("keys"), "db").unwrap();
     let signed = program(assemble(&parts).unwrap(), &key).unwrap();
     let read = |name: &str| fs::read(out.join(name)).unwrap();

@@ -10,8 +10,8 @@ use crate::packages::Package;
 use crate::process::{Counted, HOST, Shell, is_root, run as run_command, run_counted};
 
 /// The crates whose tests need what [`PACKAGES`] bring, and run in no other suite.
-pub(super) const CRATES: [&str; 4] =
-    ["holdfast-release", "holdfast-image", "holdfast-installer", "holdfast-machine"];
+pub(super) const CRATES: [&str; 5] =
+    ["holdfast-release", "holdfast-image", "holdfast-installer", "holdfast-machine", "holdfast-seal"];
 
 /// What builds images, what judges them, and what boots them.
 pub(crate) const PACKAGES: &[Package] = &[
@@ -76,7 +76,7 @@ pub(super) fn run(shell: &Shell, tier: Tier) -> Outcome {
     }
     let mut command = shell.cargo();
     command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-release", "-p", "holdfast-image"]);
-    command.args(["-p", "holdfast-installer"]);
+    command.args(["-p", "holdfast-installer", "-p", "holdfast-seal"]);
     let (mut sum, beside) = run_counted(tools(&mut command));
     let booted = built(shell).and_then(|known| {
         let mut command = shell.cargo();
@@ -129,6 +129,10 @@ fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
     if !keys.join("db.key").is_file() {
         let mut command = shell.program(builder.as_str());
         run_command(command.args(["keys", "init", keys.as_str(), "--site", "Test"]))?;
+    }
+    if !keys.join("pcr.key").is_file() {
+        let mut command = shell.program(builder.as_str());
+        run_command(command.args(["keys", "measured", keys.as_str(), "--site", "Test"]))?;
     }
     build(shell, places, "small", &images)?;
     Ok(images)
