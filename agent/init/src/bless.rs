@@ -68,6 +68,12 @@ pub(crate) fn pardon(places: &Places) -> Result<(), String> {
     write_meta(device, &mut meta)
 }
 
+/// Whether the other slot holds a version that can be gone back to.
+pub(crate) fn has_other(places: &Places) -> bool {
+    let mut meta = places.meta.as_deref().map(read_meta).unwrap_or_default();
+    Boot::new(&mut meta).version(places.slot.other()).is_some()
+}
+
 const fn attempts(slot: Slot) -> &'static str {
     match slot {
         Slot::A => "slot.a.attempts",

@@ -32,7 +32,9 @@ mod stage1;
 mod stage2;
 mod storage;
 mod supervise;
+mod terminals;
 mod uevents;
+mod unlock;
 mod watchdog;
 
 use std::process::ExitCode;

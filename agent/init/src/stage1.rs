@@ -4,6 +4,7 @@ use std::fs;
 
 use camino::Utf8Path;
 use holdfast_release::{Boot, Meta, Verdict, decide};
+use holdfast_seal::MOST_SIGNATURE_BYTES;
 use rustix::mount::MountFlags;
 use serde_json::json;
 
@@ -19,6 +20,7 @@ pub(crate) const SECOND: &str = "--in-root";
 pub(crate) const INSTALL: &str = "install";
 const PROGRAM: &str = "/usr/bin/holdfast-init";
 const SYS: &str = "/sys";
+const SIGNATURES: &str = "/.extra/tpm2-pcr-signature.json";
 /// What a root needs whatever the machine is.
 const ALWAYS: [&str; 3] = ["dm_verity", "erofs", "efivarfs"];
 
@@ -46,7 +48,17 @@ pub(crate) fn run() -> Result<(), String> {
     mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
     event("root.proved", &json!({ "slot": found.slot.to_string(), "blocks": found.data_blocks }));
     let slot = found.slot.to_string();
-    Err(mounts::go_over("/root", PROGRAM, &[SECOND, &slot, &found.disk]))
+    let signatures = signatures();
+    let mut words = vec![SECOND, &slot, &found.disk];
+    words.extend(signatures.as_deref());
+    Err(mounts::go_over("/root", PROGRAM, &words))
+}
+
+/// The signatures of what was measured of this kernel, which its stub lays into the first archive: public, so that they are
+/// handed on as a word.
+fn signatures() -> Option<String> {
+    let text = fs::read_to_string(SIGNATURES).ok()?;
+    (text.len() <= MOST_SIGNATURE_BYTES && !text.contains('\0')).then_some(text)
 }
 
 /// Goes over to the root on the medium, never to one on a disk: whoever starts from a medium means it.

@@ -1,30 +1,35 @@
 //! In the proved root: what the machine needs before its services start, and then its whole life.
 
 use std::fs;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::Slot;
 use rustix::mount::MountFlags;
 use serde_json::json;
 
-use crate::bless::Places;
+use crate::bless::{self, Places};
 use crate::cmdline::Cmdline;
-use crate::event::{event, power_off, say};
+use crate::event::{self, event, power_off, restart, say};
 use crate::generations::{Chosen, Generations};
 use crate::life::{self, Begun};
 use crate::modules::{Modules, of_kernel};
-use crate::signals::Signals;
+use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
+use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
 use crate::{disks, etc, firmware, installing, mounts, stage1, uevents};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
+/// How long somebody is waited for where another kernel can be gone back to.
+const TRIED: Duration = Duration::from_secs(600);
 const WATCHDOG: &str = "/dev/watchdog";
 /// The name of a machine that nobody named.
 const NAMELESS: &str = "holdfast";
 
-/// Brings the machine up and looks after it; `arguments` are the slot and the disk of the root.
+/// Brings the machine up and looks after it; `arguments` are the slot and the disk of the root, and the
+/// signatures of what was measured.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let writable = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     for (place, options) in
@@ -45,7 +50,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         event("ready", &json!({ "installs": true }));
         return installing::live(&signals, &mut watchdog);
     }
-    let (places, state) = keep(arguments);
+    let (places, state) = keep(arguments, &signals, &mut watchdog);
     let chosen = state.as_deref().and_then(configuration);
     let name =
         chosen.as_ref().map_or_else(|| NAMELESS.to_owned(), |one| one.machine.metadata.name.to_string());
@@ -96,21 +101,77 @@ fn devices() -> Watchdog {
 }
 
 /// Opens what the machine keeps: where a start is written down, and the directory of the configuration.
-fn keep(arguments: &[String]) -> (Places, Option<Utf8PathBuf>) {
+fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> (Places, Option<Utf8PathBuf>) {
     let slot = if arguments.first().is_some_and(|slot| slot == "B") { Slot::B } else { Slot::A };
     let disk = arguments.get(1).cloned().unwrap_or_default();
     let all = disks::partitions(Utf8Path::new("/sys"));
     let device = |label: &str| storage::device(&all, &disk, label);
-    let mut state = None;
+    let places = Places { slot, meta: device("META"), esp: device("ESP") };
+    let keyring = Keyring::new(arguments.get(2).cloned());
+    let (mut state, mut by, mut volumes) = (None, None, Vec::new());
     for place in [STATE, RAFT, DATA] {
         let Some(device) = device(place.label) else { continue };
-        match storage::open(&device, place) {
+        let opened = unlocked(&device, place, &keyring, || {
+            let limit = patience(&places);
+            let mut meanwhile = || {
+                watchdog.feed();
+                match signals.wait(Duration::ZERO) {
+                    Some(End::Restart) => restart(),
+                    Some(End::Off) => power_off(),
+                    None => {}
+                }
+            };
+            keyring.state(&device, Waiting { limit, meanwhile: &mut meanwhile })
+        });
+        if let (STATE, Err(why)) = (place, &opened) {
+            event::failed(why);
+            restart();
+        }
+        let opened = opened.and_then(|(unlocked, opened_by)| {
+            by = by.or(opened_by);
+            storage::open(&unlocked, place)?;
+            volumes.extend((unlocked != device).then_some(place.label));
+            Ok(())
+        });
+        match opened {
             Ok(()) if place == STATE => state = Some(Utf8PathBuf::from(place.at)),
             Ok(()) => {}
             Err(error) => event("storage.failed", &json!({ "label": place.label, "why": error })),
         }
     }
-    (Places { slot, meta: device("META"), esp: device("ESP") }, state)
+    unlock::seal_up(by, &volumes);
+    (places, state)
+}
+
+/// The device of a place that can be mounted, and what opened it where it was locked.
+fn unlocked(
+    device: &Utf8Path,
+    place: storage::Place,
+    keyring: &Keyring,
+    state: impl FnOnce() -> Result<(Utf8PathBuf, By), String>,
+) -> Result<(Utf8PathBuf, Option<By>), String> {
+    if !storage::is_locked(device)? {
+        return Ok((device.to_owned(), None));
+    }
+    match place {
+        STATE => state().map(|(device, by)| (device, Some(by))),
+        RAFT => keyring.raft(device, Utf8Path::new(STATE.at)).map(|device| (device, None)),
+        _ => Err(format!("{} is locked, and no key is kept for it", place.label)),
+    }
+}
+
+/// How long somebody is waited for. A kernel that is tried may be the reason that a key is needed: then the machine goes back to the
+/// other one by itself. Otherwise this start is not to be counted, however often the power goes meanwhile.
+fn patience(places: &Places) -> Option<Duration> {
+    if firmware::get(Utf8Path::new(firmware::VARIABLES), "LoaderBootCountPath").is_some()
+        && bless::has_other(places)
+    {
+        return Some(TRIED);
+    }
+    if let Err(error) = bless::pardon(places) {
+        say(error);
+    }
+    None
 }
 
 /// The configuration of this start.

@@ -59,15 +59,23 @@ pub(crate) fn device(partitions: &[Partition], disk: &str, label: &str) -> Optio
     found.map(|partition| partition.device.clone())
 }
 
-/// Mounts the partition of a place. Nothing that somebody wrote is ever written over.
-pub(crate) fn open(device: &Utf8Path, place: Place) -> Result<(), String> {
+/// Whether a key is needed to see what lies on a device.
+pub(crate) fn is_locked(device: &Utf8Path) -> Result<bool, String> {
+    Ok(content(&head(device)?) == Content::Luks)
+}
+
+fn head(device: &Utf8Path) -> Result<Vec<u8>, String> {
     let mut head = vec![0; HEAD];
     let read = File::open(device).and_then(|file| file.read_exact_at(&mut head, 0));
-    read.map_err(|error| format!("read `{device}`: {error}"))?;
-    match content(&head) {
+    read.map(|()| head).map_err(|error| format!("read `{device}`: {error}"))
+}
+
+/// Mounts the partition of a place. Nothing that somebody wrote is ever written over.
+pub(crate) fn open(device: &Utf8Path, place: Place) -> Result<(), String> {
+    match content(&head(device)?) {
         Content::Ext4 => {}
         Content::Nothing => make(device, place.label)?,
-        Content::Luks => return Err(format!("{} is locked, and this release cannot unlock it", place.label)),
+        Content::Luks => return Err(format!("{} is locked", place.label)),
         Content::Foreign => return Err(format!("{} holds something that is not ours", place.label)),
     }
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
