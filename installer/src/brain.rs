@@ -18,4 +18,4 @@ pub use holds::{Found, Half, Held, Holds, LOOKED_AT, Look, holds};
 pub use refusal::Refusal;
 pub use select::select;
 pub use shown::{disk_line, disk_name, sides};
-pub use steps::{Confirmed, Consent, Detected, Planned, Written};
+pub use steps::{Confirmed, Consent, Detected, Locks, Planned, Written};

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::brain::{Confirmed, Detected};
-use crate::ui::{Effect, Event, Model, Work};
+use crate::ui::{Effect, Event, Installed, Model, Work};
 
 /// How long a turn waits for a key; also how long an escape may be the beginning of another key.
 const TURN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -25,7 +25,7 @@ const SIZE: (u16, u16) = (80, 24);
 const TOLD: Duration = Duration::from_millis(250);
 
 /// What writes a confirmed plan; it is told where it tells how far it is.
-pub(crate) type Writer = fn(Confirmed, &mut dyn FnMut(Work)) -> anyhow::Result<String>;
+pub(crate) type Writer = fn(Confirmed, &mut dyn FnMut(Work)) -> anyhow::Result<Installed>;
 
 /// Asks on this terminal until a machine is installed. Comes back when it is to be started again.
 pub(crate) fn ask(detected: Detected, write: Writer) -> anyhow::Result<()> {

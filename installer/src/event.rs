@@ -3,12 +3,42 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 
+use anyhow::Context as _;
+use camino::Utf8Path;
+use holdfast_release::machine::Name;
+use holdfast_seal::RecoveryKey;
+use rustix::termios::tcdrain;
 use serde_json::Value;
 
 /// The kernel cuts lines that are longer.
 const LONGEST: usize = 900;
 /// What stands before every event.
 const MARK: &str = "HOLDFAST-EVENT ";
+
+const CONSOLES: &str = "/sys/class/tty/console/active";
+
+/// Which lines of the kernel's log go to the consoles.
+const LEVEL: &str = "/proc/sys/kernel/printk";
+
+/// Shows the recovery key of a machine that nobody was asked about: on its consoles, once, and not in the log of the kernel, which is
+/// read by others and kept.
+pub(crate) fn shown(machine: &Name, key: &RecoveryKey) -> anyhow::Result<()> {
+    let fields = serde_json::json!({ "machine": machine.to_string(), "key": key.text() });
+    let event = serde_json::json!({ "event": "install.recovery-key", "fields": fields });
+    let line = format!("\r\nholdfast: {MARK}{event}\r\n");
+    // The kernel says nothing meanwhile: nobody copies a key with a line across it.
+    let level = std::fs::read_to_string(LEVEL).with_context(|| format!("read `{LEVEL}`"))?;
+    drop(std::fs::write(LEVEL, "1"));
+    let names = std::fs::read_to_string(CONSOLES).with_context(|| format!("read `{CONSOLES}`"))?;
+    for name in names.split_whitespace() {
+        let path = Utf8Path::new("/dev").join(name);
+        let Ok(mut console) = OpenOptions::new().write(true).open(&path) else { continue };
+        drop(console.write_all(line.as_bytes()));
+        let _ = tcdrain(&console);
+    }
+    drop(std::fs::write(LEVEL, level.trim_end()));
+    Ok(())
+}
 
 /// Where events go.
 #[derive(Debug)]

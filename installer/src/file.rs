@@ -53,7 +53,13 @@ fn written(options: &FileOptions, events: &mut Events) -> anyhow::Result<()> {
     let confirmed = detected.plan(machine)?.confirm(&Consent::Configured(wipe))?;
     let scratch = Scratch::new(&options.scratch)?;
     let formatter = Formatter::default();
-    let work = Work { payload: &payload, scratch: &scratch.path, formatter: &formatter, admission: None };
+    let work = Work {
+        payload: &payload,
+        scratch: &scratch.path,
+        formatter: &formatter,
+        admission: None,
+        vault: None,
+    };
     let written = install(confirmed, &work, &mut disk, &mut |progress| {
         let fields = json!({ "what": progress.what, "done": progress.done, "total": progress.total });
         events.say("install.progress", &fields);
@@ -62,7 +68,7 @@ fn written(options: &FileOptions, events: &mut Events) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A machine that lacks nothing, with this disk.
+/// A machine that lacks nothing but a TPM to seal keys to, with this disk.
 fn facts(options: &FileOptions, disk: &mut Disk) -> Facts {
     let sector = disk.sector();
     let disk = brain::Disk {
@@ -81,7 +87,7 @@ fn facts(options: &FileOptions, disk: &mut Disk) -> Facts {
         threads: u32::MAX,
         memory: u64::MAX / 2,
         firmware: Firmware::Uefi(SecureBoot::On),
-        tpm: true,
+        tpm: false,
         clock: 0,
         nics: vec![nic],
         disks: vec![disk],

@@ -9,6 +9,7 @@ mod pieces;
 mod probe;
 mod record;
 mod sparse;
+mod vault;
 mod work;
 mod write;
 
@@ -18,5 +19,6 @@ pub use format::{Ext4, Formatter};
 pub use look::look;
 pub use payload::{Payload, PayloadError};
 pub use probe::probe;
+pub use vault::Vault;
 pub use work::{Admission, Work};
 pub use write::{Progress, install};

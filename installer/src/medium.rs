@@ -7,16 +7,17 @@ use std::time::Instant;
 use anyhow::Context as _;
 use camino::Utf8Path;
 use holdfast_disk::{Access, Disk};
-use holdfast_release::machine::{After, Machine, parse};
+use holdfast_release::machine::{After, Machine, Name, parse};
 use holdfast_release::{Guid, Role};
+use holdfast_seal::{PublicKey, RecoveryKey};
 use rustix::fs::FlockOperation;
 use rustix::system::RebootCommand;
 use serde_json::json;
 
-use crate::brain::{Confirmed, Consent, Detected, Planned, Refusal, amount, disk_line, sides};
+use crate::brain::{Confirmed, Consent, Detected, Locks, Planned, Refusal, amount, disk_line, sides};
 use crate::console;
-use crate::event::Events;
-use crate::hands::{Admission, Esp, Formatter, Payload, Work, install, probe, register};
+use crate::event::{Events, shown};
+use crate::hands::{Admission, Esp, Formatter, Payload, Vault, Work, install, probe, register};
 use crate::scratch::Scratch;
 use crate::sources::{self, Found, VOLUME};
 use crate::ui;
@@ -25,6 +26,8 @@ use crate::ui;
 const MEDIA: &str = "/run/media";
 /// Its directory with the release.
 const RELEASE: &str = "holdfast";
+/// Whose signatures let a TPM open STATE.
+const SIGNER: &str = "/usr/lib/holdfast/measured.pem";
 const VARIABLES: &str = "/sys/firmware/efi/efivars";
 /// Held by the one that installs: the program runs on each console.
 const LOCK: &str = "/run/holdfast-installer.lock";
@@ -80,7 +83,11 @@ fn installed(events: &mut Events) -> anyhow::Result<Option<After>> {
     show(&planned, &found.from, events);
     let wipe = install.as_ref().and_then(|install| install.wipe.clone());
     let confirmed = planned.confirm(&Consent::Configured(wipe))?;
-    write(confirmed, &payload, admission.as_ref(), events, &mut |_| {})?;
+    let name = confirmed.planned().machine().metadata.name.clone();
+    if let Some(key) = write(confirmed, &payload, admission.as_ref(), events, &mut |_| {})? {
+        shown(&name, &key)?;
+    }
+    done(&name, events);
     Ok(Some(install.map(|install| install.after).unwrap_or_default()))
 }
 
@@ -100,15 +107,17 @@ fn lock() -> anyhow::Result<File> {
 }
 
 /// Writes what somebody confirmed at a terminal; the name of the machine.
-fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Result<String> {
+fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Result<ui::Installed> {
     let _locked = lock()?;
     let payload = payload()?;
     let machine = confirmed.planned().machine().clone();
     let beside = Utf8Path::new(VOLUME).to_owned();
     let found = Found { from: String::new(), text: String::new(), beside: Some(beside) };
     let admission = admission(&machine, &found)?;
-    write(confirmed, &payload, admission.as_ref(), &mut Events::log(), on)?;
-    Ok(machine.metadata.name.to_string())
+    let mut events = Events::log();
+    let recovery = write(confirmed, &payload, admission.as_ref(), &mut events, on)?;
+    done(&machine.metadata.name, &mut events);
+    Ok(ui::Installed { machine: machine.metadata.name.to_string(), recovery })
 }
 
 /// Says what was found: that a disk holds an installation already, most of all.
@@ -152,13 +161,15 @@ fn write(
     admission: Option<&Admission>,
     events: &mut Events,
     on: &mut dyn FnMut(ui::Work),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<RecoveryKey>> {
     events.say("install.confirmed", &json!({ "disk": disk_line(confirmed.planned().disk()) }));
     let scratch = Scratch::new(Utf8Path::new("/run"))?;
     let path = confirmed.planned().disk().path.clone();
     let mut disk = Disk::open(&path, Access::Write).with_context(|| format!("open `{path}`"))?;
     let formatter = Formatter::default();
-    let work = Work { payload, scratch: &scratch.path, formatter: &formatter, admission };
+    let vault = vault(confirmed.planned())?;
+    let work =
+        Work { payload, scratch: &scratch.path, formatter: &formatter, admission, vault: vault.as_ref() };
     let (began, mut told) = (Instant::now(), 0);
     let written = install(confirmed, &work, &mut disk, &mut |progress| {
         let seconds = began.elapsed().as_secs();
@@ -182,9 +193,26 @@ fn write(
             Err(error) => events.line(&format!("the firmware finds it by itself: {error}")),
         }
     }
-    let machine = written.planned.machine().metadata.name.to_string();
-    events.say("install.done", &json!({ "machine": machine }));
-    Ok(())
+    Ok(vault.map(|vault| vault.recovery().clone()))
+}
+
+/// What encrypts the volumes of this machine.
+fn vault(planned: &Planned) -> anyhow::Result<Option<Vault>> {
+    let signer = match planned.locks() {
+        Locks::Nothing => return Ok(None),
+        Locks::RecoveryKey => None,
+        Locks::Tpm => {
+            let text = std::fs::read_to_string(SIGNER).with_context(|| {
+                format!("read `{SIGNER}`: a release without a key of measurements has `encryption = \"recoveryKey\"` alone")
+            })?;
+            Some(PublicKey::parse(&text)?)
+        }
+    };
+    Ok(Some(Vault::new(signer)?))
+}
+
+fn done(name: &Name, events: &mut Events) {
+    events.say("install.done", &json!({ "machine": name.to_string() }));
 }
 
 fn esp(planned: &Planned, id: &str) -> Option<Esp> {

@@ -5,7 +5,7 @@ mod model;
 mod view;
 mod wizard;
 
-pub(crate) use model::{Effect, Event, Model, Work};
+pub(crate) use model::{Effect, Event, Installed, Model, Work};
 
 #[cfg(test)]
 mod tests;

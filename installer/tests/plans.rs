@@ -76,7 +76,11 @@ fn told(title: &str, facts: Facts, machine: Machine, consent: &Consent) -> Strin
                 writeln!(text, "{line}").unwrap();
             }
             match planned.confirm(consent) {
-                Ok(confirmed) => writeln!(text, "confirmed: {}", confirmed.planned().disk().token()).unwrap(),
+                Ok(confirmed) => {
+                    let planned = confirmed.planned();
+                    writeln!(text, "confirmed: {}, opened by {:?}", planned.disk().token(), planned.locks())
+                        .unwrap();
+                }
                 Err(refusal) => refused(&mut text, refusal),
             }
         }
@@ -114,6 +118,7 @@ fn the_transcript_of_all_decisions_is_what_it_was() {
         ..facts(vec![blank()])
     };
     let tiny = Facts { memory: 256 << 20, ..facts(vec![blank()]) };
+    let sealed = machine("[spec.install]\ndisk = {}\nencryption = \"tpm\"", "controller");
     let agent = machine("[spec.install]\ndisk = {}", "agent");
     let cases = [
         ("the only disk that can be taken", facts(vec![blank(), medium()]), by(""), &none),
@@ -158,6 +163,13 @@ fn the_transcript_of_all_decisions_is_what_it_was() {
         ("a machine that lacks much", weak.clone(), by(""), &none),
         ("an agent without a network card", weak, agent, &none),
         ("a machine with too little memory", tiny, by(""), &none),
+        ("a TPM that is wanted and is there", facts(vec![blank()]), sealed.clone(), &none),
+        (
+            "a TPM that is wanted and is not there",
+            Facts { tpm: false, ..facts(vec![blank()]) },
+            sealed,
+            &none,
+        ),
         ("no word of a disk", facts(vec![blank()]), machine("", "controller"), &none),
     ];
     let text: String = cases

@@ -165,7 +165,10 @@ fn tpm(facts: &Facts) -> Look {
     if facts.tpm {
         pass("2.0")
     } else {
-        warn("none", "the node counts as unattested, and its recovery key is asked for at each start")
+        warn(
+            "none",
+            "the node counts as unattested, and nothing is encrypted unless the configuration says so",
+        )
     }
 }
 

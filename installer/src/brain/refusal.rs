@@ -61,6 +61,9 @@ pub enum Refusal {
         /// What was typed.
         typed: String,
     },
+    /// The configuration wants a TPM.
+    #[error("the configuration has `encryption = \"tpm\"`, and this machine has no TPM 2.0")]
+    NoTpm,
     /// The machine lacks something.
     #[error("this machine cannot run the release: {found}", found = failed(.checks))]
     Checks {
@@ -86,6 +89,7 @@ impl Refusal {
             Self::Layout { .. } => "layout",
             Self::Holds { .. } => "disk-in-use",
             Self::Typed { .. } => "wrong-serial",
+            Self::NoTpm => "no-tpm",
             Self::Checks { .. } => "checks",
         }
     }
@@ -100,6 +104,7 @@ impl Refusal {
             | Self::Layout { .. }
             | Self::Holds { .. }
             | Self::Typed { .. }
+            | Self::NoTpm
             | Self::Checks { .. } => &[],
         }
     }

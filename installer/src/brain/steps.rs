@@ -5,7 +5,7 @@
 //! ```
 
 use holdfast_release::Layout;
-use holdfast_release::machine::{DiskSelector, Machine};
+use holdfast_release::machine::{DiskSelector, Encryption, Machine};
 
 use crate::brain::checks::{Check, checks};
 use crate::brain::facts::{Disk, Facts, Firmware, Release, SecureBoot};
@@ -31,6 +31,18 @@ pub struct Planned {
     layout: Layout,
     checks: Vec<Check>,
     enrols: bool,
+    locks: Locks,
+}
+
+/// What opens the volumes that are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// Nothing is encrypted.
+    Nothing,
+    /// Their recovery key alone.
+    RecoveryKey,
+    /// The TPM, and their recovery key.
+    Tpm,
 }
 
 /// How somebody said that the disk may be taken.
@@ -83,7 +95,14 @@ impl Detected {
             return Err(Refusal::Checks { checks });
         }
         let enrols = self.facts.firmware == Firmware::Uefi(SecureBoot::Setup);
-        Ok(Planned { release: self.release, machine, disk, layout, checks, enrols })
+        let asked = machine.spec.install.as_ref().map(|install| install.encryption).unwrap_or_default();
+        let locks = match (asked, self.facts.tpm) {
+            (Encryption::Tpm, false) => return Err(Refusal::NoTpm),
+            (Encryption::Auto | Encryption::Tpm, true) => Locks::Tpm,
+            (Encryption::RecoveryKey, _) => Locks::RecoveryKey,
+            (Encryption::Auto, false) | (Encryption::None, _) => Locks::Nothing,
+        };
+        Ok(Planned { release: self.release, machine, disk, layout, checks, enrols, locks })
     }
 }
 
@@ -122,6 +141,12 @@ impl Planned {
     #[must_use]
     pub const fn enrols(&self) -> bool {
         self.enrols
+    }
+
+    /// What will open the volumes that are encrypted.
+    #[must_use]
+    pub const fn locks(&self) -> Locks {
+        self.locks
     }
 
     /// Takes somebody's word for it.

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use holdfast_release::machine::MachineError;
 use holdfast_release::writer::WriteError;
 use holdfast_release::{FatError, GptError, MetaError};
+use holdfast_seal::{LuksError, SealError};
 
 use crate::hands::payload::PayloadError;
 
@@ -56,6 +57,21 @@ pub enum InstallError {
         #[source]
         source: io::Error,
     },
+    /// An encrypted volume.
+    #[error(transparent)]
+    Volume(#[from] LuksError),
+    /// The TPM.
+    #[error("seal the key of {label}")]
+    Seal {
+        /// The volume.
+        label: String,
+        /// The cause.
+        #[source]
+        source: SealError,
+    },
+    /// Nothing was prepared to encrypt with.
+    #[error("{0} is to be encrypted, and this way of installing cannot: it takes a machine and its medium")]
+    NoVault(&'static str),
     /// There is no chance to be had.
     #[error("draw a number for this installation")]
     Chance,

@@ -10,10 +10,11 @@ use holdfast_release::{
     Boot, Digest, Fat, FatFile, Guid, KERNEL, Layout, Meta, Part, ROOT, ROOT_TREE, Role, Slot, machine,
 };
 
-use crate::brain::{Planned, describe};
+use crate::brain::{Locks, Planned, describe};
 use crate::hands::error::InstallError;
 use crate::hands::format::{Ext4, hollow};
 use crate::hands::sparse::{Placed, data};
+use crate::hands::vault::{Second, Vault, Volume};
 use crate::hands::work::Work;
 
 /// What is cleared at the beginning of a partition, so that nothing is found there that lay there before.
@@ -86,6 +87,10 @@ impl Piece {
 /// Everything but the table, in the order in which it is written.
 pub(crate) fn content(planned: &Planned, work: &Work<'_>, id: &str) -> Result<Vec<Piece>, InstallError> {
     let layout = planned.layout();
+    let vault = match planned.locks() {
+        Locks::Nothing => None,
+        Locks::RecoveryKey | Locks::Tpm => Some(work.vault.ok_or(InstallError::NoVault("STATE"))?),
+    };
     let mut pieces = Vec::new();
     for part in &layout.parts {
         match part.role {
@@ -93,11 +98,19 @@ pub(crate) fn content(planned: &Planned, work: &Work<'_>, id: &str) -> Result<Ve
             Role::Meta => pieces.push(meta(planned, id, *part)?),
             Role::RootA => pieces.push(whole(work, ROOT, "the system", *part)?),
             Role::HashA => pieces.push(whole(work, ROOT_TREE, "the proof of the system", *part)?),
-            Role::RootB | Role::HashB | Role::Raft => pieces.push(cleared(*part)),
-            Role::Ext | Role::Data => pieces.extend(file_system(work, id, *part, None)?),
+            Role::RootB | Role::HashB => pieces.push(cleared(*part)),
+            Role::Raft if vault.is_none() || planned.machine().spec.role != machine::Role::Controller => {
+                pieces.push(cleared(*part));
+            }
+            Role::Ext | Role::Data => pieces.extend(file_system(work, id, *part, Fill::default())?),
+            Role::Raft => {
+                let fill = Fill { vault: vault.zip(Some(Second::Kept)), content: None };
+                pieces.extend(file_system(work, id, *part, fill)?);
+            }
             Role::State => {
                 let content = configuration(planned, work)?;
-                pieces.extend(file_system(work, id, *part, Some(&content))?);
+                let fill = Fill { vault: vault.zip(Some(Second::Sealed)), content: Some(&content) };
+                pieces.extend(file_system(work, id, *part, fill)?);
             }
         }
     }
@@ -191,21 +204,38 @@ fn configuration(planned: &Planned, work: &Work<'_>) -> Result<Utf8PathBuf, Inst
         let written = File::options().write(true).create_new(true).mode(0o600).open(&path);
         written.and_then(|mut file| io::Write::write_all(&mut file, content)).map_err(failed(&path))?;
     }
+    if let Some(vault) = work.vault {
+        let keys = root.join("keys");
+        fs::DirBuilder::new().mode(0o700).create(&keys).map_err(failed(&keys))?;
+        let path = keys.join("raft");
+        let written = File::options().write(true).create_new(true).mode(0o600).open(&path);
+        written.and_then(|mut file| io::Write::write_all(&mut file, vault.raft())).map_err(failed(&path))?;
+    }
     Ok(root)
 }
 
+/// What a file system holds at first, and what it lies in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fill<'a> {
+    vault: Option<(&'a Vault, Second)>,
+    content: Option<&'a Utf8Path>,
+}
+
 /// A file system as the parts of it that hold something, after its partition's beginning was cleared.
-fn file_system(
-    work: &Work<'_>,
-    id: &str,
-    part: Part,
-    content: Option<&Utf8Path>,
-) -> Result<Vec<Piece>, InstallError> {
+fn file_system(work: &Work<'_>, id: &str, part: Part, fill: Fill<'_>) -> Result<Vec<Piece>, InstallError> {
     let label = part.role.label();
     let path = work.scratch.join(format!("{label}.ext4"));
     hollow(&path, part.bytes)?;
     let uuid = Guid::named(id, &format!("{label} file system")).to_string();
-    work.formatter.ext4(&Ext4 { file: &path, label, uuid: &uuid, content })?;
+    let ext4 =
+        |file: &Utf8Path| work.formatter.ext4(&Ext4 { file, label, uuid: &uuid, content: fill.content });
+    match fill.vault {
+        None => ext4(&path)?,
+        Some((vault, second)) => {
+            let uuid = Guid::named(id, &format!("{label} volume")).to_string();
+            vault.volume(&Volume { file: &path, label, uuid: &uuid, second }, ext4)?;
+        }
+    }
     let parts = File::open(&path).and_then(|file| data(&file));
     let parts = parts.map_err(|source| InstallError::File { act: "read", path: path.clone(), source })?;
     let piece = |(from, bytes): (u64, u64)| Piece {

@@ -4,6 +4,7 @@ use camino::Utf8Path;
 
 use crate::hands::format::Formatter;
 use crate::hands::payload::Payload;
+use crate::hands::vault::Vault;
 
 /// What an installation is made with.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Work<'a> {
     pub formatter: &'a Formatter,
     /// What lets the machine into its cluster.
     pub admission: Option<&'a Admission>,
+    /// What encrypts the volumes that are to be.
+    pub vault: Option<&'a Vault>,
 }
 
 /// A file beside the configuration that lets a machine into its cluster.

@@ -1,6 +1,7 @@
 //! Where somebody is, and what a key does there. Nothing in here reads or writes anything.
 
 use holdfast_release::machine::Machine;
+use holdfast_seal::RecoveryKey;
 use holdfast_tui::{Form, Key};
 
 use crate::brain::{Check, Confirmed, Consent, Detected, Disk, Planned, checks};
@@ -14,7 +15,7 @@ pub(crate) enum Event {
     /// The work is so far.
     Progress(Work),
     /// The work ended, or failed and why.
-    Ended(Result<String, String>),
+    Ended(Result<Installed, String>),
 }
 
 /// What is asked for.
@@ -39,6 +40,15 @@ pub(crate) struct Work {
     pub(crate) seconds: u64,
 }
 
+/// A machine that is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Installed {
+    /// Its name.
+    pub(crate) machine: String,
+    /// What opens its volumes, where they are encrypted.
+    pub(crate) recovery: Option<RecoveryKey>,
+}
+
 /// The steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -57,7 +67,7 @@ pub(crate) enum Step {
     /// It is being written.
     Writing(Work),
     /// It is done.
-    Done(String),
+    Done(Installed),
     /// It failed, and why.
     Failed(String),
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::model::{Effect, Event, Model, Step, Work};
+use super::model::{Effect, Event, Installed, Model, Step, Work};
 use crate::brain::{
     Detected, Disk, Facts, Firmware, Held, Holds, Nic, Release, SecureBoot, System, Transport,
 };
@@ -122,7 +122,8 @@ fn screens() -> BTreeMap<&'static str, String> {
     let work = Work { what: "the system".to_owned(), done: 48 << 20, total: 160 << 20, seconds: 2 };
     session.events(vec![Event::Progress(work)]);
     screens.insert("writing", session.shown());
-    session.events(vec![Event::Ended(Ok("ctl-1".to_owned()))]);
+    let key = holdfast_seal::RecoveryKey::typed(&"cbdefghi".repeat(8)).unwrap();
+    session.events(vec![Event::Ended(Ok(Installed { machine: "ctl-1".to_owned(), recovery: Some(key) }))]);
     screens.insert("done", session.shown());
     assert!(matches!(session.press("\n").as_slice(), [Effect::Restart]));
     screens

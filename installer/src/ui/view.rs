@@ -5,7 +5,7 @@ use ratatui::text::Line;
 
 use crate::brain::{Disk, Planned, amount, disk_name, sides};
 use crate::ui::answers::Role;
-use crate::ui::model::{Model, Step, Work};
+use crate::ui::model::{Installed, Model, Step, Work};
 
 const STEPS: [&str; 7] = ["Hardware", "Role", "Disk", "Network", "Cluster", "Review", "Writing"];
 /// Columns of the bar.
@@ -42,7 +42,7 @@ pub(crate) fn page<'a>(model: &Model, theme: &Theme) -> Page<'a> {
         }
         Step::Review(planned, typed) => (5, vec![("enter", "install"), BACK], text(review(planned, typed))),
         Step::Writing(work) => (6, Vec::new(), text(writing(work))),
-        Step::Done(machine) => (6, vec![("enter", "start the machine")], text(done(machine))),
+        Step::Done(installed) => (6, vec![("enter", "start the machine")], text(done(installed))),
         Step::Failed(why) => (6, vec![("enter", "begin again")], text(failed(why))),
     };
     let name = STEPS.get(number).copied().unwrap_or_default();
@@ -108,15 +108,24 @@ fn writing(work: &Work) -> Vec<String> {
     ]
 }
 
-fn done(machine: &str) -> Vec<String> {
-    vec![
-        format!("{machine} is installed."),
-        String::new(),
+fn done(installed: &Installed) -> Vec<String> {
+    let mut lines = vec![format!("{} is installed.", installed.machine), String::new()];
+    if let Some(key) = &installed.recovery {
+        lines.extend([
+            "Its recovery key opens its disk where its TPM does not. Write it down now: it".to_owned(),
+            "is shown this once, and kept nowhere.".to_owned(),
+            String::new(),
+            format!("  {}", key.text()),
+            String::new(),
+        ]);
+    }
+    lines.extend([
         "Take the medium out and press enter: the machine starts from its disk.".to_owned(),
         "Then, from where you operate the cluster:".to_owned(),
         String::new(),
         "    holdfast node list".to_owned(),
-    ]
+    ]);
+    lines
 }
 
 fn failed(why: &str) -> Vec<String> {

@@ -13,7 +13,7 @@ impl Screen for Model {
         match event {
             Event::Key(key) => return self.key(key),
             Event::Progress(work) => self.step = Step::Writing(work),
-            Event::Ended(Ok(machine)) => self.step = Step::Done(machine),
+            Event::Ended(Ok(installed)) => self.step = Step::Done(installed),
             Event::Ended(Err(why)) => self.step = Step::Failed(why),
         }
         Vec::new()

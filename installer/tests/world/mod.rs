@@ -212,7 +212,13 @@ impl World {
         let formatter = Formatter::default();
         install(
             confirmed,
-            &Work { payload: &payload, scratch: &scratch, formatter: &formatter, admission: None },
+            &Work {
+                payload: &payload,
+                scratch: &scratch,
+                formatter: &formatter,
+                admission: None,
+                vault: None,
+            },
             target,
             &mut |_| {},
         )
