@@ -7,8 +7,10 @@ mod esp;
 mod images;
 mod machine;
 mod network;
+mod tpm;
 
 pub use esp::{rewrite_esp, write_esp};
 pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};
 pub use network::Switch;
+pub use tpm::Tpm;

@@ -1,7 +1,7 @@
 //! One machine.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,7 @@ struct Console {
 #[derive(Debug)]
 pub struct Machine {
     child: Child,
+    keyboard: ChildStdin,
     console: Arc<Console>,
     read: usize,
 }
@@ -157,13 +158,14 @@ impl Setup {
     pub fn start(&self) -> Result<Machine> {
         let mut child = self
             .command()
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .context("start qemu-system-x86_64")?;
         let console = Arc::new(Console::default());
         let output = child.stdout.take().context("the console of the machine")?;
+        let keyboard = child.stdin.take().context("the console of the machine")?;
         let heard = Arc::clone(&console);
         std::thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
@@ -174,7 +176,7 @@ impl Setup {
             heard.lines.lock().1 = true;
             heard.more.notify_all();
         });
-        Ok(Machine { child, console, read: 0 })
+        Ok(Machine { child, keyboard, console, read: 0 })
     }
 }
 
@@ -201,6 +203,16 @@ impl Machine {
             }
             self.console.more.wait_for(&mut lines, left);
         }
+    }
+
+    /// Types on the console.
+    ///
+    /// # Errors
+    ///
+    /// The machine has ended.
+    pub fn types(&mut self, text: &str) -> Result<()> {
+        self.keyboard.write_all(text.as_bytes())?;
+        Ok(self.keyboard.flush()?)
     }
 
     /// Waits for an event and returns its fields.
