@@ -88,6 +88,9 @@ _holdfast() {
             holdfast,site)
                 cmd="holdfast__subcmd__site"
                 ;;
+            holdfast,support-bundle)
+                cmd="holdfast__subcmd__support__subcmd__bundle"
+                ;;
             holdfast,up)
                 cmd="holdfast__subcmd__up"
                 ;;
@@ -340,6 +343,9 @@ _holdfast() {
             holdfast__subcmd__help,site)
                 cmd="holdfast__subcmd__help__subcmd__site"
                 ;;
+            holdfast__subcmd__help,support-bundle)
+                cmd="holdfast__subcmd__help__subcmd__support__subcmd__bundle"
+                ;;
             holdfast__subcmd__help,up)
                 cmd="holdfast__subcmd__help__subcmd__up"
                 ;;
@@ -498,6 +504,9 @@ _holdfast() {
                 ;;
             holdfast__subcmd__help__subcmd__site,volume)
                 cmd="holdfast__subcmd__help__subcmd__site__subcmd__volume"
+                ;;
+            holdfast__subcmd__help__subcmd__support__subcmd__bundle,open)
+                cmd="holdfast__subcmd__help__subcmd__support__subcmd__bundle__subcmd__open"
                 ;;
             holdfast__subcmd__image,help)
                 cmd="holdfast__subcmd__image__subcmd__help"
@@ -715,6 +724,18 @@ _holdfast() {
             holdfast__subcmd__site__subcmd__help,volume)
                 cmd="holdfast__subcmd__site__subcmd__help__subcmd__volume"
                 ;;
+            holdfast__subcmd__support__subcmd__bundle,help)
+                cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__help"
+                ;;
+            holdfast__subcmd__support__subcmd__bundle,open)
+                cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__open"
+                ;;
+            holdfast__subcmd__support__subcmd__bundle__subcmd__help,help)
+                cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd__help"
+                ;;
+            holdfast__subcmd__support__subcmd__bundle__subcmd__help,open)
+                cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd__open"
+                ;;
             *)
                 ;;
         esac
@@ -722,7 +743,7 @@ _holdfast() {
 
     case "${cmd}" in
         holdfast)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor support-bundle explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2814,7 +2835,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help)
-            opts="up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor explain completion __gen __controller __agent __machine __verify help"
+            opts="up cluster site controller node queue job dataset model image policy audit event apply diff delete doctor support-bundle explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3878,6 +3899,34 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__site__subcmd__volume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__support__subcmd__bundle)
+            opts="open"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__support__subcmd__bundle__subcmd__open)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5913,6 +5962,128 @@ _holdfast() {
                     return 0
                     ;;
                 --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle)
+            opts="-o -v -h -V --to --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version open help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle__subcmd__help)
+            opts="open help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd__open)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle__subcmd__open)
+            opts="-o -v -h -V --key --into --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --into)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::appliance::Appliance;
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
-    queue, site,
+    queue, site, support,
 };
 use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Delete(apply::Files),
     /// Check everything from this machine to the agents, with what to type
     Doctor(doctor::Args),
+    /// Put what somebody who helps has to know into one encrypted file
+    SupportBundle(support::Args),
     /// Say what an error code means; works offline
     Explain(explain::Args),
     /// Print a completion script
@@ -133,6 +135,7 @@ impl Command {
             Self::Diff(_) => ("diff", ("", NOTHING)),
             Self::Explain(_) => ("explain", ("", NOTHING)),
             Self::Doctor(_) => ("doctor", ("", NOTHING)),
+            Self::SupportBundle(_) => ("support-bundle", ("", NOTHING)),
             Self::Completion { .. } => ("completion", ("", NOTHING)),
             Self::Generate { .. }
             | Self::RunController(_)

@@ -23,5 +23,6 @@ pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod site;
 pub(crate) mod status;
+pub(crate) mod support;
 pub(crate) mod verify;
 pub(crate) mod wait;

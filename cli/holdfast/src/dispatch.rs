@@ -7,7 +7,7 @@ use holdfast_types::{Problem, ProblemKind};
 use crate::cli::{Cli, Command};
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, generate, image, job, node,
-    policy, queue, site,
+    policy, queue, site, support,
 };
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -48,6 +48,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         Command::Cluster(command) => return Box::pin(cluster::run(globals, command)).await,
         Command::Controller(command) => return Box::pin(controller::run(globals, command)).await,
         Command::Doctor(_) => return Box::pin(doctor::run(globals)).await,
+        Command::SupportBundle(args) => return Box::pin(support::run(globals, args)).await,
         _ => {}
     }
     let session = Session::open(globals)?;
@@ -65,6 +66,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         Command::Image(_)
         | Command::Audit(_)
         | Command::Doctor(_)
+        | Command::SupportBundle(_)
         | Command::Up(_)
         | Command::Cluster(_)
         | Command::Controller(_)

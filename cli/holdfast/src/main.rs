@@ -10,6 +10,7 @@ mod appliance;
 mod cli;
 mod commands;
 mod daemons;
+mod dial;
 mod dispatch;
 mod failure;
 mod founding;

@@ -7,6 +7,7 @@ use holdfast_client::{ClusterClient, RequestTag, TaggedChannel, idempotency_key,
 use holdfast_identity::{Alpn, Context, Expect, IdentityHandle, Trust, client_config};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind};
 
+use crate::dial::Own;
 use crate::globals::Globals;
 use crate::output::Printer;
 
@@ -39,6 +40,11 @@ impl Session {
         let client = ClusterClient::new(endpoints, config, patience(globals)).for_request(tag.clone());
         let printer = Printer::new(globals.output);
         Ok(Self { client, tag, identity, trust, globals: globals.clone(), printer })
+    }
+
+    /// Who dials an address by himself.
+    pub(crate) fn own(&self) -> Own {
+        Own { identity: self.identity.clone(), trust: self.trust.clone() }
     }
 
     /// The controllers.

@@ -57,6 +57,7 @@ pages! {
     disk_full: "operations/disk-full.md",
     quorum_loss: "operations/quorum-loss.md",
     read_the_audit_log: "operations/read-the-audit-log.md",
+    support_bundle: "operations/support-bundle.md",
     replace_a_controller: "operations/replace-a-controller.md",
     recover_a_lost_node: "operations/recover-a-lost-node.md",
     quick_start: "quick-start.md",

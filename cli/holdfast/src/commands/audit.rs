@@ -115,7 +115,7 @@ async fn list(session: &Session, from: u64, limit: u32) -> Result<(), Failure> {
     }
 }
 
-fn as_json(entry: &AuditEntry) -> serde_json::Value {
+pub(super) fn as_json(entry: &AuditEntry) -> serde_json::Value {
     let content = serde_json::from_slice(&entry.entry).unwrap_or(serde_json::Value::Null);
     serde_json::json!({"index": entry.index.to_string(), "entry": content})
 }

@@ -4,6 +4,7 @@ mod again;
 mod backup;
 mod keys;
 
+pub(crate) use self::keys::load as backup_key;
 use crate::commands::status;
 use crate::failure::Failure;
 use crate::globals::{Flag, Globals};

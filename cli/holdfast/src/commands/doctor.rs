@@ -33,7 +33,7 @@ pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
     if report.fails() { Err(Failure::Ended(ExitCode::from(1))) } else { Ok(()) }
 }
 
-async fn examine(globals: &Globals) -> Report {
+pub(super) async fn examine(globals: &Globals) -> Report {
     let mut report = Report::default();
     let Some(context) = reach::context(globals, &mut report) else { return report };
     let session = match Session::open(globals) {

@@ -92,7 +92,7 @@ fn make(path: &Utf8Path) -> Result<Recipient, Problem> {
 }
 
 /// Reads a key; refuses one that others can read.
-pub(super) fn load(path: &Utf8Path) -> Result<BackupKey, Problem> {
+pub(crate) fn load(path: &Utf8Path) -> Result<BackupKey, Problem> {
     let fault = |error: std::io::Error| failed(path, error.to_string());
     let file = std::fs::File::open(path).map_err(fault)?;
     let mode = file.metadata().map_err(fault)?.mode();

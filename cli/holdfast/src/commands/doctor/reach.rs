@@ -1,37 +1,22 @@
 //! What this machine can say by itself: its context file, and who is at the other end of each address.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use holdfast_identity::{
-    Alpn, Context, Expect, Identity, IdentityHandle, PeerInfo, Principal, Trust, client_config,
-    tls_connect_over,
-};
+use holdfast_identity::{Alpn, Context, Identity, IdentityHandle, Principal, Trust};
 use holdfast_types::{AsProblem as _, Problem, Span, Time};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::report::{Report, Verdict};
 use crate::answers::now;
+use crate::dial::{Own, connect, get};
 use crate::globals::Globals;
 use crate::session::context_path;
 
-/// How long a connection, a handshake or an answer may take each.
-const LIMIT: Duration = Duration::from_secs(3);
 /// A certificate of a person is renewed by a person, who wants to know before.
 const OWN_LOW: Span = Span::from_secs(3_600);
 /// A controller renews its certificate long before this.
 const CONTROLLER_LOW: Span = Span::from_secs(4 * 3_600);
 /// How much of an answer is read to see that it is one.
-const HEAD: usize = 512;
-
-/// What the context file says.
-pub(super) struct Own {
-    identity: IdentityHandle,
-    trust: Trust,
-}
+const MAX_BODY: usize = 1 << 20;
 
 /// Reads the context as every command does, and says how good it is.
 pub(super) fn context(globals: &Globals, report: &mut Report) -> Option<Own> {
@@ -93,44 +78,9 @@ pub(super) async fn endpoints(own: &Own, endpoints: &[String], report: &mut Repo
     names
 }
 
-/// A stream of bytes in both directions, whatever is below.
-trait Both: AsyncRead + AsyncWrite + Send {}
-impl<T: AsyncRead + AsyncWrite + Send> Both for T {}
-
-type Connected = (Pin<Box<dyn Both>>, PeerInfo, Duration);
-
-async fn connect(own: &Own, endpoint: &str, alpn: Alpn) -> Result<Connected, String> {
-    let began = Instant::now();
-    let config = client_config(Some(&own.identity), &own.trust, Expect::Controller, alpn);
-    let config = config.map_err(|error| error.to_string())?;
-    let stream = match tokio::time::timeout(LIMIT, TcpStream::connect(endpoint)).await {
-        Err(_) => return Err(format!("no TCP connection within {} s", LIMIT.as_secs())),
-        Ok(Err(error)) => return Err(format!("no TCP connection: {error}")),
-        Ok(Ok(stream)) => stream,
-    };
-    let connected = tls_connect_over(stream, &Arc::clone(&config), LIMIT).await;
-    let (stream, peer) = connected.map_err(|error| {
-        let problem = error.problem();
-        let cause = problem.because.first().map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("no TLS: {}{cause}", problem.summary)
-    })?;
-    Ok((Box::pin(stream), peer, began.elapsed()))
-}
-
 /// One request over HTTP/1.1, as a person's own tools make it.
 async fn rest(own: &Own, endpoint: &str, report: &mut Report) {
-    let answer = async {
-        let (mut stream, _, _) = connect(own, endpoint, Alpn::Http1).await?;
-        let request = format!("GET /v1/cluster HTTP/1.1\r\nHost: {endpoint}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
-        let mut head = vec![0; HEAD];
-        let read = stream.read(&mut head).await.map_err(|error| error.to_string())?;
-        head.truncate(read);
-        let text = String::from_utf8_lossy(&head).into_owned();
-        Ok::<_, String>(text.lines().next().unwrap_or_default().to_owned())
-    };
-    let answered = tokio::time::timeout(LIMIT, answer).await;
-    let line = answered.unwrap_or_else(|_| Err(format!("no answer within {} s", LIMIT.as_secs())));
+    let line = get(own, endpoint, "/v1/cluster", MAX_BODY).await.map(|(line, _)| line);
     match line {
         Ok(line) if line.starts_with("HTTP/1.1 200") => {
             report.ok("rest", format!("{endpoint}: GET /v1/cluster answers 200"));
