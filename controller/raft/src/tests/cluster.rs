@@ -9,6 +9,9 @@ use tempfile::TempDir;
 use super::harness::{Running, member, options_in, start, until};
 use crate::{ChangeError, LoopbackNetwork, ProposeError, ReadError, Role, Status};
 
+/// How long a proposal of these tests waits.
+pub(super) const PROPOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
 pub(super) struct Cluster {
     pub(super) _temp: TempDir,
     pub(super) network: LoopbackNetwork,
@@ -22,7 +25,7 @@ pub(super) async fn three(snapshot_every: u64) -> Cluster {
     for id in 1..=3 {
         let mut options = options_in(&temp, id);
         options.snapshot_every = snapshot_every;
-        options.propose_timeout = Duration::from_secs(3);
+        options.propose_timeout = PROPOSE_TIMEOUT;
         options.catch_up = Duration::from_millis(400);
         options.compare = Duration::from_millis(50);
         nodes.push(start(&options, &network).await);

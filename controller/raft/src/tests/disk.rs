@@ -121,7 +121,8 @@ fn faulty(temp: &TempDir, id: u64) -> (Options, Arc<Fault>) {
     let fault = Arc::new(Fault::default());
     let mut options = options_in(temp, id);
     options.disk = Arc::new(Faulty(Arc::clone(&fault)));
-    options.propose_timeout = Duration::from_secs(3);
+    // Long enough for a slow machine: here nothing but a broken disk may leave an outcome unknown.
+    options.propose_timeout = Duration::from_secs(20);
     (options, fault)
 }
 

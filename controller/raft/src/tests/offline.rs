@@ -76,7 +76,7 @@ async fn one_surviving_member_is_saved_with_every_acknowledged_command() {
         let (options, nodes) = three(&temp, &LoopbackNetwork::default(), snapshot_every).await;
         write(&nodes, 0, 100).await;
         until("all commands on member 2", || nodes[1].with(|m| m.words("k").len()) == 100).await;
-        let (term, applied) = (nodes[1].status().term, nodes[1].status().applied.unwrap());
+        let applied = nodes[1].status().applied.unwrap();
         let dir = options[1].dir.clone();
         let running = recover(&dir, "test", &plan("test#2", 2), Register::default());
         assert!(matches!(running, Err(RaftError::Locked { .. })), "{running:?}");
@@ -87,7 +87,8 @@ async fn one_surviving_member_is_saved_with_every_acknowledged_command() {
         let same = recover(&dir, "test", &plan("test", 2), Register::default());
         assert!(matches!(same, Err(RaftError::Options(_))), "{same:?}");
         let info = recover(&dir, "test", &plan("test#2", 7), Register::default()).unwrap();
-        assert!(info.index >= applied && info.term <= term);
+        // The members stop one after the other, so that there may have been an election more.
+        assert!(info.index >= applied && info.term > 0, "{info:?}");
         assert_eq!((info.cluster_id.as_str(), info.members), ("test#2", vec![member(7)]));
 
         let mut recovered = options[1].clone();
@@ -96,7 +97,7 @@ async fn one_surviving_member_is_saved_with_every_acknowledged_command() {
         until("a leader", || node.is_leader()).await;
         node.read_barrier().await.unwrap();
         assert_eq!(node.with(|machine| machine.words("k")), numbers(100));
-        assert!(node.status().term > term, "no term is lived twice");
+        assert!(node.status().term > info.term, "no term is lived twice");
         write(&[node], 100, 101).await;
         // The old directory is kept whole, and is a member of the old cluster still.
         let kept = Utf8Path::new(&format!("{dir}.before-recovery-1")).to_owned();
