@@ -64,6 +64,7 @@ impl Proposer {
         let batcher = Batcher {
             raft,
             clock,
+            timeout,
             waiting,
             held: None,
             pressure: Arc::clone(&pressure),
@@ -112,6 +113,7 @@ impl Proposer {
 struct Batcher {
     raft: Raft,
     clock: Clock,
+    timeout: Duration,
     waiting: mpsc::Receiver<Waiting>,
     /// The command that no longer fitted into the batch before.
     held: Option<Waiting>,
@@ -137,8 +139,12 @@ impl Batcher {
             match self.raft.client_write_ff(batch).await {
                 Ok(result) => {
                     let (counters, pressure) = (Arc::clone(&self.counters), Arc::clone(&self.pressure));
+                    let answered = tokio::time::timeout(self.timeout, result);
                     sent.spawn(async move {
-                        let result = result.await.ok();
+                        // Those who asked have been told by then. openraft answers a batch when it is applied or cut off the
+                        // log, so never one in whose place a member that led before takes a snapshot: without an end it would
+                        // keep its place, and this member could not propose any more.
+                        let result = answered.await.ok().and_then(Result::ok);
                         counters.commit_time.note(began.elapsed());
                         pressure.end(began, Instant::now());
                         fan_out(answers, result);

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::cluster::{Cluster, PROPOSE_TIMEOUT, three};
-use super::harness::{Register, connect, member, options_in, start, until};
+use super::harness::{PATIENCE, Register, connect, member, options_in, start, until};
 use crate::wire::{Envelope, HandoverStep, VoteRequestMessage};
 use crate::{
     ChangeError, LoopbackLink, LoopbackNetwork, Member, Network, NetworkError, ProposeError, RaftNode,
@@ -113,6 +113,46 @@ async fn leadership_goes_round_under_writers_and_nothing_is_lost_or_doubled() {
         assert_eq!(once.len(), words.len(), "every command once");
         let known: Vec<&String> = words.iter().filter(|word| !unknown.contains(*word)).collect();
         assert_eq!(known, acknowledged.iter().collect::<Vec<_>>(), "and in order");
+    }
+}
+
+/// What it proposed when it was cut off is neither in the log nor cut off it: a snapshot came in its place, and nobody hears
+/// what became of it. Its proposals must not wait behind those for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_cut_off_and_took_a_snapshot_leads_again() {
+    let cluster = Arc::new(three(20).await);
+    let old = cluster.leader_but(0).await;
+    cluster.node(old).propose(b"kbefore".to_vec()).await.unwrap();
+    cluster.network.isolate(old);
+    let mut lost = JoinSet::new();
+    // As many batches as may be on their way, and more.
+    for number in 0..4 {
+        let before = cluster.node(old).status().batches;
+        let asked = Arc::clone(&cluster);
+        lost.spawn(async move { asked.node(old).propose(format!("l{number}").into_bytes()).await });
+        until("a batch", || cluster.node(old).status().batches > before || number > 1).await;
+    }
+    let mut leader = cluster.leader_but(old).await;
+    while cluster.node(leader).status().purged <= cluster.node(old).status().last_log {
+        if cluster.node(leader).propose(b"kaway".to_vec()).await.is_err() {
+            leader = cluster.leader_but(old).await;
+        }
+    }
+    while let Some(ended) = lost.join_next().await {
+        assert!(ended.unwrap().is_err());
+    }
+    cluster.network.heal();
+    cluster.same_state_everywhere().await;
+    until("the old leader to lead", || cluster.node(old).status().snapshot_index.is_some()).await;
+    while !cluster.node(old).is_leader() {
+        let leader = cluster.leader_but(0).await;
+        // Refused as long as it is not known to be back.
+        drop(cluster.node(leader).transfer_leader(Some(old)).await);
+    }
+    let begun = Instant::now();
+    while cluster.node(old).propose(b"kafter".to_vec()).await.is_err() {
+        assert!(begun.elapsed() < PATIENCE, "its proposals wait for ever");
+        tokio::task::yield_now().await;
     }
 }
 
