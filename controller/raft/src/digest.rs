@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::machine::{Change, Record};
 
 /// No file makes us reserve more than this before its records have come.
-const MOST_ROOM: u64 = 1 << 20;
+const MOST_ROOM: u64 = 1 << 21;
 
 /// The hash of a whole state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! log has failed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::ServerState;
@@ -23,6 +24,13 @@ const ROUND: Duration = Duration::from_millis(200);
 const MEASURE_ROUNDS: u32 = 5;
 /// A snapshot is taken at least this often while anything changes.
 const SNAPSHOT_AGE: Duration = Duration::from_secs(3_600);
+/// The log grows by this part of a snapshot before the next one, where the snapshot is so large.
+const SNAPSHOT_PART: u64 = 16;
+const LARGE_SNAPSHOT: u64 = 16 << 20;
+/// So much log is applied again in no time.
+const LEAST_LOG_BYTES: u64 = 16 << 20;
+/// The log reaches back over two snapshots; where it is longer than that, over one.
+const LOG_TIMES: u64 = 3;
 /// From this part of the quota on there is an alarm, in per cent.
 const ALARM_PERCENT: u64 = 80;
 /// Free space below so many segments is an alarm.
@@ -35,6 +43,8 @@ const LEAST_SNAPSHOT_BYTES: u64 = 16 << 20;
 pub(crate) struct Findings {
     space: Mutex<Space>,
     snapshot_at: Mutex<Option<Instant>>,
+    /// Bytes of the newest snapshot.
+    snapshot_bytes: AtomicU64,
 }
 
 impl Findings {
@@ -94,6 +104,7 @@ impl House {
             if snapshot != known {
                 known = snapshot;
                 *self.findings.snapshot_at.lock() = Some(Instant::now());
+                self.findings.snapshot_bytes.store(self.snapshots.newest_bytes(), Ordering::Relaxed);
                 self.purge().await;
             }
             self.snapshot_if_due(snapshot, &mut asked).await;
@@ -115,17 +126,29 @@ impl House {
     async fn snapshot_if_due(&self, snapshot: Option<u64>, asked: &mut Option<(Option<u64>, u64)>) {
         let applied = self.raft.metrics().borrow().last_applied.map_or(0, |id| id.index);
         let since = applied.saturating_sub(snapshot.unwrap_or(0));
-        let large = self.log.bytes() > self.options.log_bytes;
-        let old = self.findings.snapshot_age().is_some_and(|age| age > SNAPSHOT_AGE);
-        let due = since >= self.options.snapshot_every || (since > 0 && (large || old));
+        let due = since > 0 && self.is_due(snapshot.unwrap_or(0), since);
         if due && *asked != Some((snapshot, applied)) && self.has_room() {
             *asked = Some((snapshot, applied));
             // A raft that has stopped takes no snapshot, and its log no longer grows.
             drop(self.raft.trigger().snapshot().await);
         }
-        if large && let Some(index) = snapshot {
+        if self.log.bytes() > self.options.log_bytes.saturating_mul(LOG_TIMES)
+            && let Some(index) = snapshot
+        {
             drop(self.raft.trigger().purge_log(index).await);
         }
+    }
+
+    /// Entries make a snapshot due, or their bytes, or time; but the log must have grown by a part of what a snapshot
+    /// writes, or a large state would be written again and again for the sake of a short log.
+    fn is_due(&self, snapshot: u64, since: u64) -> bool {
+        let old = self.findings.snapshot_age().is_some_and(|age| age > SNAPSHOT_AGE);
+        let bytes = self.log.bytes_after(snapshot);
+        let written = self.findings.snapshot_bytes.load(Ordering::Relaxed);
+        let worth = if written < LARGE_SNAPSHOT { 0 } else { written / SNAPSHOT_PART };
+        let limit = self.options.log_bytes;
+        let large = bytes > limit || bytes > worth.max(LEAST_LOG_BYTES);
+        old || large || (since >= self.options.snapshot_every && bytes >= worth)
     }
 
     /// The log reaches back to the snapshot before the newest one, so that a damaged newest one can be done without.

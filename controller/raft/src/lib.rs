@@ -67,7 +67,7 @@ pub use proposer::MAX_COMMAND_BYTES;
 pub use rpc::ServeError;
 pub use snapshot::SnapshotInfo;
 pub use standing::Exclusion;
-pub use start::{Source, Start};
+pub use start::{Copied, Source, Start};
 pub use status::{Latencies, MemberStatus, Role, Space, Status};
 pub use tracker::Leadership;
 pub use types::Member;

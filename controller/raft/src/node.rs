@@ -71,6 +71,7 @@ pub(crate) struct Inner<M> {
     pub(crate) transfer: Arc<Transfer>,
     server: Server,
     findings: Arc<Findings>,
+    cache: Option<Cache>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -132,7 +133,7 @@ impl<M: Machine> Inner<M> {
         let house = House {
             raft: raft.clone(),
             log: log.clone(),
-            cache,
+            cache: cache.clone(),
             snapshots,
             options: options.clone(),
             findings: Arc::clone(&findings),
@@ -164,6 +165,7 @@ impl<M: Machine> Inner<M> {
             transfer,
             server,
             findings,
+            cache,
             tasks,
         }
     }
@@ -334,6 +336,10 @@ impl<M: Machine> RaftNode<M> {
             tracing::warn!("raft did not stop in time");
         }
         self.inner.tasks.lock().abort_all();
+        if let Some(cache) = self.inner.cache.clone() {
+            // One that panicked is found damaged by the next start.
+            drop(self.inner.options.work.blocking(move || cache.close()).await);
+        }
     }
 }
 

@@ -20,8 +20,8 @@ const MOST_SEGMENT_BYTES: u64 = 128 << 20;
 const PROPOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const CATCH_UP: Duration = Duration::from_secs(60);
 const COMPARE: Duration = Duration::from_secs(10);
-/// Beyond this much log a snapshot is taken whatever its number of entries.
-const LOG_BYTES: u64 = 512 << 20;
+/// Beyond this much log a snapshot is taken whatever its number of entries: so much a start has to apply again.
+const LOG_BYTES: u64 = 64 << 20;
 /// What log, snapshots and applied store may take together.
 const QUOTA_BYTES: u64 = 32 << 30;
 /// How many entries one call for replication carries at most.
@@ -47,7 +47,7 @@ pub struct Options {
     pub election: (Duration, Duration),
     /// Entries between two snapshots.
     pub snapshot_every: u64,
-    /// Bytes of log beyond which a snapshot is taken early.
+    /// Bytes of log since a snapshot beyond which the next one is taken, whatever its number of entries.
     pub log_bytes: u64,
     /// Bytes of one log segment.
     pub segment_bytes: u64,
@@ -65,7 +65,8 @@ pub struct Options {
     pub disk: Arc<dyn Disk>,
     /// Where file work is done; elsewhere than on threads only in a simulation.
     pub work: Work,
-    /// Whether a copy of the applied state is kept on sled, which shortens a restart. It is on the real disk always.
+    /// Whether a copy of the applied state is kept on sled, which stands in where no snapshot can be read. It is on the real
+    /// disk always.
     pub applied_copy: bool,
 }
 

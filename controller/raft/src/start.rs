@@ -12,6 +12,22 @@ pub enum Source {
     Snapshot,
 }
 
+/// What became of the copy of the applied state, which is looked at behind a start that did not need it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Copied {
+    /// None is kept, or nobody has looked at it yet.
+    #[default]
+    Unknown,
+    /// It was read to its end.
+    Whole,
+    /// It is being written anew.
+    Unfinished,
+    /// It was written anew.
+    Anew,
+    /// It failed, and there is none until the next start.
+    GivenUp,
+}
+
 /// How a member was started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Start {
@@ -19,6 +35,8 @@ pub struct Start {
     pub source: Source,
     /// The last entry that this state included.
     pub index: Option<u64>,
+    /// What became of the copy.
+    pub copied: Copied,
     /// What could not be used, in words: it was set aside or written anew.
     pub damage: Vec<String>,
 }

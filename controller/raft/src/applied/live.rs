@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
+use camino::Utf8Path;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use crate::codec::MAX_POINTS;
 use crate::digest::{Rolling, StateHash};
 use crate::latency::Recorder;
-use crate::machine::{Machine, Record};
+use crate::machine::Machine;
 use crate::snapshot::{Position, Taken};
 use crate::start::Start;
 use crate::types::{Entry, LogId};
@@ -63,6 +64,12 @@ impl<M: Machine> Shared<M> {
         }
     }
 
+    /// Keeps what was found damaged for whoever asks how this member was started.
+    pub(super) fn note(&self, path: &Utf8Path, damage: &dyn std::error::Error) {
+        let source = damage.source().map(|source| format!(": {source}")).unwrap_or_default();
+        self.start.lock().damage.push(format!("{path}: {damage}{source}"));
+    }
+
     pub(crate) fn with<R>(&self, read: impl FnOnce(&M) -> R) -> R {
         read(&self.live.read().machine)
     }
@@ -91,31 +98,13 @@ impl<M: Machine> Shared<M> {
         }
     }
 
-    /// Replaces the state by so many records that pass by in key order. Readers go on with the old state until the new one
-    /// stands; where the records end in an error, or are not those of the position, the old one stays.
-    pub(super) fn restore<E>(
-        &self,
-        position: Position,
-        count: u64,
-        records: impl Iterator<Item = Result<Record, E>>,
-    ) -> Result<(), RestoreError<E>> {
-        let mut feed = Feed { records, rolling: Rolling::with_room(count), failed: None };
-        let restored = self.live.read().machine.restore(&mut feed);
-        // What the machine refused may be damage: then the rest says so.
-        feed.by_ref().for_each(drop);
-        if let Some(error) = feed.failed {
-            return Err(RestoreError::Records(error));
-        }
-        if feed.rolling.hash() != position.hash {
-            return Err(RestoreError::Hash);
-        }
-        let machine = restored.map_err(RestoreError::Machine)?;
-        let live = Live::new(machine, position, feed.rolling);
+    /// Puts another state in the place of this one. Readers went on with the old one until now.
+    pub(super) fn exchange(&self, machine: M, position: Position, rolling: Rolling) {
+        let live = Live::new(machine, position, rolling);
         let old = std::mem::replace(&mut *self.live.write(), live);
         // Taking a large state apart is nothing to hold the lock for.
         drop(old);
         self.announce();
-        Ok(())
     }
 
     /// Applies entries of which nobody waits for the answers.
@@ -136,43 +125,5 @@ impl<M: Machine> Shared<M> {
         position.hash = live.rolling.hash();
         let records = u64::try_from(live.rolling.records()).unwrap_or(u64::MAX);
         Taken { frozen: live.machine.freeze(), position, records }
-    }
-}
-
-/// Why a state was not replaced.
-#[derive(Debug)]
-pub(super) enum RestoreError<E> {
-    /// The records ended in an error.
-    Records(E),
-    /// Their hash is not that of the position.
-    Hash,
-    /// The machine does not read them.
-    Machine(String),
-}
-
-/// Hands records to a machine and computes their hash as they pass.
-struct Feed<I, E> {
-    records: I,
-    rolling: Rolling,
-    failed: Option<E>,
-}
-
-impl<I: Iterator<Item = Result<Record, E>>, E> Iterator for Feed<I, E> {
-    type Item = Record;
-
-    fn next(&mut self) -> Option<Record> {
-        if self.failed.is_some() {
-            return None;
-        }
-        match self.records.next()? {
-            Ok((key, value)) => {
-                self.rolling.put(&key, &value);
-                Some((key, value))
-            }
-            Err(error) => {
-                self.failed = Some(error);
-                None
-            }
-        }
     }
 }

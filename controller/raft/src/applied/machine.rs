@@ -8,7 +8,8 @@ use openraft::{AnyError, EntryPayload, RaftSnapshotBuilder, StorageIOError};
 use parking_lot::Mutex;
 
 use super::cache::Cache;
-use super::live::{Live, RestoreError, Shared};
+use super::live::{Live, Shared};
+use super::restore::RestoreError;
 use crate::log::LogStore;
 use crate::machine::{Change, Machine};
 use crate::snapshot::{SnapshotError, SnapshotStore, Taken};
@@ -114,7 +115,7 @@ fn install<M: Machine>(
     let path = snapshots.adopt(snapshot).map_err(|error| error_chain(&error))?;
     let reader = snapshots.read(&path).map_err(|error| error_chain(&error))?;
     let position = reader.position().clone();
-    let damage = match shared.restore(position.clone(), reader.promised(), reader) {
+    let damage = match shared.restore_snapshot(reader) {
         Ok(()) => {
             if let Some(id) = position.applied {
                 log.covered(id.index);
@@ -200,7 +201,7 @@ impl<M: Machine> RaftStateMachine<TypeConfig> for StateMachine<M> {
         }
         installed?.map_err(|error| StorageIOError::write_snapshot(None, error))?;
         if let Some(cache) = &self.cache {
-            cache.replace(self.shared.freeze()).await;
+            cache.rewrite();
         }
         Ok(())
     }

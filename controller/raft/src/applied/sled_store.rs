@@ -10,12 +10,21 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sled::{Batch, Db, Mode};
 
 use super::chunk::{Joined, Joiner, MAX_KEY, cut, stored_key};
+use super::stop::{Pace, Stop};
+use crate::digest::Sum;
 use crate::disk::RealDisk;
 use crate::files::{Act, FileError, sync_dir};
 use crate::machine::{Change, Record};
 use crate::snapshot::{Position, SnapshotError, Taken};
+use crate::types::LogId;
 
-const CACHE_BYTES: u64 = 64 << 20;
+/// What sled keeps of its pages: the copy is written and hardly ever read.
+const CACHE_BYTES: u64 = 8 << 20;
+/// So many records make a batch. sled lets the old pages of a batch go when the whole of it is written, so large batches
+/// take hundreds of megabytes, and as much more on the disk.
+const BATCH_RECORDS: usize = 128;
+/// So many records are checked between two pauses.
+const CHECKED_RECORDS: usize = 1_024;
 const RECORD: u8 = b'r';
 const META: u8 = b'm';
 
@@ -32,6 +41,14 @@ pub(super) enum SledError {
     Corrupt(&'static str),
     #[error("applied store is corrupt: its records do not have its state hash")]
     Hash,
+    #[error("the applied store held nothing")]
+    New,
+    #[error("the applied store is too far behind")]
+    Behind,
+    #[error("the applied store is many times as large as its records")]
+    Large,
+    #[error("the member stops")]
+    Stopped,
     #[error("the machine refuses the records of the applied store: {0}")]
     Machine(String),
     #[error("read the position of the applied store")]
@@ -59,12 +76,24 @@ pub(super) struct SledStore {
     /// Records of more than one piece; the others need no entry.
     pieces: BTreeMap<Vec<u8>, u32>,
     records: usize,
+    /// The last entry whose changes it has.
+    applied: Option<LogId>,
 }
 
 impl SledStore {
     /// Opens the copy and reads what it says of itself; `None` when it is new. Blocks.
     pub(super) fn open(dir: &Utf8Path, cluster_id: &str) -> Result<(Self, Option<Holds>), SledError> {
         caught(|| Self::open_and_read(dir, cluster_id))
+    }
+
+    /// The last entry whose changes it has.
+    pub(super) fn applied(&self) -> Option<LogId> {
+        self.applied
+    }
+
+    /// Bytes of its file.
+    pub(super) fn bytes(&self) -> Result<u64, SledError> {
+        Ok(self.data.metadata().act("look at", &self.dir.join("db"))?.len())
     }
 
     fn open_and_read(dir: &Utf8Path, cluster_id: &str) -> Result<(Self, Option<Holds>), SledError> {
@@ -74,9 +103,11 @@ impl SledStore {
         let data = dir.join("db");
         let data = File::open(&data).act("open", &data)?;
         let (dir, cluster_id) = (dir.to_owned(), cluster_id.to_owned());
-        let store = Self { db, data, dir, cluster_id, pieces: BTreeMap::new(), records: 0 };
+        let mut store =
+            Self { db, data, dir, cluster_id, pieces: BTreeMap::new(), records: 0, applied: None };
         store.no_blobs()?;
         let holds = store.holds()?;
+        store.applied = holds.as_ref().and_then(|holds| holds.position.applied);
         Ok((store, holds))
     }
 
@@ -122,7 +153,28 @@ impl SledStore {
         })
     }
 
-    /// Takes over the changes of some entries and the position after them, all or nothing.
+    /// Goes through every record without keeping any, and answers how many bytes they have.
+    pub(super) fn check(&mut self, holds: &Holds, stop: &Stop) -> Result<u64, SledError> {
+        let (mut sum, mut bytes, mut records, mut pace) = (Sum::default(), 0, 0_usize, Pace::begin(stop));
+        self.read(|each| {
+            for record in each {
+                let record = record?;
+                records += 1;
+                if records % CHECKED_RECORDS == 0 && pace.rest() {
+                    return Err(SledError::Stopped);
+                }
+                bytes += u64::try_from(record.0.len() + record.1.len()).unwrap_or(0);
+                if !sum.add(&record) {
+                    return Err(SledError::Corrupt("its records are not in the order of their keys"));
+                }
+            }
+            Ok(())
+        })?;
+        if sum.hash() == holds.position.hash { Ok(bytes) } else { Err(SledError::Hash) }
+    }
+
+    /// Takes over the changes of some entries and the position after them. Where that ends in the middle, the records no
+    /// longer have the hash of the position, which is found when they are read.
     pub(super) fn apply(
         &mut self,
         changes: &[Change],
@@ -130,26 +182,34 @@ impl SledStore {
         records: usize,
     ) -> Result<(), SledError> {
         let mut batch = Batch::default();
-        for (key, value) in changes {
+        for (number, (key, value)) in (1..).zip(changes) {
             self.change(&mut batch, key, value.as_deref())?;
+            if usize::is_multiple_of(number, BATCH_RECORDS) {
+                self.db.apply_batch(std::mem::take(&mut batch))?;
+            }
         }
         self.records = records;
         self.finish(batch, position)
     }
 
     /// Replaces everything.
-    pub(super) fn replace(&mut self, taken: Taken) -> Result<(), SledError> {
+    pub(super) fn replace(&mut self, taken: Taken, stop: &Stop) -> Result<(), SledError> {
         // The position goes first: a copy that is caught half way has records but no position, and is rebuilt.
-        self.db.remove(stored_key(META, b"", 0))?;
+        for pair in self.db.scan_prefix([META]).keys() {
+            self.db.remove(pair?)?;
+        }
         self.db.clear()?;
         self.pieces.clear();
         self.records = 0;
-        let mut batch = Batch::default();
+        let (mut batch, mut pace) = (Batch::default(), Pace::begin(stop));
         for (key, value) in taken.frozen.records() {
             self.change(&mut batch, &key, Some(&value))?;
             self.records += 1;
-            if self.records.is_multiple_of(REPLACE_RECORDS) {
+            if self.records.is_multiple_of(BATCH_RECORDS) {
                 self.db.apply_batch(std::mem::take(&mut batch))?;
+                if pace.rest() {
+                    return Err(SledError::Stopped);
+                }
             }
         }
         self.finish(batch, &taken.position)?;
@@ -187,6 +247,7 @@ impl SledStore {
             batch.remove(stored_key(META, b"", number));
         }
         self.db.apply_batch(batch)?;
+        self.applied = position.applied;
         Ok(())
     }
 
@@ -207,8 +268,6 @@ impl SledStore {
         if entries.next().is_some() { Err(SledError::Blobs) } else { Ok(()) }
     }
 }
-
-const REPLACE_RECORDS: usize = 256;
 
 /// sled asserts on files it does not understand: a panic there means the same as an error.
 fn caught<T>(work: impl FnOnce() -> Result<T, SledError>) -> Result<T, SledError> {

@@ -84,6 +84,12 @@ impl Index {
         self.bytes
     }
 
+    /// Bytes of the entries after an index.
+    pub(super) fn bytes_after(&self, index: u64) -> u64 {
+        let after = self.slots.iter().rev().take_while(|slot| slot.id.index > index);
+        after.map(|slot| u64::try_from(slot.size).unwrap_or(0)).sum()
+    }
+
     /// The oldest segment that still holds an entry which is needed.
     pub(super) fn oldest_segment(&self) -> Option<u64> {
         self.slots.iter().filter_map(|slot| slot.place).map(|place| place.segment).min()

@@ -192,6 +192,11 @@ impl LogStore {
         self.inner.shared.index.lock().bytes()
     }
 
+    /// Bytes of the entries after an index.
+    pub(crate) fn bytes_after(&self, index: u64) -> u64 {
+        self.inner.shared.index.lock().bytes_after(index)
+    }
+
     pub(crate) fn fsyncs(&self) -> u64 {
         self.inner.shared.counters.fsyncs.load(Ordering::Relaxed)
     }

@@ -73,6 +73,12 @@ impl SnapshotStore {
         self.disk.free_bytes(&self.dir).is_ok_and(|free| free > bytes)
     }
 
+    /// Bytes of the newest snapshot.
+    pub(crate) fn newest_bytes(&self) -> u64 {
+        let newest = self.paths().unwrap_or_default().into_iter().next();
+        newest.and_then(|path| self.disk.size(&path).ok()).unwrap_or(0)
+    }
+
     /// Bytes of the snapshots that are kept.
     pub(crate) fn bytes(&self) -> u64 {
         let paths = self.paths().unwrap_or_default().into_iter();

@@ -10,14 +10,22 @@ use super::harness::{
     Register, Running, alone, copy_dir, member, options_at, options_in, start, until, utf8,
 };
 use crate::{
-    LoopbackNetwork, MAX_COMMAND_BYTES, Options, ProposeError, RaftError, RaftNode, ReadError, RpcKind,
-    ServeError, Source, Status,
+    Copied, LoopbackNetwork, MAX_COMMAND_BYTES, Options, ProposeError, RaftError, RaftNode, ReadError,
+    RpcKind, ServeError, Source, Status,
 };
 
 async fn propose_many(node: &Running, count: usize) {
     for number in 0..count {
         node.propose(format!("k{number}").into_bytes()).await.unwrap();
     }
+}
+
+/// What became of the copy, once that is known.
+async fn copied(node: &Running) -> Copied {
+    let settled =
+        |node: &Running| !matches!(node.status().start.copied, Copied::Unknown | Copied::Unfinished);
+    until("the copy", || settled(node)).await;
+    node.status().start.copied
 }
 
 fn numbers(count: usize) -> Vec<String> {
@@ -87,6 +95,11 @@ async fn a_lost_or_damaged_applied_store_is_rebuilt_with_the_same_hash() {
         let node = reopened(&options).await;
         assert_eq!(node.status().state_hash, hash, "{name}");
         assert_eq!(node.with(|machine| machine.words("k")), numbers(60), "{name}");
+        assert_eq!(
+            copied(&node).await,
+            if name == "nothing" { Copied::Whole } else { Copied::Anew },
+            "{name}"
+        );
         assert_eq!(fs::read_dir(applied.join("blobs")).unwrap().count(), 0, "{name}");
         node.shutdown().await;
     }
@@ -121,18 +134,50 @@ async fn one_flipped_byte_in_any_file_of_the_applied_store_is_found_and_said() {
             fs::write(options.dir.join("applied").join(file.file_name()), bytes).unwrap();
 
             let node = reopened(&options).await;
-            let (status, name) = (node.status(), format!("{} at {place} of 7", file.file_name()));
+            let name = format!("{} at {place} of 7", file.file_name());
+            let copied = copied(&node).await;
+            let status = node.status();
             assert_eq!(status.state_hash, hash, "{name}");
             assert_eq!(node.with(|machine| machine.words("k")), numbers(60), "{name}");
             // A page that a newer one replaced is read by nobody.
             let damaged = !status.start.damage.is_empty();
-            assert_eq!(damaged, status.start.source != Source::Copy, "{name}: {:?}", status.start);
+            assert_eq!(damaged, copied == Copied::Anew, "{name}: {:?}", status.start);
+            assert_eq!(status.start.source, Source::Snapshot, "the copy is not what a start begins from");
             *found.entry(file.file_name().to_owned()).or_insert(0) += usize::from(damaged);
             node.shutdown().await;
         }
     }
     assert!(found.len() >= 2 && found.values().any(|times| *times > 0), "{found:?}");
     println!("damage found, of 8 bytes: {found:?}");
+}
+
+/// The snapshots are gone and the log no longer begins at the beginning: the copy stands in for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_applied_store_stands_in_where_no_snapshot_can_be_read() {
+    let temp = TempDir::new().unwrap();
+    let mut options = options_in(&temp, 1);
+    options.snapshot_every = 10;
+    let node = alone(&options).await;
+    while node.status().purged.is_none() {
+        propose_many(&node, 20).await;
+    }
+    let (hash, words) = (node.status().state_hash, node.with(|machine| machine.words("k")));
+    node.shutdown().await;
+    drop(node);
+    until("the lock", || crate::files::DirLock::take(&crate::RealDisk, &options.dir).unwrap().is_some())
+        .await;
+    for snapshot in options.dir.join("snapshots").read_dir_utf8().unwrap() {
+        let path = snapshot.unwrap().into_path();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+    let node = reopened(&options).await;
+    let start = node.status().start;
+    assert_eq!((start.source, start.copied), (Source::Copy, Copied::Whole), "{start:?}");
+    assert_eq!(start.damage.len(), 2, "both snapshots are named: {start:?}");
+    assert_eq!((node.status().state_hash, node.with(|machine| machine.words("k"))), (hash, words));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
