@@ -9,6 +9,7 @@ mod etcd;
 mod frames;
 mod gap;
 mod host;
+mod large;
 mod load;
 mod log;
 mod member;
@@ -27,6 +28,7 @@ pub fn part(arguments: &[String]) -> Option<anyhow::Result<()>> {
     let (verb, arguments) = arguments.split_first()?;
     match verb.as_str() {
         "__member" => Some(member::run(arguments)),
+        "__large" => Some(large::run(arguments)),
         "__spin" => {
             host::spin();
             Some(Ok(()))

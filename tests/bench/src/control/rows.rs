@@ -10,7 +10,7 @@ use super::arena::{Arena, Race, Round, race};
 use super::load::{Act, Outcome, PUT, Plan, work};
 use super::side::Side;
 use super::wire::ask;
-use super::{etcd, gap, log};
+use super::{etcd, gap, large, log};
 use crate::measure::{Bench, Curve, Measurement, Promise};
 use crate::wire::kv::{FiguresAnswer, FiguresRequest};
 
@@ -26,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The promises and how they are measured.
 pub(crate) fn rows() -> Vec<Promise> {
     type Run = fn(&Bench) -> Result<Measurement>;
-    let rows: [(&'static str, Run); 12] = [
+    let rows: [(&'static str, Run); 16] = [
         ("control-put-1", |bench| rate(bench, 1, PUT)),
         ("control-put-1-p99", |bench| slowest(bench, 1, PUT)),
         ("control-put-64", |bench| rate(bench, 64, PUT)),
@@ -44,6 +44,10 @@ pub(crate) fn rows() -> Vec<Promise> {
             bench.forget(ARENA);
             measured
         }),
+        ("control-restart", large::restarted),
+        ("control-rebuild", large::rebuilt),
+        ("control-snapshot", large::snapshot),
+        ("control-footprint", large::footprint),
     ];
     let measured = rows.into_iter().map(|(id, run)| Promise { id, area: AREA, run: Some(run) });
     measured.chain([Promise { id: "control-watch", area: AREA, run: None }]).collect()
