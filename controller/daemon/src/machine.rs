@@ -1,7 +1,7 @@
 //! The replicated state as the log drives it.
 
-use holdfast_raft::{Applied, Frozen, Machine, Record};
-use holdfast_state::State;
+use holdfast_raft::{Applied, Frozen, Machine, Record, in_order};
+use holdfast_state::{Part, Restoring, State};
 use holdfast_types::Time;
 use prost::Message as _;
 
@@ -36,7 +36,9 @@ impl Machine for StateMachine {
     }
 
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
-        let state = State::restore(records)?;
+        let mut restoring = Restoring::default();
+        in_order(records, Part::of, |part| restoring.add(part?))?;
+        let state = restoring.end()?;
         match self.beyond(&state) {
             Some(reason) => Err(reason),
             None => Ok(Self { state, newest_level: self.newest_level }),

@@ -1,8 +1,12 @@
 //! The state as records, and back: for snapshots, for the copy on disk, and for a member that starts again.
 
 use crate::level::NEWEST_LEVEL;
+use crate::part::Part;
 use crate::state::State;
 use crate::table::Record;
+
+/// So many records make a part where nobody else says so.
+const PART: usize = 1_024;
 
 impl State {
     /// Every record in key order, encoded one by one as they are asked for.
@@ -29,10 +33,60 @@ impl State {
     ///
     /// Where a record does not decode or belongs to no table: the store is damaged or written by a newer release.
     pub fn restore(records: impl IntoIterator<Item = Record>) -> Result<Self, String> {
-        let mut state = Self::default();
-        for (key, value) in records {
-            state.load(&key, &value)?;
+        let mut restoring = Restoring::default();
+        let mut records = records.into_iter();
+        loop {
+            let some: Vec<Record> = records.by_ref().take(PART).collect();
+            if some.is_empty() {
+                return restoring.end();
+            }
+            restoring.add(Part::of(some)?)?;
         }
+    }
+
+    pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let taken = match key.first() {
+            Some(b'b') => self.bundles.load(key, value),
+            Some(b'c') => self.cluster.load(key, value),
+            Some(b'e') => self.events.load(key, value),
+            Some(b'i') => self.keys.load(key, value),
+            Some(b'j') => self.jobs.load(key, value),
+            Some(b'k') => self.recipients.load(key, value),
+            Some(b'm') => self.controllers.load(key, value),
+            Some(b'n') => self.nodes.load(key, value),
+            Some(b'q') => self.queues.load(key, value),
+            Some(b'r') => self.revoked.load(key, value),
+            Some(b't') => self.tokens.load(key, value),
+            Some(b'w') => self.history.load(key, value),
+            _ => None,
+        };
+        taken.unwrap_or_else(|| {
+            Err(format!("a record of an unknown table: {:?}", String::from_utf8_lossy(key)))
+        })
+    }
+}
+
+/// A state that is put together from its parts, in the order of their keys.
+#[derive(Debug, Default)]
+pub struct Restoring(State);
+
+impl Restoring {
+    /// Takes the next part.
+    ///
+    /// # Errors
+    ///
+    /// Where a record does not decode, belongs to no table, or does not follow the one before.
+    pub fn add(&mut self, part: Part) -> Result<(), String> {
+        part.put(&mut self.0)
+    }
+
+    /// The state, when every part was taken.
+    ///
+    /// # Errors
+    ///
+    /// It is of a newer release.
+    pub fn end(self) -> Result<State, String> {
+        let mut state = self.0;
         if state.feature_level() > NEWEST_LEVEL {
             let found = state.feature_level();
             return Err(format!(
@@ -46,28 +100,5 @@ impl State {
             state.ended.changed(None, Some(job));
         }
         Ok(state)
-    }
-
-    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
-        let taken = match key.first() {
-            Some(b'a') => self.artifacts.load(key, value),
-            Some(b'b') => self.bundles.load(key, value),
-            Some(b'c') => self.cluster.load(key, value),
-            Some(b'e') => self.events.load(key, value),
-            Some(b'i') => self.keys.load(key, value),
-            Some(b'j') => self.jobs.load(key, value),
-            Some(b'k') => self.recipients.load(key, value),
-            Some(b'l') => self.audit.load(key, value),
-            Some(b'm') => self.controllers.load(key, value),
-            Some(b'n') => self.nodes.load(key, value),
-            Some(b'q') => self.queues.load(key, value),
-            Some(b'r') => self.revoked.load(key, value),
-            Some(b't') => self.tokens.load(key, value),
-            Some(b'w') => self.history.load(key, value),
-            _ => None,
-        };
-        taken.unwrap_or_else(|| {
-            Err(format!("a record of an unknown table: {:?}", String::from_utf8_lossy(key)))
-        })
     }
 }

@@ -104,6 +104,25 @@ impl<V> Rows<V> {
         None
     }
 
+    /// Puts rows in. Those that come in order behind all others become chunks as they are.
+    pub(crate) fn extend(&mut self, rows: Vec<(Arc<str>, Arc<V>)>) {
+        let last = self.chunks.last().and_then(|chunk| chunk.rows.last()).map(|(key, _)| key);
+        let behind = rows.first().is_some_and(|(key, _)| last.is_none_or(|last| last < key));
+        if !(behind && rows.is_sorted_by(|(one, _), (next, _)| one < next)) {
+            for (key, row) in rows {
+                self.insert(&key, row);
+            }
+            return;
+        }
+        self.len += rows.len();
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let mut chunk = Vec::with_capacity(rows.len().min(CHUNK));
+            chunk.extend(rows.by_ref().take(CHUNK));
+            self.chunks.push(Arc::new(Chunk { rows: chunk }));
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: &str) -> Option<Arc<V>> {
         let place = self.place(key);
         let shared = self.chunks.get_mut(place)?;
@@ -183,6 +202,8 @@ mod tests {
         Append(u32),
         /// The oldest rows, as a bounded history drops them.
         DropFirst(u32),
+        /// As a start puts them in.
+        Extend(u32),
         Keep,
     }
 
@@ -192,6 +213,7 @@ mod tests {
             4 => (0..3_000_u32).prop_map(Act::Remove),
             1 => (1..600_u32).prop_map(Act::Append),
             1 => (1..600_u32).prop_map(Act::DropFirst),
+            1 => (1..600_u32).prop_map(Act::Extend),
             1 => Just(Act::Keep),
         ]
     }
@@ -246,6 +268,13 @@ mod tests {
                             model.remove(&first);
                         }
                     },
+                    Act::Extend(many) => {
+                        // One of them is there already, now and then.
+                        let from = if many % 5 == 0 { next - 1 } else { next };
+                        next = from + many;
+                        rows.extend((from..next).map(|key| (name(key).into(), Arc::new(key))).collect());
+                        model.extend((from..next).map(|key| (name(key), key)));
+                    }
                     Act::Keep => kept.push((rows.clone(), model.clone())),
                 }
             }

@@ -49,7 +49,7 @@ impl Default for State {
             nodes: Table::new("n/"),
             jobs: Table::new("j/"),
             queues: Table::new("q/"),
-            artifacts: Table::new("a/"),
+            artifacts: Table::new(Self::ARTIFACTS),
             tokens: Table::new("t/"),
             revoked: Table::new("r/"),
             keys: Keys::default(),
@@ -66,6 +66,9 @@ impl Default for State {
 }
 
 impl State {
+    /// What the keys of artifacts begin with.
+    pub(crate) const ARTIFACTS: &str = "a/";
+
     /// The founding record; absent until the cluster is bootstrapped.
     #[must_use]
     pub fn cluster(&self) -> Option<&ClusterRecord> {

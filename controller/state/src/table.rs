@@ -12,6 +12,9 @@ pub type Record = (Vec<u8>, Vec<u8>);
 /// One change of the applied state: a key and its new bytes, or nothing where it was removed.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// A row that was decoded, under its key without the prefix.
+pub(crate) type Decoded<R> = (Arc<str>, Arc<R>);
+
 /// What a table can keep: something with a stored form.
 pub(crate) trait Row: Sized {
     fn stored(&self) -> Vec<u8>;
@@ -102,17 +105,23 @@ impl<R: Row> Table<R> {
 
     /// Takes a stored record if it is of this table.
     pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Option<Result<(), String>> {
+        Some(self.decode(key, value)?.map(|(name, row)| drop(self.rows.insert(&name, row))))
+    }
+
+    /// Decodes a stored record if it is of this table.
+    pub(crate) fn decode(&self, key: &[u8], value: &[u8]) -> Option<Result<Decoded<R>, String>> {
         let own = key.strip_prefix(self.prefix.as_bytes())?;
         let Ok(name) = std::str::from_utf8(own) else {
             return Some(Err(format!("a key of table `{}` is not UTF-8", self.prefix)));
         };
-        Some(match R::from_stored(value) {
-            Ok(row) => {
-                self.rows.insert(name, Arc::new(row));
-                Ok(())
-            }
-            Err(error) => Err(format!("record `{}{name}` does not decode: {error}", self.prefix)),
-        })
+        let row = R::from_stored(value);
+        let wrong = |error| format!("record `{}{name}` does not decode: {error}", self.prefix);
+        Some(row.map(|row| (name.into(), Arc::new(row))).map_err(wrong))
+    }
+
+    /// Takes rows that were decoded.
+    pub(crate) fn extend(&mut self, rows: Vec<Decoded<R>>) {
+        self.rows.extend(rows);
     }
 
     /// Every record in key order, encoded only when it is asked for.

@@ -34,7 +34,7 @@ pub(crate) struct Trail {
 
 /// Some entries, one after the other, compressed.
 #[derive(Debug)]
-struct Pack {
+pub(crate) struct Pack {
     compressed: Box<[u8]>,
     /// Where each entry ends.
     ends: Box<[u32]>,
@@ -73,6 +73,52 @@ impl Pack {
     }
 }
 
+/// A stored entry and its index.
+pub(crate) type Entry = (u64, Arc<[u8]>);
+
+/// What a trail is put together from when it is loaded.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    One(u64, Arc<[u8]>),
+    /// A whole pack, and the index of its first entry.
+    Pack(u64, Arc<Pack>),
+}
+
+/// A stored record of this table, if it is one.
+pub(crate) fn entry(key: &[u8], value: &[u8]) -> Option<Result<Entry, String>> {
+    let own = key.strip_prefix(PREFIX.as_bytes())?;
+    let record = AuditRecord::from_stored(value).map(|record| (record.index, record.entry.into()));
+    let wrong = |error| format!("audit entry {} does not decode: {error}", String::from_utf8_lossy(own));
+    Some(record.map_err(wrong))
+}
+
+/// Packs those of some entries that make whole packs.
+pub(crate) fn pack(entries: Vec<Entry>) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = entries.as_slice();
+    while let Some(((index, entry), after)) = rest.split_first() {
+        let whole = rest.split_at_checked(PACK).filter(|(head, _)| is_pack(head));
+        let packed = whole.and_then(|(head, tail)| {
+            let entries: Vec<Arc<[u8]>> = head.iter().map(|(_, entry)| Arc::clone(entry)).collect();
+            Some((Pack::of(&entries)?, tail))
+        });
+        if let Some((pack, tail)) = packed {
+            pieces.push(Piece::Pack(*index, Arc::new(pack)));
+            rest = tail;
+        } else {
+            pieces.push(Piece::One(*index, Arc::clone(entry)));
+            rest = after;
+        }
+    }
+    pieces
+}
+
+/// Whether these are the entries of one pack, in order.
+fn is_pack(entries: &[Entry]) -> bool {
+    let first = entries.first().map_or(1, |(index, _)| *index);
+    first.is_multiple_of(count(PACK)) && entries.iter().map(|(index, _)| *index).eq((first..).take(PACK))
+}
+
 impl Trail {
     /// The index of the first entry that is kept.
     pub(crate) fn first(&self) -> u64 {
@@ -89,7 +135,7 @@ impl Trail {
         let index = self.end();
         let (key, value) = record(index, entry.clone());
         changes.push((key, Some(value)));
-        self.keep(entry);
+        self.keep(entry.into());
         while self.packs.len() * PACK > MOST_ENTRIES || self.bytes > MOST_BYTES {
             let Some(gone) = self.packs.pop_front() else { return };
             self.bytes -= gone.bytes();
@@ -99,15 +145,19 @@ impl Trail {
         }
     }
 
-    fn keep(&mut self, entry: Vec<u8>) {
-        self.newest.push(entry.into());
+    fn keep(&mut self, entry: Arc<[u8]>) {
+        self.newest.push(entry);
         if self.newest.len() >= PACK
             && let Some(pack) = Pack::of(&self.newest)
         {
-            self.bytes += pack.bytes();
-            self.packs.push_back(Arc::new(pack));
             self.newest.clear();
+            self.put(Arc::new(pack));
         }
+    }
+
+    fn put(&mut self, pack: Arc<Pack>) {
+        self.bytes += pack.bytes();
+        self.packs.push_back(pack);
     }
 
     /// The entries from an index on.
@@ -128,24 +178,21 @@ impl Trail {
         packed.chain(self.newest.into_iter().map(|entry| entry.to_vec()))
     }
 
-    /// Takes a stored record if it is of this table. They come in the order of their keys, so none can be missing unseen.
-    pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Option<Result<(), String>> {
-        key.strip_prefix(PREFIX.as_bytes())?;
+    /// Takes what comes next of stored entries. They come in the order of their keys, so none can be missing unseen.
+    pub(crate) fn take(&mut self, piece: Piece) -> Result<(), String> {
         let begun = !self.packs.is_empty() || !self.newest.is_empty();
         let expected = self.end();
-        Some(match AuditRecord::from_stored(value) {
-            Ok(record) if !begun && record.index.is_multiple_of(count(PACK)) => {
-                self.first = record.index;
-                self.keep(record.entry);
-                Ok(())
-            }
-            Ok(record) if record.index == expected => {
-                self.keep(record.entry);
-                Ok(())
-            }
-            Ok(record) => Err(format!("audit entry {} stands where entry {expected} belongs", record.index)),
-            Err(error) => Err(format!("audit entry {expected} does not decode: {error}")),
-        })
+        let (Piece::One(index, _) | Piece::Pack(index, _)) = &piece;
+        if !begun && index.is_multiple_of(count(PACK)) {
+            self.first = *index;
+        } else if *index != expected {
+            return Err(format!("audit entry {index} stands where entry {expected} belongs"));
+        }
+        match piece {
+            Piece::One(_, entry) => self.keep(entry),
+            Piece::Pack(_, pack) => self.put(pack),
+        }
+        Ok(())
     }
 
     pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
@@ -171,6 +218,14 @@ mod tests {
 
     use super::*;
 
+    /// The trail of records that are taken in parts of so many.
+    fn loaded<'a>(records: impl Iterator<Item = &'a Record>, part: usize) -> Result<Trail, String> {
+        let entries: Vec<Entry> = records.map(|(key, value)| entry(key, value).unwrap().unwrap()).collect();
+        let mut trail = Trail::default();
+        let mut pieces = entries.chunks(part).flat_map(|part| pack(part.to_vec()));
+        pieces.try_for_each(|piece| trail.take(piece)).map(|()| trail)
+    }
+
     #[test]
     fn every_entry_comes_back_packed_or_not() {
         let mut trail = Trail::default();
@@ -186,14 +241,20 @@ mod tests {
         }
         let records: Vec<Record> = trail.clone().into_records().collect();
         assert!(changes.iter().map(|(key, value)| (key.clone(), value.clone().unwrap())).eq(records.clone()));
-        let mut loaded = Trail::default();
-        for (key, value) in &records {
-            loaded.load(key, value).unwrap().unwrap();
+        // Parts of any size, cut anywhere.
+        for part in [1, 100, 256, 300, 512, 1_000] {
+            let whole = loaded(records.iter(), part).unwrap();
+            assert_eq!((whole.packs.len(), whole.newest.len(), whole.bytes), (3, 232, trail.bytes));
+            assert!(whole.into_records().eq(records.clone()), "in parts of {part}");
+            let gap = loaded(records.iter().skip(1), part).unwrap_err();
+            assert!(gap.contains("entry 1 stands where entry 0 belongs"), "{gap}");
+            let lost = records.iter().take(400).chain(records.iter().skip(401));
+            assert!(loaded(lost, part).unwrap_err().contains("entry 401 stands where entry 400 belongs"));
+            let twice = records.iter().take(768).chain(records.iter().skip(512));
+            assert!(loaded(twice, part).unwrap_err().contains("entry 512 stands where entry 768 belongs"));
         }
-        assert!(loaded.into_records().eq(records.clone()));
-        let gap = Trail::default().load(&records[1].0, &records[1].1);
-        assert!(gap.unwrap().unwrap_err().contains("entry 1 stands where entry 0 belongs"));
-        assert!(Trail::default().load(b"j/x", b"").is_none());
+        assert!(super::entry(b"j/x", b"").is_none());
+        assert!(super::entry(b"l/00", b"\xff").unwrap().is_err());
     }
 
     #[test]
@@ -216,10 +277,8 @@ mod tests {
         }
         assert_eq!((trail.first(), trail.end()), (2 * count(PACK), 4 * count(PACK)));
         assert!(trail.clone().into_records().eq(stored.clone()));
-        let mut loaded = Trail::default();
-        for (key, value) in &stored {
-            loaded.load(key, value).unwrap().unwrap();
-        }
+        let records: Vec<Record> = stored.clone().into_iter().collect();
+        let mut loaded = loaded(records.iter(), 300).unwrap();
         let mut twin = stored.clone();
         for _ in 0..PACK {
             apply(&mut trail, large.clone(), &mut stored);

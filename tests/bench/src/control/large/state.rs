@@ -1,7 +1,7 @@
 //! The replicated state as raft sees it.
 
-use holdfast_raft::{Applied, Frozen, Machine, Record};
-use holdfast_state::State;
+use holdfast_raft::{Applied, Frozen, Machine, Record, in_order};
+use holdfast_state::{Part, Restoring, State};
 use holdfast_types::Time;
 use prost::Message as _;
 
@@ -28,6 +28,8 @@ impl Machine for Replicated {
     }
 
     fn restore(&self, records: &mut dyn Iterator<Item = Record>) -> Result<Self, String> {
-        State::restore(records).map(Self)
+        let mut restoring = Restoring::default();
+        in_order(records, Part::of, |part| restoring.add(part?))?;
+        restoring.end().map(Self)
     }
 }
