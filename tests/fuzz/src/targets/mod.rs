@@ -7,6 +7,7 @@ mod members;
 mod people;
 mod release;
 mod rpc;
+mod sealed;
 mod state;
 
 use anyhow::Result;
@@ -28,6 +29,7 @@ pub fn all() -> Result<Vec<Target>> {
     targets.extend(kept::targets());
     targets.extend(machine::targets());
     targets.extend(release::targets());
+    targets.extend(sealed::targets());
     for target in &mut targets {
         target.seeds.extend(corpus::kept(target.name)?);
     }
