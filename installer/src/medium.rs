@@ -143,7 +143,11 @@ fn show(planned: &Planned, from: &str, events: &mut Events) {
     }
     let machine = planned.machine().metadata.name.to_string();
     let disk = disk_line(planned.disk());
-    events.say("install.planned", &json!({ "machine": machine, "disk": disk, "configuration": from }));
+    events.say(
+        "install.planned",
+        &json!({ "machine": machine, "disk": disk, "configuration": from,
+            "encryption": planned.locks().word() }),
+    );
 }
 
 /// The file that lets the machine in, from beside its configuration.

@@ -89,6 +89,26 @@ fn no_prefix_of_the_writes_boots_half_of_it() {
     }
 }
 
+/// Encryption takes the kernel and the TPM of the machine that is installed: a file is refused before it is touched.
+#[test]
+fn a_file_is_never_left_plain_where_it_was_to_be_encrypted() {
+    let world = World::new();
+    let disk = world.disk("disk");
+    let before = world.digest(&disk);
+    for (encryption, why) in [("recoveryKey", "STATE is to be encrypted"), ("tpm", "has no TPM 2.0")] {
+        let arguments = world.arguments(&disk);
+        let config = arguments.iter().find(|word| word.ends_with("machine.toml")).unwrap();
+        let text = std::fs::read_to_string(config).unwrap();
+        let table = format!("[spec.install]\nencryption = \"{encryption}\"\n\n[spec.install.disk]");
+        std::fs::write(config, text.replace("[spec.install.disk]", &table)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast-installer"));
+        let done = command.args(&arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(!done.status.success() && said.contains(why), "{said}");
+    }
+    assert_eq!(world.digest(&disk), before);
+}
+
 fn has_table(disk: &camino::Utf8Path) -> bool {
     let mut header = [0; 8];
     File::open(disk).unwrap().read_exact_at(&mut header, 512).unwrap();

@@ -34,6 +34,18 @@ pub struct Planned {
     locks: Locks,
 }
 
+impl Locks {
+    /// A word for programs, as configurations have it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::RecoveryKey => "recoveryKey",
+            Self::Tpm => "tpm",
+        }
+    }
+}
+
 /// What opens the volumes that are encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locks {
