@@ -1,6 +1,7 @@
 //! The suites of the one test command: what each is, what it needs of the machine, and how it runs.
 
 pub(crate) mod image;
+mod mutants;
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -136,6 +137,13 @@ pub(crate) const SUITES: &[Suite] = &[
         what: "what a controller counts, as Prometheus reads it",
         packages: &[Package { name: "prometheus", program: "promtool" }],
         run: run_metrics,
+    },
+    Suite {
+        name: "mutants",
+        tier: Tier::Full,
+        what: "bugs put into a copy of the control plane, each of which the simulation has to find",
+        packages: &[Package { name: "git", program: "git" }],
+        run: mutants::run,
     },
     Suite {
         name: "doc",

@@ -38,6 +38,9 @@ struct Arguments {
     /// How many run at once.
     #[arg(long)]
     workers: Option<usize>,
+    /// Stops at the first day that fails.
+    #[arg(long)]
+    first: bool,
     /// Plants a bug, to see it found.
     #[arg(long, value_enum, default_value_t = Plant::None)]
     plant: Plant,
@@ -83,11 +86,13 @@ fn many(arguments: &Arguments) -> Result<ExitCode> {
         schedules: arguments.schedules,
         workers: arguments.workers.unwrap_or(cores),
         plant: arguments.plant,
-        first: false,
+        first: arguments.first,
     };
     let began = std::time::Instant::now();
     let summary = fleet.run()?;
-    let again = Fleet { schedules: arguments.schedules.min(TWICE), ..fleet.clone() }.run()?;
+    // Who looks for the first bad day looks for nothing else.
+    let twice = if arguments.first { 0 } else { arguments.schedules.min(TWICE) };
+    let again = Fleet { schedules: twice, ..fleet.clone() }.run()?;
     let differ: Vec<u64> =
         summary.digests.iter().zip(&again.digests).filter(|(a, b)| a != b).map(|(a, _)| a.0).collect();
     for (seed, said) in &summary.failed {
@@ -101,7 +106,8 @@ fn many(arguments: &Arguments) -> Result<ExitCode> {
     let happened: Vec<String> =
         summary.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     println!("happened: {}", happened.join(", "));
-    let rare = if fleet.plant == Plant::None { too_rare(&summary.counts, ran) } else { Vec::new() };
+    let rare =
+        if fleet.plant == Plant::None && !fleet.first { too_rare(&summary.counts, ran) } else { Vec::new() };
     if !rare.is_empty() {
         println!("happened too rarely to show anything: {}", rare.join(", "));
     }
