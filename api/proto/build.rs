@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "holdfast/v1/meta.proto",
     "holdfast/v1/node.proto",
     "holdfast/v1/queue.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 17] = [
     "holdfast/v1/transaction.proto",
     "holdfast/v1/cluster.proto",
     "holdfast/v1/controller.proto",
+    "holdfast/v1/release.proto",
     "holdfast/internal/v1/raft.proto",
     "holdfast/internal/v1/health.proto",
     "holdfast/internal/v1/agent.proto",

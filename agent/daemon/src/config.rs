@@ -4,6 +4,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_types::{Bytes, DeviceClass, Millicores, Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
 
+use crate::slots::SlotsConfig;
+
 /// Accelerators that are not there, for trying out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +47,9 @@ pub struct Config {
     /// The memory offered; all of it where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
+    /// The slots of this machine; without them no rollout touches its system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<SlotsConfig>,
     /// The root below which the machine is discovered.
     #[serde(default = "slash")]
     pub root: Utf8PathBuf,

@@ -29,8 +29,9 @@ use crate::library::{self, Library};
 use crate::place::{Decisions, Place};
 use crate::rotate::Rotation;
 use crate::session::{Session, replicate};
+use crate::slots::Slots;
 use crate::tasks::Tasks;
-use crate::{clock, enrol, lock, machine, relay, revoked, server};
+use crate::{clock, enrol, lock, machine, relay, revoked, server, slots};
 
 /// How often the agent sees to it that a relay runs.
 const RELAY_LOOK: Duration = Duration::from_secs(1);
@@ -227,6 +228,8 @@ impl Node {
         let tls = client_config(Some(&self.identity), &self.trust, Expect::Controller, Alpn::H2);
         let allegiance = Allegiance::load(&config.directory, &config.controllers)?;
         let client = ClusterClient::new(allegiance.addresses(), tls.map_err(|e| e.problem())?, PATIENCE);
+        let slots = config.slots.clone().map(|slots| Slots::new(slots, &config.directory));
+        let (update, wanted_update) = watch::channel(None);
         let rotation = Rotation {
             client: client.clone(),
             identity: self.identity.clone(),
@@ -244,7 +247,13 @@ impl Node {
             inventory,
             news: Arc::clone(&news),
             replicas,
+            slots: slots.clone(),
+            update,
         };
+        if let Some(slots) = slots {
+            let (library, news) = (library.clone(), Arc::clone(&news));
+            jobs.spawn(slots::run(slots, library, wanted_update, news, stop.clone()));
+        }
         jobs.spawn(session.run(stop.clone()));
         jobs.spawn(rotation.run(stop.clone()));
         jobs.spawn(tasks.watch(stop.clone()));

@@ -22,8 +22,10 @@ mod revoked;
 mod rotate;
 mod server;
 mod session;
+mod slots;
 mod start;
 mod tasks;
 
 pub use config::{Config, Simulated};
 pub use daemon::{kill_all, main_with_config, maybe_run_hidden};
+pub use slots::SlotsConfig;

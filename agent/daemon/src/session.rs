@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
-use holdfast_api::internal::{Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment};
+use holdfast_api::internal::{
+    Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
+};
 use holdfast_api::v1;
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
 use holdfast_identity::Trust;
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::law::Law;
 use crate::library::{Library, blocking};
 use crate::revoked;
+use crate::slots::Slots;
 use crate::tasks::Tasks;
 
 /// What takes so much longer than the controller was asked to hold an answer is not coming.
@@ -54,6 +57,10 @@ pub(crate) struct Session {
     pub(crate) news: Arc<Notify>,
     /// What this node should keep, for the replicator.
     pub(crate) replicas: watch::Sender<Vec<ReplicaAssignment>>,
+    /// What this machine runs from, where it has slots.
+    pub(crate) slots: Option<Slots>,
+    /// What a rollout wants of it.
+    pub(crate) update: watch::Sender<Option<UpdateAssignment>>,
 }
 
 impl Session {
@@ -131,6 +138,7 @@ impl Session {
             decisions,
             incarnation: self.allegiance.incarnation(),
             hold_ms: u64::try_from(hold.as_millis()).unwrap_or(0),
+            system: self.slots.as_ref().and_then(Slots::system),
         }
     }
 
@@ -164,7 +172,7 @@ impl Session {
         }
         self.tasks.heard(&request.tasks, answer.decisions_recorded);
         let Some(desired) = answer.desired else { return true };
-        let Desired { tasks: wanted, replicas, bundle, revoked_serials, .. } = desired;
+        let Desired { tasks: wanted, replicas, bundle, revoked_serials, update, .. } = desired;
         let law = bundle.map_or(Ok(()), |bundle| self.law.replace(&bundle));
         if let Err(problem) = &law {
             tracing::error!(%problem, "a law bundle was refused; the old one stays in force");
@@ -173,6 +181,11 @@ impl Session {
             self.write_revoked(revoked_serials).await;
         }
         self.replicas.send_replace(replicas);
+        self.update.send_if_modified(|known| {
+            let changed = *known != update;
+            *known = update;
+            changed
+        });
         *tasks = Some(wanted);
         // From here on what is not wanted is being stopped and will not be started, so the hash may be claimed.
         *known = answer.desired_hash;

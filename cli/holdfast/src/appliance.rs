@@ -166,6 +166,8 @@ impl Appliance {
         };
         let way = controllers.first().map_or(ELSEWHERE, String::as_str);
         let settings = holdfast_agent::Config {
+            // Not before init says what runs and takes the word to restart.
+            slots: None,
             directory,
             name: machine.metadata.name.to_string(),
             advertise: Some(own_address(way)?),

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::appliance::Appliance;
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
-    queue, site, support,
+    queue, release, site, support,
 };
 use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Pack programs and bring them in
     #[command(subcommand)]
     Image(image::Command),
+    /// Take releases in and bring them to nodes
+    #[command(subcommand)]
+    Release(release::Command),
     /// Read the law in force and ask it
     #[command(subcommand)]
     Policy(policy::Command),
@@ -126,6 +129,7 @@ impl Command {
             Self::Dataset(command) => ("dataset", command.honours()),
             Self::Model(command) => ("model", command.honours()),
             Self::Image(command) => ("image", command.honours()),
+            Self::Release(command) => ("release", command.honours()),
             Self::Policy(command) => ("policy", command.honours()),
             Self::Audit(command) => ("audit", command.honours()),
             Self::Event(command) => ("event", command.honours()),

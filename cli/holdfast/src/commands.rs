@@ -21,6 +21,7 @@ pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod queue;
+pub(crate) mod release;
 pub(crate) mod site;
 pub(crate) mod status;
 pub(crate) mod support;

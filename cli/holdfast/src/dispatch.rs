@@ -7,7 +7,7 @@ use holdfast_types::{Problem, ProblemKind};
 use crate::cli::{Cli, Command};
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, generate, image, job, node,
-    policy, queue, site, support,
+    policy, queue, release, site, support,
 };
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -58,6 +58,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         Command::Job(command) => Box::pin(job::run(&session, command)).await,
         Command::Dataset(command) => Box::pin(dataset::run(&session, command)).await,
         Command::Model(command) => Box::pin(artifact::run_model(&session, command)).await,
+        Command::Release(command) => Box::pin(release::run(&session, command)).await,
         Command::Policy(command) => policy::run(&session, command).await,
         Command::Event(command) => event::run(&session, command).await,
         Command::Apply(what) => Box::pin(apply::apply(&session, what)).await,

@@ -71,6 +71,11 @@ pub(crate) fn name(body: Option<&Body>) -> &'static str {
         Some(Body::AdmitController(_)) => "admit_controller",
         Some(Body::SettleController(_)) => "settle_controller",
         Some(Body::SetRecipients(_)) => "set_recipients",
+        Some(Body::TrustReleases(_)) => "trust_releases",
+        Some(Body::ImportRelease(_)) => "import_release",
+        Some(Body::StartRollout(_)) => "start_rollout",
+        Some(Body::ChangeRollout(_)) => "change_rollout",
+        Some(Body::StepRollout(_)) => "step_rollout",
         None => OTHER,
     }
 }

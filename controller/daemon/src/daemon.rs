@@ -32,7 +32,7 @@ use crate::platform::Platform;
 use crate::recovery::disk_is_back;
 use crate::removed::Outcast;
 use crate::server::{Listening, serve};
-use crate::{health, join, members, rest, services, watch};
+use crate::{health, join, members, rest, rollouts, services, watch};
 
 /// How long the lock of the log is waited for, and how often it is tried.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -150,6 +150,7 @@ async fn started(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>
     tasks.spawn(watch::run(hub, Arc::clone(app), applied, stop.clone()));
     tasks.spawn(health::keep(Arc::clone(app), stop.clone()));
     tasks.spawn(members::tend(Arc::clone(app), stop.clone()));
+    tasks.spawn(rollouts::tend(Arc::clone(app), stop.clone()));
     tasks.spawn(renew_certificate(Arc::clone(app), stop.clone()));
     Ok(tasks)
 }

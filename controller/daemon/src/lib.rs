@@ -45,6 +45,7 @@ mod removed;
 mod request_id;
 mod rest;
 mod restore;
+mod rollouts;
 mod selector;
 mod server;
 mod services;

@@ -1,6 +1,6 @@
 //! What can be listed, and by which fields it can be selected.
 
-use holdfast_api::v1::{Artifact, Job, Metadata, Node, Queue};
+use holdfast_api::v1::{Artifact, Job, Metadata, Node, Queue, Release, Rollout};
 
 /// The value of one field as text.
 pub(crate) type Read<R> = fn(&R) -> Option<String>;
@@ -66,6 +66,31 @@ impl Listed for Artifact {
         ("spec.name", |artifact| artifact.spec.as_ref().map(|s| s.name.clone())),
         ("spec.tenant", |artifact| artifact.spec.as_ref().map(|s| s.tenant.clone())),
         ("status.phase", |artifact| artifact.status.as_ref().map(|s| s.phase.clone())),
+    ];
+
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+}
+
+impl Listed for Release {
+    const KIND: &'static str = "Release";
+    const FIELDS: &'static [(&'static str, Read<Self>)] = &[
+        ("metadata.name", |release| release.metadata.as_ref().map(|m| m.name.clone())),
+        ("spec.version", |release| release.spec.as_ref().map(|s| s.version.clone())),
+    ];
+
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+}
+
+impl Listed for Rollout {
+    const KIND: &'static str = "Rollout";
+    const FIELDS: &'static [(&'static str, Read<Self>)] = &[
+        ("metadata.name", |rollout| rollout.metadata.as_ref().map(|m| m.name.clone())),
+        ("spec.release", |rollout| rollout.spec.as_ref().map(|s| s.release.clone())),
+        ("status.phase", |rollout| rollout.status.as_ref().map(|s| s.phase.clone())),
     ];
 
     fn metadata(&self) -> Option<&Metadata> {

@@ -14,6 +14,8 @@ mod law;
 mod nodes;
 mod queues;
 mod raft;
+mod releases;
+mod rollouts;
 mod transactions;
 mod watch;
 
@@ -81,6 +83,14 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
     );
     routes.add_service(
         v1::backups_server::BackupsServer::new(backups::Service::new(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
+    routes.add_service(
+        v1::releases_server::ReleasesServer::new(releases::Service(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
+    routes.add_service(
+        v1::rollouts_server::RolloutsServer::new(rollouts::Service(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
     );
     routes

@@ -15,6 +15,8 @@ pub(crate) fn grows(body: &Body) -> bool {
         | Body::SubmitJob(_)
         | Body::CommitPlan(_)
         | Body::CommitVersion(_)
+        | Body::ImportRelease(_)
+        | Body::StartRollout(_)
         | Body::PutQueue(_) => true,
         Body::Transaction(transaction) => transaction.steps.iter().any(|step| {
             matches!(

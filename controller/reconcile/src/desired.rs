@@ -8,6 +8,8 @@ use holdfast_state::State;
 use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::holders::belongs_to;
+use crate::replica::replica;
+use crate::update::update_of;
 
 /// The desired state of a node, without the law bundle, which only agents that lack it are sent. Looks at the whole state:
 /// [`crate::Concerns`] finds the same where many ask.
@@ -38,6 +40,7 @@ pub(crate) fn desired_of<'a>(
         revoked_serials: state.revoked().map(str::to_owned).collect(),
         phase,
         jurisdiction,
+        update: update_of(state, node),
     }
 }
 
@@ -110,24 +113,6 @@ fn mounted(state: &State, dataset: &v1::DatasetMount) -> Option<internal::Mounte
 
 fn lookup(state: &State, key: &str) -> Option<internal::ReplicaAssignment> {
     state.artifact(key).map(|record| replica(state, record))
-}
-
-fn replica(state: &State, record: &ArtifactRecord) -> internal::ReplicaAssignment {
-    let artifact = record.artifact.clone().unwrap_or_default();
-    let nodes = artifact.status.unwrap_or_default().nodes;
-    let sources = nodes.iter().filter_map(|node| source(state, node)).collect();
-    internal::ReplicaAssignment {
-        key: artifact.metadata.unwrap_or_default().name,
-        spec: artifact.spec,
-        sources,
-    }
-}
-
-fn source(state: &State, node: &str) -> Option<internal::ReplicaSource> {
-    let status = state.node(node)?.node.as_ref()?.status.as_ref()?;
-    let live =
-        !matches!(status.phase.as_str(), "Lost" | "Retired" | "Pending") && !status.data_address.is_empty();
-    live.then(|| internal::ReplicaSource { node: node.to_owned(), data_address: status.data_address.clone() })
 }
 
 fn relay(state: &State, node: &str) -> String {

@@ -13,7 +13,10 @@ mod holders;
 mod imports;
 mod liveness;
 mod placement;
+mod replica;
 mod replication;
+mod rollouts;
+mod update;
 
 pub use admission::{Admitted, Refused, admit};
 pub use concerns::{Concerns, Name, Recheck, Touched};
@@ -25,3 +28,4 @@ pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
 pub use placement::{commit_plan, explanation, snapshot};
 pub use replication::replica_targets;
+pub use rollouts::{ControllerFacts, RolloutAction, rollout_actions, rollout_counts};

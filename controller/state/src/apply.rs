@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::table::Change;
 use crate::{
     artifacts, cluster, controllers, incarnation, jobs, level, nodes, placement, queues, record, refuse,
-    retention, transaction,
+    releases, retention, rollouts, transaction,
 };
 
 /// What one command did.
@@ -184,5 +184,10 @@ fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
         command::Body::AdmitController(admit) => controllers::admit(act, admit),
         command::Body::SettleController(settle) => controllers::settle(act, settle),
         command::Body::SetRecipients(set) => controllers::set_recipients(act, set),
+        command::Body::TrustReleases(trust) => releases::trust(act, trust),
+        command::Body::ImportRelease(import) => releases::import(act, import),
+        command::Body::StartRollout(start) => rollouts::start(act, start),
+        command::Body::ChangeRollout(change) => rollouts::change(act, &change),
+        command::Body::StepRollout(step) => rollouts::step(act, &step),
     }
 }

@@ -176,18 +176,29 @@ pub(crate) fn replicas(act: &mut Act<'_>, replicas: SetReplicas) -> Answer {
         }
     }
     for target in &replicas.targets {
-        edit(act, &target.artifact, |record| {
-            let has = record.artifact.as_ref().and_then(|a| a.status.as_ref());
-            if !has.is_some_and(|s| s.nodes.contains(&target.node)) && !record.targets.contains(&target.node)
-            {
-                record.targets.push(target.node.clone());
-            }
-        });
+        add_target(act, &target.artifact, &target.node);
     }
     for job in touched {
         adopt_checkpoint(act, &job);
     }
     Ok(outcome::Result::Done(Done {}))
+}
+
+/// Puts a version whose nodes were set.
+pub(crate) fn put(act: &mut Act<'_>, mut row: ArtifactRecord) {
+    count(act, &mut row);
+    act.state.put_artifact(row, act.revision);
+}
+
+/// A node should fetch a version.
+pub(crate) fn add_target(act: &mut Act<'_>, key: &str, node: &str) {
+    edit(act, key, |record| {
+        let has = record.artifact.as_ref().and_then(|a| a.status.as_ref());
+        let there = has.is_some_and(|s| s.nodes.iter().any(|name| name == node));
+        if !there && !record.targets.iter().any(|name| name == node) {
+            record.targets.push(node.to_owned());
+        }
+    });
 }
 
 fn edit(act: &mut Act<'_>, key: &str, change: impl FnOnce(&mut ArtifactRecord)) -> bool {
@@ -299,7 +310,7 @@ fn lineage_uid(spec: &v1::ArtifactSpec) -> &str {
     spec.lineage.as_ref().map_or("", |l| l.job_uid.as_str())
 }
 
-fn spec_of(record: &ArtifactRecord) -> Option<&v1::ArtifactSpec> {
+pub(crate) fn spec_of(record: &ArtifactRecord) -> Option<&v1::ArtifactSpec> {
     record.artifact.as_ref()?.spec.as_ref()
 }
 

@@ -8,19 +8,21 @@ use crate::{record, refuse};
 
 /// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
 /// of its members run it.
-pub const NEWEST_LEVEL: u32 = 3;
+pub const NEWEST_LEVEL: u32 = 4;
 /// From here on the id of the request is kept with what it led to. Members that do not know it would keep nothing.
 pub(crate) const REQUEST_IDS: u32 = 3;
 
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
     match body {
+        // What a node runs from is kept since the fourth.
+        command::Body::ReportNode(report) if report.system.is_some() => 4,
+        command::Body::ReportNode(_) => 1,
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
         | command::Body::EnrolNode(_)
         | command::Body::RotateNode(_)
         | command::Body::ChangeNode(_)
-        | command::Body::ReportNode(_)
         | command::Body::SetNodePhase(_)
         | command::Body::SubmitJob(_)
         | command::Body::CancelJob(_)
@@ -39,6 +41,11 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::AdmitController(_)
         | command::Body::SettleController(_)
         | command::Body::SetRecipients(_) => 2,
+        command::Body::TrustReleases(_)
+        | command::Body::ImportRelease(_)
+        | command::Body::StartRollout(_)
+        | command::Body::ChangeRollout(_)
+        | command::Body::StepRollout(_) => 4,
     }
 }
 

@@ -198,6 +198,9 @@ pub(crate) fn report(act: &mut Act<'_>, report: ReportNode) -> Answer {
     status.relay_address = report.relay_address;
     status.agent_version = report.agent_version;
     status.simulated = report.simulated;
+    if report.system.is_some() {
+        status.system = report.system;
+    }
     put(act, node);
     answer(act, &report.node)
 }
@@ -225,6 +228,13 @@ pub(crate) fn set_alive(act: &mut Act<'_>, change: &SetNodePhase) -> Answer {
         lifecycle::lose_node(act, name, "its node was lost");
     }
     answer(act, name)
+}
+
+/// What a node is to do has changed, although nothing of it has.
+pub(crate) fn touch(act: &mut Act<'_>, name: &str) {
+    if let Some(node) = act.state.node(name).cloned() {
+        put(act, node);
+    }
 }
 
 pub(crate) fn put(act: &mut Act<'_>, mut record: NodeRecord) {

@@ -17,8 +17,10 @@ impl State {
         let records = records.chain(self.events.into_records()).chain(self.keys.into_records());
         let records = records.chain(self.jobs.into_records()).chain(self.recipients.into_records());
         let records = records.chain(self.audit.into_records()).chain(self.controllers.into_records());
-        let records = records.chain(self.nodes.into_records()).chain(self.queues.into_records());
-        let records = records.chain(self.revoked.into_records()).chain(self.tokens.into_records());
+        let records = records.chain(self.nodes.into_records()).chain(self.rollouts.into_records());
+        let records = records.chain(self.queues.into_records()).chain(self.revoked.into_records());
+        let records = records.chain(self.tokens.into_records()).chain(self.release_trust.into_records());
+        let records = records.chain(self.releases.into_records());
         records.chain(self.history.into_records())
     }
 
@@ -54,9 +56,12 @@ impl State {
             Some(b'k') => self.recipients.load(key, value),
             Some(b'm') => self.controllers.load(key, value),
             Some(b'n') => self.nodes.load(key, value),
+            Some(b'o') => self.rollouts.load(key, value),
             Some(b'q') => self.queues.load(key, value),
             Some(b'r') => self.revoked.load(key, value),
             Some(b't') => self.tokens.load(key, value),
+            Some(b'u') => self.release_trust.load(key, value),
+            Some(b'v') => self.releases.load(key, value),
             Some(b'w') => self.history.load(key, value),
             _ => None,
         };

@@ -121,3 +121,24 @@ pub(crate) fn controller(name: &str, because: &str) -> Problem {
 pub(crate) fn recipients(because: &str) -> Problem {
     Problem::new(1146, ProblemKind::Invalid, "the backup keys cannot be set").because(because.to_owned())
 }
+
+/// A release that cannot be taken.
+pub(crate) fn release(version: &str, because: &str) -> Problem {
+    Problem::new(1160, ProblemKind::Conflict, format!("release `{version}` cannot be imported"))
+        .because(because.to_owned())
+        .next("holdfast release list")
+}
+
+/// A rollout, or a node in one, that cannot go on so.
+pub(crate) fn rollout(name: &str, because: &str) -> Problem {
+    Problem::new(1161, ProblemKind::Conflict, format!("`{name}` cannot be rolled out"))
+        .because(because.to_owned())
+        .next("holdfast release rollout status")
+}
+
+/// A root that cannot be trusted.
+pub(crate) fn trust(because: &str) -> Problem {
+    Problem::new(1162, ProblemKind::Conflict, "the root cannot be trusted")
+        .because(because.to_owned())
+        .next("holdfast release list")
+}

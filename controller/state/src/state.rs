@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_api::store::{
     ArtifactRecord, BundleRecord, ClusterRecord, ControllerRecord, EventRecord, NodeRecord, RecipientRecord,
-    RevokedRecord, TokenRecord,
+    ReleaseRecord, ReleaseTrustRecord, RevokedRecord, TokenRecord,
 };
 use holdfast_api::v1;
 use holdfast_types::Time;
@@ -36,6 +36,9 @@ pub struct State {
     pub(crate) audit: Trail,
     pub(crate) controllers: Table<ControllerRecord>,
     pub(crate) recipients: Table<RecipientRecord>,
+    pub(crate) release_trust: Table<ReleaseTrustRecord>,
+    pub(crate) releases: Table<ReleaseRecord>,
+    pub(crate) rollouts: Table<v1::Rollout>,
     /// Follows from the jobs.
     pub(crate) ended: Ended,
     pub(crate) history: History,
@@ -58,6 +61,9 @@ impl Default for State {
             audit: Trail::default(),
             controllers: Table::new("m/"),
             recipients: Table::new("k/"),
+            release_trust: Table::new("u/"),
+            releases: Table::new("v/"),
+            rollouts: Table::new("o/"),
             ended: Ended::default(),
             history: History::default(),
             changes: Vec::new(),

@@ -92,11 +92,16 @@ fn kind(body: &command::Body) -> &'static str {
         command::Body::AdmitController(_) => "admit-controller",
         command::Body::SettleController(_) => "settle-controller",
         command::Body::SetRecipients(_) => "set-recipients",
+        command::Body::TrustReleases(_) => "trust-releases",
+        command::Body::ImportRelease(_) => "import-release",
+        command::Body::StartRollout(_) => "start-rollout",
+        command::Body::ChangeRollout(_) => "change-rollout",
+        command::Body::StepRollout(_) => "step-rollout",
     }
 }
 
 /// The kinds that come into being at each level.
-const KINDS: [&[&str]; 3] = [
+const KINDS: [&[&str]; 4] = [
     &[
         "init-cluster",
         "create-token",
@@ -122,6 +127,7 @@ const KINDS: [&[&str]; 3] = [
     &["transaction", "admit-controller", "settle-controller", "set-recipients"],
     // No command, but that requests have ids.
     &["raise-level", "submit-job", "transaction"],
+    &["trust-releases", "import-release", "start-rollout", "change-rollout", "step-rollout", "report-node"],
 ];
 
 struct Teller {
@@ -209,8 +215,24 @@ impl Teller {
             relay_address: format!("{node}:7004"),
             agent_version: "1".to_owned(),
             simulated: true,
+            system: None,
         }));
         self.alive(node, true);
+    }
+
+    fn runs(&mut self, node: &str, version: &str, healthy: bool) {
+        let system = v1::NodeSystem {
+            version: version.to_owned(),
+            slot: "A".to_owned(),
+            healthy,
+            boot: "1".to_owned(),
+            ..v1::NodeSystem::default()
+        };
+        self.tell(command::Body::ReportNode(store::ReportNode {
+            node: node.to_owned(),
+            system: Some(system),
+            ..store::ReportNode::default()
+        }));
     }
 
     fn alive(&mut self, node: &str, alive: bool) {
@@ -481,12 +503,114 @@ fn controllers(teller: &mut Teller) {
     teller.tell(keys(&[""]));
 }
 
+/// Releases, and a rollout of each way that one ends.
+fn fourth(teller: &mut Teller) {
+    teller.found(4);
+    for node in ["de-1", "de-2"] {
+        teller.join(node);
+        teller.runs(node, "0.1.0", true);
+    }
+    let trust = |root_version, floor| store::ReleaseTrustRecord {
+        root: vec![7; 9],
+        root_version,
+        timestamp_floor: floor,
+        snapshot_floor: floor,
+        targets_floor: floor,
+        fingerprint: "root".to_owned(),
+    };
+    let first = |over| command::Body::TrustReleases(store::TrustReleases { trust: Some(trust(1, 0)), over });
+    teller.keyed("trust", 0, first(0));
+    teller.tell(first(0));
+    let import = |version: &str, number, over, node: &str| {
+        let spec = v1::ReleaseSpec {
+            version: version.to_owned(),
+            number,
+            manifest: format!("b3-{number}"),
+            bytes: 8,
+            ..v1::ReleaseSpec::default()
+        };
+        command::Body::ImportRelease(store::ImportRelease {
+            release: Some(v1::Release { spec: Some(spec), ..v1::Release::default() }),
+            metadata: Some(v1::ReleaseMetadata { targets: vec![1], ..v1::ReleaseMetadata::default() }),
+            trust: Some(trust(1, number)),
+            over,
+            node: node.to_owned(),
+            at: String::new(),
+        })
+    };
+    teller.keyed("import", 0, import("0.2.0", 5, 1, "de-1"));
+    for refused in
+        [import("0.1.9", 4, 1, "de-1"), import("0.3.0", 6, 2, "de-1"), import("0.2.0", 6, 1, "de-1")]
+    {
+        teller.tell(refused);
+    }
+    teller.tell(import("0.3.0", 6, 1, "de-9"));
+    rollouts(teller);
+}
+
+fn rollouts(teller: &mut Teller) {
+    let start = |release: &str, nodes: &[&str]| {
+        let spec = v1::RolloutSpec {
+            release: release.to_owned(),
+            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
+            ..v1::RolloutSpec::default()
+        };
+        command::Body::StartRollout(store::StartRollout { uid: "uid".to_owned(), spec: Some(spec) })
+    };
+    let change = |change: &str, all| {
+        let (change, reason) = (change.to_owned(), "told".to_owned());
+        command::Body::ChangeRollout(store::ChangeRollout { name: String::new(), change, reason, all })
+    };
+    let step = |rollout: u32, node: &str, attempt, from: &str, phase: &str| {
+        command::Body::StepRollout(store::StepRollout {
+            rollout: format!("rollout-{rollout}"),
+            node: node.to_owned(),
+            from_phase: from.to_owned(),
+            attempt,
+            phase: phase.to_owned(),
+            reason: if phase == "Failed" { "no heartbeat".to_owned() } else { String::new() },
+        })
+    };
+    const WAY: [&str; 8] =
+        ["Pending", "Draining", "Fetching", "Writing", "Staged", "Rebooting", "Verifying", "Done"];
+    teller.keyed("start", 0, start("0.2.0", &["de-1", "de-2"]));
+    teller.tell(start("0.2.0", &["de-1"]));
+    teller.tell(start("0.9.0", &["de-1"]));
+    teller.tell(start("0.2.0", &["de-1", "de-1"]));
+    for pair in WAY.windows(2) {
+        teller.tell(step(1, "de-1", 1, pair[0], pair[1]));
+        teller.tell(step(1, "de-1", 1, pair[0], pair[1]));
+    }
+    teller.tell(change("pause", false));
+    teller.tell(step(1, "de-2", 1, "Pending", "Draining"));
+    teller.tell(change("resume", false));
+    for pair in WAY[..6].windows(2) {
+        teller.tell(step(1, "de-2", 1, pair[0], pair[1]));
+    }
+    teller.tell(step(1, "de-2", 1, "Rebooting", "Failed"));
+    teller.tell(change("pause", false));
+    teller.tell(change("resume", false));
+    teller.tell(step(1, "de-2", 2, "Pending", "Draining"));
+    teller.tell(change("abort", true));
+    // The one that is done waits until the other one is back.
+    teller.tell(step(1, "de-1", 2, "Recalled", "Returning"));
+    teller.tell(step(1, "de-2", 3, "Returning", "Returned"));
+    teller.tell(step(1, "de-1", 2, "Recalled", "Returning"));
+    teller.tell(step(1, "de-1", 2, "Returning", "Returned"));
+    teller.tell(change("abort", false));
+    teller.keyed("again", 0, start("0.2.0", &["de-2"]));
+    for pair in WAY.windows(2) {
+        teller.tell(step(2, "de-2", 1, pair[0], pair[1]));
+    }
+}
+
 fn write(level: u32) {
     let mut teller = Teller { story: Vec::new(), now: 1_000_000, request: String::new() };
     match level {
         1 => first(&mut teller),
         2 => second(&mut teller),
-        _ => third(&mut teller),
+        3 => third(&mut teller),
+        _ => fourth(&mut teller),
     }
     let directory = directory(level);
     std::fs::create_dir_all(&directory).unwrap();

@@ -80,6 +80,7 @@ fn node(world: &mut World, number: usize) {
         ..v1::NodeInventory::default()
     };
     world.send(command::Body::ReportNode(store::ReportNode {
+        system: None,
         node: name.clone(),
         inventory: Some(inventory),
         data_address: format!("10.0.0.{number}:7003"),

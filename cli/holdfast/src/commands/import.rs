@@ -65,7 +65,7 @@ pub(crate) async fn run(session: &Session, kind: ArtifactKind, args: &Args) -> R
     }
     session.printer.note(format!("{what}, to node `{}` in {}", plan.node, plan.jurisdiction));
     let channel = session.node(&plan.data_address)?;
-    let cargo = Arc::new(Cargo { store, manifest, id, kind, label: args.label.legal() });
+    let cargo = Arc::new(Cargo { store, manifest, id, kind: kind.to_string(), label: args.label.legal() });
     send(&channel, &cargo).await?;
     let spec = ArtifactSpec {
         kind: kind.to_string(),

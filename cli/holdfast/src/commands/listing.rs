@@ -59,7 +59,7 @@ macro_rules! paged {
     )*};
 }
 
-paged!(JobList, NodeList, QueueList, ArtifactList);
+paged!(JobList, NodeList, QueueList, ArtifactList, ReleaseList, RolloutList);
 
 /// Every page of a list; `fetch` gets the token of the page.
 pub(crate) async fn all<L, F, A>(fetch: F) -> Result<L, Problem>

@@ -56,6 +56,11 @@ shown! {
     QueueList: m => each(&m.items);
     Artifact: m => name(m.metadata.as_ref());
     ArtifactList: m => each(&m.items);
+    Release: m => name(m.metadata.as_ref());
+    ReleaseList: m => each(&m.items);
+    ReleaseTrust: m => vec![m.fingerprint.clone()];
+    Rollout: m => name(m.metadata.as_ref());
+    RolloutList: m => each(&m.items);
     CreateTokenResponse: m => vec![m.token.clone()];
     Controller: m => vec![m.name.clone()];
     ControllerList: m => each(&m.items);

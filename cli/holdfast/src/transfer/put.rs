@@ -12,7 +12,7 @@ use holdfast_api::{legal_label, problem_from_status};
 use holdfast_artifact::Manifest;
 use holdfast_blob::BlobStore;
 use holdfast_client::{MAX_MESSAGE, TaggedChannel};
-use holdfast_types::{ArtifactKind, AsProblem as _, BlobId, LegalLabel, Problem, ProblemKind};
+use holdfast_types::{AsProblem as _, BlobId, LegalLabel, Problem, ProblemKind};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -42,7 +42,7 @@ pub(crate) struct Cargo {
     /// The blob of the manifest.
     pub(crate) id: BlobId,
     /// What it will be.
-    pub(crate) kind: ArtifactKind,
+    pub(crate) kind: String,
     /// The label it will have.
     pub(crate) label: LegalLabel,
 }
@@ -149,7 +149,7 @@ fn read(
     let mut reader = cargo.store.open_verified(id).map_err(|e| e.problem())?;
     let mut message = PutBlobChunk {
         blob: id.to_string(),
-        kind: cargo.kind.to_string(),
+        kind: cargo.kind.clone(),
         label: Some(legal_label(&cargo.label)),
         data: Vec::new(),
     };

@@ -175,11 +175,25 @@ fn invite(layout: &Layout, node: &Node) -> Result<(), Problem> {
         }),
         cores: Some(cores),
         memory: Some(memory),
+        slots: Some(simulated_slots(&node.directory.join("slots"))),
         root: "/".into(),
     };
     let text = toml::to_string(&settings).map_err(|error| cannot(error.to_string()))?;
     // The supervisor starts an agent when its configuration appears, so it comes last and whole.
     write(&config, &text)
+}
+
+/// Files that stand for the slots of a machine.
+fn simulated_slots(directory: &Utf8Path) -> holdfast_agent::SlotsConfig {
+    holdfast_agent::SlotsConfig {
+        parts: directory.to_owned(),
+        esp: directory.join("esp"),
+        boot: directory.join("boot.json"),
+        restart: directory.join("restart"),
+        release_root: None,
+        extensions: Vec::new(),
+        simulated: true,
+    }
 }
 
 /// What each node offers of this machine: all its processors, which the nodes share as neighbours do, and an equal part

@@ -54,6 +54,12 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("ChangeNodeStep", "name", Required),
     ("ChangeNodeStep", "change", Required),
     ("ChangeNodeStep", "change", Words(&["approve", "cordon", "uncordon", "drain", "retire"])),
+    ("TrustReleasesRequest", "root", Required),
+    ("PlanReleaseImportRequest", "metadata", Required),
+    ("ImportReleaseRequest", "metadata", Required),
+    ("ImportReleaseRequest", "node", Required),
+    ("ImportReleaseRequest", "manifest", Required),
+    ("StartRolloutRequest", "release", Required),
     ("CreateTokenRequest", "jurisdiction", Required),
     ("CreateTokenRequest", "validMs", AtMost(3_600_000)),
 ];

@@ -31,6 +31,8 @@ pub(crate) struct Service(pub(crate) Arc<App>);
 const HOLD: Duration = Duration::from_millis(1_000);
 /// The longest an answer is held. A lease outlives an answer that is held, one that never comes, and one more.
 const LONGEST_HOLD: Duration = Duration::from_secs(10);
+/// From this feature level on the state keeps what a node runs from.
+const SYSTEM_LEVEL: u32 = 4;
 /// The most decisions taken over from an agent at once.
 const MAX_DECISIONS: usize = 256;
 
@@ -86,14 +88,24 @@ impl Service {
     async fn take(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
         let record = self.record(node)?;
         let status = record.node.as_ref().and_then(|n| n.status.clone()).unwrap_or_default();
-        let told =
-            (&sync.data_address, &sync.relay_address, &sync.agent_version, sync.simulated, &sync.inventory);
+        // What not every member keeps yet is not told to any.
+        let keeps = self.0.with(State::feature_level) >= SYSTEM_LEVEL;
+        let system = sync.system.clone().filter(|_| keeps);
+        let told = (
+            &sync.data_address,
+            &sync.relay_address,
+            &sync.agent_version,
+            sync.simulated,
+            &sync.inventory,
+            system.as_ref().or(status.system.as_ref()),
+        );
         let known = (
             &status.data_address,
             &status.relay_address,
             &status.agent_version,
             status.simulated,
             &status.inventory,
+            status.system.as_ref(),
         );
         if told != known {
             let body = ReportNode {
@@ -103,6 +115,7 @@ impl Service {
                 relay_address: sync.relay_address.clone(),
                 agent_version: sync.agent_version.clone(),
                 simulated: sync.simulated,
+                system,
             };
             self.say(node, command::Body::ReportNode(body)).await?;
         }

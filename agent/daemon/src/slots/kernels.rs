@@ -1,0 +1,66 @@
+//! The names of kernels: the version in them, and the counter by which the loader tries a new one.
+
+/// The version in the name of a kernel, with or without the counter of the loader.
+pub(super) fn version_of(name: &str) -> Option<&str> {
+    let front = name.strip_prefix("holdfast-")?;
+    if let Some(version) = front.strip_suffix(".staged") {
+        return Some(version);
+    }
+    let front = front.strip_suffix(".efi")?;
+    let Some((version, counter)) = front.rsplit_once('+') else { return Some(front) };
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (left, done) = counter.split_once('-').unwrap_or((counter, "0"));
+    Some(if number(left) && number(done) { version } else { front })
+}
+
+/// The counter in the name of a kernel: tries left and tries made.
+pub(super) fn counter(name: &str) -> Option<(u32, u32)> {
+    let (_, counter) = name.strip_suffix(".efi")?.rsplit_once('+')?;
+    let (left, done) = counter.split_once('-').unwrap_or((counter, "0"));
+    Some((left.parse().ok()?, done.parse().ok()?))
+}
+
+/// Whether the loader has tried this kernel as often as it may.
+pub(super) fn is_spent(name: &str) -> bool {
+    counter(name).is_some_and(|(left, _)| left == 0)
+}
+
+/// Whether a version comes before another, in the order in which the loader takes them. What is no number is left to it.
+pub(super) fn is_older(version: &str, than: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u64> {
+        version.split(['.', '-', '~', '+']).map_while(|part| part.parse().ok()).collect()
+    };
+    numbers(version)
+        .into_iter()
+        .zip(numbers(than))
+        .find(|(one, other)| one != other)
+        .is_some_and(|(one, other)| one < other)
+}
+
+/// A name that the loader does not look at.
+pub(super) fn staged(version: &str) -> String {
+    format!("holdfast-{version}.staged")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_versions_counters_and_their_order() {
+        for (name, version, spent) in [
+            ("holdfast-1.0.efi", Some("1.0"), false),
+            ("holdfast-1.0+3.efi", Some("1.0"), false),
+            ("holdfast-1.0+0-3.efi", Some("1.0"), true),
+            ("holdfast-1.0+build.efi", Some("1.0+build"), false),
+            ("holdfast-1.0.staged", Some("1.0"), false),
+            ("recovery.efi", None, false),
+            ("holdfast-1.0.new", None, false),
+        ] {
+            assert_eq!((version_of(name), is_spent(name)), (version, spent), "{name}");
+        }
+        assert!(is_older("0.9.9", "0.10.0") && !is_older("0.10.0", "0.9.9"));
+        // What only the loader can order is left to it.
+        assert!(!is_older("1.0~rc1", "1.0") && !is_older("1.0", "1.0~rc1") && !is_older("1.0", "1.0"));
+    }
+}

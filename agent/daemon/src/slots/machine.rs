@@ -1,0 +1,55 @@
+//! The parts of the machine that a release is written to, and what runs. The hands of this module; a test has others.
+
+use std::io::{self, Read};
+
+use holdfast_release::writer::Target;
+use holdfast_release::{Meta, Role, Slot};
+use serde::{Deserialize, Serialize};
+
+/// What runs, as init says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Running {
+    /// The version.
+    pub(crate) version: String,
+    /// `A` or `B`.
+    pub(crate) slot: String,
+    /// Differs after every boot.
+    pub(crate) boot: String,
+    /// The health gate has passed.
+    #[serde(default)]
+    pub(crate) healthy: bool,
+    /// Why an earlier boot was given up.
+    #[serde(default)]
+    pub(crate) fallback: String,
+}
+
+impl Running {
+    /// The slot.
+    pub(crate) fn slot(&self) -> Slot {
+        if self.slot == "B" { Slot::B } else { Slot::A }
+    }
+}
+
+/// What of a machine a release is written to.
+pub(crate) trait Machine: Send {
+    /// What runs.
+    fn running(&mut self) -> io::Result<Running>;
+    /// A part to write to.
+    fn part(&mut self, role: Role) -> io::Result<Box<dyn Target>>;
+    /// META as it is.
+    fn meta(&mut self) -> io::Result<Meta>;
+    /// Writes META: whole or not at all.
+    fn put_meta(&mut self, meta: &mut Meta) -> io::Result<()>;
+    /// The names of the kernels.
+    fn kernels(&mut self) -> io::Result<Vec<String>>;
+    /// Writes a kernel: under this name it is whole or not there.
+    fn put_kernel(&mut self, name: &str, content: &mut dyn Read) -> io::Result<()>;
+    /// Gives a kernel another name.
+    fn rename_kernel(&mut self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a kernel.
+    fn remove_kernel(&mut self, name: &str) -> io::Result<()>;
+    /// Replaces the loader where it differs.
+    fn put_loader(&mut self, content: &[u8]) -> io::Result<()>;
+    /// Has the machine restarted. It may still run for a while.
+    fn restart(&mut self) -> io::Result<()>;
+}

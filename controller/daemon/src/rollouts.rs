@@ -1,0 +1,82 @@
+//! The leader takes a rollout forward: what the planner finds in the state becomes commands, and leadership is handed over
+//! before the machine of the leader goes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_api::store::command;
+use holdfast_raft::{MemberStatus, Role};
+use holdfast_reconcile::{ControllerFacts, RolloutAction, rollout_actions};
+use holdfast_types::AsProblem as _;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::app::{App, now, system};
+use crate::members;
+
+/// How often it is looked: steps take seconds at the least.
+const EVERY: Duration = Duration::from_millis(250);
+/// A controller that answered a call of raft within this time is there.
+const HEARD_MS: u64 = 3_000;
+/// A controller this near to the end of the log has caught up.
+const NEAR: u64 = 500;
+
+/// Runs until it is cancelled.
+pub(crate) async fn tend(app: Arc<App>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if !app.raft.is_leader() || app.with(|state| state.active_rollout().is_none()) {
+            continue;
+        }
+        if let Err(status) = round(&app).await {
+            tracing::warn!(error = status.message(), "a round of the rollout was not finished");
+        }
+    }
+}
+
+async fn round(app: &App) -> Result<(), Status> {
+    let facts = facts(app);
+    let actions = app.with(|state| rollout_actions(state, &facts, now()));
+    for action in actions {
+        match action {
+            RolloutAction::Step(step) => {
+                tracing::info!(
+                    node = step.node,
+                    phase = step.phase,
+                    reason = step.reason,
+                    "a rollout goes on"
+                );
+                app.propose(system(command::Body::StepRollout(step))).await?;
+            }
+            RolloutAction::HandOver => {
+                let handed = app.raft.transfer_leader(None).await;
+                let leader = handed.map_err(|error| holdfast_api::status_from_problem(&error.problem()))?;
+                tracing::info!(
+                    leader = leader.name,
+                    "leadership is handed over: this machine is updated next"
+                );
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn facts(app: &App) -> ControllerFacts {
+    let status = app.raft.status();
+    let voters = status.members.iter().filter(|found| found.role == Role::Voter);
+    let voters: Vec<&MemberStatus> = voters.collect();
+    let well = |found: &MemberStatus| {
+        let heard = found.member.id == status.id || found.heard_ms.is_some_and(|ms| ms < HEARD_MS);
+        heard && members::lag(&status, found).is_some_and(|lag| lag <= NEAR)
+    };
+    let names: BTreeSet<String> = voters.iter().map(|found| found.member.name.clone()).collect();
+    let leader = app.raft.leader().map(|leader| leader.name).unwrap_or_default();
+    ControllerFacts { all_well: voters.iter().copied().all(well), voters: names, leader }
+}
