@@ -268,7 +268,7 @@ fn run_e2e(shell: &Shell, _: Tier) -> Outcome {
     let mut command = shell.cargo();
     command
         .args(["test", "--locked", "-p", "holdfast-e2e", "--no-fail-fast", "--lib"])
-        .args(["--test", "story", "--test", "operations"])
+        .args(["--test", "story", "--test", "operations", "--test", "updates"])
         .env("HOLDFAST_BIN_DIR", programs);
     match counted(run_counted(&mut command)) {
         Outcome::Passed(Some(Counted { passed: 0, .. })) => {

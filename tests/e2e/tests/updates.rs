@@ -1,0 +1,283 @@
+//! Releases and rollouts, with nodes whose slots are files: what is wrong is refused before a slot is touched, a release comes
+//! to one node after another, and the first that does not get healthy stops it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_image::{Release, RootRule, init_release_keys};
+use holdfast_release::{Digest, ExtensionSum, FileSum, Manifest, Profile, Verity};
+use holdfast_types::Time;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long anything may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(400);
+const NODES: [&str; 3] = ["node-01", "node-02", "node-03"];
+
+fn bin() -> Utf8PathBuf {
+    let place = std::env::var("HOLDFAST_BIN_DIR").unwrap_or_else(|_| {
+        panic!("HOLDFAST_BIN_DIR is not set: run `cargo xtask test --only e2e`");
+    });
+    Utf8PathBuf::from(place).join("holdfast")
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Time(u64::try_from(since.as_millis()).unwrap())
+}
+
+/// A cluster of one controller and three nodes that ends with the test.
+struct World {
+    dir: tempfile::TempDir,
+    up: Option<Child>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(mut up) = self.up.take() {
+            let _ = kill_process(Pid::from_child(&up), Signal::TERM);
+            let _ = up.wait();
+        }
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let mut world = Self { dir: tempfile::tempdir().unwrap(), up: None };
+        let log = File::create(world.path("up.log")).unwrap();
+        let place = world.path("up");
+        let args =
+            ["up", "--listen", "127.0.0.1:0", "--lease", "4s", "--controllers", "1", "--nodes", "3", "--dir"];
+        let child = Command::new(bin())
+            .args(args)
+            .arg(&place)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn();
+        world.up = Some(child.unwrap());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = fs::read_to_string(world.path("up.log")).unwrap();
+            assert!(!told.contains("error[") && Instant::now() < deadline, "{told}");
+            if told.contains("the cluster runs") {
+                return world;
+            }
+            std::thread::park_timeout(Duration::from_millis(200));
+        }
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.dir.path()).unwrap().join(name)
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let context = self.path("up/context.toml");
+        Command::new(bin()).args(args).env("HOLDFAST_CONTEXT", context).stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn done(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "holdfast {}: {said}", args.join(" "));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.done(&[&["-o", "json"], args].concat())).unwrap()
+    }
+
+    fn refused(&self, args: &[&str], code: &str) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "holdfast {} was done", args.join(" "));
+        assert!(said.contains(code), "holdfast {}: {said}", args.join(" "));
+        said
+    }
+
+    /// What each node runs, whether it takes work, and what is in its other slot.
+    fn nodes(&self) -> Vec<(String, bool, String)> {
+        let node = |name: &&str| {
+            let node = self.json(&["node", "show", name]);
+            let system = &node["status"]["system"];
+            let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+            (text(&system["version"]), node["spec"]["cordoned"] == false, text(&system["other"]))
+        };
+        NODES.iter().map(node).collect()
+    }
+
+    fn versions(&self) -> Vec<String> {
+        self.nodes().into_iter().map(|(version, ..)| version).collect()
+    }
+
+    /// Waits until every node says what it runs from.
+    fn settled(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.versions().iter().any(String::is_empty) {
+            assert!(Instant::now() < deadline, "no node tells of its slots");
+            std::thread::park_timeout(Duration::from_millis(200));
+        }
+    }
+
+    /// Releases that a node does not get healthy with.
+    fn sick(&self, node: &str, versions: &str) {
+        fs::write(self.path(&format!("up/{node}/slots/sick")), versions).unwrap();
+    }
+}
+
+/// Whoever makes releases.
+struct Maker {
+    dir: Utf8PathBuf,
+}
+
+impl Maker {
+    fn new(dir: Utf8PathBuf) -> Self {
+        init_release_keys(&dir.join("keys"), RootRule { keys: 2, threshold: 2 }, now()).unwrap();
+        Self { dir }
+    }
+
+    fn root(&self) -> String {
+        self.dir.join("keys/1.root.json").into_string()
+    }
+
+    /// A bundle of a version; `kernel` is what its extension is for.
+    fn bundle(&self, version: &str, number: u64, valid_ms: i64, kernel: &str) -> String {
+        let payload = self.dir.join(format!("payload-{number}"));
+        fs::create_dir_all(&payload).unwrap();
+        let content = |name: &str, length: usize| {
+            let seed = Digest::of(format!("{name} {version}").as_bytes()).0;
+            (0..length).map(|at| seed[at % 32]).collect::<Vec<u8>>()
+        };
+        let mut files = BTreeMap::new();
+        for (name, length) in [
+            ("root.erofs", 64 * 4096),
+            ("root.verity", 4096),
+            ("holdfast.efi", 70_000),
+            ("loader.efi", 900),
+            ("gpu.raw", 5_000),
+        ] {
+            let bytes = content(name, length);
+            fs::write(payload.join(name), &bytes).unwrap();
+            files.insert(name.to_owned(), FileSum::of(&bytes));
+        }
+        let extension = ExtensionSum {
+            name: "gpu".to_owned(),
+            version: "535".to_owned(),
+            kernel: kernel.to_owned(),
+            file: "gpu.raw".to_owned(),
+        };
+        let manifest = Manifest {
+            version: version.to_owned(),
+            profile: Profile::Small,
+            epoch: 0,
+            kernel: "6.1.0-56".to_owned(),
+            files,
+            verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 64 },
+            pcr11: Digest([3; 32]),
+            extensions: vec![extension],
+        };
+        fs::write(payload.join("manifest.json"), manifest.encode().unwrap()).unwrap();
+        let out = self.dir.join(format!("{version}-{number}.bundle"));
+        let release = Release {
+            payload: &payload,
+            keys: &self.dir.join("keys"),
+            signer: None,
+            number,
+            expires: Time(now().0.saturating_add_signed(valid_ms)),
+        };
+        release.write(&out).unwrap();
+        out.into_string()
+    }
+
+    fn good(&self, version: &str, number: u64) -> String {
+        self.bundle(version, number, 3_600_000, "6.1.0-56")
+    }
+}
+
+#[test]
+fn releases_are_proved_before_anything_is_touched_and_come_to_one_node_after_another() {
+    let world = World::new();
+    let (ours, theirs) = (Maker::new(world.path("ours")), Maker::new(world.path("theirs")));
+    world.settled();
+    let before = world.nodes();
+    let first = ours.good("0.2.0", 5);
+    world.refused(&["release", "import", &first], "E1290");
+    world.done(&["release", "trust", &ours.root()]);
+    world.refused(&["release", "trust", &theirs.root()], "E1291");
+
+    // Whatever is wrong with a bundle, no slot is touched.
+    let bytes = fs::read(&first).unwrap();
+    let cut = world.path("cut.bundle");
+    fs::write(&cut, &bytes[..bytes.len() - 3_000]).unwrap();
+    world.refused(&["release", "import", cut.as_str()], "E8101");
+    let damaged = world.path("damaged.bundle");
+    let mut wrong = bytes.clone();
+    let at = wrong.len() - 40_000;
+    wrong[at] ^= 1;
+    fs::write(&damaged, wrong).unwrap();
+    world.refused(&["release", "import", damaged.as_str()], "E8107");
+    world.refused(&["release", "import", &theirs.good("0.2.0", 9)], "E8103");
+    world.refused(&["release", "import", &ours.bundle("0.2.0", 6, 3_600_000, "6.1.0-57")], "E8108");
+    let expired = ours.bundle("0.2.9", 7, -3_600_000, "6.1.0-56");
+    world.refused(&["release", "import", &expired], "E8104");
+    assert_eq!(world.done(&["release", "list", "-o", "name"]), "");
+
+    assert!(world.done(&["release", "import", &first]).contains("release 0.2.0 imported"));
+    world.done(&["release", "import", &first]);
+    world.refused(&["release", "import", &ours.good("0.1.9", 4)], "E8105");
+    assert_eq!(
+        (world.nodes(), world.done(&["release", "list", "-o", "name"])),
+        (before, "0.2.0\n".to_owned())
+    );
+    world.refused(&["release", "rollout", "start", "0.7.0"], "E1101");
+
+    let done = world.done(&["release", "rollout", "start", "0.2.0", "--wait", "--timeout", "6m"]);
+    assert!(done.contains("rollout-1 of release 0.2.0: Done"), "{done}");
+    let all = |version: &str, other: &str| vec![(version.to_owned(), true, other.to_owned()); 3];
+    assert_eq!(world.nodes(), all("0.2.0", "0.1.0"));
+
+    // One node does not get healthy with the next one: it falls back by itself, and the rollout stops there.
+    world.done(&["release", "import", &ours.good("0.3.0", 8)]);
+    world.sick("node-02", "0.3.0\n");
+    let said = world.refused(&["release", "rollout", "start", "0.3.0", "--wait", "--timeout", "6m"], "E7132");
+    assert!(said.contains("node `node-02` failed") && said.contains("attempt 3 of 3"), "{said}");
+    assert_eq!(world.versions(), ["0.3.0", "0.2.0", "0.2.0"]);
+    world.refused(&["release", "rollout", "start", "0.3.0"], "E1161");
+    let status = world.json(&["release", "rollout", "status"]);
+    let steps: Vec<&str> = status["status"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["phase"].as_str().unwrap())
+        .collect();
+    assert_eq!(steps, ["Done", "Failed", "Pending"]);
+    // Mended, it goes on where it was.
+    world.sick("node-02", "");
+    world.done(&["release", "rollout", "resume", "--wait", "--timeout", "6m"]);
+    assert_eq!(world.nodes(), all("0.3.0", "0.2.0"));
+
+    // And one that is given up goes back, and takes work again.
+    world.done(&["release", "import", &ours.good("0.4.0", 9)]);
+    world.sick("node-01", "0.4.0\n");
+    world.refused(&["release", "rollout", "start", "0.4.0", "--wait", "--timeout", "6m"], "E7132");
+    let aborted = world.done(&["release", "rollout", "abort", "--yes", "--wait", "--timeout", "6m"]);
+    assert!(aborted.contains("Aborted"), "{aborted}");
+    assert_eq!(world.versions(), ["0.3.0"; 3]);
+    assert!(world.nodes().iter().all(|(_, works, _)| *works), "{:?}", world.nodes());
+    let audit = world.done(&["audit", "list", "-o", "json"]);
+    for act in [
+        "trust-releases",
+        "import-release",
+        "start-rollout",
+        "rollout-failed",
+        "abort-rollout",
+        "rollout-returned",
+    ] {
+        assert!(audit.contains(act), "the audit log lacks {act}");
+    }
+}
