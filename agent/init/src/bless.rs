@@ -11,7 +11,8 @@ use crate::durable::sync_directory;
 use crate::slot::{read_meta, write_meta};
 use crate::{firmware, mounts};
 
-const PLACE: &str = "/run/holdfast/esp";
+/// Where the loader's partition is brought to.
+pub(crate) const ESP: &str = "/run/holdfast/esp";
 
 /// Where a start is written down.
 #[derive(Debug, Clone)]
@@ -35,14 +36,13 @@ pub(crate) fn good(places: &Places) -> Result<(), String> {
         mounts::at(
             "vfat",
             esp.as_str(),
-            PLACE,
+            ESP,
             MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
             "utf8",
         )?;
         let counted = firmware::get(Utf8Path::new(firmware::VARIABLES), "LoaderBootCountPath");
-        let renamed = rename(&Utf8Path::new(PLACE).join("EFI/Linux"), counted.as_deref(), spent.as_deref());
-        let left =
-            unmount(PLACE, UnmountFlags::empty()).map_err(|error| format!("unmount `{PLACE}`: {error}"));
+        let renamed = rename(&Utf8Path::new(ESP).join("EFI/Linux"), counted.as_deref(), spent.as_deref());
+        let left = unmount(ESP, UnmountFlags::empty()).map_err(|error| format!("unmount `{ESP}`: {error}"));
         renamed.and(left)?;
     }
     let Some(device) = &places.meta else { return Ok(()) };

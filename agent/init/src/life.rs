@@ -16,6 +16,7 @@ use crate::service::{self, Service};
 use crate::signals::{End, Signals, reap};
 use crate::storage::{DATA, RAFT, STATE};
 use crate::supervise::{Act, Now, Supervisor};
+use crate::told::{self, Told};
 use crate::watchdog::Watchdog;
 use crate::{durable, network};
 
@@ -54,6 +55,7 @@ struct Life {
     gate: Option<Gate>,
     health: Health,
     known: Known,
+    told: Told,
 }
 
 /// Lives until the machine ends.
@@ -65,6 +67,7 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         gate: None,
         health: Health::default(),
         known: Known::default(),
+        told: Told::new(begun.places.slot, begun.places.meta.as_deref()),
         begun,
     };
     life.begin();
@@ -77,6 +80,10 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         life.carry_out();
         life.judge();
         life.take_proposed();
+        if told::restart_asked() {
+            say("starts again, as a service asks");
+            life.end(End::Restart);
+        }
     }
 }
 
@@ -86,6 +93,7 @@ impl Life {
     }
 
     fn begin(&mut self) {
+        self.tell(false);
         let Some(chosen) = &self.begun.chosen else { return };
         let spec = &chosen.machine.spec;
         let told = network::bring_up(&spec.network, &chosen.machine.metadata.name.to_string());
@@ -172,9 +180,24 @@ impl Life {
         self.begun.state.as_ref().map(|state| Generations::new(&state.join(CONFIG)))
     }
 
+    /// Tells the services what runs.
+    fn tell(&mut self, healthy: bool) {
+        if let Err(error) = self.told.tell(healthy) {
+            say(format_args!("tell what runs: {error}"));
+        }
+    }
+
     fn good(&mut self) {
-        if let Err(error) = bless::good(&self.begun.places) {
-            say(format_args!("write down that the start was good: {error}"));
+        match bless::good(&self.begun.places) {
+            // A start that is not written down is counted again: nobody may give up the other slot for it.
+            Err(error) => say(format_args!("write down that the start was good: {error}")),
+            Ok(()) => {
+                let opened = self.begun.places.esp.as_deref().map_or(Ok(()), told::open_loader);
+                match opened {
+                    Ok(()) => self.tell(true),
+                    Err(error) => say(format_args!("without the loader's partition: {error}")),
+                }
+            }
         }
         let generation = self.begun.chosen.as_ref().map(|chosen| chosen.number);
         event(
@@ -239,6 +262,7 @@ impl Life {
                 }
             }
         }
+        told::close_loader();
         rustix::fs::sync();
         for place in [DATA, RAFT, STATE] {
             let _ = unmount(place.at, UnmountFlags::empty());

@@ -33,6 +33,7 @@ mod stage2;
 mod storage;
 mod supervise;
 mod terminals;
+mod told;
 mod uevents;
 mod unlock;
 mod watchdog;

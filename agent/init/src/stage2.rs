@@ -18,7 +18,7 @@ use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
-use crate::{disks, etc, firmware, installing, mounts, stage1, uevents};
+use crate::{disks, etc, firmware, installing, mounts, stage1, told, uevents};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
@@ -107,6 +107,9 @@ fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> (Pl
     let all = disks::partitions(Utf8Path::new("/sys"));
     let device = |label: &str| storage::device(&all, &disk, label);
     let places = Places { slot, meta: device("META"), esp: device("ESP") };
+    if let Err(error) = told::link(&all, &disk) {
+        say(format_args!("without the way to its slots: {error}"));
+    }
     let keyring = Keyring::new(arguments.get(2).cloned());
     let (mut state, mut by, mut volumes) = (None, None, Vec::new());
     for place in [STATE, RAFT, DATA] {

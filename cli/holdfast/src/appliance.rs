@@ -24,6 +24,9 @@ const LEASE: Span = Span::from_secs(20);
 /// No packet is sent there: asking for the way tells the own address. One of the addresses for documentation (RFC 5737).
 const ELSEWHERE: &str = "192.0.2.1:9";
 
+/// Where process 1 tells of the system, and takes the word to start again.
+const RUN: &str = "/run/holdfast";
+
 /// The places of a machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Appliance {
@@ -166,8 +169,7 @@ impl Appliance {
         };
         let way = controllers.first().map_or(ELSEWHERE, String::as_str);
         let settings = holdfast_agent::Config {
-            // Not before init says what runs and takes the word to restart.
-            slots: None,
+            slots: slots_in(Utf8Path::new(RUN)),
             directory,
             name: machine.metadata.name.to_string(),
             advertise: Some(own_address(way)?),
@@ -185,6 +187,20 @@ impl Appliance {
         private::replace(&path, text.as_bytes()).map_err(file_fault("write", &path))?;
         Ok(path)
     }
+}
+
+/// The slots of the machine, where process 1 says what runs.
+fn slots_in(run: &Utf8Path) -> Option<holdfast_agent::SlotsConfig> {
+    let boot = run.join("boot.json");
+    boot.exists().then(|| holdfast_agent::SlotsConfig {
+        parts: run.join("parts"),
+        esp: run.join("esp"),
+        boot,
+        restart: run.join("restart"),
+        release_root: None,
+        extensions: Vec::new(),
+        simulated: false,
+    })
 }
 
 /// Makes `directory` what the file says: a first controller, or one more.

@@ -3,12 +3,14 @@
 
 #![forbid(unsafe_code)]
 
+mod another;
 mod esp;
 mod images;
 mod machine;
 mod network;
 mod tpm;
 
+pub use another::Another;
 pub use esp::{rewrite_esp, write_esp};
 pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};

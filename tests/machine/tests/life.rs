@@ -9,10 +9,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, images};
-use holdfast_release::{
-    Boot, Fat, FatFile, HashTree, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot,
-};
+use holdfast_machine::{Another, Firmware, Images, Machine, Setup, images};
+use holdfast_release::{Boot, Fat, FatFile, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
@@ -117,21 +115,10 @@ impl World {
     /// Puts a newer version with three attempts into slot B: the same system with another salt, and so with another root hash.
     /// `cmdline` is what stands in place of the first words of its command line, of which there are as many bytes.
     fn second(&self, cmdline: &str) {
-        let root = fs::read(self.images.path("root.erofs")).unwrap();
-        let mut tree = HashTree::new([9; 32]);
-        tree.update(&root);
-        let tree = tree.finish([7; 16]).unwrap();
-        self.write(Role::RootB, &root);
-        self.write(Role::HashB, &tree.bytes);
+        let new = Another::new(&self.images, "0.2.0", cmdline).unwrap();
+        self.write(Role::RootB, &new.root);
+        self.write(Role::HashB, &new.tree);
         let old = fs::read(self.images.path("holdfast.efi")).unwrap();
-        let line = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let (_, hash) = line.rsplit_once("holdfast.roothash=").unwrap();
-        let mut new = replaced(&old, hash.trim(), &tree.root.to_string());
-        new = replaced(&new, "VERSION_ID=0.1.0", "VERSION_ID=0.2.0");
-        if !cmdline.is_empty() {
-            let from = "console=tty0 console=ttyS0,115200";
-            new = replaced(&new, from, &format!("{cmdline:<width$}", width = from.len()));
-        }
         let loader = fs::read(self.images.path("loader.efi")).unwrap();
         let part = self.part(Role::Esp);
         let fat = Fat { bytes: part.bytes, sector: 512, serial: 1, label: "ESP".to_owned() };
@@ -139,7 +126,7 @@ impl World {
             FatFile { path: "EFI/BOOT/BOOTX64.EFI", content: &loader },
             FatFile { path: "loader/loader.conf", content: b"timeout 0\n" },
             FatFile { path: "EFI/Linux/holdfast-0.1.0.efi", content: &old },
-            FatFile { path: "EFI/Linux/holdfast-0.2.0+3.efi", content: &new },
+            FatFile { path: "EFI/Linux/holdfast-0.2.0+3.efi", content: &new.kernel },
         ];
         let disk = File::options().write(true).open(&self.disk).unwrap();
         for (at, bytes) in fat.encode(&files).unwrap() {
@@ -151,23 +138,6 @@ impl World {
         let meta = self.part(Role::Meta);
         disk.write_all_at(&bytes, meta.at + u64::try_from(half).unwrap() * meta.bytes / 2).unwrap();
     }
-}
-
-/// The bytes with one text in place of another of its length, wherever it stands.
-fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let mut bytes = bytes.to_vec();
-    let found: Vec<usize> = bytes
-        .windows(from.len())
-        .enumerate()
-        .filter(|(_, w)| *w == from.as_bytes())
-        .map(|(at, _)| at)
-        .collect();
-    assert!(!found.is_empty(), "`{from}` is not there");
-    for at in found {
-        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
-    }
-    bytes
 }
 
 fn configured(text: &str) -> World {

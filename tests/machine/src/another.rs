@@ -1,0 +1,95 @@
+//! Another release, of the same root as the images under test: with another salt it has another root hash, and so its kernel boots
+//! no slot but its own.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use camino::Utf8Path;
+use holdfast_release::{
+    Digest, FileSum, HashTree, INSTALL_KERNEL, KERNEL, MANIFEST, Manifest, ROOT, ROOT_TREE,
+};
+
+use crate::Images;
+
+/// The first words of every command line, in whose place others can stand.
+const CONSOLES: &str = "console=tty0 console=ttyS0,115200";
+
+/// Another release.
+#[derive(Debug)]
+pub struct Another {
+    /// Its root, which is that of the images.
+    pub root: Vec<u8>,
+    /// The hash tree of the root.
+    pub tree: Vec<u8>,
+    /// Its kernel, which nobody signed.
+    pub kernel: Vec<u8>,
+    manifest: Manifest,
+}
+
+impl Another {
+    /// The release `version`, of as many bytes as that of the images. `words` stand in place of the first ones of its command
+    /// line, of which there are at most as many bytes; the same where empty.
+    ///
+    /// # Errors
+    ///
+    /// The images cannot be read, or are not as they should be.
+    pub fn new(images: &Images, version: &str, words: &str) -> Result<Self> {
+        let mut manifest = images.manifest(MANIFEST)?;
+        let read = |name: &str| {
+            let path = images.path(name);
+            fs::read(&path).with_context(|| format!("read {path}"))
+        };
+        let root = read(ROOT)?;
+        let salt = Digest::of(version.as_bytes());
+        let mut tree = HashTree::new(salt.0);
+        tree.update(&root);
+        let tree = tree.finish([7; 16])?;
+        let (before, after) = (manifest.verity.root_hash.to_string(), tree.root.to_string());
+        let mut kernel = replaced(&read(KERNEL)?, &before, &after)?;
+        let id = |version: &str| format!("VERSION_ID={version}");
+        kernel = replaced(&kernel, &id(&manifest.version), &id(version))?;
+        if !words.is_empty() {
+            kernel = replaced(&kernel, CONSOLES, &format!("{words:<width$}", width = CONSOLES.len()))?;
+        }
+        version.clone_into(&mut manifest.version);
+        (manifest.verity.root_hash, manifest.verity.salt) = (Digest(tree.root.0), salt);
+        manifest.files.remove(INSTALL_KERNEL);
+        manifest.files.insert(KERNEL.to_owned(), FileSum::of(&kernel));
+        manifest.files.insert(ROOT_TREE.to_owned(), FileSum::of(&tree.bytes));
+        Ok(Self { root, tree: tree.bytes, kernel, manifest })
+    }
+
+    /// Lays it out as `holdfast-image bundle` takes it.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be written.
+    pub fn lay_out(&self, images: &Images, payload: &Utf8Path) -> Result<()> {
+        fs::create_dir_all(payload).with_context(|| format!("create {payload}"))?;
+        for name in self.manifest.files.keys() {
+            let content = match name.as_str() {
+                KERNEL => self.kernel.clone(),
+                ROOT_TREE => self.tree.clone(),
+                other => fs::read(images.path(other)).with_context(|| format!("read {other}"))?,
+            };
+            fs::write(payload.join(name), content).with_context(|| format!("write {name}"))?;
+        }
+        fs::write(payload.join(MANIFEST), self.manifest.encode()?).context("write the manifest")
+    }
+}
+
+/// The bytes with one text in place of another of its length, wherever it stands.
+fn replaced(bytes: &[u8], from: &str, to: &str) -> Result<Vec<u8>> {
+    ensure!(from.len() == to.len(), "`{from}` and `{to}` differ in length");
+    let mut out = bytes.to_vec();
+    let mut places = bytes.windows(from.len()).enumerate().filter(|(_, window)| *window == from.as_bytes());
+    let mut found = false;
+    for (at, _) in places.by_ref() {
+        found = true;
+        if let Some(place) = out.get_mut(at..at + to.len()) {
+            place.copy_from_slice(to.as_bytes());
+        }
+    }
+    ensure!(found, "`{from}` is not there");
+    Ok(out)
+}
