@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use holdfast_tui::{Decoder, Key, Theme, turn};
-use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::brain::{Confirmed, Detected};
+use crate::line::Line;
 use crate::ui::{Effect, Event, Installed, Model, Work};
 
 /// How long a turn waits for a key; also how long an escape may be the beginning of another key.
@@ -35,7 +35,8 @@ pub(crate) fn ask(detected: Detected, write: Writer) -> anyhow::Result<()> {
         _ => SIZE,
     };
     let viewport = Viewport::Fixed(Rect::new(0, 0, columns, rows));
-    let mut terminal = Terminal::with_options(CrosstermBackend::new(stdout()), TerminalOptions { viewport })?;
+    let mut terminal =
+        Terminal::with_options(Line::new(stdout(), (columns, rows)), TerminalOptions { viewport })?;
     terminal.clear()?;
     let theme = if std::env::var_os("NO_COLOR").is_some() { Theme::mono() } else { Theme::colours() };
     let ended = turns(&mut Model::new(detected), &mut terminal, theme, write);
@@ -45,7 +46,7 @@ pub(crate) fn ask(detected: Detected, write: Writer) -> anyhow::Result<()> {
 
 fn turns(
     model: &mut Model,
-    terminal: &mut Terminal<CrosstermBackend<Stdout>>,
+    terminal: &mut Terminal<Line<Stdout>>,
     theme: Theme,
     write: Writer,
 ) -> anyhow::Result<()> {

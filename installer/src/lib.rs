@@ -7,6 +7,7 @@
 
 pub mod brain;
 pub mod hands;
+mod line;
 
 mod command;
 mod console;

@@ -31,6 +31,8 @@ const SIGNER: &str = "/usr/lib/holdfast/measured.pem";
 const VARIABLES: &str = "/sys/firmware/efi/efivars";
 /// Held by the one that installs: the program runs on each console.
 const LOCK: &str = "/run/holdfast-installer.lock";
+/// How this ends where another console has installed: what comes then is said there.
+const ELSEWHERE: u8 = 3;
 /// Is there once a configuration was found, so that nobody is asked.
 const ANSWERED: &str = "/run/holdfast-installer.answered";
 /// Bytes between two lines about how far it is.
@@ -42,7 +44,7 @@ pub(crate) fn run() -> ExitCode {
     let mut events = Events::log();
     match installed(&mut events) {
         Ok(Some(after)) => leave(after),
-        Ok(None) => ExitCode::SUCCESS,
+        Ok(None) => ExitCode::from(ELSEWHERE),
         Err(error) => {
             // Another volume may be connected before the next try.
             let _ = std::fs::remove_file(ANSWERED);

@@ -1,33 +1,60 @@
-//! A machine that was started from the medium: the installer runs in place of services, and once it has installed the machine
-//! starts again.
+//! A machine that was started from the medium: the installer runs in place of services, on every console, and once one of them has
+//! installed the machine starts again.
 
 use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::machine::Network;
 use serde_json::json;
 
+use crate::consoles::consoles;
 use crate::event::{event, power_off, restart, say};
 use crate::signals::{End, Signals, reap};
 use crate::watchdog::Watchdog;
 use crate::{medium, network};
 
 const INSTALLER: &str = "/usr/bin/holdfast-installer";
-/// Where people are spoken to: the line first, which every server in a rack has.
-const CONSOLE: &str = "/dev/console";
 /// How an installer ends that has installed.
 const DONE: &str = "exit code 0";
 const TICK: Duration = Duration::from_millis(500);
 /// How long a volume with a configuration may take to be connected before it is looked for again.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// The installer on one console.
+struct Place {
+    console: Utf8PathBuf,
+    runs: Option<u32>,
+    next: Instant,
+}
+
+impl Place {
+    /// Starts it where it does not run and it is time.
+    fn keep(&mut self) {
+        if self.runs.is_some() || Instant::now() < self.next {
+            return;
+        }
+        match start(&self.console) {
+            Ok(pid) => {
+                event("service.started", &json!({ "service": "installer", "console": self.console }));
+                self.runs = Some(pid);
+            }
+            Err(error) => {
+                say(error);
+                self.next = Instant::now() + AGAIN;
+            }
+        }
+    }
+}
+
 /// Installs until the machine ends.
 pub(crate) fn live(signals: &Signals, watchdog: &mut Watchdog) -> Result<(), String> {
     medium::bring()?;
     let _told = network::bring_up(&Network::default(), "holdfast");
-    let mut runs: Option<u32> = None;
-    let mut next = Instant::now();
+    let began = Instant::now();
+    let place = |console| Place { console, runs: None, next: began };
+    let mut places: Vec<Place> = consoles().into_iter().map(place).collect();
     loop {
         watchdog.feed();
         match signals.wait(TICK) {
@@ -36,34 +63,24 @@ pub(crate) fn live(signals: &Signals, watchdog: &mut Watchdog) -> Result<(), Str
             None => {}
         }
         for (pid, how) in reap() {
-            if runs.is_some_and(|own| i64::from(own) == i64::from(pid)) {
+            let own = |place: &&mut Place| place.runs.is_some_and(|own| i64::from(own) == i64::from(pid));
+            if let Some(place) = places.iter_mut().find(own) {
                 event("service.stopped", &json!({ "service": "installer", "how": how }));
                 // It is done: the firmware knows which disk comes first from now on.
                 if how == DONE {
                     restart();
                 }
-                runs = None;
-                next = Instant::now() + AGAIN;
+                place.runs = None;
+                place.next = Instant::now() + AGAIN;
             }
         }
-        if runs.is_none() && Instant::now() >= next {
-            match start() {
-                Ok(pid) => {
-                    event("service.started", &json!({ "service": "installer" }));
-                    runs = Some(pid);
-                }
-                Err(error) => {
-                    say(error);
-                    next = Instant::now() + AGAIN;
-                }
-            }
-        }
+        places.iter_mut().for_each(Place::keep);
     }
 }
 
-fn start() -> Result<u32, String> {
-    let failed = |error: std::io::Error| format!("start the installer: {error}");
-    let console = || File::options().read(true).write(true).open(CONSOLE).map(Stdio::from);
+fn start(on: &Utf8Path) -> Result<u32, String> {
+    let failed = |error: std::io::Error| format!("start the installer on {on}: {error}");
+    let console = || File::options().read(true).write(true).open(on).map(Stdio::from);
     let mut command = Command::new(INSTALLER);
     command.env_clear().env("PATH", "/usr/bin:/usr/sbin").env("TERM", "linux").env("HOME", "/");
     command.stdin(console().map_err(failed)?);

@@ -9,6 +9,7 @@
 mod bless;
 mod clock;
 mod cmdline;
+mod consoles;
 mod disks;
 mod dm;
 mod durable;

@@ -1,6 +1,6 @@
 //! Where somebody can type before there is anything but the kernel: its consoles, line by line and without an echo.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,8 @@ use rustix::fs::OFlags;
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, tcflush, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-const ACTIVE: &str = "/sys/class/tty/console/active";
+use crate::consoles::consoles;
+
 /// The longest line that is read.
 const LONGEST: usize = 512;
 const TURN: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
@@ -26,8 +27,7 @@ pub(crate) struct Terminals {
 impl Terminals {
     /// The consoles of the kernel. What is typed on them is not shown.
     pub(crate) fn open() -> Self {
-        let names = fs::read_to_string(ACTIVE).unwrap_or_default();
-        let opened = names.split_whitespace().filter_map(|name| terminal(&Utf8Path::new("/dev").join(name)));
+        let opened = consoles().into_iter().filter_map(|path| terminal(&path));
         // A line grows to its longest without leaving pieces of it behind.
         Self { all: opened.map(|file| (file, Zeroizing::new(Vec::with_capacity(LONGEST)))).collect() }
     }

@@ -1,6 +1,7 @@
 //! One machine.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read as _, Write as _};
+use std::num::NonZero;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ use parking_lot::{Condvar, Mutex};
 
 /// What stands before every event on the console.
 const EVENT: &str = "HOLDFAST-EVENT ";
+/// A terminal as serial lines have it.
+const ROWS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(23);
+const COLUMNS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(79);
 const QEMU: &str = "qemu-system-x86_64";
 /// The clock of Linux's accounting.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -57,10 +61,60 @@ pub struct Setup {
     pub within: Option<String>,
 }
 
-#[derive(Debug, Default)]
+/// What came over the serial line.
+#[derive(Debug)]
+struct Heard {
+    lines: Vec<String>,
+    /// The line that has not ended.
+    begun: Vec<u8>,
+    /// What a terminal at the other end shows.
+    screen: Screen,
+    ended: bool,
+}
+
+struct Screen(vt100::Parser);
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.screen().contents())
+    }
+}
+
+#[derive(Debug)]
 struct Console {
-    lines: Mutex<(Vec<String>, bool)>,
+    heard: Mutex<Heard>,
     more: Condvar,
+}
+
+impl Console {
+    fn new() -> Self {
+        let screen = Screen(vt100::Parser::new(ROWS, COLUMNS, 0));
+        let heard = Heard { lines: Vec::new(), begun: Vec::new(), screen, ended: false };
+        Self { heard: Mutex::new(heard), more: Condvar::new() }
+    }
+
+    fn hear(&self, bytes: &[u8]) {
+        let mut heard = self.heard.lock();
+        heard.screen.0.process(bytes);
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            heard.begun.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut heard.begun);
+                heard.lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+        }
+        drop(heard);
+        self.more.notify_all();
+    }
+
+    fn end(&self) {
+        let mut heard = self.heard.lock();
+        let line = std::mem::take(&mut heard.begun);
+        heard.lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        heard.ended = true;
+        drop(heard);
+        self.more.notify_all();
+    }
 }
 
 /// A machine that runs. Without it the power is cut.
@@ -163,18 +217,18 @@ impl Setup {
             .stderr(Stdio::inherit())
             .spawn()
             .context("start qemu-system-x86_64")?;
-        let console = Arc::new(Console::default());
-        let output = child.stdout.take().context("the console of the machine")?;
+        let console = Arc::new(Console::new());
+        let mut output = child.stdout.take().context("the console of the machine")?;
         let keyboard = child.stdin.take().context("the console of the machine")?;
         let heard = Arc::clone(&console);
         std::thread::spawn(move || {
-            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-                heard.lines.lock().0.push(line);
-                heard.more.notify_all();
+            let mut bytes = [0; 4096];
+            while let Ok(count) = output.read(&mut bytes)
+                && count > 0
+            {
+                heard.hear(bytes.get(..count).unwrap_or_default());
             }
-            heard.lines.lock().1 = true;
-            heard.more.notify_all();
+            heard.end();
         });
         Ok(Machine { child, keyboard, console, read: 0 })
     }
@@ -188,20 +242,41 @@ impl Machine {
     /// It does not come in time, or the machine ends.
     pub fn line(&mut self, what: &str, limit: Duration) -> Result<String> {
         let deadline = Instant::now() + limit;
-        let mut lines = self.console.lines.lock();
+        let mut heard = self.console.heard.lock();
         loop {
-            while let Some(line) = lines.0.get(self.read) {
+            while let Some(line) = heard.lines.get(self.read) {
                 self.read += 1;
                 if line.contains(what) {
                     return Ok(line.clone());
                 }
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if lines.1 || left.is_zero() {
-                let last: Vec<&str> = lines.0.iter().rev().take(30).rev().map(String::as_str).collect();
+            if heard.ended || left.is_zero() {
+                let last: Vec<&str> = heard.lines.iter().rev().take(30).rev().map(String::as_str).collect();
                 bail!("waited in vain for `{what}`; the console said at last:\n{}", last.join("\n"));
             }
-            self.console.more.wait_for(&mut lines, left);
+            self.console.more.wait_for(&mut heard, left);
+        }
+    }
+
+    /// Waits until the screen of a terminal on the serial line has `what` on it.
+    ///
+    /// # Errors
+    ///
+    /// It does not in time, or the machine ends.
+    pub fn shows(&mut self, what: &str, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        let mut heard = self.console.heard.lock();
+        loop {
+            let screen = heard.screen.0.screen().contents();
+            if screen.contains(what) {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if heard.ended || left.is_zero() {
+                bail!("waited in vain for `{what}` on the screen, which showed at last:\n{screen}");
+            }
+            self.console.more.wait_for(&mut heard, left);
         }
     }
 
@@ -235,15 +310,15 @@ impl Machine {
     /// It does not in time.
     pub fn ended(&mut self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
-        let mut lines = self.console.lines.lock();
-        while !lines.1 {
+        let mut heard = self.console.heard.lock();
+        while !heard.ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 bail!("the machine did not end");
             }
-            self.console.more.wait_for(&mut lines, left);
+            self.console.more.wait_for(&mut heard, left);
         }
-        drop(lines);
+        drop(heard);
         self.child.wait()?;
         Ok(())
     }

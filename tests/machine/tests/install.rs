@@ -45,7 +45,7 @@ impl World {
             "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\n\n[metadata]\nname = \"ctl-1\"\n\n[spec]\n\
              role = \"controller\"\nfirst = true\n\n[spec.install]\n{install}\n\n\
              [spec.time]\nallowUnsynced = true\n\n\
-             [spec.cluster]\nname = \"prod\"\njurisdiction = \"de\"\n"
+             [spec.cluster]\nname = \"prod\"\njurisdiction = \"DE\"\n"
         );
         fs::write(dir.join("machine.toml"), text).unwrap();
         let made = Command::new("xorriso")
@@ -58,13 +58,16 @@ impl World {
 
     /// A machine with the medium, a volume and these disks, started without firmware: its part is tested once.
     fn machine(&self, volume: &Utf8Path, disks: &[Utf8PathBuf]) -> Machine {
+        self.with_discs(vec![self.images.medium().unwrap(), volume.to_owned()], disks)
+    }
+
+    fn with_discs(&self, discs: Vec<Utf8PathBuf>, disks: &[Utf8PathBuf]) -> Machine {
         let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
         let firmware = Firmware::Direct {
             kernel: self.images.path("vmlinuz"),
             initrd: self.images.path("initrd.zst"),
             cmdline: format!("{cmdline} holdfast.mode=install"),
         };
-        let discs = vec![self.images.medium().unwrap(), volume.to_owned()];
         Setup { disks: disks.to_vec(), discs, megabytes: 1024, ..Setup::new(firmware) }.start().unwrap()
     }
 }
@@ -172,4 +175,44 @@ fn an_installation_that_lost_its_power_goes_on_by_itself() {
     let firmware = Firmware::Direct { kernel, initrd, cmdline };
     let mut machine = Setup { disks: vec![disk], ..Setup::new(firmware) }.start().unwrap();
     machine.event("ready", LIMIT).unwrap();
+}
+
+/// Answers every question of the screens but the last one.
+fn answered(machine: &mut Machine) {
+    machine.shows("- Hardware", LIMIT).unwrap();
+    machine.types("\r").unwrap();
+    for step in ["- Role", "- Disk"] {
+        machine.shows(step, LIMIT).unwrap();
+        machine.types("\r").unwrap();
+    }
+    machine.shows("- Network", LIMIT).unwrap();
+    // Every card by DHCP: five lines that stay empty.
+    machine.types("\r\r\r\r\r").unwrap();
+    machine.shows("- Cluster", LIMIT).unwrap();
+    machine.types("ctl-1\rprod\rDE\r").unwrap();
+    machine.shows("Type its serial number", LIMIT).unwrap();
+}
+
+/// Without a volume somebody is asked on the serial line, has to type which disk goes, loses the power meanwhile, and does it again.
+#[test]
+fn somebody_installs_on_a_serial_line_and_again_after_the_power_went() {
+    let world = World::new();
+    let disk = world.disk("disk");
+    let start = || world.with_discs(vec![world.images.medium().unwrap()], std::slice::from_ref(&disk));
+    let mut machine = start();
+    answered(&mut machine);
+    machine.types("disk9\r").unwrap();
+    machine.shows("`disk9` is not the serial number", LIMIT).unwrap();
+    machine.types("disk0\r").unwrap();
+    machine.shows("- Writing", LIMIT).unwrap();
+    machine.cut();
+    assert!(!has_table(&disk));
+
+    let mut machine = start();
+    answered(&mut machine);
+    machine.types("disk0\r").unwrap();
+    machine.shows("ctl-1 is installed", LIMIT).unwrap();
+    assert!(has_table(&disk));
+    machine.types("\r").unwrap();
+    machine.ended(LIMIT).unwrap();
 }
