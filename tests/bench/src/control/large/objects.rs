@@ -61,6 +61,7 @@ pub(super) fn node(number: u64) -> [Vec<u8>; STEPS] {
         relay_address: format!("10.0.0.{number}:7004"),
         agent_version: "0.1.0".to_owned(),
         simulated: false,
+        system: None,
     };
     let alive = store::SetNodePhase { node: name, alive: true, reason: "heard".to_owned() };
     [
