@@ -4,7 +4,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_release::{Boot, Meta, Slot};
+use holdfast_release::{Boot, MOST_ATTEMPTS, Meta, Slot, kernel_parts};
 use rustix::mount::{MountFlags, UnmountFlags, unmount};
 
 use crate::durable::sync_directory;
@@ -29,8 +29,8 @@ pub(crate) struct Places {
 pub(crate) fn good(places: &Places) -> Result<(), String> {
     let mut meta = places.meta.as_deref().map(read_meta).unwrap_or_default();
     let other = places.slot.other();
-    let spent = meta.number(attempts(other)) >= 3;
-    let spent = spent.then(|| Boot::new(&mut meta).version(other).map(str::to_owned)).flatten();
+    let before = Boot::new(&mut meta);
+    let spent = before.version(other).filter(|_| before.attempts(other) >= MOST_ATTEMPTS).map(str::to_owned);
     // First the loader's partition: a start that ends between the two is only counted once more.
     if let Some(esp) = &places.esp {
         mounts::at(
@@ -62,9 +62,7 @@ pub(crate) fn bad(places: &Places, why: &str) -> Result<(), String> {
 pub(crate) fn pardon(places: &Places) -> Result<(), String> {
     let Some(device) = &places.meta else { return Ok(()) };
     let mut meta: Meta = read_meta(device);
-    let name = attempts(places.slot);
-    let less = meta.number(name).saturating_sub(1);
-    meta.set(name, &less.to_string()).map_err(|error| error.to_string())?;
+    Boot::new(&mut meta).pardoned(places.slot).map_err(|error| error.to_string())?;
     write_meta(device, &mut meta)
 }
 
@@ -72,13 +70,6 @@ pub(crate) fn pardon(places: &Places) -> Result<(), String> {
 pub(crate) fn has_other(places: &Places) -> bool {
     let mut meta = places.meta.as_deref().map(read_meta).unwrap_or_default();
     Boot::new(&mut meta).version(places.slot.other()).is_some()
-}
-
-const fn attempts(slot: Slot) -> &'static str {
-    match slot {
-        Slot::A => "slot.a.attempts",
-        Slot::B => "slot.b.attempts",
-    }
 }
 
 /// Renames the kernels in `linux`: the one that was counted, and the one of a version that had its attempts.
@@ -101,42 +92,19 @@ fn rename(linux: &Utf8Path, counted: Option<&str>, spent: Option<&str>) -> Resul
     Ok(())
 }
 
-/// The name of a kernel and its counter, as in `holdfast-1.0+2-1.efi`.
-fn parts(name: &str) -> Option<(&str, Option<&str>)> {
-    let stem = name.strip_suffix(".efi").or_else(|| name.strip_suffix(".EFI"))?;
-    let Some((front, counter)) = stem.rsplit_once('+') else { return Some((stem, None)) };
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (left, done) = counter.split_once('-').unwrap_or((counter, "0"));
-    if number(left) && number(done) { Some((front, Some(counter))) } else { Some((stem, None)) }
-}
-
 fn without_counter(name: &str) -> Option<String> {
-    parts(name).map(|(front, _)| format!("{front}.efi"))
+    kernel_parts(name).map(|(front, _)| format!("{front}.efi"))
 }
 
 /// The name that puts a kernel of this version behind all others.
 fn put_back(name: &str, version: &str) -> Option<String> {
-    let (front, _) = parts(name)?;
+    let (front, _) = kernel_parts(name)?;
     (front == format!("holdfast-{version}")).then(|| format!("{front}+0-3.efi"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counters_are_told_from_versions() {
-        for (name, front, counter) in [
-            ("holdfast-1.0.efi", "holdfast-1.0", None),
-            ("holdfast-1.0+3.efi", "holdfast-1.0", Some("3")),
-            ("holdfast-1.0+2-1.efi", "holdfast-1.0", Some("2-1")),
-            ("holdfast-1.0+build.efi", "holdfast-1.0+build", None),
-            ("holdfast-1.0+build+3.efi", "holdfast-1.0+build", Some("3")),
-        ] {
-            assert_eq!(parts(name), Some((front, counter)), "{name}");
-        }
-        assert_eq!(parts("random-seed"), None);
-    }
 
     #[test]
     fn a_good_start_keeps_its_kernel_and_puts_the_failed_one_back() {

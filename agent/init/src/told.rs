@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_release::{Boot, Meta, Slot};
+use holdfast_release::{Boot, MOST_ATTEMPTS, Meta, Slot};
 use rustix::mount::{MountFlags, UnmountFlags, unmount};
 use serde_json::{Value, json};
 
@@ -55,19 +55,19 @@ fn words(meta: &mut Meta, slot: Slot, boot: &str) -> Value {
 
 /// Why a start before this one was given up, in words; nothing where the last one was good.
 fn failed_before(meta: &mut Meta, slot: Slot) -> String {
-    let attempts = |meta: &Meta, slot: Slot| match slot {
-        Slot::A => meta.number("slot.a.attempts"),
-        Slot::B => meta.number("slot.b.attempts"),
-    };
     let boot = Boot::new(meta);
     let reason = boot.reason().unwrap_or("it did not come to say why").to_owned();
     let name = |slot: Slot| boot.version(slot).map(str::to_owned);
     let (own, other) = (name(slot), name(slot.other()));
     // This start is counted already.
-    let (now, there) = (attempts(meta, slot).saturating_sub(1), attempts(meta, slot.other()));
+    let (now, there) = (boot.attempts(slot).saturating_sub(1), boot.attempts(slot.other()));
     match (other, there, own, now) {
-        (Some(version), 1.., ..) => format!("release {version}, attempt {there} of 3: {reason}"),
-        (_, _, Some(version), 1..) => format!("release {version}, attempt {now} of 3: {reason}"),
+        (Some(version), 1.., ..) => {
+            format!("release {version}, attempt {there} of {MOST_ATTEMPTS}: {reason}")
+        }
+        (_, _, Some(version), 1..) => {
+            format!("release {version}, attempt {now} of {MOST_ATTEMPTS}: {reason}")
+        }
         _ => String::new(),
     }
 }

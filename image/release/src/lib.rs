@@ -12,6 +12,7 @@ mod fat;
 mod fat_names;
 mod gpt;
 mod guid;
+mod kernels;
 mod layout;
 pub mod machine;
 mod manifest;
@@ -28,11 +29,12 @@ pub use digest::{Digest, NoDigest};
 pub use fat::{Fat, FatError, FatFile};
 pub use gpt::{Entry, GptError, Table};
 pub use guid::Guid;
+pub use kernels::kernel_parts;
 pub use layout::{Layout, LayoutError, Part, Profile, Role};
 pub use manifest::{
     ExtensionSum, FileSum, INSTALL_KERNEL, KERNEL, LOADER, MANIFEST, MANIFEST_MOST_BYTES, Manifest,
     ManifestError, ROOT, ROOT_TREE, Verity,
 };
 pub use meta::{META_COPY_BYTES, Meta, MetaError};
-pub use slots::{Attempt, Boot, Slot, Verdict, decide};
+pub use slots::{Attempt, Boot, MOST_ATTEMPTS, Slot, Verdict, decide};
 pub use verity::{BLOCK, HashTree, RootHash, Salt, Tree, VerityError};

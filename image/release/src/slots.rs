@@ -6,7 +6,7 @@ use std::fmt;
 use crate::meta::{Meta, MetaError};
 
 /// So many boots of a slot in a row may end without a healthy system.
-const MOST_ATTEMPTS: u64 = 3;
+pub const MOST_ATTEMPTS: u64 = 3;
 const GOOD: &str = "slot.good";
 const REASON: &str = "boot.reason";
 
@@ -101,6 +101,12 @@ impl<'a> Boot<'a> {
         self.meta.get(slot.version())
     }
 
+    /// How often a slot was booted since it last worked.
+    #[must_use]
+    pub fn attempts(&self, slot: Slot) -> u64 {
+        self.meta.number(slot.attempts())
+    }
+
     /// Why the last boot that failed did.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
@@ -131,6 +137,16 @@ impl<'a> Boot<'a> {
         self.meta.remove(REASON);
         self.meta.set(slot.attempts(), "0")?;
         self.meta.set(GOOD, &slot.to_string())
+    }
+
+    /// This boot of `slot` is not to be counted: it failed for another reason than what is in it.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: the value is a number.
+    pub fn pardoned(&mut self, slot: Slot) -> Result<(), MetaError> {
+        let less = self.attempts(slot).saturating_sub(1);
+        self.meta.set(slot.attempts(), &less.to_string())
     }
 
     /// This boot failed, and why. Its attempt stays counted.

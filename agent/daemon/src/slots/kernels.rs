@@ -1,22 +1,20 @@
 //! The names of kernels: the version in them, and the counter by which the loader tries a new one.
 
+use holdfast_release::kernel_parts;
+
 /// The version in the name of a kernel, with or without the counter of the loader.
 pub(super) fn version_of(name: &str) -> Option<&str> {
-    let front = name.strip_prefix("holdfast-")?;
-    if let Some(version) = front.strip_suffix(".staged") {
-        return Some(version);
-    }
-    let front = front.strip_suffix(".efi")?;
-    let Some((version, counter)) = front.rsplit_once('+') else { return Some(front) };
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (left, done) = counter.split_once('-').unwrap_or((counter, "0"));
-    Some(if number(left) && number(done) { version } else { front })
+    let front = match name.strip_suffix(".staged") {
+        Some(front) => front,
+        None => kernel_parts(name)?.0,
+    };
+    front.strip_prefix("holdfast-")
 }
 
 /// The counter in the name of a kernel: tries left and tries made.
 pub(super) fn counter(name: &str) -> Option<(u32, u32)> {
-    let (_, counter) = name.strip_suffix(".efi")?.rsplit_once('+')?;
-    let (left, done) = counter.split_once('-').unwrap_or((counter, "0"));
+    let (left, done) =
+        kernel_parts(name)?.1.map(|counter| counter.split_once('-').unwrap_or((counter, "0")))?;
     Some((left.parse().ok()?, done.parse().ok()?))
 }
 
