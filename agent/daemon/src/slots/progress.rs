@@ -1,11 +1,13 @@
 //! How far this node is in a rollout, kept over restarts: a node that comes back must know that it was sent away.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::{Floor, Trusted};
 use serde::{Deserialize, Serialize};
+
+use crate::gang::write_whole;
 
 /// Bytes of the longest file that is read.
 const LONGEST: u64 = 256 << 10;
@@ -56,11 +58,16 @@ impl Records {
         self.write("update.json", progress)
     }
 
-    /// Whose releases it takes; `None` where nobody's yet.
-    pub(crate) fn trusted(&self) -> Option<Trusted> {
-        let kept: Kept = self.read("release-trust.json")?;
+    /// Whose releases it takes; `None` where nobody's yet. What is there and cannot be read is an error: as nothing it would let
+    /// whoever answers next begin anew, with releases of any age.
+    pub(crate) fn trusted(&self) -> io::Result<Option<Trusted>> {
+        let kept: Kept = match self.read("release-trust.json") {
+            Ok(kept) => kept,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let floor = Floor { timestamp: kept.timestamp, snapshot: kept.snapshot, targets: kept.targets };
-        Some(Trusted { root: kept.root.into_bytes(), floor })
+        Ok(Some(Trusted { root: kept.root.into_bytes(), floor }))
     }
 
     /// Keeps whose releases it takes.
@@ -74,19 +81,34 @@ impl Records {
         self.write("release-trust.json", &kept)
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
+    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> io::Result<T> {
         let mut bytes = Vec::new();
-        let file = File::open(self.directory.join(name)).ok()?;
-        io::Read::read_to_end(&mut io::Read::take(file, LONGEST), &mut bytes).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        let file = File::open(self.directory.join(name))?;
+        io::Read::read_to_end(&mut io::Read::take(file, LONGEST), &mut bytes)?;
+        serde_json::from_slice(&bytes).map_err(io::Error::from)
     }
 
     fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        let (place, partial) = (self.directory.join(name), self.directory.join(format!("{name}.new")));
-        let mut file = File::create(&partial)?;
-        file.write_all(&serde_json::to_vec(value).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        fs::rename(&partial, &place)?;
-        File::open(&self.directory)?.sync_all()
+        write_whole(&self.directory, name, &serde_json::to_vec(value).map_err(io::Error::other)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trust_that_is_damaged_is_not_given_anew() {
+        let temp = tempfile::tempdir().unwrap();
+        let records = Records::new(Utf8Path::from_path(temp.path()).unwrap());
+        assert_eq!(records.trusted().unwrap(), None);
+        let floor = Floor { timestamp: 7, snapshot: 6, targets: 5 };
+        let trusted = Trusted { root: b"root".to_vec(), floor };
+        records.keep_trusted(&trusted).unwrap();
+        assert_eq!(records.trusted().unwrap(), Some(trusted));
+        let place = temp.path().join("release-trust.json");
+        let whole = std::fs::read(&place).unwrap();
+        std::fs::write(&place, &whole[..whole.len() / 2]).unwrap();
+        assert!(records.trusted().is_err());
     }
 }

@@ -205,7 +205,8 @@ fn write(
 
 fn prove(slots: &Slots, metadata: &ReleaseMetadata) -> Result<Verified, String> {
     let told = |error: holdfast_release::BundleError| error.to_string();
-    let trusted = match (slots.records.trusted(), &slots.config.release_root) {
+    let kept = slots.records.trusted().map_err(install::told("read whose releases are taken"))?;
+    let trusted = match (kept, &slots.config.release_root) {
         (Some(trusted), _) => trusted,
         (None, Some(path)) => {
             let root = std::fs::read(path).map_err(install::told("read the root of releases"))?;
