@@ -6,7 +6,7 @@ mod report;
 
 use std::process::ExitCode;
 
-use crate::answers::{ask_all, merge};
+use crate::answers::{Answer, ask_all, merge};
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
 use crate::output::Printer;
@@ -20,7 +20,7 @@ pub(crate) struct Args {}
 
 /// Runs every check that can be made. One that does not hold ends with exit code 1.
 pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
-    let report = Box::pin(examine(globals)).await;
+    let (report, _) = Box::pin(examine(globals)).await;
     let printer = Printer::new(globals.output);
     match printer.format() {
         Format::Table => printer.text(&report.text())?,
@@ -33,14 +33,15 @@ pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
     if report.fails() { Err(Failure::Ended(ExitCode::from(1))) } else { Ok(()) }
 }
 
-pub(super) async fn examine(globals: &Globals) -> Report {
+/// What was found, and what every controller answered on the way.
+pub(super) async fn examine(globals: &Globals) -> (Report, Vec<Answer>) {
     let mut report = Report::default();
-    let Some(context) = reach::context(globals, &mut report) else { return report };
+    let Some(context) = reach::context(globals, &mut report) else { return (report, Vec::new()) };
     let session = match Session::open(globals) {
         Ok(session) => session,
         Err(problem) => {
             report.problem("context", &problem);
-            return report;
+            return (report, Vec::new());
         }
     };
     let mut answers = ask_all(&session).await;
@@ -57,5 +58,5 @@ pub(super) async fn examine(globals: &Globals) -> Report {
         Ok(status) => judge::judge(&status, &answers, &found, &mut report),
         Err(problem) => report.problem("cluster", &problem),
     }
-    report
+    (report, answers)
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use self::parts::Part;
 use super::cluster::backup_key;
 use super::doctor;
-use crate::answers::{ask_all, merge, now};
+use crate::answers::{merge, now};
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
 use crate::output::Printer;
@@ -127,8 +127,7 @@ async fn recipients(session: &Session, named: &[String]) -> Result<Vec<Recipient
 
 /// The parts without their secrets, and what there is to know of them, which is a part itself.
 async fn gather(session: &Session) -> Result<(Vec<(String, String)>, serde_json::Value), Problem> {
-    let answers = ask_all(session).await;
-    let report = Box::pin(doctor::examine(&session.globals)).await;
+    let (report, answers) = Box::pin(doctor::examine(&session.globals)).await;
     let mut parts = parts::of_cluster(session, &answers, &session.own()).await;
     parts.push(Part { name: "doctor.txt".to_owned(), content: Ok(report.text()) });
     let (mut files, mut missing, mut removed) = (Vec::new(), Vec::new(), 0);
