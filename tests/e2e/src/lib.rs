@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chance;
+pub mod cli;
 pub mod controllers;
 pub mod founding;
 pub mod history;

@@ -4,22 +4,17 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_e2e::cli::Cli;
+use holdfast_e2e::controllers::program;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long anything may take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-fn bin() -> Utf8PathBuf {
-    let place = std::env::var("HOLDFAST_BIN_DIR").unwrap_or_else(|_| {
-        panic!("HOLDFAST_BIN_DIR is not set: run `cargo xtask test --only e2e`");
-    });
-    Utf8PathBuf::from(place).join("holdfast")
-}
 
 fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -38,7 +33,7 @@ struct Process(Child);
 impl Process {
     fn start(world: &World, name: &str, args: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(world.path(name)).unwrap();
-        let child = Command::new(bin())
+        let child = Command::new(program("holdfast").unwrap())
             .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -61,11 +56,20 @@ impl Drop for Process {
 }
 
 /// A directory with a cluster that `holdfast up` made.
-struct World(tempfile::TempDir);
+struct World {
+    dir: tempfile::TempDir,
+    cli: Cli,
+}
 
 impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let context = Utf8Path::from_path(dir.path()).unwrap().join("up/context.toml");
+        Self { dir, cli: Cli::new(context) }
+    }
+
     fn path(&self, name: &str) -> Utf8PathBuf {
-        Utf8Path::from_path(self.0.path()).unwrap().join(name)
+        Utf8Path::from_path(self.dir.path()).unwrap().join(name)
     }
 
     fn up(&self, controllers: u32) -> Process {
@@ -94,49 +98,21 @@ impl World {
         up
     }
 
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(bin())
-            .args(args)
-            .env("HOLDFAST_CONTEXT", self.path("up/context.toml"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
-    fn done(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "holdfast {}: {said}", args.join(" "));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.done(&[&["-o", "json"], args].concat())).unwrap()
-    }
-
-    fn refused(&self, args: &[&str], code: &str) -> String {
-        let output = self.run(args);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "holdfast {} was done", args.join(" "));
-        assert!(said.contains(code), "holdfast {}: {said}", args.join(" "));
-        said
-    }
-
     fn node_is(&self, phase: &str) {
         wait(&format!("the node is {phase}"), || {
-            let output = self.run(&["-o", "json", "node", "show", "node-01"]);
+            let output = self.cli.run(&["-o", "json", "node", "show", "node-01"]);
             let node: Value = serde_json::from_slice(&output.stdout).ok()?;
             (node["status"]["phase"] == phase).then_some(())
         });
     }
 
     fn names(&self) -> Vec<String> {
-        let list = self.json(&["controller", "list"]);
+        let list = self.cli.json(&["controller", "list"]);
         list["items"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()).collect()
     }
 
     fn leader(&self) -> String {
-        let list = self.json(&["controller", "list"]);
+        let list = self.cli.json(&["controller", "list"]);
         let leader = list["items"].as_array().unwrap().iter().find(|c| c["leader"] == true).cloned();
         leader.unwrap()["name"].as_str().unwrap().to_owned()
     }
@@ -158,58 +134,60 @@ fn address() -> String {
 
 #[test]
 fn a_dead_controller_is_replaced_and_one_comes_and_goes() {
-    let world = World(tempfile::tempdir().unwrap());
+    let world = World::new();
     let _up = world.up(3);
     let first = world.leader();
     let other = ["controller-1", "controller-2", "controller-3"].into_iter().find(|name| *name != first);
     let other = other.unwrap();
-    assert_eq!(world.done(&["controller", "transfer", other]), format!("{other} leads\n"));
+    assert_eq!(world.cli.done(&["controller", "transfer", other]), format!("{other} leads\n"));
     assert_eq!(world.leader(), other);
     world
+        .cli
         .refused(&["controller", "add", "c", "--address", "127.0.0.1:1", "--out", "x", "--witness"], "E7114");
-    world.refused(&["controller", "remove", "nobody", "--yes"], "E1270");
-    let taken = world.json(&["controller", "list"])["items"][0]["address"].as_str().unwrap().to_owned();
-    world.refused(&["controller", "add", "c", "--address", &taken, "--out", "x"], "E1272");
+    world.cli.refused(&["controller", "remove", "nobody", "--yes"], "E1270");
+    let taken = world.cli.json(&["controller", "list"])["items"][0]["address"].as_str().unwrap().to_owned();
+    world.cli.refused(&["controller", "add", "c", "--address", &taken, "--out", "x"], "E1272");
 
     // The leader dies for good: one command here, one on the new machine.
     world.kill(other);
     let (four, directory) = (address(), world.path("controller-4"));
     let file = world.path("controller-4.admission");
     let args = ["controller", "replace", other, "--with", "controller-4", "--address", &four];
-    let said = world.done(&[&args[..], &["--out", file.as_str()]].concat());
+    let said = world.cli.done(&[&args[..], &["--out", file.as_str()]].concat());
     assert!(said.contains("as number 4"), "{said}");
-    world.done(&["controller", "join", file.as_str(), "--directory", directory.as_str()]);
+    world.cli.done(&["controller", "join", file.as_str(), "--directory", directory.as_str()]);
     assert!(!file.exists(), "a spent admission does not lie about");
     world
+        .cli
         .refused(&["controller", "add", "c", "--address", &four, "--directory", directory.as_str()], "E1276");
     let mut fourth =
         Process::start(&world, "controller-4.log", &["controller", "run", "--directory", directory.as_str()]);
-    world.done(&["controller", "list", "--wait", "--timeout", "90s"]);
+    world.cli.done(&["controller", "list", "--wait", "--timeout", "90s"]);
     let names = world.names();
     assert!(
         names.len() == 3 && names.contains(&"controller-4".to_owned()) && !names.contains(&other.to_owned())
     );
 
     // It comes back and disturbs nobody.
-    let revision = |world: &World| world.json(&["cluster", "status"])["term"].clone();
+    let revision = |world: &World| world.cli.json(&["cluster", "status"])["term"].clone();
     let term = revision(&world);
     std::fs::remove_file(world.path("up/hold").join(other)).unwrap();
     wait("the old one runs", || {
         let log = std::fs::read_to_string(world.path("up/logs").join(format!("{other}.log"))).unwrap();
         (log.matches("controller runs").count() > 1).then_some(())
     });
-    world.done(&["queue", "list"]);
+    world.cli.done(&["queue", "list"]);
     std::thread::park_timeout(Duration::from_secs(3));
     assert_eq!(revision(&world), term, "no election came of it");
 
     // The agent follows the controllers where its configuration does not name them.
-    world.done(&["controller", "list", "--save-context"]);
+    world.cli.done(&["controller", "list", "--save-context"]);
     let told = world.path("up/node-01/controllers.toml");
     wait("the agent is told", || std::fs::read_to_string(&told).ok().filter(|text| text.contains(&four)));
     world.node_is("Ready");
 
     // An even number is advised against; what would lose the quorum is refused with the reason.
-    let output = world.run(&["controller", "remove", "controller-4", "--reason", "a test", "--yes"]);
+    let output = world.cli.run(&["controller", "remove", "controller-4", "--reason", "a test", "--yes"]);
     assert!(
         output.status.success() && String::from_utf8_lossy(&output.stderr).contains("advice: 2 controllers")
     );
@@ -218,7 +196,7 @@ fn a_dead_controller_is_replaced_and_one_comes_and_goes() {
     assert_eq!(last.len(), 2);
     let follower = last.iter().find(|name| **name != world.leader()).unwrap().clone();
     world.kill(&follower);
-    let refused = world.run(&["controller", "remove", &world.leader_of(&last, &follower), "--yes"]);
+    let refused = world.cli.run(&["controller", "remove", &world.leader_of(&last, &follower), "--yes"]);
     assert!(!refused.status.success());
 }
 
@@ -237,57 +215,57 @@ fn begun(said: &str) -> String {
 /// Makes a key and a backup.
 fn backup_of(world: &World) -> (Utf8PathBuf, Utf8PathBuf) {
     let (key, file) = (world.path("backup.key"), world.path("cluster.backup"));
-    world.refused(&["cluster", "backup", file.as_str()], "E1277");
-    let print = world.done(&["cluster", "backup-key", "--out", key.as_str()]);
-    assert_eq!(world.done(&["cluster", "backup-key", "--list"]), print);
-    world.done(&["cluster", "backup", file.as_str()]);
-    world.refused(&["cluster", "backup", file.as_str()], "E7116");
+    world.cli.refused(&["cluster", "backup", file.as_str()], "E1277");
+    let print = world.cli.done(&["cluster", "backup-key", "--out", key.as_str()]);
+    assert_eq!(world.cli.done(&["cluster", "backup-key", "--list"]), print);
+    world.cli.done(&["cluster", "backup", file.as_str()]);
+    world.cli.refused(&["cluster", "backup", file.as_str()], "E7116");
     (key, file)
 }
 
 #[test]
 fn a_cluster_that_is_gone_begins_again_from_its_backup_and_the_old_one_disturbs_nobody() {
-    let world = World(tempfile::tempdir().unwrap());
+    let world = World::new();
     let mut up = world.up(1);
     world.node_is("Ready");
     let (key, file) = backup_of(&world);
-    let outside = world.done(&["cluster", "backup", "verify", file.as_str()]);
+    let outside = world.cli.done(&["cluster", "backup", "verify", file.as_str()]);
     assert!(outside.contains("whole and unchanged"), "{outside}");
-    let proved = world.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
+    let proved = world.cli.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
     assert_eq!(proved["content"]["nodes"], 1, "{proved}");
     let revision: u64 = proved["content"]["revision"].as_str().unwrap().parse().unwrap();
     let stranger = world.path("stranger.key");
-    world.done(&["cluster", "backup-key", "--out", stranger.as_str(), "--offline"]);
-    world.refused(&["cluster", "backup", "verify", file.as_str(), "--key", stranger.as_str()], "E1286");
+    world.cli.done(&["cluster", "backup-key", "--out", stranger.as_str(), "--offline"]);
+    world.cli.refused(&["cluster", "backup", "verify", file.as_str(), "--key", stranger.as_str()], "E1286");
     let bent = world.path("bent");
     let mut bytes = std::fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&bent, bytes).unwrap();
-    world.refused(&["cluster", "backup", "verify", bent.as_str()], "E1279");
+    world.cli.refused(&["cluster", "backup", "verify", bent.as_str()], "E1279");
 
     // Everything ends; one controller comes of the backup, elsewhere.
     up.end(Signal::INT);
-    let old = world.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
+    let old = world.cli.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
     let cluster = old["content"]["clusterId"].as_str().unwrap().to_owned();
     let (place, directory) = (address(), world.path("restored"));
     let mut args = vec!["cluster", "restore", file.as_str(), "--key", key.as_str(), "--name", "controller-9"];
     args.extend(["--address", &place, "--directory", directory.as_str()]);
-    world.refused(&[&args[..], &["--cluster", "other"]].concat(), "E1278");
-    world.refused(&[&args[..], &["--incarnation", "1"]].concat(), "E1282");
+    world.cli.refused(&[&args[..], &["--cluster", "other"]].concat(), "E1278");
+    world.cli.refused(&[&args[..], &["--incarnation", "1"]].concat(), "E1282");
     assert!(!directory.exists(), "a refusal leaves nothing behind");
-    let said = world.done(&args);
+    let said = world.cli.done(&args);
     let number = begun(&said);
     assert!(said.contains(&format!("cluster {cluster} begins")) && number != "1", "{said}");
     // Once more, elsewhere: another incarnation, which is a stranger to this one.
     let twin = world.path("twin");
     let again = [&args[..args.len() - 1], &[twin.as_str()]].concat();
-    assert_ne!(begun(&world.done(&again)), number);
-    world.refused(&args, "E1276");
+    assert_ne!(begun(&world.cli.done(&again)), number);
+    world.cli.refused(&args, "E1276");
     let _controller =
         Process::start(&world, "restored.log", &["controller", "run", "--directory", directory.as_str()]);
     let status = wait("the restored cluster answers", || {
-        let output = world.run(&["-o", "json", "cluster", "status"]);
+        let output = world.cli.run(&["-o", "json", "cluster", "status"]);
         let status: Value = serde_json::from_slice(&output.stdout).ok()?;
         (status["incarnation"] == number.as_str()).then_some(status)
     });
@@ -326,32 +304,40 @@ fn a_cluster_that_is_gone_begins_again_from_its_backup_and_the_old_one_disturbs_
 
     // And the restored cluster grows like any other.
     let (second, next) = (address(), world.path("second"));
-    world.done(&["controller", "add", "controller-10", "--address", &second, "--directory", next.as_str()]);
+    world.cli.done(&[
+        "controller",
+        "add",
+        "controller-10",
+        "--address",
+        &second,
+        "--directory",
+        next.as_str(),
+    ]);
     let _second = Process::start(&world, "second.log", &["controller", "run", "--directory", next.as_str()]);
-    world.done(&["controller", "list", "--wait", "--timeout", "90s"]);
+    world.cli.done(&["controller", "list", "--wait", "--timeout", "90s"]);
     assert_eq!(world.names().len(), 2);
 }
 
 #[test]
 fn one_controller_goes_on_when_the_majority_is_lost() {
-    let world = World(tempfile::tempdir().unwrap());
+    let world = World::new();
     let mut up = world.up(3);
     world.node_is("Ready");
     let survivor = world.leader();
-    let list = world.json(&["controller", "list"]);
+    let list = world.cli.json(&["controller", "list"]);
     let all = list["items"].as_array().unwrap();
     let place = all.iter().find(|one| one["name"] == survivor.as_str()).unwrap()["address"].as_str().unwrap();
     let place = place.to_owned();
     let directory = world.path("up").join(&survivor);
     let args = ["cluster", "recover", "--force-single", "--directory", directory.as_str()];
-    world.refused(&args, "E1283");
+    world.cli.refused(&args, "E1283");
     up.end(Signal::INT);
-    let said = world.done(&args);
+    let said = world.cli.done(&args);
     let number = begun(&said);
     assert_ne!(number, "1");
     let _one = Process::start(&world, "one.log", &["controller", "run", "--directory", directory.as_str()]);
     wait("it leads alone", || {
-        let output = world.run(&["-o", "json", "controller", "list"]);
+        let output = world.cli.run(&["-o", "json", "controller", "list"]);
         let list: Value = serde_json::from_slice(&output.stdout).ok()?;
         let items = list["items"].as_array()?;
         (items.len() == 1 && items.first()?["leader"] == true).then_some(())
@@ -375,6 +361,6 @@ fn one_controller_goes_on_when_the_majority_is_lost() {
     world.node_is("Ready");
     let text = std::fs::read_to_string(world.path("up/node-01/controllers.toml")).unwrap();
     assert!(text.contains(&format!("incarnation = {number}")) && text.contains(&place), "{text}");
-    let status = world.json(&["cluster", "status"]);
+    let status = world.cli.json(&["cluster", "status"]);
     assert_eq!(status["incarnation"], number.as_str());
 }

@@ -1,14 +1,16 @@
 //! Releases and rollouts, with nodes whose slots are files: what is wrong is refused before a slot is touched, a release comes
 //! to one node after another, and the first that does not get healthy stops it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_e2e::cli::Cli;
+use holdfast_e2e::controllers::program;
 use holdfast_image::{Release, RootRule, init_release_keys};
 use holdfast_release::{Digest, ExtensionSum, FileSum, Manifest, Profile, Verity};
 use holdfast_types::Time;
@@ -19,13 +21,6 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(400);
 const NODES: [&str; 3] = ["node-01", "node-02", "node-03"];
 
-fn bin() -> Utf8PathBuf {
-    let place = std::env::var("HOLDFAST_BIN_DIR").unwrap_or_else(|_| {
-        panic!("HOLDFAST_BIN_DIR is not set: run `cargo xtask test --only e2e`");
-    });
-    Utf8PathBuf::from(place).join("holdfast")
-}
-
 fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Time(u64::try_from(since.as_millis()).unwrap())
@@ -34,6 +29,7 @@ fn now() -> Time {
 /// A cluster of one controller and three nodes that ends with the test.
 struct World {
     dir: tempfile::TempDir,
+    cli: Cli,
     up: Option<Child>,
 }
 
@@ -48,12 +44,14 @@ impl Drop for World {
 
 impl World {
     fn new() -> Self {
-        let mut world = Self { dir: tempfile::tempdir().unwrap(), up: None };
+        let dir = tempfile::tempdir().unwrap();
+        let context = Utf8Path::from_path(dir.path()).unwrap().join("up/context.toml");
+        let mut world = Self { dir, cli: Cli::new(context), up: None };
         let log = File::create(world.path("up.log")).unwrap();
         let place = world.path("up");
         let args =
             ["up", "--listen", "127.0.0.1:0", "--lease", "4s", "--controllers", "1", "--nodes", "3", "--dir"];
-        let child = Command::new(bin())
+        let child = Command::new(program("holdfast").unwrap())
             .args(args)
             .arg(&place)
             .stdin(Stdio::null())
@@ -76,34 +74,10 @@ impl World {
         Utf8Path::from_path(self.dir.path()).unwrap().join(name)
     }
 
-    fn run(&self, args: &[&str]) -> Output {
-        let context = self.path("up/context.toml");
-        Command::new(bin()).args(args).env("HOLDFAST_CONTEXT", context).stdin(Stdio::null()).output().unwrap()
-    }
-
-    fn done(&self, args: &[&str]) -> String {
-        let output = self.run(args);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "holdfast {}: {said}", args.join(" "));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.done(&[&["-o", "json"], args].concat())).unwrap()
-    }
-
-    fn refused(&self, args: &[&str], code: &str) -> String {
-        let output = self.run(args);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "holdfast {} was done", args.join(" "));
-        assert!(said.contains(code), "holdfast {}: {said}", args.join(" "));
-        said
-    }
-
     /// What each node runs, whether it takes work, and what is in its other slot.
     fn nodes(&self) -> Vec<(String, bool, String)> {
         let node = |name: &&str| {
-            let node = self.json(&["node", "show", name]);
+            let node = self.cli.json(&["node", "show", name]);
             let system = &node["status"]["system"];
             let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
             (text(&system["version"]), node["spec"]["cordoned"] == false, text(&system["other"]))
@@ -206,49 +180,50 @@ fn releases_are_proved_before_anything_is_touched_and_come_to_one_node_after_ano
     world.settled();
     let before = world.nodes();
     let first = ours.good("0.2.0", 5);
-    world.refused(&["release", "import", &first], "E1290");
-    world.done(&["release", "trust", &ours.root()]);
-    world.refused(&["release", "trust", &theirs.root()], "E1291");
+    world.cli.refused(&["release", "import", &first], "E1290");
+    world.cli.done(&["release", "trust", &ours.root()]);
+    world.cli.refused(&["release", "trust", &theirs.root()], "E1291");
 
     // Whatever is wrong with a bundle, no slot is touched.
     let bytes = fs::read(&first).unwrap();
     let cut = world.path("cut.bundle");
     fs::write(&cut, &bytes[..bytes.len() - 3_000]).unwrap();
-    world.refused(&["release", "import", cut.as_str()], "E8101");
+    world.cli.refused(&["release", "import", cut.as_str()], "E8101");
     let damaged = world.path("damaged.bundle");
     let mut wrong = bytes.clone();
     let at = wrong.len() - 40_000;
     wrong[at] ^= 1;
     fs::write(&damaged, wrong).unwrap();
-    world.refused(&["release", "import", damaged.as_str()], "E8107");
-    world.refused(&["release", "import", &theirs.good("0.2.0", 9)], "E8103");
-    world.refused(&["release", "import", &ours.bundle("0.2.0", 6, 3_600_000, "6.1.0-57")], "E8108");
+    world.cli.refused(&["release", "import", damaged.as_str()], "E8107");
+    world.cli.refused(&["release", "import", &theirs.good("0.2.0", 9)], "E8103");
+    world.cli.refused(&["release", "import", &ours.bundle("0.2.0", 6, 3_600_000, "6.1.0-57")], "E8108");
     let expired = ours.bundle("0.2.9", 7, -3_600_000, "6.1.0-56");
-    world.refused(&["release", "import", &expired], "E8104");
-    assert_eq!(world.done(&["release", "list", "-o", "name"]), "");
+    world.cli.refused(&["release", "import", &expired], "E8104");
+    assert_eq!(world.cli.done(&["release", "list", "-o", "name"]), "");
 
-    assert!(world.done(&["release", "import", &first]).contains("release 0.2.0 imported"));
-    world.done(&["release", "import", &first]);
-    world.refused(&["release", "import", &ours.good("0.1.9", 4)], "E8105");
+    assert!(world.cli.done(&["release", "import", &first]).contains("release 0.2.0 imported"));
+    world.cli.done(&["release", "import", &first]);
+    world.cli.refused(&["release", "import", &ours.good("0.1.9", 4)], "E8105");
     assert_eq!(
-        (world.nodes(), world.done(&["release", "list", "-o", "name"])),
+        (world.nodes(), world.cli.done(&["release", "list", "-o", "name"])),
         (before, "0.2.0\n".to_owned())
     );
-    world.refused(&["release", "rollout", "start", "0.7.0"], "E1101");
+    world.cli.refused(&["release", "rollout", "start", "0.7.0"], "E1101");
 
-    let done = world.done(&["release", "rollout", "start", "0.2.0", "--wait", "--timeout", "6m"]);
+    let done = world.cli.done(&["release", "rollout", "start", "0.2.0", "--wait", "--timeout", "6m"]);
     assert!(done.contains("rollout-1 of release 0.2.0: Done"), "{done}");
     let all = |version: &str, other: &str| vec![(version.to_owned(), true, other.to_owned()); 3];
     assert_eq!(world.nodes(), all("0.2.0", "0.1.0"));
 
     // One node does not get healthy with the next one: it falls back by itself, and the rollout stops there.
-    world.done(&["release", "import", &ours.good("0.3.0", 8)]);
+    world.cli.done(&["release", "import", &ours.good("0.3.0", 8)]);
     world.sick("node-02", "0.3.0\n");
-    let said = world.refused(&["release", "rollout", "start", "0.3.0", "--wait", "--timeout", "6m"], "E7132");
+    let said =
+        world.cli.refused(&["release", "rollout", "start", "0.3.0", "--wait", "--timeout", "6m"], "E7132");
     assert!(said.contains("node `node-02` failed") && said.contains("attempt 3 of 3"), "{said}");
     assert_eq!(world.versions(), ["0.3.0", "0.2.0", "0.2.0"]);
-    world.refused(&["release", "rollout", "start", "0.3.0"], "E1161");
-    let status = world.json(&["release", "rollout", "status"]);
+    world.cli.refused(&["release", "rollout", "start", "0.3.0"], "E1161");
+    let status = world.cli.json(&["release", "rollout", "status"]);
     let steps: Vec<&str> = status["status"]["nodes"]
         .as_array()
         .unwrap()
@@ -258,18 +233,18 @@ fn releases_are_proved_before_anything_is_touched_and_come_to_one_node_after_ano
     assert_eq!(steps, ["Done", "Failed", "Pending"]);
     // Mended, it goes on where it was.
     world.sick("node-02", "");
-    world.done(&["release", "rollout", "resume", "--wait", "--timeout", "6m"]);
+    world.cli.done(&["release", "rollout", "resume", "--wait", "--timeout", "6m"]);
     assert_eq!(world.nodes(), all("0.3.0", "0.2.0"));
 
     // And one that is given up goes back, and takes work again.
-    world.done(&["release", "import", &ours.good("0.4.0", 9)]);
+    world.cli.done(&["release", "import", &ours.good("0.4.0", 9)]);
     world.sick("node-01", "0.4.0\n");
-    world.refused(&["release", "rollout", "start", "0.4.0", "--wait", "--timeout", "6m"], "E7132");
-    let aborted = world.done(&["release", "rollout", "abort", "--yes", "--wait", "--timeout", "6m"]);
+    world.cli.refused(&["release", "rollout", "start", "0.4.0", "--wait", "--timeout", "6m"], "E7132");
+    let aborted = world.cli.done(&["release", "rollout", "abort", "--yes", "--wait", "--timeout", "6m"]);
     assert!(aborted.contains("Aborted"), "{aborted}");
     assert_eq!(world.versions(), ["0.3.0"; 3]);
     assert!(world.nodes().iter().all(|(_, works, _)| *works), "{:?}", world.nodes());
-    let audit = world.done(&["audit", "list", "-o", "json"]);
+    let audit = world.cli.done(&["audit", "list", "-o", "json"]);
     for act in [
         "trust-releases",
         "import-release",

@@ -9,6 +9,7 @@ mod images;
 mod machine;
 mod network;
 mod tpm;
+mod volume;
 
 pub use another::Another;
 pub use esp::{rewrite_esp, write_esp};
@@ -16,3 +17,4 @@ pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};
 pub use network::Switch;
 pub use tpm::Tpm;
+pub use volume::configuration_volume;

@@ -6,11 +6,10 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, Tpm, images, rewrite_esp};
+use holdfast_machine::{Firmware, Images, Machine, Setup, Tpm, configuration_volume, images, rewrite_esp};
 use holdfast_release::{Layout, MANIFEST, Profile, Role};
 use tempfile::TempDir;
 
@@ -37,21 +36,13 @@ impl World {
     }
 
     fn volume(&self) -> Utf8PathBuf {
-        let (dir, volume) = (self.path("volume"), self.path("volume.iso"));
-        fs::create_dir_all(&dir).unwrap();
         let text = format!(
             "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"ctl-1\"\n\n[spec]\n\
              role = \"controller\"\nfirst = true\n\n[spec.install]\ndisk = {{ serial = \"disk0\" }}\n\
              after = \"powerOff\"\n\n[spec.time]\nallowUnsynced = true\nservers = [\"{MARK}\"]\n\n\
              [spec.cluster]\nname = \"prod\"\njurisdiction = \"de\"\n"
         );
-        fs::write(dir.join("machine.toml"), text).unwrap();
-        let made = Command::new("xorriso")
-            .args(["-as", "mkisofs", "-r", "-V", "HOLDFASTCFG", "-o", volume.as_str(), dir.as_str()])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        volume
+        configuration_volume(Utf8Path::from_path(self.temp.path()).unwrap(), &text).unwrap()
     }
 
     /// Starts a kernel without firmware, so that nothing is measured and no signature comes along.

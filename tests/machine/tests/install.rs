@@ -5,11 +5,10 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, images};
+use holdfast_machine::{Firmware, Images, Machine, Setup, configuration_volume, images};
 use holdfast_release::Digest;
 use tempfile::TempDir;
 
@@ -39,21 +38,13 @@ impl World {
 
     /// A volume with the configuration of a controller that is installed so.
     fn volume(&self, install: &str) -> Utf8PathBuf {
-        let (dir, volume) = (self.path("volume"), self.path("volume.iso"));
-        fs::create_dir_all(&dir).unwrap();
         let text = format!(
             "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\n\n[metadata]\nname = \"ctl-1\"\n\n[spec]\n\
              role = \"controller\"\nfirst = true\n\n[spec.install]\n{install}\n\n\
              [spec.time]\nallowUnsynced = true\n\n\
              [spec.cluster]\nname = \"prod\"\njurisdiction = \"DE\"\n"
         );
-        fs::write(dir.join("machine.toml"), text).unwrap();
-        let made = Command::new("xorriso")
-            .args(["-as", "mkisofs", "-r", "-V", "HOLDFASTCFG", "-o", volume.as_str(), dir.as_str()])
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        volume
+        configuration_volume(Utf8Path::from_path(self.temp.path()).unwrap(), &text).unwrap()
     }
 
     /// A machine with the medium, a volume and these disks, started without firmware: its part is tested once.
