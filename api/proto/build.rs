@@ -33,6 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .btree_map(".")
+        // Controllers hold hundreds of thousands of artifacts, and most were made by no job.
+        .boxed(".holdfast.v1.ArtifactSpec.lineage")
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors)?;
     Ok(())

@@ -82,7 +82,7 @@ pub(crate) fn checkpoint(act: &mut Act<'_>, commit: CommitCheckpoint) -> Answer 
         tenant: spec.tenant.clone(),
         owner: status.submitted_by.clone(),
         step: report.step,
-        lineage: Some(lineage(&job)),
+        lineage: Some(Box::new(lineage(&job))),
         copies: policy.copies,
         ..v1::ArtifactSpec::default()
     };
@@ -132,7 +132,7 @@ pub(crate) fn output(act: &mut Act<'_>, job: &mut v1::Job, node: &str, output: &
         ..v1::ArtifactSpec::default()
     };
     status.output = format!("{}@{version}", spec.output);
-    let artifact = v1::ArtifactSpec { lineage: Some(lineage(job)), ..artifact };
+    let artifact = v1::ArtifactSpec { lineage: Some(Box::new(lineage(job))), ..artifact };
     let uid = format!("model-{}", job.metadata.as_ref().map_or("", |m| m.uid.as_str()));
     let key = create(act, artifact, &uid, node);
     record::mutation(act, "commit-output", &format!("artifact/{key}"), &[("node", node)]);
