@@ -26,6 +26,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// glibc keeps what other threads freed than took it, which a controller does with every start and snapshot.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // The agent's helper processes are this program under another name; they must not have threads before they begin.
     if let Some(code) = holdfast_agent::maybe_run_hidden(std::env::args_os()) {

@@ -54,6 +54,10 @@ fn failed(because: impl Into<String>) -> Problem {
 /// Where it cannot start: the configuration, the directory, the port.
 pub fn main_with_config(path: &Utf8Path) -> Result<(), Problem> {
     let config = Config::load(path).map_err(|error| error.problem())?;
+    // What a start or a snapshot needed goes back to the kernel also where no thread that used it allocates any more.
+    if let Err(error) = tikv_jemalloc_ctl::background_thread::write(true) {
+        tracing::warn!(%error, "memory that is freed may stay with this process");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("controller")

@@ -31,6 +31,10 @@ enum Generate {
     },
 }
 
+/// glibc keeps what other threads freed than took it, which a controller does with every start and snapshot.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match (args.generate, args.config) {
