@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::live::Shared;
 use super::place::Place;
+use super::rewrite::{Meanwhile, rewrite};
 use super::sled_store::{SledError, SledStore};
 use super::stop::Stop;
 use crate::files::DirLock;
@@ -24,6 +25,8 @@ const QUEUE: usize = 2;
 /// After so many changed records or bytes the copy is written without waiting for the clock, and applying waits for it.
 const MOST_RECORDS: usize = 4_000;
 const MOST_BYTES: usize = 4 << 20;
+/// Where fewer records change between two writes, the copy has the time to be closed and opened again.
+const CALM_RECORDS: usize = MOST_RECORDS / 4;
 
 /// What the copy does not have yet. sled writes to the disk with every batch, and waits for it, in the way of the log: so
 /// changes are gathered, and of many changes of a record the last one counts.
@@ -213,15 +216,32 @@ impl<M: Machine> Writer<M> {
         Ok(store)
     }
 
+    /// What was gathered since the last call, which nobody waits for any longer.
+    fn meanwhile(&self, queue: &mut mpsc::Receiver<()>) -> Meanwhile {
+        let mut pending = self.pending.lock();
+        if pending.lost {
+            return Meanwhile::Lost;
+        }
+        let Pending { changes, at, .. } = pending.take();
+        drop(pending);
+        while queue.try_recv().is_ok() {}
+        at.map_or(Meanwhile::Nothing, |(position, records)| {
+            Meanwhile::Changes(changes.into_iter().collect(), position, records)
+        })
+    }
+
     fn keep(&self, mut store: SledStore, queue: &mut mpsc::Receiver<()>) -> Result<(), SledError> {
         loop {
             // Taken first: the lock must not be held while sled writes, for applying waits for it.
             let pending = self.pending.lock().take();
+            let calm = pending.changes.len() < CALM_RECORDS;
             if pending.lost {
                 self.shared.start.lock().copied = Copied::Unfinished;
                 // What is gathered from here on is newer than what is held still now, or part of it.
                 let taken = self.shared.freeze();
-                store.replace(taken, &self.stop)?;
+                if !rewrite(&mut store, taken, &self.stop, || self.meanwhile(queue))? {
+                    continue;
+                }
                 self.shared.start.lock().copied = Copied::Anew;
             } else if let Some((position, records)) = pending.at
                 && position.applied > store.applied()
@@ -229,6 +249,9 @@ impl<M: Machine> Writer<M> {
                 let changes: Vec<Change> = pending.changes.into_iter().collect();
                 store.apply(&changes, &position, records)?;
                 store.flush()?;
+            }
+            if calm && !self.stop.said() {
+                store = store.rested()?;
             }
             let ends = self.stop.said() || queue.blocking_recv().is_none();
             if ends && self.pending.lock().at.is_none() {

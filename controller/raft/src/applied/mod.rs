@@ -8,6 +8,7 @@ mod machine;
 mod place;
 mod recover;
 mod restore;
+mod rewrite;
 mod sled_store;
 mod stop;
 

@@ -15,16 +15,18 @@ use crate::digest::Sum;
 use crate::disk::RealDisk;
 use crate::files::{Act, FileError, sync_dir};
 use crate::machine::{Change, Record};
-use crate::snapshot::{Position, SnapshotError, Taken};
+use crate::snapshot::{Position, SnapshotError};
 use crate::types::LogId;
 
 /// What sled keeps of its pages: the copy is written and hardly ever read.
 const CACHE_BYTES: u64 = 8 << 20;
 /// So many records make a batch. sled lets the old pages of a batch go when the whole of it is written, so large batches
 /// take hundreds of megabytes, and as much more on the disk.
-const BATCH_RECORDS: usize = 128;
+pub(super) const BATCH_RECORDS: usize = 128;
 /// So many records are checked between two pauses.
 const CHECKED_RECORDS: usize = 1_024;
+/// So many records may have been read or changed before it is worth the while to close the copy and open it again.
+const MOST_TOUCHED: usize = 4_096;
 const RECORD: u8 = b'r';
 const META: u8 = b'm';
 
@@ -78,6 +80,8 @@ pub(super) struct SledStore {
     records: usize,
     /// The last entry whose changes it has.
     applied: Option<LogId>,
+    /// Records that were read or changed since it was opened, and whose pages are in memory therefore.
+    touched: usize,
 }
 
 impl SledStore {
@@ -103,12 +107,39 @@ impl SledStore {
         let data = dir.join("db");
         let data = File::open(&data).act("open", &data)?;
         let (dir, cluster_id) = (dir.to_owned(), cluster_id.to_owned());
-        let mut store =
-            Self { db, data, dir, cluster_id, pieces: BTreeMap::new(), records: 0, applied: None };
+        let mut store = Self {
+            db,
+            data,
+            dir,
+            cluster_id,
+            pieces: BTreeMap::new(),
+            records: 0,
+            applied: None,
+            touched: 0,
+        };
         store.no_blobs()?;
         let holds = store.holds()?;
         store.applied = holds.as_ref().and_then(|holds| holds.position.applied);
         Ok((store, holds))
+    }
+
+    /// The same copy with no page in memory, where enough of them are: sled keeps up to 64 pages for each of its 256 shards
+    /// beyond what it is told to, and lets go of them only when it is closed.
+    pub(super) fn rested(self) -> Result<Self, SledError> {
+        if self.touched < MOST_TOUCHED {
+            return Ok(self);
+        }
+        let Self { db, data, dir, cluster_id, pieces, records, applied, touched: _ } = self;
+        // sled lets go of its lock with the last handle, and opens only what is unlocked.
+        caught(move || {
+            drop((db, data));
+            Ok(())
+        })?;
+        let (store, holds) = Self::open(&dir, &cluster_id)?;
+        if holds.and_then(|holds| holds.position.applied) != applied {
+            return Err(SledError::Corrupt("it was closed and came back at another position"));
+        }
+        Ok(Self { pieces, records, ..store })
     }
 
     fn holds(&self) -> Result<Option<Holds>, SledError> {
@@ -134,7 +165,7 @@ impl SledStore {
         &mut self,
         take: impl FnOnce(&mut dyn Iterator<Item = Result<Record, SledError>>) -> Result<T, SledError>,
     ) -> Result<T, SledError> {
-        let (pieces, records) = (&mut self.pieces, &mut self.records);
+        let (pieces, records, touched) = (&mut self.pieces, &mut self.records, &mut self.touched);
         pieces.clear();
         *records = 0;
         let db = &self.db;
@@ -144,6 +175,7 @@ impl SledStore {
                 let joined = each.next_joined().transpose()?;
                 Some(joined.map(|(key, value, count)| {
                     *records += 1;
+                    *touched += 1;
                     if count > 1 {
                         pieces.insert(key.clone(), count);
                     }
@@ -181,6 +213,31 @@ impl SledStore {
         position: &Position,
         records: usize,
     ) -> Result<(), SledError> {
+        let batch = self.write_most(changes)?;
+        self.finish(batch, position, records)
+    }
+
+    /// Lets go of everything. The position goes first: a copy that is caught half way has records but no position, and is
+    /// written anew.
+    pub(super) fn clear(&mut self) -> Result<(), SledError> {
+        for pair in self.db.scan_prefix([META]).keys() {
+            self.db.remove(pair?)?;
+        }
+        self.db.clear()?;
+        self.pieces.clear();
+        self.records = 0;
+        self.applied = None;
+        Ok(())
+    }
+
+    /// Takes over changes without a position: what is there does not count before it has one.
+    pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), SledError> {
+        let batch = self.write_most(changes)?;
+        Ok(self.db.apply_batch(batch)?)
+    }
+
+    /// Writes all but the end of some changes, which is to be written in one with what follows.
+    fn write_most(&mut self, changes: &[Change]) -> Result<Batch, SledError> {
         let mut batch = Batch::default();
         for (number, (key, value)) in (1..).zip(changes) {
             self.change(&mut batch, key, value.as_deref())?;
@@ -188,31 +245,13 @@ impl SledStore {
                 self.db.apply_batch(std::mem::take(&mut batch))?;
             }
         }
-        self.records = records;
-        self.finish(batch, position)
+        self.touched += changes.len();
+        Ok(batch)
     }
 
-    /// Replaces everything.
-    pub(super) fn replace(&mut self, taken: Taken, stop: &Stop) -> Result<(), SledError> {
-        // The position goes first: a copy that is caught half way has records but no position, and is rebuilt.
-        for pair in self.db.scan_prefix([META]).keys() {
-            self.db.remove(pair?)?;
-        }
-        self.db.clear()?;
-        self.pieces.clear();
-        self.records = 0;
-        let (mut batch, mut pace) = (Batch::default(), Pace::begin(stop));
-        for (key, value) in taken.frozen.records() {
-            self.change(&mut batch, &key, Some(&value))?;
-            self.records += 1;
-            if self.records.is_multiple_of(BATCH_RECORDS) {
-                self.db.apply_batch(std::mem::take(&mut batch))?;
-                if pace.rest() {
-                    return Err(SledError::Stopped);
-                }
-            }
-        }
-        self.finish(batch, &taken.position)?;
+    /// Says where the state stands whose records were written, and makes all of it durable.
+    pub(super) fn conclude(&mut self, position: &Position, records: usize) -> Result<(), SledError> {
+        self.finish(Batch::default(), position, records)?;
         self.flush()
     }
 
@@ -235,7 +274,8 @@ impl SledStore {
         Ok(())
     }
 
-    fn finish(&mut self, mut batch: Batch, position: &Position) -> Result<(), SledError> {
+    fn finish(&mut self, mut batch: Batch, position: &Position, records: usize) -> Result<(), SledError> {
+        self.records = records;
         let meta = position.encode(&self.cluster_id, u64::try_from(self.records).unwrap_or(u64::MAX));
         let before = self.pieces_of_meta();
         let mut now = 0;
@@ -311,4 +351,51 @@ fn sync_after_open(dir: &Utf8Path) -> Result<(), FileError> {
     sync_dir(&RealDisk, &dir.join("blobs"))?;
     sync_dir(&RealDisk, dir)?;
     dir.parent().map_or(Ok(()), |parent| sync_dir(&RealDisk, parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Rolling;
+    use crate::types::StoredMembership;
+
+    /// As many records as it takes, some of them of several pieces.
+    fn records() -> Vec<Record> {
+        let value = |number: usize| vec![7; if number.is_multiple_of(100) { 9_000 } else { 10 }];
+        (0..MOST_TOUCHED).map(|number| (format!("r/{number:06}").into_bytes(), value(number))).collect()
+    }
+
+    #[test]
+    fn a_copy_that_lets_go_of_its_pages_goes_on_where_it_was() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(temp.path()).unwrap().join("applied");
+        let (mut store, holds) = SledStore::open(&dir, "c").unwrap();
+        assert!(holds.is_none());
+        let (mut all, stop) = (records(), Stop::default());
+        let position = |all: &[Record]| Position {
+            applied: None,
+            membership: StoredMembership::default(),
+            time_ms: 0,
+            hash: Rolling::of(all).hash(),
+        };
+        let changes: Vec<Change> =
+            all.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+        store.apply(&changes, &position(&all), all.len()).unwrap();
+        store.flush().unwrap();
+        let mut store = store.rested().unwrap();
+        assert_eq!(store.touched, 0, "it was opened anew");
+        // A record of several pieces becomes one of one: what it knew of pieces came along.
+        let (key, value) = all.first_mut().unwrap();
+        *value = vec![1];
+        let change = (key.clone(), Some(value.clone()));
+        store.apply(&[change], &position(&all), all.len()).unwrap();
+        store.flush().unwrap();
+        let store = store.rested().unwrap();
+        assert_eq!(store.touched, 1, "for one record nothing is opened anew");
+        drop(store);
+        let (mut store, holds) = SledStore::open(&dir, "c").unwrap();
+        let holds = holds.unwrap();
+        assert_eq!(holds.records, u64::try_from(all.len()).unwrap());
+        store.check(&holds, &stop).unwrap();
+    }
 }

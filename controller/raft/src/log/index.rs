@@ -17,7 +17,7 @@ use crate::files::Act;
 use crate::types::{Entry, LogId, Vote};
 
 /// How many bytes of entries stay in memory; followers that lag further are served from disk.
-const CACHE_BYTES: usize = 16 << 20;
+const CACHE_BYTES: usize = 8 << 20;
 
 /// Where a record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
