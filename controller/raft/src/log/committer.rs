@@ -28,6 +28,8 @@ pub(super) struct Committer {
     marks: Marks,
     group: Vec<Record>,
     group_bytes: usize,
+    /// Whether reserved space is filled with zeroes, by a thread, before it is used.
+    fills: bool,
 }
 
 /// A group that was written and is not synced yet.
@@ -38,7 +40,7 @@ pub(super) struct Written {
 }
 
 impl Committer {
-    pub(super) fn new(shared: Arc<Shared>, mut tail: Tail, segment_bytes: u64) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, mut tail: Tail, segment_bytes: u64, fills: bool) -> Self {
         let index = shared.index.lock();
         let marks = Marks { vote: index.vote, purged: index.purged, committed: index.committed };
         let file = tail.segment.and_then(|sequence| index.files.get(&sequence).map(Arc::clone));
@@ -47,7 +49,7 @@ impl Committer {
             tail.next_group = tail.next_group.wrapping_add(1);
         }
         let (spare, group) = (None, Vec::new());
-        let mut new = Self { shared, file, spare, tail, segment_bytes, marks, group, group_bytes: 0 };
+        let mut new = Self { shared, file, spare, tail, segment_bytes, marks, group, group_bytes: 0, fills };
         new.provide();
         new
     }
@@ -58,6 +60,8 @@ impl Committer {
             let written = self.write(&items);
             self.finish(items, written);
         }
+        // Nobody writes here any more when the directory is free for another.
+        self.spare = None;
     }
 
     /// Writes one group; it is durable once it was finished.
@@ -97,7 +101,10 @@ impl Committer {
             None
         } else {
             match reserve(&*self.shared.disk, &self.shared.dir, self.segment_bytes) {
-                Ok(spare) => {
+                Ok(mut spare) => {
+                    if self.fills {
+                        spare.fill();
+                    }
                     self.spare = Some(spare);
                     None
                 }

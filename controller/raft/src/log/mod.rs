@@ -4,6 +4,7 @@
 mod committer;
 mod cover;
 mod error;
+mod fill;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzz;
 mod index;

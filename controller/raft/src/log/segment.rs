@@ -7,6 +7,7 @@ use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::error::LogError;
+use super::fill::Filling;
 use crate::disk::{Disk, DiskFile, Reading};
 use crate::files::{Act, FileError, sync_dir};
 use crate::wire::FORMAT_VERSION;
@@ -33,6 +34,14 @@ pub(super) fn path_of(dir: &Utf8Path, sequence: u64) -> Utf8PathBuf {
 pub(super) struct Spare {
     file: Arc<dyn DiskFile>,
     pub(super) bytes: u64,
+    filling: Option<Filling>,
+}
+
+impl Spare {
+    /// Fills it with zeroes until it is needed.
+    pub(super) fn fill(&mut self) {
+        self.filling = Filling::start(Arc::clone(&self.file), self.bytes);
+    }
 }
 
 fn spare_path(dir: &Utf8Path) -> Utf8PathBuf {
@@ -43,7 +52,7 @@ fn spare_path(dir: &Utf8Path) -> Utf8PathBuf {
 pub(super) fn reserve(disk: &dyn Disk, dir: &Utf8Path, bytes: u64) -> Result<Spare, FileError> {
     let path = spare_path(dir);
     let file = disk.create(&path, bytes).act("reserve space for segment", &path)?;
-    Ok(Spare { file, bytes })
+    Ok(Spare { file, bytes, filling: None })
 }
 
 /// Lets reserved space go that is too small for what is to be written.
@@ -61,6 +70,7 @@ pub(super) fn begin(
     spare: Spare,
 ) -> Result<Arc<dyn DiskFile>, FileError> {
     let (path, temporary) = (path_of(dir, header.sequence), spare_path(dir));
+    spare.filling.map_or(Ok(()), Filling::stop).act("fill segment", &path)?;
     spare.file.write_at(&encode(header), 0).act("write segment", &path)?;
     spare.file.sync().act("sync segment", &path)?;
     disk.rename(&temporary, &path).act("create segment", &path)?;

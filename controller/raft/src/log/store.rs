@@ -76,7 +76,8 @@ impl LogStore {
         create_dir(&*disk, &dir)?;
         let (index, tail) = recover(&*disk, &dir)?;
         let shared = Shared::new(disk, &dir, index);
-        let mut committer = Committer::new(Arc::clone(&shared), tail, segment_bytes);
+        let fills = matches!(work, Work::Threads);
+        let mut committer = Committer::new(Arc::clone(&shared), tail, segment_bytes, fills);
         let (mut thread, mut task) = (None, JoinSet::new());
         match &work {
             Work::Threads => {
