@@ -27,6 +27,9 @@ mod identity;
 mod latency;
 mod log;
 mod machine;
+#[cfg(feature = "measuring")]
+#[doc(hidden)]
+pub mod measuring;
 mod membership;
 mod network;
 mod node;

@@ -13,7 +13,7 @@ use crate::work::Work;
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Log segments of this size are reserved ahead.
-const SEGMENT_BYTES: u64 = 16 << 20;
+pub(crate) const SEGMENT_BYTES: u64 = 16 << 20;
 const LEAST_SEGMENT_BYTES: u64 = 4 << 10;
 const MOST_SEGMENT_BYTES: u64 = 128 << 20;
 /// How long a proposal waits for its commit before its outcome is called unknown.

@@ -17,6 +17,7 @@ mod ours;
 mod peers;
 mod rows;
 mod side;
+mod watch;
 mod wire;
 
 pub use host::load;
@@ -28,6 +29,7 @@ pub fn part(arguments: &[String]) -> Option<anyhow::Result<()>> {
     let (verb, arguments) = arguments.split_first()?;
     match verb.as_str() {
         "__member" => Some(member::run(arguments)),
+        "__controller" => Some(watch::run(arguments)),
         "__large" => Some(large::run(arguments)),
         "__spin" => {
             host::spin();

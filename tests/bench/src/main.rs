@@ -31,6 +31,10 @@ struct Arguments {
     report: Option<Utf8PathBuf>,
 }
 
+/// That of controllers.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(part) = part(&arguments) {

@@ -236,6 +236,22 @@ impl LogStore {
         answer.map_err(|_| gone())?.map_err(|_| gone())?
     }
 
+    /// Appends what `make` makes of the next index, and waits until it is durable.
+    #[cfg(feature = "measuring")]
+    pub(crate) async fn append_next(&self, make: impl FnOnce(u64) -> Entry) -> Result<(), LogError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let shared = &self.inner.shared;
+        {
+            // Held over both, so that entries are written in the order of their places.
+            let mut index = shared.index.lock();
+            let entry = make(index.last().map_or(0, |last| last.index + 1));
+            let (id, record) = (entry.log_id, Record::Entry(entry.log_id, payload_out(&entry.payload)));
+            index.push(id, record.size(), None, Some(entry))?;
+            shared.submit(vec![record], Done::Call(sender));
+        }
+        receiver.await.unwrap_or_else(|_| Err(LogError::Refused("the log thread ended".to_owned())))
+    }
+
     async fn write(&self, record: Record) -> Result<(), LogError> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.inner.shared.submit(vec![record], Done::Call(sender));

@@ -1,112 +1,157 @@
-//! What the log makes of the disk: a lone member whose writers never let its log rest, beside a plain file that gets as many
-//! bytes at once and is synced as often as it can be.
+//! What the log makes of the disk: writers that each wait for their own record, beside a plain file that is written and synced
+//! in groups in the same way and knows nothing of formats, checksums, indices or segments.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
+use bytes::Bytes;
 use camino::Utf8Path;
-use holdfast_raft::{Disk as _, LoopbackNetwork, Member, Options, RaftNode, RealDisk};
+use holdfast_raft::measuring::LogAlone;
+use holdfast_raft::{Disk as _, DiskFile, RealDisk};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::arena::median;
 use super::host::spinners;
-use super::member::{CLUSTER, clock};
 use crate::measure::{Bench, Measurement};
-use crate::store::{KEY_BYTES, KEYS, Store, VALUE_BYTES, key};
+use crate::store::VALUE_BYTES;
 
 /// Turns of each side.
 const ROUNDS: u32 = 7;
-/// Writers that wait for nothing but their own write.
-const WRITERS: u64 = 64;
+/// Writers that wait for nothing but their own record.
+const WRITERS: usize = 128;
 /// The plain file is reserved as the segments of the log are, and so large.
 const FILE_BYTES: u64 = 16 << 20;
-const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Syncs a second of a log that is always wanted, and those of the plain file.
-pub(crate) async fn beside_a_file(bench: &Bench) -> Result<Measurement> {
+/// Records a second of the log, and those of the plain file.
+pub(crate) fn beside_a_file(bench: &Bench) -> Result<Measurement> {
     let _spinners = spinners()?;
+    // The writers of both sides are tasks of the same threads.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let directory = tempfile::tempdir_in(&bench.scratch).context("a directory for the log")?;
     let place = Utf8Path::from_path(directory.path()).context("a plain name")?;
-    let node = lone_member(&place.join("member")).await?;
+    let log = LogAlone::open(&place.join("log")).map_err(|error| anyhow!("{error}"))?;
+    let plain = Plain::create(&place.join("file"))?;
     let time = bench.budget / (2 * ROUNDS);
-    let (mut ours, mut theirs, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let (rate, bytes) = log_for(&node, time).await?;
-        let file = place.join("file");
-        let plain = tokio::task::spawn_blocking(move || file_for(&file, bytes, time));
-        ours.push(rate);
-        sizes.push(bytes as f64);
-        theirs.push(plain.await.context("the plain file")??);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for number in 0..ROUNDS {
+        for own in [number % 2 == 0, number % 2 != 0] {
+            if own {
+                let log = log.clone();
+                let append = move |command| {
+                    let log = log.clone();
+                    async move { log.append(command).await.map_err(|error| anyhow!("{error}")) }
+                };
+                ours.push(runtime.block_on(written(time, append))?);
+            } else {
+                let plain = Arc::clone(&plain);
+                let append = move |command| Arc::clone(&plain).append(command);
+                theirs.push(runtime.block_on(written(time, append))?);
+            }
+        }
     }
-    node.shutdown().await;
+    plain.close();
     let ratios = ours.iter().zip(&theirs).map(|(own, their)| own / their).collect();
-    let mut measured = Measurement::new(median(ours), "syncs/s", Ok(median(theirs)));
+    let records: f64 = ours.iter().sum::<f64>() * time.as_secs_f64();
+    let mut measured = Measurement::new(median(ours), "records/s", Ok(median(theirs)));
     measured.ratio = Some(median(ratios));
-    measured.details = vec![format!("bytes of the writes in one sync: {:.0}", median(sizes))];
+    measured.details = vec![format!("records in one sync of the log: {:.0}", records / log.fsyncs() as f64)];
     Ok(measured)
 }
 
-async fn lone_member(directory: &Utf8Path) -> Result<RaftNode<Store>> {
-    std::fs::create_dir_all(directory).with_context(|| format!("create {directory}"))?;
-    let options = Options::new(1, CLUSTER, directory.as_str(), Arc::new(clock));
-    let node = RaftNode::open(options, Store::default(), LoopbackNetwork::default().link(1)).await;
-    let node = node.map_err(|error| anyhow!("open the member: {error}"))?;
-    let member = Member { id: 1, address: "lone".to_owned(), name: "lone".to_owned() };
-    node.bootstrap(vec![member]).await.map_err(|error| anyhow!("found: {error}"))?;
-    let deadline = Instant::now() + PATIENCE;
-    while node.propose(command(0)).await.is_err() {
-        anyhow::ensure!(Instant::now() < deadline, "a lone member did not lead");
-        tokio::task::yield_now().await;
-    }
-    Ok(node)
-}
-
-fn command(number: u64) -> Vec<u8> {
-    let mut command = key(number % KEYS).to_vec();
-    command.extend([b'v'; VALUE_BYTES]);
-    command
-}
-
-/// Writes for a while, and answers the syncs a second and the bytes that one sync made durable.
-async fn log_for(node: &RaftNode<Store>, time: Duration) -> Result<(f64, usize)> {
-    let (before, begun) = (node.status().fsyncs, Instant::now());
-    let mut writers = JoinSet::new();
-    for first in 0..WRITERS {
-        let node = node.clone();
+/// Lets all writers append for a while, and answers the records a second.
+async fn written<W>(
+    time: Duration,
+    append: impl Fn(Bytes) -> W + Clone + Send + Sync + 'static,
+) -> Result<f64>
+where
+    W: Future<Output = Result<()>> + Send,
+{
+    let (begun, mut writers) = (Instant::now(), JoinSet::new());
+    for _ in 0..WRITERS {
+        let append = append.clone();
         writers.spawn(async move {
-            let mut written = 0;
+            let command = Bytes::from(vec![b'v'; VALUE_BYTES]);
+            let mut written = 0.0;
             while begun.elapsed() < time {
-                node.propose(command(first + written * WRITERS)).await?;
-                written += 1;
+                append(command.clone()).await?;
+                written += 1.0;
             }
-            Ok::<u64, holdfast_raft::ProposeError>(written)
+            Ok::<f64, anyhow::Error>(written)
         });
     }
-    let mut written = 0;
+    let mut written = 0.0;
     while let Some(done) = writers.join_next().await {
-        written += done.context("a writer")?.map_err(|error| anyhow!("write: {error}"))?;
+        written += done.context("a writer")??;
     }
-    let took = begun.elapsed();
-    let syncs = node.status().fsyncs.saturating_sub(before).max(1);
-    let bytes = usize::try_from(written / syncs)?.max(1) * (KEY_BYTES + VALUE_BYTES);
-    Ok((syncs as f64 / took.as_secs_f64(), bytes))
+    Ok(written / begun.elapsed().as_secs_f64())
 }
 
-/// Appends to a file and syncs it for a while, and answers the syncs a second.
-fn file_for(path: &Utf8Path, bytes: usize, time: Duration) -> Result<f64> {
-    let block = vec![b'v'; bytes];
-    let step = u64::try_from(bytes)?;
-    let (begun, mut syncs, mut offset) = (Instant::now(), 0.0, 0);
-    let mut file = RealDisk.create(path, FILE_BYTES).with_context(|| format!("create {path}"))?;
-    while begun.elapsed() < time {
-        if offset + step > FILE_BYTES {
-            (file, offset) = (RealDisk.create(path, FILE_BYTES)?, 0);
-        }
-        file.write_at(&block, offset).context("write")?;
-        file.sync_data().context("sync")?;
-        offset += step;
-        syncs += 1.0;
+/// A file that one thread writes in groups, with one sync for each.
+struct Plain {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<(Bytes, oneshot::Sender<()>)>,
+    closed: bool,
+}
+
+impl Plain {
+    fn create(path: &Utf8Path) -> Result<Arc<Self>> {
+        let file = RealDisk.create(path, FILE_BYTES).with_context(|| format!("create {path}"))?;
+        let plain = Arc::new(Self { queue: Mutex::default(), wake: Condvar::new() });
+        let (own, path) = (Arc::clone(&plain), path.to_owned());
+        // Writers see the end of a thread that failed by their answers not coming.
+        std::thread::Builder::new().name("plain".to_owned()).spawn(move || own.run(&path, file))?;
+        Ok(plain)
     }
-    Ok(syncs / begun.elapsed().as_secs_f64())
+
+    fn run(&self, path: &Utf8Path, mut file: Arc<dyn DiskFile>) -> std::io::Result<()> {
+        let (mut offset, mut group) = (0, Vec::new());
+        loop {
+            let waiting = {
+                let mut queue = self.queue.lock();
+                while queue.waiting.is_empty() && !queue.closed {
+                    self.wake.wait(&mut queue);
+                }
+                std::mem::take(&mut queue.waiting)
+            };
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            group.clear();
+            waiting.iter().for_each(|(record, _)| group.extend_from_slice(record));
+            let bytes = group.len() as u64;
+            if offset + bytes > FILE_BYTES {
+                (file, offset) = (RealDisk.create(path, FILE_BYTES)?, 0);
+            }
+            file.write_at(&group, offset)?;
+            file.sync_data()?;
+            offset += bytes;
+            // A writer that is gone needs no answer.
+            for (_, done) in waiting {
+                done.send(()).ok();
+            }
+        }
+    }
+
+    async fn append(self: Arc<Self>, record: Bytes) -> Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.queue.lock().waiting.push((record, sender));
+        self.wake.notify_one();
+        if receiver.await.is_err() {
+            bail!("the plain file could not be written");
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.queue.lock().closed = true;
+        self.wake.notify_one();
+    }
 }

@@ -10,7 +10,7 @@ use super::arena::{Arena, Race, Round, race};
 use super::load::{Act, Outcome, PUT, Plan, work};
 use super::side::Side;
 use super::wire::ask;
-use super::{etcd, gap, large, log};
+use super::{etcd, gap, large, log, watch};
 use crate::measure::{Bench, Curve, Measurement, Promise};
 use crate::wire::kv::{FiguresAnswer, FiguresRequest};
 
@@ -26,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The promises and how they are measured.
 pub(crate) fn rows() -> Vec<Promise> {
     type Run = fn(&Bench) -> Result<Measurement>;
-    let rows: [(&'static str, Run); 16] = [
+    let rows: [(&'static str, Run); 18] = [
         ("control-put-1", |bench| rate(bench, 1, PUT)),
         ("control-put-1-p99", |bench| slowest(bench, 1, PUT)),
         ("control-put-64", |bench| rate(bench, 64, PUT)),
@@ -36,7 +36,7 @@ pub(crate) fn rows() -> Vec<Promise> {
         ("control-read-linearizable", |bench| rate(bench, 64, READ)),
         ("control-read-stale", |bench| rate(bench, 64, READ_STALE)),
         ("control-fsyncs-64", fsyncs),
-        ("control-log", |bench| block_on(log::beside_a_file(bench))),
+        ("control-log", log::beside_a_file),
         ("control-leader-killed", |bench| in_arena(bench, gap::killed)),
         ("control-leader-handover", |bench| {
             let measured = in_arena(bench, gap::handed_over);
@@ -45,12 +45,13 @@ pub(crate) fn rows() -> Vec<Promise> {
             measured
         }),
         ("control-restart", large::restarted),
-        ("control-rebuild", large::rebuilt),
         ("control-snapshot", large::snapshot),
+        ("control-rebuild", large::rebuilt),
         ("control-footprint", large::footprint),
+        ("control-watch", |bench| watched(bench, 1_000)),
+        ("control-watch-10k", |bench| watched(bench, 10_000)),
     ];
-    let measured = rows.into_iter().map(|(id, run)| Promise { id, area: AREA, run: Some(run) });
-    measured.chain([Promise { id: "control-watch", area: AREA, run: None }]).collect()
+    rows.into_iter().map(|(id, run)| Promise { id, area: AREA, run: Some(run) }).collect()
 }
 
 /// Runs `work` to its end; everything the client does shares this one thread.
@@ -99,6 +100,18 @@ fn rate(bench: &Bench, clients: usize, act: Act) -> Result<Measurement> {
 fn slowest(bench: &Bench, clients: usize, act: Act) -> Result<Measurement> {
     let (figure, held) = raced(bench, clients, act)?.hold(|round| round.p99 * 1e3);
     Ok(compared(figure, "ms", held))
+}
+
+/// How long the slowest of a hundred watchers waits until it hears of a write.
+fn watched(bench: &Bench, watchers: usize) -> Result<Measurement> {
+    let race = block_on(watch::race(bench, watchers))?;
+    let (figure, held) = race.hold(|round| round.p99 * 1e3);
+    let mut measured = compared(figure, "ms", held);
+    measured.details = in_words(&race);
+    let (ours, theirs) = race.latencies;
+    measured.curves =
+        vec![Curve { name: "Holdfast", samples: ours }, Curve { name: "etcd", samples: theirs }];
+    Ok(measured)
 }
 
 fn compared(figure: f64, unit: &'static str, held: Result<(f64, f64), String>) -> Measurement {

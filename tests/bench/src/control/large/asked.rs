@@ -150,10 +150,13 @@ pub(crate) fn restarted(bench: &Bench) -> Result<Measurement> {
 
 /// The same where the copy on sled is gone, so that snapshot and log have to do.
 pub(crate) fn rebuilt(bench: &Bench) -> Result<Measurement> {
-    started(&*million(bench)?, |place| {
+    let measured = started(&*million(bench)?, |place| {
         let copy = place.join("applied");
         std::fs::remove_dir_all(&copy).with_context(|| format!("remove {copy}"))
-    })
+    });
+    // Nothing after this needs the gigabytes.
+    bench.forget(MILLION);
+    measured
 }
 
 /// How much slower the slowest of a hundred writes is while a snapshot is taken.
@@ -163,8 +166,6 @@ pub(crate) fn snapshot(bench: &Bench) -> Result<Measurement> {
     let mut process = Process::start(&filled.place, &words(&["snapshot", &seconds]))?;
     let said = process.said().context("take a snapshot")?;
     process.end()?;
-    // Nothing after this needs the gigabytes.
-    bench.forget(MILLION);
     let times = of(&said, "during-p99")? / of(&said, "quiet-p99")?;
     let mut measured = Measurement::new(times, "times", Err(NO_PEER.to_owned()));
     measured.details = vec![format!("the snapshot took {:.1} s", of(&said, "snapshot")?)];

@@ -42,6 +42,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let began = Instant::now();
     let (directory, act) = arguments.split_first().context("a directory")?;
     let act: Vec<&str> = act.iter().map(String::as_str).collect();
+    // As a controller does.
+    tikv_jemalloc_ctl::background_thread::write(true)
+        .map_err(|error| anyhow!("give memory back: {error}"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let node = open(directory).await?;
