@@ -9,6 +9,8 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flock, statvfs};
 
+use crate::stop::{Pace, Stop};
+
 /// The file system of a member. Names are durable once their directory was synced, bytes once their file was.
 pub trait Disk: Send + Sync + 'static {
     /// Creates a directory and those above it; one that is there is left as it is.
@@ -266,20 +268,105 @@ impl io::Read for Reading {
     }
 }
 
-/// Writes a file from an offset on as a stream.
+/// So much of a stream is made durable at once. All of a large snapshot at its end would keep the disk from the log for most
+/// of a second.
+const SYNCED_BYTES: usize = 1 << 20;
+
+/// Writes a file as a stream, most of which is durable when it ends.
 pub(crate) struct Writing<'a> {
-    pub(crate) file: &'a dyn DiskFile,
-    pub(crate) offset: u64,
+    file: &'a dyn DiskFile,
+    offset: u64,
+    unsynced: usize,
+    pace: Option<Pace<'a>>,
+}
+
+impl<'a> Writing<'a> {
+    /// From the beginning of the file on, as fast as it can be.
+    pub(crate) fn new(file: &'a dyn DiskFile) -> Self {
+        Self { file, offset: 0, unsynced: 0, pace: None }
+    }
+
+    /// The same for what nobody waits for: it rests, and so does what makes the bytes, and leaves cores and disk to others
+    /// for most of the time. Once it is told to stop, it comes to its end without a rest.
+    pub(crate) fn resting(file: &'a dyn DiskFile, stop: &'a Stop) -> Self {
+        Self { pace: Some(Pace::begin(stop)), ..Self::new(file) }
+    }
 }
 
 impl io::Write for Writing<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write_at(bytes, self.offset)?;
         self.offset += u64::try_from(bytes.len()).unwrap_or(0);
+        self.unsynced += bytes.len();
+        if self.unsynced >= SYNCED_BYTES {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+            if let Some(pace) = &mut self.pace {
+                pace.rest();
+            }
+        }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    /// A file of which no more than so many bytes were ever written and not synced.
+    #[derive(Default)]
+    struct Counting {
+        unsynced: AtomicU64,
+        most: AtomicU64,
+    }
+
+    impl DiskFile for Counting {
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn write_at(&self, bytes: &[u8], _: u64) -> io::Result<()> {
+            let length = bytes.len() as u64;
+            let unsynced = self.unsynced.fetch_add(length, Ordering::Relaxed) + length;
+            self.most.fetch_max(unsynced, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            self.sync_data()
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.unsynced.store(0, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn len(&self) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn what_is_written_as_a_stream_never_waits_for_the_disk_in_large_amounts() {
+        let (file, stop) = (Counting::default(), Stop::default());
+        // Told to stop, it goes on, and does not rest.
+        stop.say();
+        for mut out in [Writing::new(&file), Writing::resting(&file, &stop)] {
+            for _ in 0..1_024 {
+                out.write_all(&[7; 64 << 10]).unwrap();
+            }
+        }
+        assert_eq!(file.most.load(Ordering::Relaxed), SYNCED_BYTES as u64);
     }
 }

@@ -48,6 +48,7 @@ mod snapshot;
 mod standing;
 mod start;
 mod status;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod tracker;

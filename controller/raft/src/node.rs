@@ -72,6 +72,7 @@ pub(crate) struct Inner<M> {
     server: Server,
     findings: Arc<Findings>,
     cache: Option<Cache>,
+    snapshots: Arc<SnapshotStore>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -134,7 +135,7 @@ impl<M: Machine> Inner<M> {
             raft: raft.clone(),
             log: log.clone(),
             cache: cache.clone(),
-            snapshots,
+            snapshots: Arc::clone(&snapshots),
             options: options.clone(),
             findings: Arc::clone(&findings),
             transfer: Arc::clone(&transfer),
@@ -166,6 +167,7 @@ impl<M: Machine> Inner<M> {
             server,
             findings,
             cache,
+            snapshots,
             tasks,
         }
     }
@@ -331,6 +333,7 @@ impl<M: Machine> RaftNode<M> {
 
     /// Stops this member. Files are released when the last handle is dropped as well.
     pub async fn shutdown(&self) {
+        self.inner.snapshots.hurry();
         let stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.inner.raft.shutdown()).await;
         if !matches!(stopped, Ok(Ok(()))) {
             tracing::warn!("raft did not stop in time");

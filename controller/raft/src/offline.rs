@@ -136,7 +136,10 @@ pub fn recover<M: Machine>(
     let making = Making::begin(dir, "recovering")?;
     let term = log.vote().map_or(0, |vote| vote.leader_id.term).max(applied.leader_id.term);
     let position = Position { membership: plan.membership(applied), ..taken.position };
-    making.snapshots(plan)?.save(Taken { position, ..taken })?;
+    let snapshots = making.snapshots(plan)?;
+    // Somebody sits before it.
+    snapshots.hurry();
+    snapshots.save(Taken { position, ..taken })?;
     making.log(plan, applied, term)?;
     drop((log, state));
     // Whole before the old directory moves: from here on either of them can be taken up.

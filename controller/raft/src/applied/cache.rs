@@ -13,11 +13,11 @@ use super::live::Shared;
 use super::place::Place;
 use super::rewrite::{Meanwhile, rewrite};
 use super::sled_store::{SledError, SledStore};
-use super::stop::Stop;
 use crate::files::DirLock;
 use crate::machine::{Change, Machine};
 use crate::snapshot::Position;
 use crate::start::Copied;
+use crate::stop::Stop;
 use crate::types::LogId;
 
 /// How many calls to the thread may wait; they carry nothing.
@@ -239,7 +239,9 @@ impl<M: Machine> Writer<M> {
                 self.shared.start.lock().copied = Copied::Unfinished;
                 // What is gathered from here on is newer than what is held still now, or part of it.
                 let taken = self.shared.freeze();
-                if !rewrite(&mut store, taken, &self.stop, || self.meanwhile(queue))? {
+                let whole;
+                (store, whole) = rewrite(store, taken, &self.stop, || self.meanwhile(queue))?;
+                if !whole {
                     continue;
                 }
                 self.shared.start.lock().copied = Copied::Anew;

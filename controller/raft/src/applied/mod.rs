@@ -10,7 +10,6 @@ mod recover;
 mod restore;
 mod rewrite;
 mod sled_store;
-mod stop;
 
 pub(crate) use cache::Cache;
 pub(crate) use live::Shared;

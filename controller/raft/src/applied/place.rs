@@ -5,9 +5,9 @@ use std::fs;
 use camino::Utf8PathBuf;
 
 use super::sled_store::{Holds, SledError, SledStore};
-use super::stop::Stop;
 use crate::disk::RealDisk;
 use crate::files::{Act, FileError, create_dir, sync_dir};
+use crate::stop::Stop;
 use crate::types::LogId;
 
 /// A copy that takes so many times its records, and more than this much, is written anew.

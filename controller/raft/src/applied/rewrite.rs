@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::sled_store::{BATCH_RECORDS, SledError, SledStore};
-use super::stop::{Pace, Stop};
 use crate::machine::{Change, Record};
 use crate::snapshot::{Position, Taken};
+use crate::stop::{Pace, Stop};
 
 /// Where more changes than this came between two batches, somebody waits, and there is no rest.
 const CALM: usize = 512;
@@ -24,12 +24,12 @@ pub(super) enum Meanwhile {
 /// Writes the state, asking between batches for what has changed; `false` where it was replaced, so that all of it has to be
 /// written once more.
 pub(super) fn rewrite(
-    store: &mut SledStore,
+    store: SledStore,
     taken: Taken,
     stop: &Stop,
     mut meanwhile: impl FnMut() -> Meanwhile,
-) -> Result<bool, SledError> {
-    store.clear()?;
+) -> Result<(SledStore, bool), SledError> {
+    let mut store = store.emptied()?;
     let begun = taken.position.applied;
     let mut end = (taken.position, usize::try_from(taken.records).unwrap_or(usize::MAX));
     // Keys further on that were written already, and as they are now.
@@ -45,7 +45,7 @@ pub(super) fn rewrite(
         store.write(&batch)?;
         let calm = match meanwhile() {
             Meanwhile::Nothing => true,
-            Meanwhile::Lost => return Ok(false),
+            Meanwhile::Lost => return Ok((store, false)),
             // Changes up to there are in the state that is held still, and may be older than it.
             Meanwhile::Changes(_, position, _) if position.applied <= begun => true,
             Meanwhile::Changes(changes, position, count) => {
@@ -61,7 +61,7 @@ pub(super) fn rewrite(
         }
     }
     store.conclude(&end.0, end.1)?;
-    Ok(true)
+    Ok((store, true))
 }
 
 #[cfg(test)]
@@ -136,7 +136,7 @@ mod tests {
             }
         }
         let mut calls = 0;
-        let whole = rewrite(&mut store, taken(&begun, 10), &stop, || {
+        let (mut store, whole) = rewrite(store, taken(&begun, 10), &stop, || {
             calls += 1;
             match calls {
                 // Older than the state that is held still.
@@ -144,8 +144,9 @@ mod tests {
                 2 => Meanwhile::Changes(changes.to_vec(), position(&now, 11), now.len()),
                 _ => Meanwhile::Nothing,
             }
-        });
-        assert!(whole.unwrap());
+        })
+        .unwrap();
+        assert!(whole);
         assert_eq!(calls, 10, "it is asked after every batch");
         assert_eq!(held(&mut store), now);
         drop(store);
@@ -154,7 +155,8 @@ mod tests {
         assert_eq!((holds.position.applied, holds.records), (Some(log_id(1, 1, 11)), now.len() as u64));
         store.check(&holds, &stop).unwrap();
         // Replaced half way, it is no copy of anything.
-        assert!(!rewrite(&mut store, taken(&begun, 12), &stop, || Meanwhile::Lost).unwrap());
+        let (store, whole) = rewrite(store, taken(&begun, 12), &stop, || Meanwhile::Lost).unwrap();
+        assert!(!whole);
         drop(store);
         let gone = SledStore::open(&dir, "c").unwrap_err();
         assert!(matches!(gone, SledError::Corrupt("it has records but no position")), "{gone}");

@@ -10,12 +10,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sled::{Batch, Db, Mode};
 
 use super::chunk::{Joined, Joiner, MAX_KEY, cut, stored_key};
-use super::stop::{Pace, Stop};
 use crate::digest::Sum;
 use crate::disk::RealDisk;
-use crate::files::{Act, FileError, sync_dir};
+use crate::files::{Act, FileError, create_dir, sync_dir};
 use crate::machine::{Change, Record};
 use crate::snapshot::{Position, SnapshotError};
+use crate::stop::{Pace, Stop};
 use crate::types::LogId;
 
 /// What sled keeps of its pages: the copy is written and hardly ever read.
@@ -125,16 +125,12 @@ impl SledStore {
 
     /// The same copy with no page in memory, where enough of them are: sled keeps up to 64 pages for each of its 256 shards
     /// beyond what it is told to, and lets go of them only when it is closed.
-    pub(super) fn rested(self) -> Result<Self, SledError> {
+    pub(super) fn rested(mut self) -> Result<Self, SledError> {
         if self.touched < MOST_TOUCHED {
             return Ok(self);
         }
-        let Self { db, data, dir, cluster_id, pieces, records, applied, touched: _ } = self;
-        // sled lets go of its lock with the last handle, and opens only what is unlocked.
-        caught(move || {
-            drop((db, data));
-            Ok(())
-        })?;
+        let (pieces, records, applied) = (std::mem::take(&mut self.pieces), self.records, self.applied);
+        let (dir, cluster_id) = self.close()?;
         let (store, holds) = Self::open(&dir, &cluster_id)?;
         if holds.and_then(|holds| holds.position.applied) != applied {
             return Err(SledError::Corrupt("it was closed and came back at another position"));
@@ -217,17 +213,21 @@ impl SledStore {
         self.finish(batch, position, records)
     }
 
-    /// Lets go of everything. The position goes first: a copy that is caught half way has records but no position, and is
-    /// written anew.
-    pub(super) fn clear(&mut self) -> Result<(), SledError> {
-        for pair in self.db.scan_prefix([META]).keys() {
-            self.db.remove(pair?)?;
-        }
-        self.db.clear()?;
-        self.pieces.clear();
-        self.records = 0;
-        self.applied = None;
-        Ok(())
+    /// An empty copy in the place of this one: removing a million records one by one would hold up whoever applies.
+    pub(super) fn emptied(self) -> Result<Self, SledError> {
+        let (dir, cluster_id) = self.close()?;
+        fs::remove_dir_all(&dir).act("remove", &dir)?;
+        create_dir(&RealDisk, &dir)?;
+        Ok(Self::open(&dir, &cluster_id)?.0)
+    }
+
+    /// Closes it, and answers where it was. sled lets go of its lock with the last handle, and opens only what is unlocked.
+    fn close(self) -> Result<(Utf8PathBuf, String), SledError> {
+        let Self { db, data, dir, cluster_id, .. } = self;
+        caught(move || {
+            drop((db, data));
+            Ok((dir, cluster_id))
+        })
     }
 
     /// Takes over changes without a position: what is there does not count before it has one.
@@ -385,10 +385,8 @@ mod tests {
         let mut store = store.rested().unwrap();
         assert_eq!(store.touched, 0, "it was opened anew");
         // A record of several pieces becomes one of one: what it knew of pieces came along.
-        let (key, value) = all.first_mut().unwrap();
-        *value = vec![1];
-        let change = (key.clone(), Some(value.clone()));
-        store.apply(&[change], &position(&all), all.len()).unwrap();
+        all[0].1 = vec![1];
+        store.apply(&[(all[0].0.clone(), Some(vec![1]))], &position(&all), all.len()).unwrap();
         store.flush().unwrap();
         let store = store.rested().unwrap();
         assert_eq!(store.touched, 1, "for one record nothing is opened anew");

@@ -13,6 +13,7 @@ use super::reader::Reader;
 use crate::disk::{Disk, DiskFile, Reading, Writing};
 use crate::files::{Act, FileError, create_dir, publish, sync_dir};
 use crate::machine::{Frozen, Record};
+use crate::stop::Stop;
 use crate::types::{LogId, Snapshot, SnapshotFile, SnapshotMeta};
 
 const KEPT: usize = 2;
@@ -26,6 +27,8 @@ pub(crate) struct SnapshotStore {
     /// Those that this process wrote or has read to their end.
     whole: Mutex<BTreeSet<Utf8PathBuf>>,
     asked: AtomicBool,
+    /// Said where whoever waits for a snapshot does not want it to rest.
+    hurry: Stop,
 }
 
 /// A state that was taken out to be written down, and what is known of it.
@@ -52,6 +55,7 @@ impl SnapshotStore {
             cluster_id: cluster_id.to_owned(),
             whole: Mutex::default(),
             asked: AtomicBool::new(false),
+            hurry: Stop::default(),
         })
     }
 
@@ -60,6 +64,11 @@ impl SnapshotStore {
         let names = self.disk.list(&self.dir).act("list", &self.dir)?;
         let paths = names.into_iter().rev().map(|name| self.dir.join(name));
         Ok(paths.filter(|path| path.extension() == Some("snap")).collect())
+    }
+
+    /// What is written from now on is written as fast as it can be.
+    pub(crate) fn hurry(&self) {
+        self.hurry.say();
     }
 
     /// The last entry that the snapshot before the newest one includes.
@@ -141,7 +150,7 @@ impl SnapshotStore {
         let Taken { frozen, mut position, records } = taken;
         let path = self.path_of(position.applied.as_ref());
         let (temporary, file) = self.temporary(&path)?;
-        let written = self.write(&position, records, frozen.records(), &*file);
+        let written = self.write(&position, records, frozen.records(), Writing::resting(&*file, &self.hurry));
         let sum = written.act("write snapshot", &temporary)?.sum;
         if (sum.hash(), sum.records()) == (position.hash, records) {
             return self.keep(&temporary, &path, &position, file);
@@ -157,7 +166,7 @@ impl SnapshotStore {
         let first = self.read_file(file).map_err(io::Error::other).act("read snapshot", &temporary)?;
         // The first one ends in an error, which is that its hash is not the one of its header.
         let records = first.map_while(Result::ok);
-        self.write(&position, sum.records(), records, &*copy).act("write snapshot", &again)?;
+        self.write(&position, sum.records(), records, Writing::new(&*copy)).act("write snapshot", &again)?;
         self.disk.remove(&temporary).act("remove", &temporary)?;
         self.keep(&again, &path, &position, copy)
     }
@@ -173,9 +182,9 @@ impl SnapshotStore {
         position: &Position,
         count: u64,
         records: impl Iterator<Item = Record>,
-        file: &dyn DiskFile,
+        file: Writing<'_>,
     ) -> io::Result<Written> {
-        let out = BufWriter::with_capacity(BUFFER, Writing { file, offset: 0 });
+        let out = BufWriter::with_capacity(BUFFER, file);
         write(&self.cluster_id, position, count, records, out)
     }
 
@@ -211,7 +220,7 @@ impl SnapshotStore {
         let (temporary, file) = self.temporary(&path).map_err(|error| error.source)?;
         let mut from =
             BufReader::with_capacity(BUFFER, Reading { file: Arc::clone(&snapshot.file), offset: 0 });
-        let mut to = BufWriter::with_capacity(BUFFER, Writing { file: &*file, offset: 0 });
+        let mut to = BufWriter::with_capacity(BUFFER, Writing::new(&*file));
         io::copy(&mut from, &mut to)?;
         to.flush()?;
         drop(to);
@@ -230,7 +239,7 @@ impl SnapshotStore {
         let (temporary, file) = self.temporary(&path).map_err(|error| error.source)?;
         let (count, mut failed) = (from.promised(), None);
         let records = from.map_while(|record| record.map_err(|error| failed = Some(error)).ok());
-        let written = self.write(position, count, records, &*file)?;
+        let written = self.write(position, count, records, Writing::new(&*file))?;
         if let Some(error) = failed {
             self.disk.remove(&temporary)?;
             return Err(error);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use holdfast_api::store::{self, outcome};
-use holdfast_raft::{LoopbackNetwork, Member, Options, RaftNode};
+use holdfast_raft::{Copied, LoopbackNetwork, Member, Options, RaftNode};
 use prost::Message as _;
 use tokio::task::JoinSet;
 
@@ -30,6 +30,8 @@ pub(super) struct Size {
 const FILLERS: usize = 512;
 /// Writers while a snapshot is taken, each of which waits for nothing but its own write.
 const WRITERS: u64 = 16;
+/// How long a start may go on with the copy of the state in the background.
+const SETTLED: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(1);
 /// How long a member rests before its memory is looked at.
@@ -157,7 +159,11 @@ async fn all(node: &Node, many: u64, make: impl Fn(u64) -> Vec<u8> + Copy + Send
 async fn snapshot(node: &Node, time: Duration) -> Result<()> {
     wait_to_lead(node).await?;
     // What a start leaves to be done in the background is not what is measured.
-    tokio::time::sleep(time).await;
+    let deadline = Instant::now() + SETTLED;
+    while !matches!(node.status().start.copied, Copied::Whole | Copied::Anew) {
+        anyhow::ensure!(Instant::now() < deadline, "the copy of the state is not there after {SETTLED:?}");
+        tokio::time::sleep(PAUSE).await;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let quiet = tokio::spawn(writes(node.clone(), Arc::clone(&stop)));
     tokio::time::sleep(time).await;

@@ -9,19 +9,19 @@ const RESTS: u32 = 2;
 
 /// Whether the thread is to stop.
 #[derive(Debug, Default)]
-pub(super) struct Stop {
+pub(crate) struct Stop {
     said: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Stop {
-    pub(super) fn say(&self) {
+    pub(crate) fn say(&self) {
         *self.said.lock() = true;
         self.changed.notify_all();
     }
 
     /// Whether it was said.
-    pub(super) fn said(&self) -> bool {
+    pub(crate) fn said(&self) -> bool {
         *self.said.lock()
     }
 
@@ -35,18 +35,18 @@ impl Stop {
 }
 
 /// Keeps work that nobody waits for from taking a core.
-pub(super) struct Pace<'a> {
+pub(crate) struct Pace<'a> {
     stop: &'a Stop,
     since: Instant,
 }
 
 impl<'a> Pace<'a> {
-    pub(super) fn begin(stop: &'a Stop) -> Self {
+    pub(crate) fn begin(stop: &'a Stop) -> Self {
         Self { stop, since: Instant::now() }
     }
 
     /// Rests for as long as the work since the last rest is worth; answers whether to stop.
-    pub(super) fn rest(&mut self) -> bool {
+    pub(crate) fn rest(&mut self) -> bool {
         let stopped = self.stop.within(self.since.elapsed() * RESTS);
         self.since = Instant::now();
         stopped
