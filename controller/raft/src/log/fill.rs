@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::disk::DiskFile;
+use crate::stop::{Pace, Stop};
 
 /// So much is written and synced at once: the log waits for no more than this where it needs the space earlier.
 const PIECE: usize = 512 << 10;
@@ -15,17 +16,18 @@ static ZEROES: [u8; PIECE] = [0; PIECE];
 
 #[derive(Default)]
 struct State {
-    stopped: bool,
-    failed: Option<io::Error>,
+    stop: Stop,
+    /// Held while a piece is written and synced.
+    failed: Mutex<Option<io::Error>>,
 }
 
-/// A thread that fills a file.
-pub(super) struct Filling(Arc<Mutex<State>>);
+/// A thread that fills a file, and rests so that the log has the disk.
+pub(super) struct Filling(Arc<State>);
 
 impl Filling {
     /// Starts to fill the reserved space of a file; `None` where there is no thread for it, and the space is used as it is.
     pub(super) fn start(file: Arc<dyn DiskFile>, bytes: u64) -> Option<Self> {
-        let state = Arc::<Mutex<State>>::default();
+        let state = Arc::<State>::default();
         let own = Arc::clone(&state);
         let thread = std::thread::Builder::new().name("raft-log-space".to_owned());
         thread.spawn(move || fill(&*file, bytes, &own)).ok()?;
@@ -35,33 +37,38 @@ impl Filling {
     /// Ends it: when this returns, nothing is written to the file and nothing is under way any more. An error of the disk is
     /// handed out here and nowhere else: who syncs the file later would not be told of it.
     pub(super) fn stop(self) -> io::Result<()> {
-        let mut state = self.0.lock();
-        state.stopped = true;
-        state.failed.take().map_or(Ok(()), Err)
+        self.0.stop.say();
+        let failed = self.0.failed.lock().take();
+        failed.map_or(Ok(()), Err)
     }
 }
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        self.0.lock().stopped = true;
+        self.0.stop.say();
+        drop(self.0.failed.lock());
     }
 }
 
-fn fill(file: &dyn DiskFile, bytes: u64, state: &Mutex<State>) {
-    let mut offset = 0;
+fn fill(file: &dyn DiskFile, bytes: u64, state: &State) {
+    let (mut offset, mut pace) = (0, Pace::begin(&state.stop));
     while offset < bytes {
-        let mut state = state.lock();
-        if state.stopped {
+        // Both under the lock: a sync that runs beside one of the log could be told of the error that was the log's.
+        let mut failed = state.failed.lock();
+        if state.stop.said() {
             return;
         }
         let piece = usize::try_from(bytes - offset).unwrap_or(PIECE).min(PIECE);
         let zeroes = ZEROES.get(..piece).unwrap_or_default();
-        // Both under the lock: a sync that runs beside one of the log could be told of the error that was the log's.
         if let Err(error) = file.write_at(zeroes, offset).and_then(|()| file.sync_data()) {
-            state.failed = Some(error);
+            *failed = Some(error);
             return;
         }
+        drop(failed);
         offset += u64::try_from(piece).unwrap_or(u64::MAX);
+        if pace.rest() {
+            return;
+        }
     }
 }
 
