@@ -223,7 +223,25 @@ async fn read_leader(client: &ClusterClient, key: &str) -> Option<Answer> {
 }
 
 async fn write(client: &ClusterClient, key: &str, value: u32, expected_revision: u64) -> Answer {
-    let Ok(idempotency_key) = idempotency_key() else { return Answer::Unknown };
+    match apply(client, key, value, expected_revision).await {
+        Ok(queue) => queue.metadata.map_or(Answer::Unknown, |metadata| Answer::Done(metadata.revision)),
+        Err(problem) if problem.kind == ProblemKind::Conflict => Answer::Conflict,
+        Err(_) => Answer::Unknown,
+    }
+}
+
+/// Writes a value into a queue, wherever the leader is; 0 expects no revision.
+///
+/// # Errors
+///
+/// Why it was refused, or its outcome is not known.
+pub async fn apply(
+    client: &ClusterClient,
+    key: &str,
+    value: u32,
+    expected_revision: u64,
+) -> Result<Queue, Problem> {
+    let idempotency_key = idempotency_key()?;
     let request = ApplyQueueRequest {
         name: key.to_owned(),
         spec: Some(QueueSpec { max_devices: value, ..QueueSpec::default() }),
@@ -234,9 +252,5 @@ async fn write(client: &ClusterClient, key: &str, value: u32, expected_revision:
         let request = request.clone();
         async move { QueuesClient::new(channel).apply(request).await }
     });
-    match call.await {
-        Ok(queue) => queue.metadata.map_or(Answer::Unknown, |metadata| Answer::Done(metadata.revision)),
-        Err(problem) if problem.kind == ProblemKind::Conflict => Answer::Conflict,
-        Err(_) => Answer::Unknown,
-    }
+    call.await
 }

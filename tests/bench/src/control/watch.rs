@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use camino::Utf8Path;
-use holdfast_api::v1::queues_client::QueuesClient;
-use holdfast_api::v1::{self, ApplyQueueRequest, QueueSpec, WatchEvent, WriteOptions};
-use holdfast_client::{ClusterClient, idempotency_key};
+use holdfast_api::v1::{self, WatchEvent};
+use holdfast_client::ClusterClient;
 use holdfast_controller::FoundController;
 use holdfast_e2e::founding::begin;
+use holdfast_e2e::load::apply;
 use prost::Message as _;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tempfile::TempDir;
@@ -77,21 +77,7 @@ impl Writer {
     async fn write(&mut self, number: u32) -> Result<u64> {
         match self {
             Self::Ours(client) => {
-                let options = WriteOptions {
-                    idempotency_key: idempotency_key().map_err(|problem| anyhow!("{problem}"))?,
-                    ..WriteOptions::default()
-                };
-                let request = ApplyQueueRequest {
-                    name: QUEUE.to_owned(),
-                    spec: Some(QueueSpec { max_devices: number, ..QueueSpec::default() }),
-                    options: Some(options),
-                    ..ApplyQueueRequest::default()
-                };
-                let call = client.call(|channel| {
-                    let request = request.clone();
-                    async move { QueuesClient::new(channel).apply(request).await }
-                });
-                let queue = call.await.map_err(|problem| anyhow!("{problem}"))?;
+                let queue = apply(client, QUEUE, number, 0).await.map_err(|problem| anyhow!("{problem}"))?;
                 Ok(queue.metadata.context("metadata")?.revision)
             }
             Self::Theirs(wire, block) => {
