@@ -16,7 +16,7 @@ use crate::applied::{Cache, Shared};
 use crate::barrier::Barrier;
 use crate::compare::{self, Compare};
 use crate::contacts::{Contacts, View};
-use crate::election::{self, Heard};
+use crate::election::{self, Heard, Pace};
 use crate::error::RaftError;
 use crate::house::{Findings, House};
 use crate::log::LogStore;
@@ -110,14 +110,9 @@ impl<M: Machine> Inner<M> {
         let heard = Arc::new(Heard::new(options.election.0, Arc::clone(&tracker)));
         let standing = Standing::default();
         let judge = standing.clone();
-        election::start(
-            raft.clone(),
-            peers.clone(),
-            Arc::clone(&heard),
-            judge,
-            options.heartbeat,
-            &mut tasks,
-        );
+        let (patience, lease) = options.election;
+        let pace = Pace { heartbeat: options.heartbeat, lease, patience };
+        election::start(raft.clone(), peers.clone(), Arc::clone(&heard), judge, pace, &mut tasks);
         let remembering = Arc::clone(&shared);
         let points: Points = Arc::new(move || remembering.points());
         let prober = Prober {
