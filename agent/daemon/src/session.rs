@@ -7,7 +7,7 @@ use holdfast_api::internal::agent_session_client::AgentSessionClient;
 use holdfast_api::internal::{
     Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
 };
-use holdfast_api::v1;
+use holdfast_api::{longest_hold, v1};
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
 use holdfast_identity::Trust;
 use holdfast_runtime::Runtime;
@@ -31,9 +31,6 @@ const LATE: Duration = Duration::from_millis(1_500);
 const SEARCH: Duration = Duration::from_millis(2_500);
 /// How long a controller holds the first answer, of an agent that does not know its lease yet.
 const FIRST_HOLD: Duration = Duration::from_secs(1);
-/// An answer that is held for longer than this part of the lease leaves too little time to find another controller.
-const HOLD_PART: u32 = 6;
-const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// The pause after a round in which no controller answered.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The pause after an answer with a law that was refused: the controllers send it again at once, as long as it is lacking.
@@ -84,7 +81,7 @@ impl Session {
                 Ok(answer) => {
                     let lease = Duration::from_millis(answer.lease_ms);
                     may_cut_until = began + lease / CUT_UNTIL;
-                    hold = (lease / HOLD_PART).min(LONGEST_HOLD);
+                    hold = longest_hold(lease);
                     let whole = self.take(answer, sent, &request, &mut known, &mut tasks).await;
                     if let Some(tasks) = &tasks {
                         self.tasks.follow(tasks);

@@ -20,7 +20,7 @@ use crate::private;
 /// Where controllers are reached that nobody gave an address.
 const CONTROLLER_PORT: u16 = 7443;
 /// How long a node may be silent, in a cluster that a machine founds by itself.
-const LEASE: Span = Span::from_secs(20);
+const LEASE: Span = Span::from_secs(30);
 /// No packet is sent there: asking for the way tells the own address. One of the addresses for documentation (RFC 5737).
 const ELSEWHERE: &str = "192.0.2.1:9";
 

@@ -21,7 +21,8 @@ use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::command_counts;
 use crate::config::Config;
-use crate::desk::Desk;
+use crate::desk::{Desk, Newest};
+use crate::explained::Explained;
 use crate::fields::select;
 use crate::fresh::Fresh;
 use crate::heard::Heard;
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub(crate) fresh: Fresh,
     /// What agents are to be told.
     pub(crate) desk: Desk,
+    /// Why jobs wait.
+    pub(crate) explained: Explained,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -113,6 +116,16 @@ pub(crate) struct Parts {
     pub(crate) pool: DescriptorPool,
 }
 
+impl Newest for App {
+    fn revision(&self) -> u64 {
+        self.with(State::revision)
+    }
+
+    fn state(&self) -> State {
+        self.with(State::clone)
+    }
+}
+
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { config, raft, ca, trust, identity, outcast, audit_key, newest_level, pool } = parts;
@@ -134,6 +147,7 @@ impl App {
             newest_level,
             fresh,
             desk,
+            explained: Explained::default(),
             calls,
             pool,
             bundle,
@@ -148,11 +162,6 @@ impl App {
     /// Reads the state as this member has it.
     pub(crate) fn with<R>(&self, read: impl FnOnce(&State) -> R) -> R {
         self.raft.with(|machine| read(&machine.state))
-    }
-
-    /// What gives the state as this member has it, for those who have to ask at the right moment.
-    pub(crate) fn newest(&self) -> impl Fn() -> State + '_ {
-        || self.with(State::clone)
     }
 
     /// Waits until this member has applied everything that was acknowledged before the call. Only the leader can say;

@@ -8,8 +8,7 @@ use holdfast_api::store::{BeginIncarnation, InitCluster, SetReplicas, command};
 use holdfast_api::v1;
 use holdfast_identity::{CONTROLLER_VALIDITY, Identity, Serial};
 use holdfast_policy::packs;
-use holdfast_reconcile::{commit_plan, lost_nodes, replica_targets, snapshot};
-use holdfast_scheduler::{Config as Planning, plan};
+use holdfast_reconcile::{lost_nodes, replica_targets};
 use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span, Time};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +16,7 @@ use tonic::Status;
 
 use crate::app::{App, now, system};
 use crate::level;
+use crate::placing::Placing;
 
 /// A round at least this often, because leases run out while nothing changes.
 const ROUND: Duration = Duration::from_millis(250);
@@ -24,7 +24,10 @@ const ROUND: Duration = Duration::from_millis(250);
 /// quorum to leave it (`LEADER_FRESH`), and clocks of agent and leader may drift by a per mille.
 const GRACE: Span = Span::from_secs(1);
 /// Every artifact is looked at so often although nothing changed: the law knows times.
-const RECHECK: Duration = Duration::from_secs(30);
+const RECHECK: Duration = Duration::from_secs(60);
+/// Leases are looked at so often in the time that one runs, and at least as often as this.
+const LEASE_PART: u64 = 8;
+const LEASE_ROUND: Duration = Duration::from_secs(1);
 /// How often a controller looks at the age of its own certificate.
 const CERTIFICATE_ROUND: Duration = Duration::from_secs(600);
 
@@ -51,7 +54,7 @@ impl Began {
 /// Runs until it is cancelled.
 pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
     let mut applied = app.raft.applied();
-    let (mut trusted, mut began, mut copies) = (0, Began::default(), Copies::default());
+    let (mut trusted, mut began, mut duties) = (0, Began::default(), Duties::default());
     loop {
         let woken = tokio::time::timeout(ROUND, applied.changed());
         tokio::select! {
@@ -61,9 +64,11 @@ pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
         refresh_trust(&app, &mut trusted);
         began.see(app.with(|state| state.cluster().map_or(0, |c| c.incarnation)));
         if !app.raft.is_leader() {
+            duties = Duties::default();
+            app.explained.clear();
             continue;
         }
-        if let Err(status) = round(&app, &began, &mut copies).await {
+        if let Err(status) = round(&app, &began, &mut duties).await {
             tracing::warn!(error = status.message(), "a round of the leader was not finished");
         }
     }
@@ -78,7 +83,7 @@ pub(crate) async fn keep_desk(app: Arc<App>, stop: CancellationToken) {
             changed = applied.changed() => if changed.is_err() { return },
         }
         if app.raft.is_leader() {
-            app.desk.follow(&app.newest());
+            app.desk.follow(&*app);
         } else {
             app.desk.clear();
         }
@@ -98,17 +103,27 @@ fn refresh_trust(app: &App, seen: &mut u64) {
     }
 }
 
-async fn round(app: &App, began: &Began, copies: &mut Copies) -> Result<(), Status> {
+/// What the leader remembers from round to round.
+#[derive(Default)]
+struct Duties {
+    leases: Leases,
+    placing: Placing,
+    copies: Copies,
+}
+
+async fn round(app: &App, began: &Began, duties: &mut Duties) -> Result<(), Status> {
     if app.with(|state| state.cluster().is_none()) {
         return found(app).await;
     }
     begin_incarnation(app).await?;
     level::raise(app).await?;
-    watch_leases(app).await?;
-    if began.ago().is_none_or(|ago| ago > silence(app)) {
-        place(app).await?;
+    if duties.leases.are_due(app.config.lease_ms) {
+        watch_leases(app).await?;
     }
-    replicate(app, copies).await
+    if began.ago().is_none_or(|ago| ago > silence(app)) {
+        duties.placing.round(app).await?;
+    }
+    replicate(app, &mut duties.copies).await
 }
 
 async fn found(app: &App) -> Result<(), Status> {
@@ -170,6 +185,22 @@ fn silence(app: &App) -> Span {
     Span(app.config.lease_ms + GRACE.0)
 }
 
+/// When leases were looked at last.
+#[derive(Default)]
+struct Leases(Option<Instant>);
+
+impl Leases {
+    /// Whether they have to be looked at now, which is then taken for done. With many nodes it takes a while.
+    fn are_due(&mut self, lease_ms: u64) -> bool {
+        let every = Duration::from_millis(lease_ms / LEASE_PART).min(LEASE_ROUND);
+        let due = self.0.is_none_or(|at| at.elapsed() >= every);
+        if due {
+            self.0 = Some(Instant::now());
+        }
+        due
+    }
+}
+
 /// For how long each node has been quiet. One that is not known has been for as long as this member listens as the leader.
 fn quiet(app: &App) -> impl Fn(&str) -> Span + use<> {
     let term = app.raft.status().term;
@@ -186,22 +217,6 @@ async fn watch_leases(app: &App) -> Result<(), Status> {
         app.propose(system(command::Body::SetNodePhase(change))).await?;
     }
     Ok(())
-}
-
-async fn place(app: &App) -> Result<(), Status> {
-    if app.with(|state| !state.jobs().any(|j| j.status.as_ref().is_some_and(|s| s.phase == "Pending"))) {
-        return Ok(());
-    }
-    let bundle = app.bundle()?;
-    let at = now();
-    let view = app.with(|state| snapshot(state, &bundle, at));
-    let hash = bundle.hash().to_string();
-    let planning = Planning { policy_hash: hash.clone(), ..Planning::default() };
-    // Planning a large cluster takes longer than a turn of the runtime should.
-    let planned = tokio::task::spawn_blocking(move || plan(&view, &planning, at)).await;
-    let planned = planned.map_err(|error| Status::internal(format!("the scheduler stopped: {error}")))?;
-    let Some(commit) = app.with(|state| commit_plan(&planned, &hash, state)) else { return Ok(()) };
-    app.propose(system(command::Body::CommitPlan(commit))).await.map(|_| ())
 }
 
 /// When every artifact was looked at, and under which law.
@@ -224,9 +239,9 @@ impl Copies {
 async fn replicate(app: &App, copies: &mut Copies) -> Result<(), Status> {
     let bundle = app.bundle()?;
     let all = copies.all(&bundle.hash().to_string());
-    let targets = app.desk.recheck(&app.newest(), all, |state, concerns, which| {
-        replica_targets(state, concerns, which, &bundle, now())
-    });
+    let targets = app
+        .desk
+        .recheck(app, all, |state, concerns, which| replica_targets(state, concerns, which, &bundle, now()));
     let Some(targets) = targets.filter(|targets| !targets.is_empty()) else { return Ok(()) };
     let body = SetReplicas { node: String::new(), have: Vec::new(), targets };
     let told = app.propose(system(command::Body::SetReplicas(body))).await;

@@ -54,17 +54,19 @@ impl Recheck {
     }
 }
 
-/// What every node is told whatever it does.
+/// What concerns every node whatever it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Common {
     bundle: String,
     revoked: usize,
+    /// What a node says of itself may be kept from some level on.
+    level: u32,
 }
 
 impl Common {
     fn of(state: &State) -> Self {
         let bundle = state.bundle().map(|bundle| bundle.hash.clone()).unwrap_or_default();
-        Self { bundle, revoked: state.revoked().count() }
+        Self { bundle, revoked: state.revoked().count(), level: state.feature_level() }
     }
 }
 
@@ -143,6 +145,12 @@ impl Concerns {
     #[must_use]
     pub fn load(&self, node: &str) -> u64 {
         self.nodes.get(node).map_or(0, |of| u64::try_from(of.artifacts.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Whether any artifact has to be looked at again.
+    #[must_use]
+    pub fn has_recheck(&self) -> bool {
+        !self.recheck.is_empty()
     }
 
     /// The artifacts that have to be looked at again since this was asked last.

@@ -17,6 +17,8 @@ mod replica;
 mod replication;
 mod rollouts;
 mod update;
+#[cfg(test)]
+mod world;
 
 pub use admission::{Admitted, Refused, admit};
 pub use concerns::{Concerns, Name, Recheck, Touched};
@@ -26,6 +28,6 @@ pub use facts::{
 };
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
-pub use placement::{commit_plan, explanation, snapshot};
+pub use placement::{MAX_TOLD, Telling, commit_plan, concerns_placement, explanation, next_start, snapshot};
 pub use replication::replica_targets;
 pub use rollouts::{ControllerFacts, RolloutAction, rollout_actions, rollout_counts};

@@ -36,6 +36,27 @@ pub fn snapshot(state: &State, bundle: &Bundle, now: Time) -> Snapshot {
     }
 }
 
+/// Whether placing could come out otherwise than at an earlier revision: a node, a job or a queue has changed, or is no longer
+/// known to have.
+#[must_use]
+pub fn concerns_placement(state: &State, since: u64) -> bool {
+    if since == state.revision() {
+        return false;
+    }
+    let Ok(mut changes) = state.changes_since(since) else { return true };
+    changes.any(|item| matches!(item.kind, "Node" | "Job" | "Queue"))
+}
+
+/// When the first of the jobs that wait out a delay may start.
+#[must_use]
+pub fn next_start(view: &Snapshot, now: Time) -> Option<Time> {
+    let starts = view.jobs.iter().filter_map(|job| match &job.state {
+        JobState::Waiting { not_before, .. } => not_before.filter(|time| *time > now),
+        JobState::Placed(_) => None,
+    });
+    starts.min()
+}
+
 fn node_view(node: &v1::Node) -> Option<NodeView> {
     let (spec, status) = (node.spec.as_ref()?, node.status.as_ref()?);
     let inventory = status.inventory.clone().unwrap_or_default();
@@ -168,17 +189,34 @@ fn inputs(spec: &JobSpec) -> Vec<String> {
     std::iter::once(format!("image/{}", spec.image)).chain(datasets).chain(model).collect()
 }
 
-/// The command that commits a plan; `None` where the plan neither starts anything nor explains anything new.
+/// The most jobs that one command tells why they wait. What is more is told by the next one.
+pub const MAX_TOLD: usize = 1_000;
+
+/// Which waiting jobs are told why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Those that were told nothing yet, or the other of whether they could ever be placed.
+    New,
+    /// Also those for which the words differ: every start changes the numbers of every job that waits.
+    Changed,
+}
+
+/// The command that commits a plan; `None` where the plan neither starts anything nor explains anything new. With each job
+/// goes one sentence; the whole explanation is for who asks for it.
 #[must_use]
-pub fn commit_plan(plan: &Plan, policy_hash: &str, state: &State) -> Option<CommitPlan> {
+pub fn commit_plan(plan: &Plan, policy_hash: &str, state: &State, telling: Telling) -> Option<CommitPlan> {
+    let known = |job: &str| state.job(job).and_then(|job| job.status.as_ref()?.explanation.as_ref());
+    let differs = |job: &str, told: &v1::JobExplanation| match (known(job), telling) {
+        (None, _) => true,
+        (Some(known), Telling::New) => known.never_fits != told.never_fits,
+        (Some(known), Telling::Changed) => known != told,
+    };
     let explanations: BTreeMap<String, v1::JobExplanation> = plan
         .explanations
         .iter()
-        .map(|(job, e)| (job.to_string(), explanation(e)))
-        .filter(|(job, e)| {
-            let known = state.job(job).and_then(|j| j.status.as_ref()?.explanation.as_ref());
-            known != Some(e)
-        })
+        .map(|(job, explanation)| (job.to_string(), sentence(explanation)))
+        .filter(|(job, told)| differs(job, told))
+        .take(MAX_TOLD)
         .collect();
     if plan.gangs.is_empty() && explanations.is_empty() {
         return None;
@@ -206,6 +244,15 @@ pub fn commit_plan(plan: &Plan, policy_hash: &str, state: &State) -> Option<Comm
     })
 }
 
+/// What a job carries of its explanation.
+fn sentence(explanation: &Explanation) -> v1::JobExplanation {
+    v1::JobExplanation {
+        summary: explanation.summary.clone(),
+        never_fits: explanation.never_fits,
+        ..v1::JobExplanation::default()
+    }
+}
+
 /// The wire form of an explanation.
 #[must_use]
 pub fn explanation(explanation: &Explanation) -> v1::JobExplanation {
@@ -225,3 +272,6 @@ pub fn explanation(explanation: &Explanation) -> v1::JobExplanation {
         text: explanation.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,12 @@ use holdfast_api::store::ArtifactRecord;
 use holdfast_state::State;
 
 pub(crate) fn replica(state: &State, record: &ArtifactRecord) -> internal::ReplicaAssignment {
-    let artifact = record.artifact.clone().unwrap_or_default();
-    let nodes = artifact.status.unwrap_or_default().nodes;
-    let sources = nodes.iter().filter_map(|node| source(state, node)).collect();
+    let artifact = record.artifact.as_ref();
+    let nodes = artifact.and_then(|a| a.status.as_ref()).map_or(&[][..], |status| &status.nodes);
     internal::ReplicaAssignment {
-        key: artifact.metadata.unwrap_or_default().name,
-        spec: artifact.spec,
-        sources,
+        key: artifact.and_then(|a| a.metadata.as_ref()).map(|m| m.name.clone()).unwrap_or_default(),
+        spec: artifact.and_then(|a| a.spec.clone()),
+        sources: nodes.iter().filter_map(|node| source(state, node)).collect(),
     }
 }
 

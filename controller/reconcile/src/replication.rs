@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_api::store::{ArtifactRecord, NodeRecord, ReplicaTarget};
-use holdfast_policy::{Actor, Bundle, Request, Transport, decide};
+use holdfast_policy::{Actor, ArtifactFacts, Bundle, NodeClass, NodeFacts, Request, Transport, decide};
 use holdfast_state::State;
 use holdfast_types::{NodePhase, Time};
 
@@ -30,9 +30,14 @@ pub fn replica_targets(
     targets.chosen
 }
 
+/// A node that takes copies, and what the law sees of it; none where its facts cannot be stated.
+type Live = Option<NodeFacts>;
+
 struct Targets<'a> {
-    live: BTreeMap<&'a str, &'a NodeRecord>,
+    live: BTreeMap<&'a str, Live>,
     load: BTreeMap<&'a str, u64>,
+    /// The same, the least first.
+    queue: BTreeSet<(u64, &'a str)>,
     bundle: &'a Bundle,
     now: Time,
     chosen: Vec<ReplicaTarget>,
@@ -40,21 +45,44 @@ struct Targets<'a> {
 
 impl<'a> Targets<'a> {
     fn of(state: &'a State, concerns: &Concerns, bundle: &'a Bundle, now: Time) -> Self {
-        let live: BTreeMap<&str, &NodeRecord> =
-            state.nodes().filter_map(|r| Some((live_name(r)?, r))).collect();
-        let load = live.keys().map(|node| (*node, concerns.load(node))).collect();
-        Self { live, load, bundle, now, chosen: Vec::new() }
+        let facts = |record| Some((live_name(record)?, node_facts(record, bundle).ok()));
+        let live: BTreeMap<&str, Live> = state.nodes().filter_map(facts).collect();
+        let load: BTreeMap<&str, u64> = live.keys().map(|node| (*node, concerns.load(node))).collect();
+        let queue = load.iter().map(|(node, load)| (*load, *node)).collect();
+        Self { live, load, queue, bundle, now, chosen: Vec::new() }
     }
 
     fn choose_for(&mut self, record: &ArtifactRecord) {
-        let chosen = choose(record, &self.live, &self.load, self.bundle, self.now);
-        for node in chosen.unwrap_or_default() {
-            if let Some(count) = self.load.get_mut(node.as_str()) {
+        for node in self.choose(record).unwrap_or_default() {
+            if let Some(count) = self.load.get_mut(node) {
+                self.queue.remove(&(*count, node));
                 *count += 1;
+                self.queue.insert((*count, node));
             }
             let name = record.artifact.as_ref().and_then(|a| a.metadata.as_ref()).map(|m| m.name.clone());
-            self.chosen.push(ReplicaTarget { artifact: name.unwrap_or_default(), node });
+            let target = ReplicaTarget { artifact: name.unwrap_or_default(), node: node.to_owned() };
+            self.chosen.push(target);
         }
+    }
+
+    /// The nodes that an artifact lacks.
+    fn choose(&self, record: &ArtifactRecord) -> Option<Vec<&'a str>> {
+        let artifact = record.artifact.as_ref()?;
+        let (spec, status) = (artifact.spec.as_ref()?, artifact.status.as_ref()?);
+        let wanted = usize::try_from(spec.copies.max(1)).ok()?;
+        // Lists of a few names each, which nearly always name enough.
+        let live = |names: &'_ [String]| names.iter().filter(|n| self.live.contains_key(n.as_str())).count();
+        let has = live(&status.nodes);
+        if has == 0 {
+            return None;
+        }
+        let lacking = wanted.checked_sub(has + live(&record.targets)).filter(|n| *n > 0)?;
+        let is_there = |node: &str| status.nodes.iter().chain(&record.targets).any(|name| name == node);
+        let facts = artifact_facts(spec).ok()?;
+        let mut law = Law { facts, bundle: self.bundle, now: self.now, verdicts: BTreeMap::new() };
+        let candidates = self.queue.iter().map(|(_, node)| *node).filter(|node| !is_there(node));
+        let allowed = candidates.filter(|node| self.live.get(node).is_some_and(|live| law.allows(live)));
+        Some(allowed.take(lacking).collect())
     }
 }
 
@@ -66,41 +94,32 @@ fn live_name(record: &NodeRecord) -> Option<&str> {
         .then(|| node.metadata.as_ref().map(|m| m.name.as_str()))?
 }
 
-fn choose(
-    record: &ArtifactRecord,
-    live: &BTreeMap<&str, &NodeRecord>,
-    load: &BTreeMap<&str, u64>,
-    bundle: &Bundle,
+/// What the law says of copies of one artifact: once for each class of nodes, because a bundle with a rule about a single
+/// node is not accepted.
+struct Law<'a> {
+    facts: ArtifactFacts,
+    bundle: &'a Bundle,
     now: Time,
-) -> Option<Vec<String>> {
-    let artifact = record.artifact.as_ref()?;
-    let (spec, status) = (artifact.spec.as_ref()?, artifact.status.as_ref()?);
-    let wanted = usize::try_from(spec.copies.max(1)).ok()?;
-    let has: BTreeSet<&str> =
-        status.nodes.iter().map(String::as_str).filter(|n| live.contains_key(n)).collect();
-    if has.is_empty() {
-        return None;
-    }
-    let coming: BTreeSet<&str> =
-        record.targets.iter().map(String::as_str).filter(|n| live.contains_key(n)).collect();
-    let lacking = wanted.checked_sub(has.len() + coming.len()).filter(|n| *n > 0)?;
-    let facts = artifact_facts(spec).ok()?;
-    let allowed = |node: &NodeRecord| {
-        let Ok(target) = node_facts(node, bundle) else { return false };
+    verdicts: BTreeMap<NodeClass, bool>,
+}
+
+impl Law<'_> {
+    fn allows(&mut self, node: &Live) -> bool {
+        let Some(target) = node else { return false };
+        if let Some(known) = self.verdicts.get(&target.class) {
+            return *known;
+        }
         let request = Request::Replicate {
             actor: Actor::System,
-            artifact: facts.clone(),
-            target,
+            artifact: self.facts.clone(),
+            target: target.clone(),
             transport: Transport::Encrypted,
         };
-        decide(&request, bundle, now).is_allow()
-    };
-    let mut candidates: Vec<(u64, &str)> = live
-        .iter()
-        .filter(|(name, _)| !has.contains(**name) && !coming.contains(**name))
-        .filter(|(_, node)| allowed(node))
-        .map(|(name, _)| (load.get(*name).copied().unwrap_or(0), *name))
-        .collect();
-    candidates.sort_unstable();
-    Some(candidates.into_iter().take(lacking).map(|(_, name)| name.to_owned()).collect())
+        let allows = decide(&request, self.bundle, self.now).is_allow();
+        self.verdicts.insert(target.class.clone(), allows);
+        allows
+    }
 }
+
+#[cfg(test)]
+mod tests;

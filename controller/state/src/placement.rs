@@ -14,8 +14,9 @@ use crate::{artifacts, incarnation, lifecycle, record};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
+    let mut usage = Usage::of(act);
     for gang in &plan.gangs {
-        match place(act, gang, &plan) {
+        match place(act, &mut usage, gang, &plan) {
             Ok(()) => answer.placed.push(gang.job.clone()),
             Err(reason) => {
                 answer.rejected.insert(gang.job.clone(), reason);
@@ -41,7 +42,12 @@ fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
     act.state.put_job(job, act.revision);
 }
 
-fn place(act: &mut Act<'_>, gang: &GangPlacement, plan: &CommitPlan) -> Result<(), String> {
+fn place(
+    act: &mut Act<'_>,
+    usage: &mut Usage,
+    gang: &GangPlacement,
+    plan: &CommitPlan,
+) -> Result<(), String> {
     if let Some(reason) = incarnation::quiet(act) {
         return Err(reason);
     }
@@ -58,8 +64,8 @@ fn place(act: &mut Act<'_>, gang: &GangPlacement, plan: &CommitPlan) -> Result<(
     let mut job = job.clone();
     let ranks = ranks(&job);
     check_whole(&ranks, gang)?;
-    let usage = Usage::of(act);
-    check_fits(act, &usage, &ranks, gang)?;
+    let taken = fit(act, usage, &ranks, gang)?;
+    usage.nodes.extend(taken);
     let resume = artifacts::resume_point(act, &job);
     let status = job.status.get_or_insert_default();
     status.fence += 1;
@@ -150,8 +156,14 @@ impl NodeUsage {
     }
 }
 
-fn check_fits(act: &Act<'_>, usage: &Usage, ranks: &Ranks, gang: &GangPlacement) -> Result<(), String> {
-    let mut taken = usage.nodes.clone();
+/// What is in use on the nodes of a gang once it is there.
+fn fit(
+    act: &Act<'_>,
+    usage: &Usage,
+    ranks: &Ranks,
+    gang: &GangPlacement,
+) -> Result<BTreeMap<String, NodeUsage>, String> {
+    let mut taken = BTreeMap::new();
     for task in &gang.tasks {
         let Some(record) = act.state.node(&task.node) else {
             return Err(format!("node {} does not exist", task.node));
@@ -165,14 +177,15 @@ fn check_fits(act: &Act<'_>, usage: &Usage, ranks: &Ranks, gang: &GangPlacement)
             return Err(format!("node {} has not reported what it has", task.node));
         };
         let resources = ranks.get(&task.rank).map(|(_, r)| r.clone()).unwrap_or_default();
-        let used = taken.entry(task.node.clone()).or_default();
+        let before = || usage.nodes.get(&task.node).cloned().unwrap_or_default();
+        let used: &mut NodeUsage = taken.entry(task.node.clone()).or_insert_with(before);
         check_devices(inventory, used, &resources, task)?;
         used.add(&resources, &task.devices);
         if used.cpu_millis > inventory.cpu_millis || used.memory_bytes > inventory.memory_bytes {
             return Err(format!("node {} has not enough processors or memory left", task.node));
         }
     }
-    Ok(())
+    Ok(taken)
 }
 
 fn check_devices(

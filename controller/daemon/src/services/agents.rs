@@ -13,7 +13,7 @@ use holdfast_api::store::{
     Command, CommitCheckpoint, DecisionRecord, NodeRecord, RecordDecisions, ReportNode, ReportTasks,
     RotateNode, SetNodePhase, SetReplicas, command,
 };
-use holdfast_api::{status_from_problem, v1};
+use holdfast_api::{longest_hold, status_from_problem, v1};
 use holdfast_identity::{NODE_VALIDITY, Principal};
 use holdfast_state::State;
 use holdfast_types::{
@@ -24,13 +24,12 @@ use tonic::{Request, Response, Status};
 
 use crate::app::{App, now, system};
 use crate::caller;
+use crate::desk::Said;
 
 pub(crate) struct Service(pub(crate) Arc<App>);
 
 /// How long an answer is held while nothing changes, for an agent that does not say how long it waits.
 const HOLD: Duration = Duration::from_millis(1_000);
-/// The longest an answer is held. A lease outlives an answer that is held, one that never comes, and one more.
-const LONGEST_HOLD: Duration = Duration::from_secs(10);
 /// From this feature level on the state keeps what a node runs from.
 const SYSTEM_LEVEL: u32 = 4;
 /// The most decisions taken over from an agent at once.
@@ -44,7 +43,7 @@ fn unknown(node: &str) -> Status {
 fn hold(asked_ms: u64, lease_ms: u64) -> Duration {
     match asked_ms {
         0 => HOLD,
-        asked => Duration::from_millis(asked.min(lease_ms / 6)).min(LONGEST_HOLD),
+        asked => Duration::from_millis(asked).min(longest_hold(Duration::from_millis(lease_ms))),
     }
 }
 
@@ -84,9 +83,20 @@ impl Service {
         Err(status_from_problem(&problem))
     }
 
-    /// Takes over what the agent says, where it says something new.
-    async fn take(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
+    /// Takes over what the agent says, where it says something new. Nearly always it says what it said before.
+    async fn hear_out(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
+        let said = Said::of(sync);
+        let Some(times) = self.0.desk.unheard(&*self.0, node, said) else { return Ok(()) };
+        if !self.take(node, sync).await? {
+            self.0.desk.heard(node, times, said);
+        }
+        Ok(())
+    }
+
+    /// Takes over what the agent says; whether there was something new.
+    async fn take(&self, node: &str, sync: &SyncRequest) -> Result<bool, Status> {
         let record = self.record(node)?;
+        let mut new = false;
         let status = record.node.as_ref().and_then(|n| n.status.clone()).unwrap_or_default();
         // What not every member keeps yet is not told to any.
         let keeps = self.0.with(State::feature_level) >= SYSTEM_LEVEL;
@@ -118,27 +128,32 @@ impl Service {
                 system,
             };
             self.say(node, command::Body::ReportNode(body)).await?;
+            new = true;
         }
         // A node whose agent could not ask the law yet would refuse what it is given.
         if !record.alive && self.knows_the_law(sync) {
             let body =
                 SetNodePhase { node: node.to_owned(), alive: true, reason: "its agent reports".to_owned() };
             self.say(node, command::Body::SetNodePhase(body)).await?;
+            new = true;
         }
         // Checkpoints before tasks: the end of a task may be the end of the start that the checkpoint belongs to.
-        self.take_checkpoints(node, sync).await?;
-        let current = self.0.desk.hash(&self.0.newest(), node) == sync.known_desired;
-        let stopping = if current { self.0.desk.jobs_of(&self.0.newest(), node) } else { Vec::new() };
+        new |= self.take_checkpoints(node, sync).await?;
+        let current = self.0.desk.is_current(&*self.0, node, &sync.known_desired);
+        let stopping = if current { self.0.desk.jobs_of(&*self.0, node) } else { Vec::new() };
         let tasks = self.0.with(|state| news(state, node, sync, &stopping));
+        new |= !tasks.is_empty();
         if !tasks.is_empty() {
             self.say(node, command::Body::ReportTasks(ReportTasks { node: node.to_owned(), tasks })).await?;
         }
         let have = self.0.with(|state| new_replicas(state, node, &sync.replicas));
+        new |= !have.is_empty();
         if !have.is_empty() {
             let body = SetReplicas { node: node.to_owned(), have, targets: Vec::new() };
             self.say(node, command::Body::SetReplicas(body)).await?;
         }
-        self.take_decisions(node, sync, record.decisions_through).await
+        new |= self.take_decisions(node, sync, record.decisions_through).await?;
+        Ok(new)
     }
 
     /// Whether the agent has verified the law that is in force, or there is none.
@@ -146,22 +161,24 @@ impl Service {
         self.0.with(|state| state.bundle().is_none_or(|bundle| bundle.hash == sync.bundle))
     }
 
-    async fn take_checkpoints(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
+    async fn take_checkpoints(&self, node: &str, sync: &SyncRequest) -> Result<bool, Status> {
+        let mut new = false;
         for checkpoint in &sync.checkpoints {
             let known = self.0.with(|state| state.has_checkpoint(checkpoint));
             if !known {
                 let body = CommitCheckpoint { node: node.to_owned(), checkpoint: Some(checkpoint.clone()) };
                 self.say(node, command::Body::CommitCheckpoint(body)).await?;
+                new = true;
             }
         }
-        Ok(())
+        Ok(new)
     }
 
-    async fn take_decisions(&self, node: &str, sync: &SyncRequest, known: u64) -> Result<(), Status> {
+    async fn take_decisions(&self, node: &str, sync: &SyncRequest, known: u64) -> Result<bool, Status> {
         let mut new: Vec<_> = sync.decisions.iter().filter(|d| d.number > known).collect();
         new.sort_by_key(|d| d.number);
         new.truncate(MAX_DECISIONS);
-        let Some(through) = new.last().map(|d| d.number) else { return Ok(()) };
+        let Some(through) = new.last().map(|d| d.number) else { return Ok(false) };
         let decisions = new.into_iter().map(|d| DecisionRecord {
             action: d.action.clone(),
             object: if d.job.is_empty() {
@@ -175,26 +192,27 @@ impl Service {
             actor: format!("node/{node}"),
         });
         let body = RecordDecisions { decisions: decisions.collect(), node: node.to_owned(), through };
-        self.say(node, command::Body::RecordDecisions(body)).await
+        self.say(node, command::Body::RecordDecisions(body)).await?;
+        Ok(true)
     }
 
     /// Waits until what the node should do differs from what it knows, or for as long as an answer is held.
     async fn answer(&self, node: &str, sync: &SyncRequest) -> Result<SyncResponse, Status> {
         let deadline = Instant::now() + hold(sync.hold_ms, self.0.config.lease_ms);
-        let mut touched = self.0.desk.touched(&self.0.newest(), node);
+        let mut touched = self.0.desk.touched(&*self.0, node);
         loop {
             touched.borrow_and_update();
             let has_law = self.knows_the_law(sync);
             let through = self.0.with(|state| state.node(node).map_or(0, |r| r.decisions_through));
-            let known = self.0.desk.hash(&self.0.newest(), node);
-            if known != sync.known_desired || !has_law {
-                let (mut wanted, hash) = self.0.desk.desired(&self.0.newest(), node);
+            let newer = self.0.desk.newer(&*self.0, node, &sync.known_desired);
+            if newer.is_some() || !has_law {
+                let (mut wanted, hash) = newer.unwrap_or_else(|| self.0.desk.desired(&*self.0, node));
                 wanted.bundle = if has_law { None } else { self.0.with(|state| state.bundle().cloned()) };
                 return Ok(self.response(hash, Some(wanted), through));
             }
             let woken = tokio::time::timeout_at(deadline, touched.changed()).await;
             if !matches!(woken, Ok(Ok(()))) {
-                return Ok(self.response(known, None, through));
+                return Ok(self.response(sync.known_desired.clone(), None, through));
             }
         }
     }
@@ -273,16 +291,17 @@ impl AgentSession for Service {
         let sync = request.into_inner();
         self.of_one_incarnation(name.as_str(), sync.incarnation)?;
         self.hear(name.as_str())?;
-        let record = self.record(name.as_str())?;
-        let phase = record.node.as_ref().and_then(|n| n.status.as_ref()).map_or("", |s| s.phase.as_str());
-        if phase == NodePhase::Retired.as_str() {
+        let phase = |record: &NodeRecord| record.node.as_ref()?.status.as_ref().map(|s| s.phase.clone());
+        let phase = self.0.with(|state| state.node(name.as_str()).map(phase));
+        let phase = phase.ok_or_else(|| unknown(name.as_str()))?;
+        if phase.as_deref() == Some(NodePhase::Retired.as_str()) {
             let problem =
                 Problem::new(1216, ProblemKind::Unauthorised, format!("node `{name}` has been retired"))
                     .because("a retired node never comes back")
                     .next("holdfast node token --jurisdiction CODE");
             return Err(status_from_problem(&problem));
         }
-        self.take(name.as_str(), &sync).await?;
+        self.hear_out(name.as_str(), &sync).await?;
         let answer = self.answer(name.as_str(), &sync).await?;
         // Held answers are the usual ones: the node was there all the while.
         self.hear(name.as_str())?;

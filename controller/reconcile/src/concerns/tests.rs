@@ -1,12 +1,11 @@
 //! Whatever happens, a node is told what it would be told after a look at the whole state, and woken when that changes.
 
 use holdfast_api::internal::{Desired, TaskReport};
-use holdfast_api::store::{self, Command, command};
-use holdfast_types::Time;
-use prost::Message as _;
+use holdfast_api::store::{self, command};
 
 use super::*;
 use crate::desired;
+use crate::world::{founded, inventory, node, said};
 
 const NODES: u64 = 4;
 const STEPS: u64 = 2_000;
@@ -21,52 +20,6 @@ impl Dice {
         self.0 ^= self.0 << 17;
         (self.0 >> 16) % below
     }
-}
-
-fn node(number: u64) -> String {
-    format!("n{number}")
-}
-
-fn inventory() -> v1::NodeInventory {
-    v1::NodeInventory { cpu_millis: 64_000, memory_bytes: 1 << 40, ..v1::NodeInventory::default() }
-}
-
-fn said(state: &mut State, now: u64, body: command::Body) {
-    let command = Command { actor: "operator/test".to_owned(), body: Some(body), ..Command::default() };
-    state.apply(Time(now), &command.encode_to_vec());
-}
-
-fn founded() -> State {
-    let mut state = State::default();
-    let bundle = v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() };
-    let init = store::InitCluster {
-        cluster_id: "c".to_owned(),
-        name: "c".to_owned(),
-        bundle: Some(bundle),
-        feature_level: holdfast_state::NEWEST_LEVEL,
-    };
-    said(&mut state, 1, command::Body::InitCluster(init));
-    for number in 0..NODES {
-        let name = node(number);
-        let token = store::CreateToken {
-            id: name.clone(),
-            hash: "hash".to_owned(),
-            jurisdiction: "DE".to_owned(),
-            site: "berlin".to_owned(),
-            expires_at_ms: u64::MAX,
-            approve: true,
-        };
-        said(&mut state, 2, command::Body::CreateToken(token));
-        let enrol = store::EnrolNode {
-            token_id: name.clone(),
-            token_hash: "hash".to_owned(),
-            node: name.clone(),
-            certificate_serial: format!("serial-{name}"),
-            certificate_expires_ms: u64::MAX,
-        };
-        said(&mut state, 3, command::Body::EnrolNode(enrol));
-    }
-    state
 }
 
 fn artifact(dice: &mut Dice) -> String {
@@ -162,7 +115,7 @@ fn submitted(dice: &mut Dice, name: String) -> command::Body {
 
 #[test]
 fn nodes_are_told_the_same_as_by_the_whole_state_and_woken_when_that_changes() {
-    let (mut state, mut concerns, mut dice) = (founded(), Concerns::default(), Dice(7));
+    let (mut state, mut concerns, mut dice) = (founded(NODES), Concerns::default(), Dice(7));
     assert_eq!(concerns.follow(&state), Touched::All);
     let all = |state: &State| -> Vec<Desired> { (0..NODES).map(|n| desired(state, &node(n))).collect() };
     let mut before = all(&state);

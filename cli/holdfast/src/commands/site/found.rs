@@ -13,7 +13,7 @@ use crate::founding::Founding;
 use crate::output::Printer;
 
 /// How long a node may be silent where nothing else is asked for.
-const LEASE: Span = Span::from_secs(20);
+const LEASE: Span = Span::from_secs(30);
 
 /// A cluster to be.
 #[derive(Debug, clap::Args)]

@@ -1,0 +1,120 @@
+//! What is planned again, and what jobs that wait are told of it.
+
+use holdfast_api::store::{self, command};
+use holdfast_policy::packs;
+use holdfast_types::JobName;
+
+use super::*;
+use crate::world::{founded, inventory, node, said};
+
+fn waiting(state: &mut State, job: &str) {
+    let spec = v1::JobSpec {
+        kind: "batch".to_owned(),
+        queue: "default".to_owned(),
+        tenant: "lab".to_owned(),
+        purpose: "research".to_owned(),
+        image: "trainer@1".to_owned(),
+        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None }],
+        ..v1::JobSpec::default()
+    };
+    let submit = store::SubmitJob {
+        name: job.to_owned(),
+        uid: format!("uid-{job}"),
+        spec: Some(spec),
+        submitted_by: "anna".to_owned(),
+        ..store::SubmitJob::default()
+    };
+    said(state, 4, command::Body::SubmitJob(submit));
+    assert!(state.job(job).is_some());
+}
+
+fn planned(jobs: &[&str], summary: &str, never_fits: bool) -> Plan {
+    let explanation = Arc::new(Explanation {
+        summary: summary.to_owned(),
+        waterfall: Vec::new(),
+        per_node: [("n0".parse().unwrap(), "too small".to_owned())].into(),
+        never_fits,
+    });
+    let name = |job: &&str| job.parse::<JobName>().unwrap();
+    let explanations = jobs.iter().map(|job| (name(job), Arc::clone(&explanation))).collect();
+    Plan { base_revision: 0, now: Time(5), gangs: Vec::new(), explanations, hash: String::new() }
+}
+
+#[test]
+fn a_job_is_told_once_why_it_waits_and_again_where_it_matters() {
+    let mut state = founded(1);
+    waiting(&mut state, "a");
+    let told = |state: &State, plan: &Plan, telling| commit_plan(plan, "law", state, telling);
+    let first = told(&state, &planned(&["a"], "2 are free", false), Telling::New).unwrap();
+    let sentence = &first.explanations["a"];
+    assert_eq!((sentence.summary.as_str(), sentence.never_fits), ("2 are free", false));
+    assert!(sentence.nodes.is_empty() && sentence.text.is_empty(), "the rest is for who asks");
+    said(&mut state, 6, command::Body::CommitPlan(first));
+    assert_eq!(state.job("a").unwrap().status.as_ref().unwrap().reason, "2 are free");
+    let same = planned(&["a"], "2 are free", false);
+    let other = planned(&["a"], "3 are free", false);
+    let never = planned(&["a"], "none is large enough", true);
+    assert_eq!(told(&state, &same, Telling::Changed), None);
+    assert_eq!(told(&state, &other, Telling::New), None);
+    assert_eq!(told(&state, &other, Telling::Changed).unwrap().explanations["a"].summary, "3 are free");
+    assert!(told(&state, &never, Telling::New).unwrap().explanations["a"].never_fits);
+}
+
+#[test]
+fn a_command_tells_so_many_jobs_and_no_more() {
+    let names: Vec<String> = (0..=MAX_TOLD).map(|number| format!("j{number:04}")).collect();
+    let jobs: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut state = founded(1);
+    jobs.iter().for_each(|job| waiting(&mut state, job));
+    let plan = planned(&jobs, "it is full", false);
+    let first = commit_plan(&plan, "law", &state, Telling::New).unwrap();
+    assert_eq!(first.explanations.len(), MAX_TOLD);
+    said(&mut state, 6, command::Body::CommitPlan(first));
+    let second = commit_plan(&plan, "law", &state, Telling::New).unwrap();
+    assert_eq!(second.explanations.len(), 1);
+}
+
+#[test]
+fn placing_is_another_matter_only_after_a_node_a_job_or_a_queue_has_changed() {
+    let mut state = founded(1);
+    let concerns = |state: &State, since: u64| concerns_placement(state, since);
+    let since = state.revision();
+    assert!(!concerns(&state, since));
+    let commit = store::CommitVersion {
+        spec: Some(v1::ArtifactSpec {
+            kind: "dataset".to_owned(),
+            name: "d".to_owned(),
+            ..Default::default()
+        }),
+        node: node(0),
+        ..store::CommitVersion::default()
+    };
+    said(&mut state, 5, command::Body::CommitVersion(commit));
+    assert!(state.revision() > since && !concerns(&state, since));
+    waiting(&mut state, "a");
+    assert!(concerns(&state, since));
+    let since = state.revision();
+    let report =
+        store::ReportNode { node: node(0), inventory: Some(inventory()), ..store::ReportNode::default() };
+    said(&mut state, 6, command::Body::ReportNode(report));
+    assert!(concerns(&state, since));
+    assert!(concerns(&state, 0), "what changed before the first that is kept is not known");
+}
+
+#[test]
+fn the_next_start_is_that_of_the_first_job_that_waits_out_a_delay() {
+    let mut state = founded(1);
+    waiting(&mut state, "a");
+    waiting(&mut state, "b");
+    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let mut view = snapshot(&state, &bundle, Time(10));
+    assert_eq!(next_start(&view, Time(10)), None);
+    for (job, at) in view.jobs.iter_mut().zip([Time(30), Time(20)]) {
+        if let JobState::Waiting { not_before, .. } = &mut job.state {
+            *not_before = Some(at);
+        }
+    }
+    assert_eq!(next_start(&view, Time(10)), Some(Time(20)));
+    assert_eq!(next_start(&view, Time(20)), Some(Time(30)));
+    assert_eq!(next_start(&view, Time(30)), None);
+}

@@ -1,0 +1,104 @@
+//! Copies go where the law lets them, and are spread.
+
+use holdfast_api::store::{self, command};
+use holdfast_api::v1;
+use holdfast_policy::packs;
+use holdfast_types::Time;
+
+use super::*;
+use crate::world::{founded, inventory, node, said};
+
+const NOW: Time = Time(10);
+
+fn alive(state: &mut State, number: u64) {
+    let node = node(number);
+    let report = store::ReportNode {
+        node: node.clone(),
+        inventory: Some(inventory()),
+        ..store::ReportNode::default()
+    };
+    said(state, 4, command::Body::ReportNode(report));
+    let phase = store::SetNodePhase { node, alive: true, reason: "it reports".to_owned() };
+    said(state, 4, command::Body::SetNodePhase(phase));
+}
+
+/// A data set of Germany on the first node.
+fn committed(state: &mut State, name: &str, copies: u32) {
+    let label = v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() };
+    let spec = v1::ArtifactSpec {
+        kind: "dataset".to_owned(),
+        name: name.to_owned(),
+        label: Some(label),
+        tenant: "lab".to_owned(),
+        owner: "anna".to_owned(),
+        copies,
+        ..v1::ArtifactSpec::default()
+    };
+    let commit = store::CommitVersion { spec: Some(spec), node: node(0), ..store::CommitVersion::default() };
+    said(state, 5, command::Body::CommitVersion(commit));
+    assert!(state.newest(&format!("dataset/{name}")).is_some());
+}
+
+fn targets(state: &State) -> Vec<(String, String)> {
+    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let mut concerns = Concerns::default();
+    concerns.follow(state);
+    let found = replica_targets(state, &concerns, &Recheck::All, &bundle, NOW);
+    found.into_iter().map(|target| (target.artifact, target.node)).collect()
+}
+
+#[test]
+fn copies_are_spread_over_live_nodes_and_asked_for_once() {
+    let mut state = founded(4);
+    (0..3).for_each(|number| alive(&mut state, number));
+    committed(&mut state, "a", 2);
+    committed(&mut state, "b", 2);
+    committed(&mut state, "c", 3);
+    committed(&mut state, "d", 1);
+    let told: Vec<(String, String)> = targets(&state);
+    let on = |name: &str| -> Vec<String> {
+        told.iter().filter(|(key, _)| key == name).map(|(_, node)| node.clone()).collect()
+    };
+    assert_eq!(
+        (on("dataset/a@1"), on("dataset/b@1")),
+        (vec![node(1)], vec![node(2)]),
+        "the least loaded first"
+    );
+    assert_eq!(on("dataset/c@1"), [node(1), node(2)], "the fourth is not there");
+    assert!(on("dataset/d@1").is_empty());
+    let targets_of = |(artifact, node): &(String, String)| ReplicaTarget {
+        artifact: artifact.clone(),
+        node: node.clone(),
+    };
+    let coming = told.iter().map(targets_of).collect();
+    let coming = store::SetReplicas { targets: coming, ..store::SetReplicas::default() };
+    said(&mut state, 6, command::Body::SetReplicas(coming));
+    assert_eq!(targets(&state), [], "they are on their way");
+}
+
+#[test]
+fn no_copy_goes_where_the_law_does_not_let_it() {
+    let mut state = founded(1);
+    alive(&mut state, 0);
+    // A node of another state, which is least loaded all the time.
+    let token = store::CreateToken {
+        id: "abroad".to_owned(),
+        hash: "hash".to_owned(),
+        jurisdiction: "US".to_owned(),
+        site: "ashburn".to_owned(),
+        expires_at_ms: u64::MAX,
+        approve: true,
+    };
+    said(&mut state, 2, command::Body::CreateToken(token));
+    let enrol = store::EnrolNode {
+        token_id: "abroad".to_owned(),
+        token_hash: "hash".to_owned(),
+        node: node(7),
+        certificate_serial: "serial-abroad".to_owned(),
+        certificate_expires_ms: u64::MAX,
+    };
+    said(&mut state, 3, command::Body::EnrolNode(enrol));
+    alive(&mut state, 7);
+    committed(&mut state, "a", 3);
+    assert_eq!(targets(&state), []);
+}
