@@ -6,6 +6,7 @@
 mod arena;
 mod certs;
 mod etcd;
+mod fleet;
 mod frames;
 mod gap;
 mod host;
@@ -15,6 +16,7 @@ mod log;
 mod member;
 mod ours;
 mod peers;
+mod product;
 mod rows;
 mod side;
 mod watch;
@@ -29,7 +31,7 @@ pub fn part(arguments: &[String]) -> Option<anyhow::Result<()>> {
     let (verb, arguments) = arguments.split_first()?;
     match verb.as_str() {
         "__member" => Some(member::run(arguments)),
-        "__controller" => Some(watch::run(arguments)),
+        "__controller" => Some(product::run(arguments)),
         "__large" => Some(large::run(arguments)),
         "__spin" => {
             host::spin();

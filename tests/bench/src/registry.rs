@@ -25,7 +25,6 @@ pub fn promises() -> Vec<Promise> {
         measured("policy", "audit-append", audit::append),
         pending("storage", &["storage-hot-get"]),
         machines::rows(),
-        pending("controller", &["controller-rss"]),
     ]
     .concat()
 }

@@ -11,6 +11,7 @@ use holdfast_api::v1::cluster_client::ClusterClient as ClusterGrpc;
 use holdfast_api::v1::{ClusterStatus, ClusterStatusRequest};
 use holdfast_client::{ClusterClient, lazy_channel};
 use holdfast_controller::FoundController;
+use holdfast_types::Span;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::rustls::ClientConfig;
@@ -23,6 +24,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one question may take.
 const QUESTION: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(100);
+/// Of nodes, of which there are none.
+const LEASE: Span = Span::from_secs(6);
 /// Every controller listens here: each has an address of its own.
 const PORT: u16 = 7400;
 const DAY: i64 = 24 * 3_600;
@@ -101,7 +104,7 @@ impl Controllers {
             directory: member.directory.clone(),
             listen: member.address.clone(),
         };
-        let config = begin(members.iter().map(of).collect(), &context)?;
+        let config = begin(members.iter().map(of).collect(), LEASE, &context)?;
         let mut controllers = Self { members, network, disk, config, home };
         for index in 0..count {
             controllers.start(index)?;

@@ -17,13 +17,18 @@ const AGE: Span = Span::from_secs(3 * 3_600);
 const RAISED: [&str; 4] = ["reads_per_second", "reads_burst", "writes_per_second", "writes_burst"];
 const NO_LIMIT: u32 = 1_000_000;
 
-/// Founds a cluster of these controllers, whose one client is let do as much as it can; returns how it calls them.
+/// Founds a cluster of these controllers, whose nodes have leases of this length and whose one client is let do as much as
+/// it can; returns how it calls them.
 ///
 /// # Errors
 ///
 /// Where something of it cannot be made.
-pub fn begin(controllers: Vec<FoundController>, context: &Utf8Path) -> Result<Arc<ClientConfig>> {
-    let options = options(controllers, context)?;
+pub fn begin(
+    controllers: Vec<FoundController>,
+    lease: Span,
+    context: &Utf8Path,
+) -> Result<Arc<ClientConfig>> {
+    let options = options(controllers, lease, context)?;
     found(&options).map_err(|problem| anyhow!("{problem}"))?;
     for controller in &options.controllers {
         raise_limits(&controller.directory.join("controller.toml"))?;
@@ -31,11 +36,11 @@ pub fn begin(controllers: Vec<FoundController>, context: &Utf8Path) -> Result<Ar
     config(context)
 }
 
-fn options(controllers: Vec<FoundController>, context: &Utf8Path) -> Result<FoundOptions> {
+fn options(controllers: Vec<FoundController>, lease: Span, context: &Utf8Path) -> Result<FoundOptions> {
     let since = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     Ok(FoundOptions {
         cluster_name: "chaos".to_owned(),
-        lease: Span::from_secs(6),
+        lease,
         controllers,
         jurisdictions: vec!["DE".parse()?],
         law: packs::DEMO.law.to_owned(),

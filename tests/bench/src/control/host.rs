@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result};
 
 /// Clock ticks of `/proc` in a second; the same on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
+/// The unit of memory of `/proc`.
+const BYTES_OF_KB: f64 = 1024.0;
 /// Where a process stands in its `stat` after the name: user and system time.
 const CPU_FIELDS: std::ops::Range<usize> = 11..13;
 
@@ -33,6 +35,15 @@ pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
     let ticks = fields.get(CPU_FIELDS).context("too few fields")?.iter().map(|field| field.parse::<f64>());
     let ticks: f64 = ticks.sum::<Result<f64, _>>().context("a number")?;
     Ok(Duration::from_secs_f64(ticks / TICKS))
+}
+
+/// What a process has in memory, in bytes.
+pub(crate) fn memory_of(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a figure of memory")?;
+    let kb: f64 = line.split_whitespace().next().context("a number")?.parse()?;
+    Ok(kb * BYTES_OF_KB)
 }
 
 /// How busy the machine is, in words.
@@ -83,6 +94,7 @@ mod tests {
             std::hint::spin_loop();
         }
         assert!(cpu_of(0).is_err());
+        assert!(memory_of(own).unwrap() > 0.0);
         assert!(load().contains("load average"));
     }
 }

@@ -7,10 +7,11 @@ use anyhow::{Context as _, Result, anyhow};
 use parking_lot::Mutex;
 
 use super::arena::{Arena, Race, Round, race};
+use super::fleet::Idle;
 use super::load::{Act, Outcome, PUT, Plan, work};
 use super::side::Side;
 use super::wire::ask;
-use super::{etcd, gap, large, log, watch};
+use super::{etcd, fleet, gap, large, log, watch};
 use crate::measure::{Bench, Curve, Measurement, Promise};
 use crate::wire::kv::{FiguresAnswer, FiguresRequest};
 
@@ -26,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The promises and how they are measured.
 pub(crate) fn rows() -> Vec<Promise> {
     type Run = fn(&Bench) -> Result<Measurement>;
-    let rows: [(&'static str, Run); 18] = [
+    let rows: [(&'static str, Run); 20] = [
         // Before there are six processes with disks of their own.
         ("control-log", log::beside_a_file),
         ("control-put-1", |bench| rate(bench, 1, PUT)),
@@ -51,6 +52,8 @@ pub(crate) fn rows() -> Vec<Promise> {
         ("control-footprint", large::footprint),
         ("control-watch", |bench| watched(bench, 1_000)),
         ("control-watch-10k", |bench| watched(bench, 10_000)),
+        ("controller-rss", |bench| Ok(fleet(bench)?.memory())),
+        ("controller-idle", |bench| Ok(fleet(bench)?.cpu())),
     ];
     rows.into_iter().map(|(id, run)| Promise { id, area: AREA, run: Some(run) }).collect()
 }
@@ -59,6 +62,10 @@ pub(crate) fn rows() -> Vec<Promise> {
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("start a runtime")?.block_on(work)
+}
+
+fn fleet(bench: &Bench) -> Result<Arc<Idle>> {
+    bench.once("fleet", || block_on(fleet::watch(bench)))
 }
 
 fn arena(bench: &Bench) -> Result<Arc<Mutex<Arena>>> {

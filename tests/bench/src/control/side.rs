@@ -97,6 +97,11 @@ impl Side {
         Ok(())
     }
 
+    /// The process of a member.
+    pub(crate) fn pid(&self, member: usize) -> Result<u32> {
+        Ok(self.children.0.get(member).context("a member")?.id())
+    }
+
     /// CPU time of all members together.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         self.children.0.iter().map(|child| cpu_of(child.id())).sum()

@@ -1,7 +1,6 @@
 //! How long it takes until everybody who watches has heard of one write. The raft room has no watchers, so our side here is
 //! three controllers of the product, found and run as `holdfast` does it, with all that their API does for a write.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,22 +8,19 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use camino::Utf8Path;
 use holdfast_api::v1::{self, WatchEvent};
 use holdfast_client::ClusterClient;
-use holdfast_controller::FoundController;
-use holdfast_e2e::founding::begin;
 use holdfast_e2e::load::apply;
 use prost::Message as _;
-use rustix::process::{Signal, set_parent_process_death_signal};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
-use tokio_rustls::rustls::ClientConfig;
 
 use super::arena::{Race, Round};
 use super::certs::Certs;
 use super::etcd;
 use super::frames::block;
 use super::host::{Children, spinners};
-use super::side::{MEMBERS, Side, free_addresses};
+use super::product::{LEASE, controllers};
+use super::side::{MEMBERS, Side};
 use super::wire::{Event, Wire, answer_of};
 use crate::measure::{Bench, quantile};
 use crate::store::{VALUE_BYTES, key};
@@ -47,13 +43,6 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// Who was told of a change: at which revision, and when.
 type Told = (u64, Instant);
-
-/// Runs one controller until its parent ends.
-pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL)).context("end with the bench")?;
-    let config = arguments.first().context("a configuration file")?;
-    holdfast_controller::main_with_config(Utf8Path::new(config)).map_err(|problem| anyhow!("{problem}"))
-}
 
 /// One side with its watchers.
 struct Watched {
@@ -223,35 +212,14 @@ async fn listen(
     }
 }
 
-/// Three controllers of the product.
-fn controllers(directory: &Utf8Path) -> Result<Side> {
-    let addresses = free_addresses(MEMBERS)?;
-    let found = |(number, listen): (usize, &String)| {
-        let name = format!("controller-{number}");
-        FoundController { directory: directory.join(&name), name, listen: listen.clone() }
-    };
-    std::fs::create_dir_all(directory).with_context(|| format!("create {directory}"))?;
-    let members: Vec<FoundController> = (1..).zip(&addresses).map(found).collect();
-    let configs: Vec<_> = members.iter().map(|member| member.directory.join("controller.toml")).collect();
-    let client: Arc<ClientConfig> = begin(members, &directory.join("context.toml"))?;
-    let program = std::env::current_exe().context("this program")?;
-    let start = Box::new(move |member: usize| {
-        let config = configs.get(member).context("a member")?;
-        let mut command = Command::new(&program);
-        command.args(["__controller", config.as_str()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().context("start a controller")
-    });
-    Side::start(addresses, client, start)
-}
-
 /// Both sides write in turns, and what each watcher waited is one sample.
 pub(crate) async fn race(bench: &Bench, watchers: usize) -> Result<Race> {
     let directory = TempDir::new_in(&bench.scratch).context("a directory for the race")?;
     let place = Utf8Path::from_path(directory.path()).context("a plain name")?;
     let certs = Certs::create(&place.join("certs"), MEMBERS)?;
     let _spinners: Children = spinners()?;
-    let mut ours = Watched::ours(controllers(&place.join("ours"))?, watchers).await.context("our side")?;
+    let mut ours =
+        Watched::ours(controllers(&place.join("ours"), LEASE)?, watchers).await.context("our side")?;
     let mut theirs = match etcd::start(&place.join("etcd"), &certs) {
         Ok(side) => Ok(Watched::theirs(side, watchers).await.context("etcd")?),
         Err(error) => Err(format!("{error:#}")),
