@@ -149,7 +149,7 @@ mod tests {
         assert!(whole);
         assert_eq!(calls, 10, "it is asked after every batch");
         assert_eq!(held(&mut store), now);
-        drop(store);
+        store.close().unwrap();
         let (mut store, holds) = SledStore::open(&dir, "c").unwrap();
         let holds = holds.unwrap();
         assert_eq!((holds.position.applied, holds.records), (Some(log_id(1, 1, 11)), now.len() as u64));
@@ -157,7 +157,7 @@ mod tests {
         // Replaced half way, it is no copy of anything.
         let (store, whole) = rewrite(store, taken(&begun, 12), &stop, || Meanwhile::Lost).unwrap();
         assert!(!whole);
-        drop(store);
+        store.close().unwrap();
         let gone = SledStore::open(&dir, "c").unwrap_err();
         assert!(matches!(gone, SledError::Corrupt("it has records but no position")), "{gone}");
     }

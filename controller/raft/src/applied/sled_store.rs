@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use sled::{Batch, Db, Mode};
 
 use super::chunk::{Joined, Joiner, MAX_KEY, cut, stored_key};
@@ -27,6 +30,9 @@ pub(super) const BATCH_RECORDS: usize = 128;
 const CHECKED_RECORDS: usize = 1_024;
 /// So many records may have been read or changed before it is worth the while to close the copy and open it again.
 const MOST_TOUCHED: usize = 4_096;
+/// How long sled may take to let go of its lock, and how often that is looked at.
+const LET_GO: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(1);
 const RECORD: u8 = b'r';
 const META: u8 = b'm';
 
@@ -221,11 +227,20 @@ impl SledStore {
         Ok(Self::open(&dir, &cluster_id)?.0)
     }
 
-    /// Closes it, and answers where it was. sled lets go of its lock with the last handle, and opens only what is unlocked.
-    fn close(self) -> Result<(Utf8PathBuf, String), SledError> {
+    /// Closes it, and answers where it was. sled opens only what is unlocked, and lets go of its lock when the last of its own
+    /// threads is done with it, which may be after this handle has gone.
+    pub(super) fn close(self) -> Result<(Utf8PathBuf, String), SledError> {
         let Self { db, data, dir, cluster_id, .. } = self;
         caught(move || {
-            drop((db, data));
+            drop(db);
+            let begun = Instant::now();
+            while flock(&data, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
+                && begun.elapsed() < LET_GO
+            {
+                std::thread::park_timeout(LOOK);
+            }
+            // This handle's own lock goes with it.
+            drop(data);
             Ok((dir, cluster_id))
         })
     }
@@ -363,6 +378,20 @@ mod tests {
     fn records() -> Vec<Record> {
         let value = |number: usize| vec![7; if number.is_multiple_of(100) { 9_000 } else { 10 }];
         (0..MOST_TOUCHED).map(|number| (format!("r/{number:06}").into_bytes(), value(number))).collect()
+    }
+
+    #[test]
+    fn a_copy_that_was_closed_opens_at_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(temp.path()).unwrap().join("applied");
+        let changes: Vec<Change> = records().into_iter().map(|(key, value)| (key, Some(value))).collect();
+        for round in 0..40 {
+            let opened = SledStore::open_and_read(&dir, "c").map(|(store, _)| store);
+            let mut store = opened.unwrap_or_else(|error| panic!("in round {round}: {error:?}"));
+            // Work for the threads of sled, and no position: what is read first are other records than the next time.
+            store.write(&changes).unwrap();
+            store.emptied().unwrap().close().unwrap();
+        }
     }
 
     #[test]
