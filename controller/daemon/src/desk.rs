@@ -157,6 +157,11 @@ impl Desk {
         (desired, hash)
     }
 
+    /// Asks what is where.
+    pub(crate) fn placed<R>(&self, newest: &dyn Newest, ask: impl FnOnce(&State, &Concerns) -> R) -> R {
+        self.with_state(newest, |inner, state| ask(state, &inner.concerns))
+    }
+
     /// The jobs that have a task on a node and hold places.
     pub(crate) fn jobs_of(&self, newest: &dyn Newest, node: &str) -> Vec<String> {
         self.with(newest, |inner| inner.concerns.jobs_of(node).map(str::to_owned).collect())

@@ -1,5 +1,7 @@
 //! Pages of lists: by name, with a token that survives changes in between and belongs to one question alone.
 
+use std::borrow::Borrow;
+
 use holdfast_api::status_from_problem;
 use holdfast_api::v1::ListRequest;
 use holdfast_types::{Problem, ProblemKind};
@@ -26,6 +28,38 @@ pub(crate) struct Page<R> {
     pub(crate) next: String,
 }
 
+/// Which page of a list is asked for.
+pub(crate) struct Asked<R> {
+    size: usize,
+    selectors: Selectors<R>,
+    question: Vec<u8>,
+    /// The last name of the page before; empty where there is none.
+    pub(crate) after: String,
+}
+
+impl<R: Listed> Asked<R> {
+    /// Reads what a list asks for. `scope` is whatever else the question asks beside the list.
+    pub(crate) fn read(list: &ListRequest, scope: &[&str]) -> Result<Self, Status> {
+        let size = page_size(list)?;
+        let selectors = Selectors::<R>::parse(list).map_err(invalid)?;
+        let question = question::<R>(list, scope);
+        let after = after(&list.page_token, &question)?;
+        Ok(Self { size, selectors, question, after })
+    }
+
+    /// The page; `items` come in the order of their names, from the first after the page before or an earlier one.
+    pub(crate) fn page<B: Borrow<R>>(&self, items: impl Iterator<Item = B>) -> Page<R> {
+        let mut wanted = items.filter(|item| {
+            let Some(metadata) = item.borrow().metadata() else { return false };
+            metadata.name > self.after && self.selectors.select(item.borrow())
+        });
+        let items: Vec<R> = wanted.by_ref().take(self.size).map(|item| item.borrow().clone()).collect();
+        let last = items.last().and_then(|item| item.metadata()).filter(|_| wanted.next().is_some());
+        let next = last.map(|metadata| token(&self.question, &metadata.name)).unwrap_or_default();
+        Page { items, next }
+    }
+}
+
 /// One page of what a list asks for; `items` come in the order of their names. `scope` is whatever else the question
 /// asks beside the list.
 pub(crate) fn page<'a, R: Listed + 'a>(
@@ -33,18 +67,7 @@ pub(crate) fn page<'a, R: Listed + 'a>(
     list: &ListRequest,
     scope: &[&str],
 ) -> Result<Page<R>, Status> {
-    let size = page_size(list)?;
-    let selectors = Selectors::<R>::parse(list).map_err(invalid)?;
-    let question = question::<R>(list, scope);
-    let after = after(&list.page_token, &question)?;
-    let mut wanted = items.filter(|item| {
-        let Some(metadata) = item.metadata() else { return false };
-        metadata.name > after && selectors.select(*item)
-    });
-    let items: Vec<R> = wanted.by_ref().take(size).cloned().collect();
-    let last = items.last().and_then(|item| item.metadata()).filter(|_| wanted.next().is_some());
-    let next = last.map(|metadata| token(&question, &metadata.name)).unwrap_or_default();
-    Ok(Page { items, next })
+    Ok(Asked::read(list, scope)?.page(items))
 }
 
 fn page_size(list: &ListRequest) -> Result<usize, Status> {

@@ -117,7 +117,7 @@ fn resolve_one(
         Some(version) => state.artifact(&format!("{series}@{version}")),
         None => state.newest(&series),
     };
-    let found = record.and_then(|r| r.artifact.as_ref()?.spec.clone());
+    let found = record.and_then(|row| row.artifact?.spec);
     let Some(found) = found else {
         return Err(Problem::new(
             1122,

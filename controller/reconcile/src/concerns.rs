@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use holdfast_api::store::ArtifactRecord;
 use holdfast_api::{internal, v1};
 use holdfast_state::State;
 use holdfast_types::JobPhase;
@@ -119,7 +120,7 @@ impl Concerns {
             let name = self.name(kind, name);
             match kind {
                 "Job" => self.job(state, &name, &mut touched),
-                "Artifact" => self.artifact(state, &name, &mut touched),
+                "Artifact" => self.artifact(state.artifact(&name).as_ref(), &name, &mut touched),
                 "Node" => self.node(&name, &mut touched),
                 _ => {}
             }
@@ -163,7 +164,7 @@ impl Concerns {
         let mut nobody = BTreeSet::new();
         for record in state.artifacts() {
             if let Some(name) = record.artifact.as_ref().and_then(|a| a.metadata.as_ref()) {
-                self.artifact(state, &Name::from(name.name.as_str()), &mut nobody);
+                self.artifact(Some(&record), &Name::from(name.name.as_str()), &mut nobody);
             }
         }
         for job in state.jobs() {
@@ -215,12 +216,12 @@ impl Concerns {
         self.jobs.insert(Arc::clone(name), OfJob { nodes, inputs });
     }
 
-    fn artifact(&mut self, state: &State, key: &Name, touched: &mut BTreeSet<Name>) {
+    fn artifact(&mut self, record: Option<&ArtifactRecord>, key: &Name, touched: &mut BTreeSet<Name>) {
         for node in self.holders.remove(key).into_iter().flatten() {
             self.forget(&node, |of| of.artifacts.remove(key));
             touched.insert(node);
         }
-        if let Some(record) = state.artifact(key) {
+        if let Some(record) = record {
             let nodes = self.names(belongs_to(record));
             for node in &nodes {
                 self.nodes.entry(Arc::clone(node)).or_default().artifacts.insert(Arc::clone(key));

@@ -24,7 +24,7 @@ pub(crate) fn desired_of<'a>(
     state: &State,
     node: &str,
     jobs: impl Iterator<Item = &'a v1::Job>,
-    artifacts: impl Iterator<Item = &'a ArtifactRecord>,
+    artifacts: impl Iterator<Item = ArtifactRecord>,
 ) -> internal::Desired {
     let resource = state.node(node).and_then(|r| r.node.as_ref());
     let phase = resource.and_then(|n| n.status.as_ref()).map(|s| s.phase.clone()).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Where the bytes of an import go: a live node in a jurisdiction where the law lets them be.
 
+use std::collections::BTreeMap;
+
 use holdfast_api::store::{DecisionRecord, NodeRecord};
 use holdfast_api::v1;
 use holdfast_policy::{ArtifactFacts, Bundle, Decision, Request, UserFacts, decide};
@@ -7,9 +9,11 @@ use holdfast_state::State;
 use holdfast_types::{Jurisdiction, NodePhase, Problem, ProblemKind, Time};
 
 use crate::admission::Refused;
+use crate::concerns::Concerns;
 use crate::facts::{node_facts, record_decision};
 
-/// The node that takes the bytes, and the decision that lets it.
+/// The node that takes the bytes, the one with the fewest artifacts, and the decision that lets it. `concerns` stands at this
+/// state.
 ///
 /// # Errors
 ///
@@ -17,36 +21,29 @@ use crate::facts::{node_facts, record_decision};
 pub fn import_target<'a>(
     artifact: &ArtifactFacts,
     user: &UserFacts,
-    state: &'a State,
+    (state, concerns): (&'a State, &Concerns),
     bundle: &Bundle,
     now: Time,
 ) -> Result<(&'a v1::Node, DecisionRecord), Box<Refused>> {
     let object = format!("{}/{}", artifact.kind, artifact.name);
-    let mut refusal: Option<Decision> = None;
-    let mut best: Option<(usize, &v1::Node, Decision)> = None;
+    let mut decisions: BTreeMap<Jurisdiction, Decision> = BTreeMap::new();
+    let mut best: Option<(u64, &v1::Node, Jurisdiction)> = None;
     for record in state.nodes() {
-        let Some((node, facts)) = live(record, bundle) else { continue };
-        let decision = import_user_check(artifact, user, &facts, bundle, now);
-        if !decision.is_allow() {
-            refusal.get_or_insert(decision);
+        let Some((node, place)) = live(record, bundle) else { continue };
+        let decide = || import_user_check(artifact, user, &place, bundle, now);
+        if !decisions.entry(place.clone()).or_insert_with(decide).is_allow() {
             continue;
         }
-        let name = node.metadata.as_ref().map_or("", |m| m.name.as_str());
-        let load = state
-            .artifacts()
-            .filter(|a| {
-                let status = a.artifact.as_ref().and_then(|a| a.status.as_ref());
-                status.is_some_and(|s| s.nodes.iter().any(|n| n == name))
-            })
-            .count();
+        let load = concerns.load(node.metadata.as_ref().map_or("", |m| m.name.as_str()));
         if best.as_ref().is_none_or(|(least, _, _)| load < *least) {
-            best = Some((load, node, decision));
+            best = Some((load, node, place));
         }
     }
-    if let Some((_, node, decision)) = best {
+    let best = best.and_then(|(_, node, place)| Some((node, decisions.remove(&place)?)));
+    if let Some((node, decision)) = best {
         return Ok((node, record_decision("import", &object, user.name.as_str(), &decision)));
     }
-    match refusal {
+    match decisions.into_values().next() {
         Some(decision) => Err(Box::new(Refused {
             problem: decision.refusal(format!("{object} may not be imported")).next("holdfast policy show"),
             decision: Some(record_decision("import", &object, user.name.as_str(), &decision)),
@@ -78,3 +75,6 @@ fn live<'a>(record: &'a NodeRecord, bundle: &Bundle) -> Option<(&'a v1::Node, Ju
     let facts = node_facts(record, bundle).ok()?;
     ready.then_some((node, facts.class.jurisdiction))
 }
+
+#[cfg(test)]
+mod tests;

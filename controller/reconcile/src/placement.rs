@@ -164,7 +164,7 @@ impl VerdictCache<'_> {
         };
         let artifacts: Option<Vec<ArtifactFacts>> = inputs
             .iter()
-            .map(|key| artifact_facts(self.state.artifact(key)?.artifact.as_ref()?.spec.as_ref()?).ok())
+            .map(|key| artifact_facts(&self.state.artifact(key)?.artifact?.spec?).ok())
             .collect();
         let Some(artifacts) = artifacts else { return Verdicts::default() };
         let classes = decide_classes(&workload, &artifacts, self.facts, self.bundle, self.now);

@@ -4,12 +4,12 @@ use holdfast_api::internal;
 use holdfast_api::store::ArtifactRecord;
 use holdfast_state::State;
 
-pub(crate) fn replica(state: &State, record: &ArtifactRecord) -> internal::ReplicaAssignment {
-    let artifact = record.artifact.as_ref();
-    let nodes = artifact.and_then(|a| a.status.as_ref()).map_or(&[][..], |status| &status.nodes);
+pub(crate) fn replica(state: &State, record: ArtifactRecord) -> internal::ReplicaAssignment {
+    let artifact = record.artifact.unwrap_or_default();
+    let nodes = artifact.status.unwrap_or_default().nodes;
     internal::ReplicaAssignment {
-        key: artifact.and_then(|a| a.metadata.as_ref()).map(|m| m.name.clone()).unwrap_or_default(),
-        spec: artifact.and_then(|a| a.spec.clone()),
+        key: artifact.metadata.unwrap_or_default().name,
+        spec: artifact.spec,
         sources: nodes.iter().filter_map(|node| source(state, node)).collect(),
     }
 }

@@ -22,9 +22,9 @@ pub fn replica_targets(
 ) -> Vec<ReplicaTarget> {
     let mut targets = Targets::of(state, concerns, bundle, now);
     match which {
-        Recheck::All => state.artifacts().for_each(|record| targets.choose_for(record)),
+        Recheck::All => state.artifacts().for_each(|record| targets.choose_for(&record)),
         Recheck::Keys(keys) => {
-            keys.iter().filter_map(|key| state.artifact(key)).for_each(|record| targets.choose_for(record));
+            keys.iter().filter_map(|key| state.artifact(key)).for_each(|record| targets.choose_for(&record));
         }
     }
     targets.chosen

@@ -206,9 +206,8 @@ impl Planner<'_> {
     }
 
     fn has_payload(&self, node: &str) -> bool {
-        let row = self.state.artifact(&payload_key(self.release())).and_then(|row| row.artifact.as_ref());
-        row.and_then(|artifact| artifact.status.as_ref())
-            .is_some_and(|status| status.nodes.iter().any(|n| n == node))
+        let row = self.state.artifact(&payload_key(self.release())).and_then(|row| row.artifact);
+        row.and_then(|artifact| artifact.status).is_some_and(|status| status.nodes.iter().any(|n| n == node))
     }
 }
 

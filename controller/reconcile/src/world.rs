@@ -30,25 +30,63 @@ pub(crate) fn founded(nodes: u64) -> State {
         feature_level: holdfast_state::NEWEST_LEVEL,
     };
     said(&mut state, 1, command::Body::InitCluster(init));
-    for number in 0..nodes {
-        let name = node(number);
-        let token = store::CreateToken {
-            id: name.clone(),
-            hash: "hash".to_owned(),
-            jurisdiction: "DE".to_owned(),
-            site: "berlin".to_owned(),
-            expires_at_ms: u64::MAX,
-            approve: true,
-        };
-        said(&mut state, 2, command::Body::CreateToken(token));
-        let enrol = store::EnrolNode {
-            token_id: name.clone(),
-            token_hash: "hash".to_owned(),
-            node: name.clone(),
-            certificate_serial: format!("serial-{name}"),
-            certificate_expires_ms: u64::MAX,
-        };
-        said(&mut state, 3, command::Body::EnrolNode(enrol));
-    }
+    (0..nodes).for_each(|number| enrolled(&mut state, number, ("DE", "berlin")));
     state
+}
+
+/// A node of another state.
+pub(crate) fn abroad(state: &mut State, number: u64) {
+    enrolled(state, number, ("US", "ashburn"));
+}
+
+fn enrolled(state: &mut State, number: u64, (jurisdiction, site): (&str, &str)) {
+    let name = node(number);
+    let token = store::CreateToken {
+        id: name.clone(),
+        hash: "hash".to_owned(),
+        jurisdiction: jurisdiction.to_owned(),
+        site: site.to_owned(),
+        expires_at_ms: u64::MAX,
+        approve: true,
+    };
+    said(state, 2, command::Body::CreateToken(token));
+    let enrol = store::EnrolNode {
+        token_id: name.clone(),
+        token_hash: "hash".to_owned(),
+        certificate_serial: format!("serial-{name}"),
+        node: name,
+        certificate_expires_ms: u64::MAX,
+    };
+    said(state, 3, command::Body::EnrolNode(enrol));
+}
+
+/// A node reports for the first time.
+pub(crate) fn alive(state: &mut State, number: u64) {
+    let node = node(number);
+    let report = store::ReportNode {
+        node: node.clone(),
+        data_address: format!("{node}:7003"),
+        inventory: Some(inventory()),
+        ..store::ReportNode::default()
+    };
+    said(state, 4, command::Body::ReportNode(report));
+    let phase = store::SetNodePhase { node, alive: true, reason: "it reports".to_owned() };
+    said(state, 4, command::Body::SetNodePhase(phase));
+}
+
+/// A data set of Germany on the first node.
+pub(crate) fn committed(state: &mut State, name: &str, copies: u32) {
+    let label = v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() };
+    let spec = v1::ArtifactSpec {
+        kind: "dataset".to_owned(),
+        name: name.to_owned(),
+        label: Some(label),
+        tenant: "lab".to_owned(),
+        owner: "anna".to_owned(),
+        copies,
+        ..v1::ArtifactSpec::default()
+    };
+    let commit = store::CommitVersion { spec: Some(spec), node: node(0), ..store::CommitVersion::default() };
+    said(state, 5, command::Body::CommitVersion(commit));
+    assert!(state.newest(&format!("dataset/{name}")).is_some());
 }

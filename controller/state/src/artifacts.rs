@@ -17,7 +17,7 @@ const OUTPUT_COPIES: u32 = 2;
 pub(crate) fn commit(act: &mut Act<'_>, commit: CommitVersion) -> Answer {
     let Some(mut spec) = commit.spec else { return Err(refuse::undecodable("a version without a spec")) };
     let series = format!("{}/{}", spec.kind, spec.name);
-    let newest = act.state.newest(&series).and_then(version_of);
+    let newest = act.state.newest(&series).as_ref().and_then(version_of);
     if newest.is_some() && !commit.new_version {
         return Err(refuse::exists("artifact", &series)
             .because(format!("its newest version is {}", newest.unwrap_or(0)))
@@ -70,7 +70,7 @@ pub(crate) fn checkpoint(act: &mut Act<'_>, commit: CommitCheckpoint) -> Answer 
         return done;
     }
     let series = format!("checkpoint/{}", report.job);
-    let version = act.state.newest(&series).and_then(version_of).unwrap_or(0) + 1;
+    let version = act.state.newest(&series).as_ref().and_then(version_of).unwrap_or(0) + 1;
     let artifact = v1::ArtifactSpec {
         kind: "checkpoint".to_owned(),
         name: report.job.clone(),
@@ -100,7 +100,7 @@ impl State {
         if status.is_some_and(|s| report.step <= s.checkpoint_step) {
             return true;
         }
-        self.versions(&format!("checkpoint/{}", report.job)).filter_map(spec_of).any(|s| {
+        self.versions(&format!("checkpoint/{}", report.job)).filter_map(|row| row.artifact?.spec).any(|s| {
             // Another start may reach the same step after the first one's copy was lost: that one is new.
             let lineage = s.lineage.as_ref();
             s.step == report.step
@@ -116,7 +116,7 @@ pub(crate) fn output(act: &mut Act<'_>, job: &mut v1::Job, node: &str, output: &
         return;
     }
     let series = format!("model/{}", spec.output);
-    let version = act.state.newest(&series).and_then(version_of).unwrap_or(0) + 1;
+    let version = act.state.newest(&series).as_ref().and_then(version_of).unwrap_or(0) + 1;
     let status = job.status.get_or_insert_default();
     let artifact = v1::ArtifactSpec {
         kind: "model".to_owned(),
@@ -202,7 +202,7 @@ pub(crate) fn add_target(act: &mut Act<'_>, key: &str, node: &str) {
 }
 
 fn edit(act: &mut Act<'_>, key: &str, change: impl FnOnce(&mut ArtifactRecord)) -> bool {
-    let Some(before) = act.state.artifact(key).cloned() else { return false };
+    let Some(before) = act.state.artifact(key) else { return false };
     let mut after = before.clone();
     change(&mut after);
     count(act, &mut after);
@@ -239,27 +239,30 @@ fn is_live(act: &Act<'_>, node: &str) -> bool {
 
 /// Counts the versions that a node has again after it came or went.
 pub(crate) fn recount(act: &mut Act<'_>, node: &str) {
-    recount_where(act, |artifact| {
+    let has = |artifact: &v1::Artifact| {
         artifact.status.as_ref().is_some_and(|status| status.nodes.iter().any(|name| name == node))
-    });
+    };
+    let keys = keys_of(act.state.artifacts_mentioning(node), has);
+    recount_these(act, &keys);
 }
 
 /// Counts every version again.
 pub(crate) fn recount_all(act: &mut Act<'_>) {
-    recount_where(act, |_| true);
+    let keys = keys_of(act.state.artifacts(), |_| true);
+    recount_these(act, &keys);
 }
 
-fn recount_where(act: &mut Act<'_>, wanted: impl Fn(&v1::Artifact) -> bool) {
-    let keys: Vec<String> = act
-        .state
-        .artifacts()
-        .filter_map(|r| r.artifact.as_ref())
-        .filter(|artifact| wanted(artifact))
-        .filter_map(|artifact| artifact.metadata.as_ref())
-        .map(|m| m.name.clone())
-        .collect();
+fn keys_of(
+    rows: impl Iterator<Item = ArtifactRecord>,
+    wanted: impl Fn(&v1::Artifact) -> bool,
+) -> Vec<String> {
+    let artifacts = rows.filter_map(|row| row.artifact).filter(|artifact| wanted(artifact));
+    artifacts.filter_map(|artifact| Some(artifact.metadata?.name)).collect()
+}
+
+fn recount_these(act: &mut Act<'_>, keys: &[String]) {
     for key in keys {
-        edit(act, &key, |_| {});
+        edit(act, key, |_| {});
     }
 }
 
@@ -297,9 +300,9 @@ fn checkpoints(act: &Act<'_>, job: &v1::Job, phases: &[&str]) -> Vec<v1::Artifac
     let mut found: Vec<v1::ArtifactSpec> = act
         .state
         .versions(&format!("checkpoint/{name}"))
-        .filter_map(|r| r.artifact.as_ref())
+        .filter_map(|row| row.artifact)
         .filter(|a| a.status.as_ref().is_some_and(|s| phases.contains(&s.phase.as_str())))
-        .filter_map(|a| a.spec.clone())
+        .filter_map(|a| a.spec)
         .filter(|s| lineage_uid(s) == uid)
         .collect();
     found.sort_by_key(|s| (s.step, s.version));
@@ -319,6 +322,6 @@ fn version_of(record: &ArtifactRecord) -> Option<u64> {
 }
 
 fn answer(act: &Act<'_>, key: &str) -> Answer {
-    let found = act.state.artifact(key).and_then(|r| r.artifact.clone());
+    let found = act.state.artifact(key).and_then(|row| row.artifact);
     found.map(outcome::Result::Artifact).ok_or_else(|| refuse::not_found("artifact", key))
 }

@@ -18,6 +18,7 @@ mod keys;
 mod level;
 mod lifecycle;
 mod nodes;
+mod packed;
 mod part;
 mod phases;
 mod placement;

@@ -3,6 +3,7 @@
 
 use holdfast_api::store::ArtifactRecord;
 
+use crate::packed::Packed;
 use crate::state::State;
 use crate::table::{Decoded, Record, Table};
 use crate::trail::{self, Piece};
@@ -10,7 +11,7 @@ use crate::trail::{self, Piece};
 /// What some records that follow one another hold.
 #[derive(Debug)]
 pub struct Part {
-    artifacts: Vec<Decoded<ArtifactRecord>>,
+    artifacts: Vec<Decoded<Packed<ArtifactRecord>>>,
     audit: Vec<Piece>,
     /// Those of which there are few.
     rest: Vec<Record>,
@@ -23,7 +24,7 @@ impl Part {
     ///
     /// Where one does not decode: the store is damaged or written by a newer release.
     pub fn of(records: Vec<Record>) -> Result<Self, String> {
-        let table = Table::<ArtifactRecord>::new(State::ARTIFACTS);
+        let table = Table::<Packed<ArtifactRecord>>::new(State::ARTIFACTS);
         let mut artifacts = Vec::with_capacity(records.len());
         let (mut audit, mut rest) = (Vec::new(), Vec::new());
         for (key, value) in records {

@@ -38,8 +38,8 @@ impl State {
     #[must_use]
     pub fn release(&self, version: &str) -> Option<ReleaseRecord> {
         let mut record = self.releases.get(version)?.clone();
-        let artifact = self.artifact(&payload_key(version)).and_then(|row| row.artifact.as_ref());
-        let nodes = artifact.and_then(|artifact| artifact.status.as_ref()).map(|status| status.nodes.clone());
+        let artifact = self.artifact(&payload_key(version)).and_then(|row| row.artifact);
+        let nodes = artifact.and_then(|artifact| artifact.status).map(|status| status.nodes);
         record.release.get_or_insert_default().status =
             Some(v1::ReleaseStatus { nodes: nodes.unwrap_or_default() });
         Some(record)
@@ -151,7 +151,7 @@ fn check(
 /// The payload among the artifacts; a release that is imported again has it on one node more.
 fn payload(act: &mut Act<'_>, spec: &v1::ReleaseSpec, node: &str) {
     let key = payload_key(&spec.version);
-    let known = act.state.artifact(&key).cloned();
+    let known = act.state.artifact(&key);
     let mut row = known.unwrap_or_else(|| ArtifactRecord {
         artifact: Some(v1::Artifact {
             metadata: Some(v1::Metadata {
@@ -204,9 +204,7 @@ fn forget_oldest(act: &mut Act<'_>, coming: &str) -> Result<(), holdfast_types::
         ));
     };
     act.state.releases.remove(&oldest.version, &mut act.state.changes);
-    if let Some(spec) =
-        act.state.artifact(&payload_key(&oldest.version)).and_then(artifacts::spec_of).cloned()
-    {
+    if let Some(spec) = act.state.artifact(&payload_key(&oldest.version)).and_then(|row| row.artifact?.spec) {
         act.state.remove_artifact(&spec, act.revision);
     }
     Ok(())

@@ -12,6 +12,7 @@ use holdfast_types::Time;
 use crate::ended::Ended;
 use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, Resource, WatchItem};
 use crate::keys::Keys;
+use crate::packed::Packed;
 use crate::table::{Change, Table, number_key};
 use crate::trail::Trail;
 
@@ -27,7 +28,7 @@ pub struct State {
     pub(crate) nodes: Table<NodeRecord>,
     pub(crate) jobs: Table<v1::Job>,
     pub(crate) queues: Table<v1::Queue>,
-    pub(crate) artifacts: Table<ArtifactRecord>,
+    pub(crate) artifacts: Table<Packed<ArtifactRecord>>,
     pub(crate) tokens: Table<TokenRecord>,
     pub(crate) revoked: Table<RevokedRecord>,
     pub(crate) keys: Keys,
@@ -144,27 +145,49 @@ impl State {
         self.queues.get(name)
     }
 
-    /// Every version of every artifact, by key.
-    pub fn artifacts(&self) -> impl DoubleEndedIterator<Item = &ArtifactRecord> {
-        self.artifacts.values()
+    /// Every version of every artifact, by key. There are many: each is decoded as it is come to.
+    pub fn artifacts(&self) -> impl DoubleEndedIterator<Item = ArtifactRecord> {
+        self.artifacts.values().map(Packed::open)
+    }
+
+    /// The versions after so many, by key.
+    pub fn artifacts_after(&self, count: usize) -> impl Iterator<Item = ArtifactRecord> {
+        self.artifacts.values().skip(count).map(Packed::open)
+    }
+
+    /// The versions from those of `kind/name` on, by key.
+    pub fn artifacts_from(&self, series: &str) -> impl Iterator<Item = ArtifactRecord> {
+        let start = format!("{series}@");
+        self.artifacts.after(move |key, _| *key < *start).map(Packed::open)
+    }
+
+    /// How many versions of artifacts there are.
+    #[must_use]
+    pub fn artifact_count(&self) -> usize {
+        self.artifacts.len()
+    }
+
+    /// The versions in which this text stands anywhere, such as the name of a node, by key. Others are not decoded.
+    pub fn artifacts_mentioning(&self, text: &str) -> impl Iterator<Item = ArtifactRecord> {
+        self.artifacts.values().filter(move |row| row.mentions(text)).map(Packed::open)
     }
 
     /// One version, by `kind/name@version`.
     #[must_use]
-    pub fn artifact(&self, key: &str) -> Option<&ArtifactRecord> {
+    pub fn artifact(&self, key: &str) -> Option<ArtifactRecord> {
         let (series, version) = key.rsplit_once('@')?;
-        self.artifacts.get(&artifact_row(series, version.parse().ok()?))
+        self.artifacts.get(&artifact_row(series, version.parse().ok()?)).map(Packed::open)
     }
 
     /// The newest version of `kind/name`.
     #[must_use]
-    pub fn newest(&self, series: &str) -> Option<&ArtifactRecord> {
-        self.artifacts.last_starting_with(&format!("{series}@"))
+    pub fn newest(&self, series: &str) -> Option<ArtifactRecord> {
+        self.artifacts.last_starting_with(&format!("{series}@")).map(Packed::open)
     }
 
     /// Every version of `kind/name`, from old to new.
-    pub fn versions(&self, series: &str) -> impl Iterator<Item = &ArtifactRecord> {
-        self.artifacts.starting_with(format!("{series}@"))
+    pub fn versions(&self, series: &str) -> impl Iterator<Item = ArtifactRecord> {
+        self.artifacts.starting_with(format!("{series}@")).map(Packed::open)
     }
 
     /// Serials of certificates that must not be trusted any more.
@@ -259,7 +282,7 @@ impl State {
         let name = stamp(&mut artifact.metadata, revision);
         let Some(row) = artifact.spec.as_ref().map(row_of) else { return };
         let resource = Resource::Artifact(Arc::new(artifact.clone()));
-        self.artifacts.put(&row, record, &mut self.changes);
+        self.artifacts.put(&row, Packed::of(&record), &mut self.changes);
         self.history.put(revision, &name, resource, &mut self.changes);
     }
 

@@ -7,6 +7,8 @@ use super::findings::{Findings, Severity};
 
 /// The most jobs that are named: a thousand failed jobs are one story.
 const MAX_JOBS: usize = 8;
+/// The phase of an artifact that is on no node.
+const MISSING: &str = "Missing";
 
 /// What is wrong with what the cluster looks after.
 pub(crate) fn of_state(state: &State, out: &mut Findings) {
@@ -35,9 +37,9 @@ fn nodes(state: &State, out: &mut Findings) {
 }
 
 fn artifacts(state: &State, out: &mut Findings) {
-    for artifact in state.artifacts().filter_map(|r| r.artifact.as_ref()) {
+    for artifact in state.artifacts_mentioning(MISSING).filter_map(|row| row.artifact) {
         let (Some(metadata), Some(status)) = (&artifact.metadata, &artifact.status) else { continue };
-        if status.phase == "Missing" {
+        if status.phase == MISSING {
             let what = format!("{} cannot be read", metadata.name);
             let why = format!("every node that has it is lost: {}", status.nodes.join(", "));
             out.add(Severity::Warning, what, why, "holdfast node list".to_owned());

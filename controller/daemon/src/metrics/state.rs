@@ -46,7 +46,7 @@ impl Metrics {
             let revision = number(state.revision());
             self.revision.with(&[]).set(revision);
             self.audit.with(&[]).set(number(state.audit_size()));
-            let artifacts = state.artifacts().count();
+            let artifacts = state.artifact_count();
             self.artifacts.with(&[]).set(i64::try_from(artifacts).unwrap_or(i64::MAX));
             (phases_of_nodes(state), phases_of_jobs(state))
         });

@@ -278,7 +278,7 @@ fn is_news(state: &State, node: &str, report: &TaskReport) -> bool {
 
 fn new_replicas(state: &State, node: &str, reported: &[String]) -> Vec<String> {
     let is_new = |key: &&String| {
-        let status = state.artifact(key).and_then(|r| r.artifact.as_ref()?.status.as_ref());
+        let status = state.artifact(key).and_then(|row| row.artifact?.status);
         status.is_some_and(|s| !s.nodes.iter().any(|n| n == node))
     };
     reported.iter().filter(is_new).cloned().collect()

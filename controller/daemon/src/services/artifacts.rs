@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 
 use crate::app::{App, Write, now};
 use crate::caller::{self, Operator};
-use crate::page::page;
+use crate::page::Asked;
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);
@@ -27,6 +27,28 @@ pub(crate) struct Service(pub(crate) Arc<App>);
 const DEFAULT_COPIES: u32 = 2;
 /// The most copies that may be asked for.
 const MAX_COPIES: u32 = 16;
+
+/// The versions of artifacts in the order of their names. They come series by series, and within one by number: the tenth version
+/// after the second.
+fn by_name(artifacts: impl Iterator<Item = Artifact>) -> impl Iterator<Item = Artifact> {
+    fn series(artifact: &Artifact) -> Option<(&str, &str)> {
+        artifact.spec.as_ref().map(|spec| (spec.kind.as_str(), spec.name.as_str()))
+    }
+    let mut artifacts = artifacts.peekable();
+    let next = move || {
+        let first = artifacts.next()?;
+        let mut versions = vec![first];
+        while let Some(version) =
+            artifacts.next_if(|next| versions.first().is_some_and(|first| series(first) == series(next)))
+        {
+            versions.push(version);
+        }
+        versions
+            .sort_by(|a, b| a.metadata.as_ref().map(|m| &m.name).cmp(&b.metadata.as_ref().map(|m| &m.name)));
+        Some(versions)
+    };
+    std::iter::from_fn(next).flatten()
+}
 
 fn problem(error: &impl holdfast_types::AsProblem) -> Status {
     status_from_problem(&error.problem())
@@ -78,7 +100,7 @@ impl Service {
     fn find(&self, name: &str) -> Result<Artifact, Status> {
         let found = self.0.with(|state| {
             let record = if name.contains('@') { state.artifact(name) } else { state.newest(name) };
-            record.and_then(|r| r.artifact.clone())
+            record.and_then(|row| row.artifact)
         });
         found.ok_or_else(|| status_from_problem(&holdfast_state::not_found("artifact", name)))
     }
@@ -99,16 +121,11 @@ impl Service {
         let tenant = operator.tenant.as_ref().map_or("", |tenant| tenant.as_str());
         let scope = [asked[0], asked[1], tenant];
         let mut found = self.0.with(|state| {
-            let artifacts = state
-                .artifacts()
-                .filter_map(|r| r.artifact.as_ref())
-                .filter(|a| Self::visible(operator, a) && a.spec.as_ref().is_some_and(&wanted));
-            // The state sorts by number of version; pages need the order of the names they continue from.
-            let mut sorted: Vec<&Artifact> = artifacts.collect();
-            sorted.sort_by(|a, b| {
-                a.metadata.as_ref().map(|m| &m.name).cmp(&b.metadata.as_ref().map(|m| &m.name))
-            });
-            let page = page(sorted.into_iter(), &list, &scope)?;
+            let asked = Asked::<Artifact>::read(&list, &scope)?;
+            let series = asked.after.rsplit_once('@').map_or("", |(series, _)| series);
+            let artifacts = by_name(state.artifacts_from(series).filter_map(|row| row.artifact));
+            let visible = |a: &Artifact| Self::visible(operator, a) && a.spec.as_ref().is_some_and(&wanted);
+            let page = asked.page(artifacts.filter(visible));
             Ok::<_, Status>(ArtifactList {
                 items: page.items,
                 next_page_token: page.next,
@@ -170,10 +187,10 @@ impl Artifacts for Service {
             ..ArtifactSpec::default()
         };
         let (facts, user) = self.facts(&operator, &spec, &bundle)?;
-        let planned = self.0.with(|state| {
-            let (node, _) = import_target(&facts, &user, state, &bundle, now())?;
+        let planned = self.0.desk.placed(&*self.0, |state, concerns| {
+            let (node, _) = import_target(&facts, &user, (state, concerns), &bundle, now())?;
             let newest = state.newest(&format!("{}/{}", spec.kind, spec.name));
-            let version = newest.and_then(|r| r.artifact.as_ref()?.spec.as_ref()).map_or(0, |s| s.version);
+            let version = newest.and_then(|row| row.artifact?.spec).map_or(0, |spec| spec.version);
             Ok::<_, Box<holdfast_reconcile::Refused>>(ImportPlan {
                 node: node.metadata.clone().unwrap_or_default().name,
                 data_address: node.status.clone().unwrap_or_default().data_address,
@@ -298,5 +315,33 @@ impl Images for Service {
         let get = request.into_inner();
         let name = if get.name.starts_with("image/") { get.name } else { format!("image/{}", get.name) };
         self.get_artifact(&operator, GetRequest { name, ..get }).await.map(Response::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_api::v1::Metadata;
+
+    use super::*;
+
+    #[test]
+    fn versions_of_a_series_come_in_the_order_of_their_names() {
+        // As the state has them: by number.
+        let keys = [("a", 1), ("a", 2), ("a", 10), ("b-c", 1), ("b", 9), ("b", 10)];
+        let artifact = |(name, version): &(&str, u64)| Artifact {
+            metadata: Some(Metadata { name: format!("model/{name}@{version}"), ..Metadata::default() }),
+            spec: Some(ArtifactSpec {
+                kind: "model".to_owned(),
+                name: (*name).to_owned(),
+                version: *version,
+                ..ArtifactSpec::default()
+            }),
+            status: None,
+        };
+        let names: Vec<String> =
+            by_name(keys.iter().map(artifact)).map(|artifact| artifact.metadata.unwrap().name).collect();
+        let expected = ["a@1", "a@10", "a@2", "b-c@1", "b@10", "b@9"].map(|name| format!("model/{name}"));
+        assert_eq!(names, expected);
+        assert!(names.is_sorted());
     }
 }

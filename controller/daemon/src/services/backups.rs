@@ -75,7 +75,7 @@ impl Service {
                 made_by,
                 nodes: count(state.nodes().count()),
                 jobs: count(state.jobs().count()),
-                artifacts: count(state.artifacts().count()),
+                artifacts: count(state.artifact_count()),
                 audit_size,
                 audit_root: root.to_string(),
                 greatest_controller: greatest.max(admitted),

@@ -84,7 +84,7 @@ impl Policies for Service {
             "use" => {
                 let found = self.0.with(|state| {
                     let record = state.artifact(&ask.artifact).or_else(|| state.newest(&ask.artifact));
-                    record.and_then(|r| r.artifact.as_ref()?.spec.clone())
+                    record.and_then(|row| row.artifact?.spec)
                 });
                 let spec = found.ok_or_else(|| {
                     status_from_problem(&holdfast_state::not_found("artifact", &ask.artifact))

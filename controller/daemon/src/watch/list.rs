@@ -37,13 +37,12 @@ impl Listing {
         let mut out = Vec::new();
         if filter.kinds.has(kind) {
             let revision = self.revision();
-            for (name, resource) in resources(&self.state, kind).skip(self.seen).take(PIECE) {
-                looked += 1;
+            looked = each(&self.state, kind, self.seen, |name, resource| {
                 if filter.wants(kind, name) {
                     let event = Arc::new(Event::present(revision, kind, name, resource));
                     out.push(Frame::Change { event, partial: true });
                 }
-            }
+            });
         }
         self.seen += looked;
         if looked < PIECE {
@@ -54,20 +53,39 @@ impl Listing {
     }
 }
 
-fn resources<'a>(state: &'a State, kind: &str) -> Box<dyn Iterator<Item = (&'a str, Borrowed<'a>)> + 'a> {
+/// Looks at the resources of a kind after so many, no more than make a piece; how many there were.
+fn each(state: &State, kind: &str, seen: usize, mut look: impl FnMut(&str, Borrowed<'_>)) -> usize {
     fn name(metadata: &Option<Metadata>) -> &str {
         metadata.as_ref().map_or("", |m| m.name.as_str())
     }
+    let mut looked = 0;
     match kind {
-        "Queue" => Box::new(state.queues().map(|q| (name(&q.metadata), Borrowed::Queue(q)))),
+        "Queue" => {
+            for queue in state.queues().skip(seen).take(PIECE) {
+                look(name(&queue.metadata), Borrowed::Queue(queue));
+                looked += 1;
+            }
+        }
         "Node" => {
-            let nodes = state.nodes().filter_map(|r| r.node.as_ref());
-            Box::new(nodes.map(|n| (name(&n.metadata), Borrowed::Node(n))))
+            for node in state.nodes().filter_map(|r| r.node.as_ref()).skip(seen).take(PIECE) {
+                look(name(&node.metadata), Borrowed::Node(node));
+                looked += 1;
+            }
         }
         "Artifact" => {
-            let artifacts = state.artifacts().filter_map(|r| r.artifact.as_ref());
-            Box::new(artifacts.map(|a| (name(&a.metadata), Borrowed::Artifact(a))))
+            for artifact in
+                state.artifacts_after(seen).take(PIECE).map(|row| row.artifact.unwrap_or_default())
+            {
+                look(name(&artifact.metadata), Borrowed::Artifact(&artifact));
+                looked += 1;
+            }
         }
-        _ => Box::new(state.jobs().map(|j| (name(&j.metadata), Borrowed::Job(j)))),
+        _ => {
+            for job in state.jobs().skip(seen).take(PIECE) {
+                look(name(&job.metadata), Borrowed::Job(job));
+                looked += 1;
+            }
+        }
     }
+    looked
 }

@@ -1,43 +1,13 @@
 //! Copies go where the law lets them, and are spread.
 
 use holdfast_api::store::{self, command};
-use holdfast_api::v1;
 use holdfast_policy::packs;
 use holdfast_types::Time;
 
 use super::*;
-use crate::world::{founded, inventory, node, said};
+use crate::world::{abroad, alive, committed, founded, node, said};
 
 const NOW: Time = Time(10);
-
-fn alive(state: &mut State, number: u64) {
-    let node = node(number);
-    let report = store::ReportNode {
-        node: node.clone(),
-        inventory: Some(inventory()),
-        ..store::ReportNode::default()
-    };
-    said(state, 4, command::Body::ReportNode(report));
-    let phase = store::SetNodePhase { node, alive: true, reason: "it reports".to_owned() };
-    said(state, 4, command::Body::SetNodePhase(phase));
-}
-
-/// A data set of Germany on the first node.
-fn committed(state: &mut State, name: &str, copies: u32) {
-    let label = v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() };
-    let spec = v1::ArtifactSpec {
-        kind: "dataset".to_owned(),
-        name: name.to_owned(),
-        label: Some(label),
-        tenant: "lab".to_owned(),
-        owner: "anna".to_owned(),
-        copies,
-        ..v1::ArtifactSpec::default()
-    };
-    let commit = store::CommitVersion { spec: Some(spec), node: node(0), ..store::CommitVersion::default() };
-    said(state, 5, command::Body::CommitVersion(commit));
-    assert!(state.newest(&format!("dataset/{name}")).is_some());
-}
 
 fn targets(state: &State) -> Vec<(String, String)> {
     let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
@@ -80,24 +50,8 @@ fn copies_are_spread_over_live_nodes_and_asked_for_once() {
 fn no_copy_goes_where_the_law_does_not_let_it() {
     let mut state = founded(1);
     alive(&mut state, 0);
-    // A node of another state, which is least loaded all the time.
-    let token = store::CreateToken {
-        id: "abroad".to_owned(),
-        hash: "hash".to_owned(),
-        jurisdiction: "US".to_owned(),
-        site: "ashburn".to_owned(),
-        expires_at_ms: u64::MAX,
-        approve: true,
-    };
-    said(&mut state, 2, command::Body::CreateToken(token));
-    let enrol = store::EnrolNode {
-        token_id: "abroad".to_owned(),
-        token_hash: "hash".to_owned(),
-        node: node(7),
-        certificate_serial: "serial-abroad".to_owned(),
-        certificate_expires_ms: u64::MAX,
-    };
-    said(&mut state, 3, command::Body::EnrolNode(enrol));
+    // It is least loaded all the time.
+    abroad(&mut state, 7);
     alive(&mut state, 7);
     committed(&mut state, "a", 3);
     assert_eq!(targets(&state), []);

@@ -114,7 +114,7 @@ async fn propose(node: &Node, command: Vec<u8>) -> Result<()> {
 fn count(node: &Node) -> usize {
     node.with(|machine| {
         let state = &machine.0;
-        state.nodes().count() + state.jobs().count() + state.artifacts().count()
+        state.nodes().count() + state.jobs().count() + state.artifact_count()
     })
 }
 
