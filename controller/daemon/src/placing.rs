@@ -16,7 +16,7 @@ use crate::app::{App, now, system};
 const REPLAN: Duration = Duration::from_secs(60);
 /// How often jobs that wait are told where only the words of it differ.
 const RETELL: Duration = Duration::from_secs(10);
-/// When a gang that the state did not take is looked at again.
+/// When it is planned again where not all of a plan was taken.
 const RETRY: Duration = Duration::from_millis(250);
 /// Planning rests for so many times as long as it took.
 const REST: u32 = 4;
@@ -44,10 +44,10 @@ impl Placing {
     pub(crate) async fn round(&mut self, app: &App) -> Result<(), Status> {
         let bundle = app.bundle()?;
         let law = bundle.hash().to_string();
-        let state = app.with(State::clone);
-        if !self.is_due(&state, &law) {
+        if !app.with(|state| self.is_due(state, &law)) {
             return Ok(());
         }
+        let state = app.with(State::clone);
         if !waits(&state) {
             app.explained.clear();
             self.planned(&state, law, Duration::ZERO, REPLAN);
@@ -74,15 +74,19 @@ impl Placing {
         if telling == Telling::New {
             stale = stale.min(RETELL);
         }
-        if let Some(commit) = commit
-            && let told = app.propose(system(command::Body::CommitPlan(commit))).await?
-            && let Some(outcome::Result::Plan(taken)) = told.result
-            && !taken.rejected.is_empty()
-        {
+        let told = match commit {
+            Some(commit) => Some(app.propose(system(command::Body::CommitPlan(commit))).await),
+            None => None,
+        };
+        let all_taken = told.as_ref().is_none_or(|told| {
+            let result = told.as_ref().ok().and_then(|outcome| outcome.result.as_ref());
+            matches!(result, Some(outcome::Result::Plan(taken)) if taken.rejected.is_empty())
+        });
+        if !all_taken {
             stale = stale.min(RETRY);
         }
         self.planned(&state, law, begun.elapsed() * REST, stale);
-        Ok(())
+        told.transpose().map(|_| ())
     }
 
     fn planned(&mut self, state: &State, law: String, rest: Duration, stale: Duration) {
