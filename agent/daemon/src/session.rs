@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
 use holdfast_api::internal::{
-    Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
+    Desired, RenewRequest, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
 };
 use holdfast_api::{longest_hold, v1};
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
@@ -60,6 +60,27 @@ pub(crate) struct Session {
     pub(crate) update: watch::Sender<Option<UpdateAssignment>>,
 }
 
+/// What was said last, and how the controller that heard it calls it.
+#[derive(Default)]
+struct Said {
+    name: Vec<u8>,
+    request: SyncRequest,
+}
+
+impl Said {
+    /// Says a request once more; none where it was not said, or has no name.
+    fn renewal(&self, request: &SyncRequest) -> Option<RenewRequest> {
+        let again = !self.name.is_empty() && self.request == *request;
+        again.then(|| RenewRequest {
+            said: self.name.clone(),
+            known_desired: request.known_desired.clone(),
+            bundle: request.bundle.clone(),
+            incarnation: request.incarnation,
+            hold_ms: request.hold_ms,
+        })
+    }
+}
+
 impl Session {
     /// Runs until it is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
@@ -67,6 +88,7 @@ impl Session {
         // Until the first answer nothing is wanted or unwanted: a restart must not stop what runs.
         let mut tasks: Option<Vec<TaskAssignment>> = None;
         let (mut may_cut_until, mut hold) = (Instant::now(), FIRST_HOLD);
+        let mut said = Said::default();
         loop {
             let request = self.request(&known, hold);
             let (sent, began) = (Runtime::boottime_ms(), Instant::now());
@@ -74,11 +96,13 @@ impl Session {
                 () = stop.cancelled() => return,
                 // News cut a held answer short: it is asked for again with them.
                 () = self.news.notified(), if began < may_cut_until => continue,
-                answer = self.sync(request.clone(), hold) => answer,
+                answer = self.ask(&request, &said, hold) => answer,
             };
             match answer {
+                Ok(answer) if answer.say_again => said = Said::default(),
                 Ok(answer) if !self.follows(&answer) => pause(&stop, PAUSE).await,
                 Ok(answer) => {
+                    said = Said { name: answer.said.clone(), request: request.clone() };
                     let lease = Duration::from_millis(answer.lease_ms);
                     may_cut_until = began + lease / CUT_UNTIL;
                     hold = longest_hold(lease);
@@ -91,6 +115,7 @@ impl Session {
                     }
                 }
                 Err(problem) => {
+                    said = Said::default();
                     tracing::warn!(%problem, "the controllers do not answer");
                     pause(&stop, PAUSE).await;
                 }
@@ -139,15 +164,18 @@ impl Session {
         }
     }
 
-    async fn sync(&self, request: SyncRequest, hold: Duration) -> Result<SyncResponse, Problem> {
+    /// Says what is, or that it is as it was said last.
+    async fn ask(&self, request: &SyncRequest, said: &Said, hold: Duration) -> Result<SyncResponse, Problem> {
+        let renewal = said.renewal(request);
         let call = |channel| {
-            let request = request.clone();
+            let (request, renewal) = (request.clone(), renewal.clone());
+            let client = AgentSessionClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+            let mut client = client.max_encoding_message_size(MAX_MESSAGE);
             async move {
-                AgentSessionClient::new(channel)
-                    .max_decoding_message_size(MAX_MESSAGE)
-                    .max_encoding_message_size(MAX_MESSAGE)
-                    .sync(request)
-                    .await
+                match renewal {
+                    Some(renewal) => client.renew(renewal).await,
+                    None => client.sync(request).await,
+                }
             }
         };
         let attempt = hold + LATE;

@@ -95,6 +95,22 @@ async fn copies_come_from_whoever_has_good_bytes_and_only_where_the_law_lets_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_heard_is_not_said_again_unless_it_was_forgotten() {
+    let mut world = World::new(Rotation::Signs).await;
+    world.start();
+    world.until("it says twice that nothing is new", |w| w.told().1 >= 2).await;
+    let (told, renewed) = world.told();
+    world.until("it goes on like that", |w| w.told().1 >= renewed + 2).await;
+    assert_eq!(world.told().0, told, "nothing was said again");
+    world.forget();
+    world.until("all is said again", |w| w.told().0 > told).await;
+    let (_, renewed) = world.told();
+    world.until("and then no more", |w| w.told().1 > renewed).await;
+    let silence = world.longest_silence();
+    assert!(silence < Duration::from_secs(4), "no answer for {silence:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn much_news_does_not_keep_the_lease_from_being_renewed() {
     let mut world = World::new(Rotation::Signs).await;
     let slow = Peer::new(&world, "de-2", Manner::Slow(Duration::from_millis(100))).await;

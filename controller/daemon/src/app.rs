@@ -17,6 +17,7 @@ use prost_reflect::DescriptorPool;
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
+use crate::apart::Apart;
 use crate::caller::Operator;
 use crate::calls::CallStats;
 use crate::command_counts;
@@ -63,6 +64,8 @@ pub(crate) struct App {
     pub(crate) desk: Desk,
     /// Why jobs wait.
     pub(crate) explained: Explained,
+    /// Where long work is done.
+    pub(crate) apart: Apart,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
     pool: DescriptorPool,
@@ -121,6 +124,10 @@ impl Newest for App {
         self.with(State::revision)
     }
 
+    fn knows_since(&self, revision: u64) -> bool {
+        self.with(|state| state.changes_since(revision).is_ok())
+    }
+
     fn state(&self) -> State {
         self.with(State::clone)
     }
@@ -148,6 +155,7 @@ impl App {
             fresh,
             desk,
             explained: Explained::default(),
+            apart: Apart::default(),
             calls,
             pool,
             bundle,
@@ -343,18 +351,22 @@ impl App {
 
     /// The law in force, parsed once for each bundle.
     pub(crate) fn bundle(&self) -> Result<Arc<Bundle>, Status> {
-        let Some(stored) = self.with(|state| state.bundle().cloned()) else {
-            let problem = Problem::new(1205, ProblemKind::Unreachable, "no law is in force yet")
-                .because("the cluster is being founded")
-                .next("holdfast cluster status");
-            return Err(status_from_problem(&problem));
-        };
         let mut cached = self.bundle.lock();
-        if let Some((hash, bundle)) = cached.as_ref()
-            && *hash == stored.hash
-        {
-            return Ok(Arc::clone(bundle));
-        }
+        // Its texts are long, and nearly always it is the one that is known.
+        let unknown = |stored: &v1::PolicyBundle| match cached.as_ref() {
+            Some((hash, bundle)) if *hash == stored.hash => Err(Arc::clone(bundle)),
+            _ => Ok(stored.clone()),
+        };
+        let stored = match self.with(|state| state.bundle().map(unknown)) {
+            Some(Ok(stored)) => stored,
+            Some(Err(known)) => return Ok(known),
+            None => {
+                let problem = Problem::new(1205, ProblemKind::Unreachable, "no law is in force yet")
+                    .because("the cluster is being founded")
+                    .next("holdfast cluster status");
+                return Err(status_from_problem(&problem));
+            }
+        };
         let bundle = parse_bundle(&stored).map_err(|problem| status_from_problem(&problem))?;
         let bundle = Arc::new(bundle);
         *cached = Some((stored.hash, Arc::clone(&bundle)));

@@ -4,16 +4,22 @@
 use std::collections::BTreeMap;
 
 use holdfast_api::internal::{Desired, SyncRequest};
-use holdfast_reconcile::{Concerns, Name, Recheck, Touched};
+use holdfast_reconcile::{Concerns, Loads, Name, OfNode, Recheck, Touched};
 use holdfast_state::State;
 use parking_lot::Mutex;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
+use tonic::Status;
+
+use crate::apart::Apart;
 
 /// Where the state is to be had as it is now.
-pub(crate) trait Newest {
+pub(crate) trait Newest: Sync {
     fn revision(&self) -> u64;
+
+    /// Whether everything is known that has changed since a revision.
+    fn knows_since(&self, revision: u64) -> bool;
 
     /// All of it. Those who apply commands do not wait for who reads, but of a large state a copy is not for nothing.
     fn state(&self) -> State;
@@ -37,6 +43,16 @@ impl Said {
     pub(crate) fn of(request: &SyncRequest) -> Self {
         Self(Sha256::digest(request.encode_to_vec()).into())
     }
+
+    /// As agents name it.
+    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
+        name.try_into().ok().map(Self)
+    }
+
+    /// For agents to name it.
+    pub(crate) fn name(self) -> Vec<u8> {
+        self.0.to_vec()
+    }
 }
 
 impl Default for Place {
@@ -53,7 +69,11 @@ struct Inner {
 
 /// What all agents are to be told. Empty on a controller that does not lead.
 #[derive(Default)]
-pub(crate) struct Desk(Mutex<Inner>);
+pub(crate) struct Desk {
+    inner: Mutex<Inner>,
+    /// Held by the one that reads the whole state.
+    reading: tokio::sync::Mutex<()>,
+}
 
 impl Inner {
     fn place(&mut self, node: &str) -> &mut Place {
@@ -62,12 +82,16 @@ impl Inner {
 
     fn follow(&mut self, state: &State) {
         match self.concerns.follow(state) {
-            Touched::All => {
-                self.places.retain(|node, _| state.node(node).is_some());
-                self.places.values().for_each(touch);
-            }
+            Touched::All => self.all_touched(state),
             Touched::Nodes(nodes) => nodes.iter().filter_map(|node| self.places.get(node)).for_each(touch),
         }
+    }
+}
+
+impl Inner {
+    fn all_touched(&mut self, state: &State) {
+        self.places.retain(|node, _| state.node(node).is_some());
+        self.places.values().for_each(touch);
     }
 }
 
@@ -87,9 +111,32 @@ fn hash(desired: &Desired) -> String {
 }
 
 impl Desk {
+    /// Takes in the whole state where that has to be, which takes long where it is large. Whoever asks without this waits for it
+    /// with the lock, and everybody else for the lock.
+    pub(crate) async fn ready(&self, newest: &dyn Newest, apart: &Apart) -> Result<(), Status> {
+        if self.is_ready(newest) {
+            return Ok(());
+        }
+        let _reading = self.reading.lock().await;
+        if self.is_ready(newest) {
+            return Ok(());
+        }
+        let state = newest.state();
+        let (concerns, state) = apart.run(move || (Concerns::of(&state), state)).await?;
+        let mut inner = self.inner.lock();
+        inner.concerns = concerns;
+        inner.all_touched(&state);
+        Ok(())
+    }
+
+    fn is_ready(&self, newest: &dyn Newest) -> bool {
+        let known = self.inner.lock().concerns.revision();
+        known.is_some_and(|revision| newest.knows_since(revision))
+    }
+
     /// Reads what is to be told, as of the newest state.
     fn with<R>(&self, newest: &dyn Newest, read: impl FnOnce(&mut Inner) -> R) -> R {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         // Within the lock: it may not be older than what is known already.
         if inner.concerns.revision() != Some(newest.revision()) {
             inner.follow(&newest.state());
@@ -97,12 +144,12 @@ impl Desk {
         read(&mut inner)
     }
 
-    /// Reads what is to be told, and the newest state beside it.
-    fn with_state<R>(&self, newest: &dyn Newest, read: impl FnOnce(&mut Inner, &State) -> R) -> R {
-        let mut inner = self.0.lock();
+    /// Reads what is to be told, and the newest state with it.
+    fn with_state<R>(&self, newest: &dyn Newest, read: impl FnOnce(&mut Inner) -> R) -> (State, R) {
+        let mut inner = self.inner.lock();
         let state = newest.state();
         inner.follow(&state);
-        read(&mut inner, &state)
+        (state, read(&mut inner))
     }
 
     /// Wakes whoever waits for what has changed.
@@ -126,67 +173,64 @@ impl Desk {
 
     /// There was nothing new in what a node said, as things stood then.
     pub(crate) fn heard(&self, node: &str, times: u64, said: Said) {
-        if let Some(place) = self.0.lock().places.get_mut(node) {
+        if let Some(place) = self.inner.lock().places.get_mut(node) {
             place.known = Some((times, said));
         }
     }
 
-    /// Whether this is the hash of what a node should do.
-    pub(crate) fn is_current(&self, newest: &dyn Newest, node: &str, known: &str) -> bool {
-        self.newer(newest, node, known).is_none()
-    }
-
     /// What a node should do, with its hash, where it is not what it knows.
-    pub(crate) fn newer(&self, newest: &dyn Newest, node: &str, known: &str) -> Option<(Desired, String)> {
-        if self.with(newest, |inner| inner.place(node).is_hash(known)) {
-            return None;
-        }
-        self.with_state(newest, |inner, state| {
-            let desired = inner.concerns.desired(state, node);
-            let hash = hash(&desired);
-            let place = inner.place(node);
-            place.hash = Some((*place.touched.borrow(), hash.clone()));
-            (hash != known).then_some((desired, hash))
-        })
-    }
-
-    /// What a node should do, with its hash.
-    pub(crate) fn desired(&self, newest: &dyn Newest, node: &str) -> (Desired, String) {
-        let desired = self.with_state(newest, |inner, state| inner.concerns.desired(state, node));
-        let hash = hash(&desired);
-        (desired, hash)
-    }
-
-    /// Asks what is where.
-    pub(crate) fn placed<R>(&self, newest: &dyn Newest, ask: impl FnOnce(&State, &Concerns) -> R) -> R {
-        self.with_state(newest, |inner, state| ask(state, &inner.concerns))
-    }
-
-    /// The jobs that have a task on a node and hold places.
-    pub(crate) fn jobs_of(&self, newest: &dyn Newest, node: &str) -> Vec<String> {
-        self.with(newest, |inner| inner.concerns.jobs_of(node).map(str::to_owned).collect())
-    }
-
-    /// Asks about the artifacts of which there may be too few copies since this was asked last; all of them where `all`.
-    pub(crate) fn recheck<R>(
+    pub(crate) async fn newer(
         &self,
         newest: &dyn Newest,
-        all: bool,
-        ask: impl FnOnce(&State, &Concerns, &Recheck) -> R,
-    ) -> Option<R> {
-        if !all && self.with(newest, |inner| !inner.concerns.has_recheck()) {
+        apart: &Apart,
+        node: &str,
+        known: &str,
+    ) -> Result<Option<(Desired, String)>, Status> {
+        if self.with(newest, |inner| inner.place(node).is_hash(known)) {
+            return Ok(None);
+        }
+        let (state, (times, of_node)) = self.with_state(newest, |inner| {
+            let times = *inner.place(node).touched.borrow();
+            (times, inner.concerns.of_node(node))
+        });
+        let name = node.to_owned();
+        let found = apart.run(move || {
+            let desired = of_node.desired(&state, &name);
+            let hash = hash(&desired);
+            (desired, hash)
+        });
+        let (desired, hash) = found.await?;
+        if let Some(place) = self.inner.lock().places.get_mut(node) {
+            place.hash = Some((times, hash.clone()));
+        }
+        Ok((hash != known).then_some((desired, hash)))
+    }
+
+    /// What a node has to do with, and the newest state.
+    pub(crate) fn of_node(&self, newest: &dyn Newest, node: &str) -> (State, OfNode) {
+        self.with_state(newest, |inner| inner.concerns.of_node(node))
+    }
+
+    /// The newest state, and how much each node has.
+    pub(crate) fn loads(&self, newest: &dyn Newest) -> (State, Loads) {
+        self.with_state(newest, |inner| inner.concerns.loads())
+    }
+
+    /// The artifacts of which there may be too few copies since this was asked last, and others that are to be looked at; with
+    /// the newest state, and how much each node has.
+    pub(crate) fn recheck(&self, newest: &dyn Newest, others: Recheck) -> Option<(State, Loads, Recheck)> {
+        if others.is_empty() && self.with(newest, |inner| !inner.concerns.has_recheck()) {
             return None;
         }
-        self.with_state(newest, |inner, state| {
-            let changed = inner.concerns.take_recheck();
-            let which = if all { Recheck::All } else { changed };
-            (!which.is_empty()).then(|| ask(state, &inner.concerns, &which))
-        })
+        let (state, (loads, changed)) =
+            self.with_state(newest, |inner| (inner.concerns.loads(), inner.concerns.take_recheck()));
+        let which = changed.and(others);
+        (!which.is_empty()).then_some((state, loads, which))
     }
 
     /// Forgets everything, where it does not know nothing already.
     pub(crate) fn clear(&self) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         if inner.concerns.revision().is_some() {
             *inner = Inner::default();
         }
@@ -205,6 +249,10 @@ mod tests {
             0
         }
 
+        fn knows_since(&self, _: u64) -> bool {
+            true
+        }
+
         fn state(&self) -> State {
             State::default()
         }
@@ -221,19 +269,20 @@ mod tests {
         assert_eq!(desk.unheard(&newest, "a", said("one")), None);
         assert!(desk.unheard(&newest, "a", said("two")).is_some());
         assert!(desk.unheard(&newest, "b", said("one")).is_some());
-        desk.0.lock().places.values().for_each(touch);
+        desk.inner.lock().places.values().for_each(touch);
         assert!(desk.unheard(&newest, "a", said("one")).is_some(), "what concerns it has changed");
         desk.heard("a", times, said("one"));
         assert!(desk.unheard(&newest, "a", said("one")).is_some(), "it was looked at before that");
     }
 
-    #[test]
-    fn a_node_is_told_what_it_does_not_know() {
-        let (desk, newest) = (Desk::default(), Empty);
-        let (desired, hash) = desk.newer(&newest, "a", "").unwrap();
+    #[tokio::test]
+    async fn a_node_is_told_what_it_does_not_know() {
+        let (desk, newest, apart) = (Desk::default(), Empty, Apart::default());
+        desk.ready(&newest, &apart).await.unwrap();
+        desk.touched(&newest, "a");
+        let (desired, hash) = desk.newer(&newest, &apart, "a", "").await.unwrap().unwrap();
         assert_eq!(desired, Desired::default());
-        assert!(desk.is_current(&newest, "a", &hash));
-        assert!(!desk.is_current(&newest, "a", "another"));
-        assert_eq!(desk.newer(&newest, "a", "another"), Some((desired, hash)));
+        assert_eq!(desk.newer(&newest, &apart, "a", &hash).await.unwrap(), None);
+        assert_eq!(desk.newer(&newest, &apart, "a", "another").await.unwrap(), Some((desired, hash)));
     }
 }

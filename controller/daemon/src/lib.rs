@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod alive;
+mod apart;
 mod app;
 mod attention;
 mod backup;

@@ -1,14 +1,16 @@
 //! What the leader does without being asked: found the cluster, place, watch over leases, spread copies. Every round
 //! reads the state as it is and says what follows, so a round may come late, twice, or from the next leader.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_api::store::{BeginIncarnation, InitCluster, SetReplicas, command};
 use holdfast_api::v1;
 use holdfast_identity::{CONTROLLER_VALIDITY, Identity, Serial};
-use holdfast_policy::packs;
-use holdfast_reconcile::{lost_nodes, replica_targets};
+use holdfast_policy::{Bundle, packs};
+use holdfast_reconcile::{Lacking, Loads, Name, Recheck, lost_nodes, replica_targets};
+use holdfast_state::State;
 use holdfast_types::{AsProblem as _, Problem, ProblemKind, Span, Time};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ const ROUND: Duration = Duration::from_millis(250);
 /// What the leader waits beyond the lease: an older leader may have answered a heartbeat for as long as it took its
 /// quorum to leave it (`LEADER_FRESH`), and clocks of agent and leader may drift by a per mille.
 const GRACE: Span = Span::from_secs(1);
-/// Every artifact is looked at so often although nothing changed: the law knows times.
+/// Artifacts that lack a copy are looked at so often although nothing changed: the law knows times.
 const RECHECK: Duration = Duration::from_secs(60);
 /// Leases are looked at so often in the time that one runs, and at least as often as this.
 const LEASE_PART: u64 = 8;
@@ -83,6 +85,10 @@ pub(crate) async fn keep_desk(app: Arc<App>, stop: CancellationToken) {
             changed = applied.changed() => if changed.is_err() { return },
         }
         if app.raft.is_leader() {
+            if let Err(status) = app.desk.ready(&*app, &app.apart).await {
+                tracing::warn!(error = status.message(), "what agents are to be told is not known yet");
+                continue;
+            }
             app.desk.follow(&*app);
         } else {
             app.desk.clear();
@@ -92,7 +98,7 @@ pub(crate) async fn keep_desk(app: Arc<App>, stop: CancellationToken) {
 
 /// Takes revoked serials from the state into the trust of this process, so that open connections are closed.
 fn refresh_trust(app: &App, seen: &mut u64) {
-    let revision = app.with(holdfast_state::State::revision);
+    let revision = app.with(State::revision);
     if revision == *seen {
         return;
     }
@@ -219,37 +225,72 @@ async fn watch_leases(app: &App) -> Result<(), Status> {
     Ok(())
 }
 
-/// When every artifact was looked at, and under which law.
-#[derive(Default)]
+/// Which artifacts are to be looked at besides those that have changed.
 struct Copies {
+    /// What was found of them was not told: all of them, in the beginning.
+    again: Recheck,
+    /// They lack a copy that no node may have yet.
+    lacking: BTreeSet<Name>,
+    /// When those were looked at, and under which law.
     looked: Option<(Instant, String)>,
 }
 
+impl Default for Copies {
+    fn default() -> Self {
+        Self { again: Recheck::All, lacking: BTreeSet::new(), looked: None }
+    }
+}
+
 impl Copies {
-    /// Whether every artifact has to be looked at now, which is then taken for done.
-    fn all(&mut self, law: &str) -> bool {
+    /// What is to be looked at now, which is then taken for done.
+    fn due(&mut self, law: &str) -> Recheck {
         let fresh = self.looked.as_ref().is_some_and(|(at, known)| at.elapsed() < RECHECK && known == law);
-        if !fresh {
-            self.looked = Some((Instant::now(), law.to_owned()));
+        let again = std::mem::take(&mut self.again);
+        if fresh {
+            return again;
         }
-        !fresh
+        self.looked = Some((Instant::now(), law.to_owned()));
+        again.and(Recheck::Keys(self.lacking.clone()))
+    }
+
+    /// These were looked at.
+    fn found(&mut self, which: &Recheck, still: BTreeSet<Name>) {
+        match which {
+            Recheck::All => self.lacking.clear(),
+            Recheck::Keys(keys) => self.lacking.retain(|key| !keys.contains(key)),
+        }
+        self.lacking.extend(still);
     }
 }
 
 async fn replicate(app: &App, copies: &mut Copies) -> Result<(), Status> {
     let bundle = app.bundle()?;
-    let all = copies.all(&bundle.hash().to_string());
-    let targets = app
-        .desk
-        .recheck(app, all, |state, concerns, which| replica_targets(state, concerns, which, &bundle, now()));
-    let Some(targets) = targets.filter(|targets| !targets.is_empty()) else { return Ok(()) };
-    let body = SetReplicas { node: String::new(), have: Vec::new(), targets };
-    let told = app.propose(system(command::Body::SetReplicas(body))).await;
+    app.desk.ready(app, &app.apart).await?;
+    let due = copies.due(&bundle.hash().to_string());
+    let Some((state, loads, which)) = app.desk.recheck(app, due) else { return Ok(()) };
+    let told = fill_up(app, copies, bundle, (state, loads, &which)).await;
     if told.is_err() {
-        // What was found is not known to anybody: it is looked for again.
-        copies.looked = None;
+        copies.again = which;
     }
-    told.map(|_| ())
+    told
+}
+
+/// Has copies made of the artifacts that lack some.
+async fn fill_up(
+    app: &App,
+    copies: &mut Copies,
+    bundle: Arc<Bundle>,
+    (state, loads, which): (State, Loads, &Recheck),
+) -> Result<(), Status> {
+    let these = which.clone();
+    let found = app.apart.run(move || replica_targets(&state, &loads, &these, &bundle, now()));
+    let Lacking { targets, still } = found.await?;
+    if !targets.is_empty() {
+        let body = SetReplicas { node: String::new(), have: Vec::new(), targets };
+        app.propose(system(command::Body::SetReplicas(body))).await?;
+    }
+    copies.found(which, still);
+    Ok(())
 }
 
 /// Renews this controller's own certificate, which it can because it holds the key of the cluster's issuing CA.
@@ -306,6 +347,24 @@ mod tests {
         for (now, expected) in [(0, true), (at.0, false), (at.0 + CONTROLLER_VALIDITY.0, true)] {
             assert_eq!(worn(&identity, Time(now)), expected, "{now}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_lacks_a_copy_is_looked_at_again_and_what_was_not_told_at_once() {
+        let keys =
+            |names: &[&str]| -> BTreeSet<Name> { names.iter().map(|name| Name::from(*name)).collect() };
+        let mut copies = Copies::default();
+        assert_eq!(copies.due("law"), Recheck::All, "nothing is known of any");
+        copies.found(&Recheck::All, keys(&["a", "b"]));
+        assert!(copies.due("law").is_empty());
+        assert_eq!(copies.due("another law"), Recheck::Keys(keys(&["a", "b"])));
+        copies.found(&Recheck::Keys(keys(&["b", "c"])), keys(&["c"]));
+        tokio::time::advance(RECHECK).await;
+        assert_eq!(copies.due("another law"), Recheck::Keys(keys(&["a", "c"])));
+        assert!(copies.due("another law").is_empty());
+        copies.again = Recheck::Keys(keys(&["d"]));
+        assert_eq!(copies.due("another law"), Recheck::Keys(keys(&["d"])));
+        assert!(copies.due("another law").is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,10 +1,12 @@
 //! Placing what waits. A plan follows from the state, the law and the time, so an idle cluster is planned once and then left
 //! alone however many jobs wait in it; and a busy one is not planned all the time, because a plan of a large cluster takes long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_api::store::{command, outcome};
-use holdfast_reconcile::{MAX_TOLD, Telling, commit_plan, concerns_placement, next_start, snapshot};
+use holdfast_policy::Bundle;
+use holdfast_reconcile::{MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, next_start, snapshot};
 use holdfast_scheduler::{Config as Planning, plan};
 use holdfast_state::State;
 use tokio::time::Instant;
@@ -12,8 +14,8 @@ use tonic::Status;
 
 use crate::app::{App, now, system};
 
-/// It is planned anew so often although nothing changed: the law knows times.
-const REPLAN: Duration = Duration::from_secs(60);
+/// The law is asked anew so often although nothing changed: it knows times.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How often jobs that wait are told where only the words of it differ.
 const RETELL: Duration = Duration::from_secs(10);
 /// When it is planned again where not all of a plan was taken.
@@ -26,10 +28,13 @@ const REST: u32 = 4;
 struct Planned {
     revision: u64,
     law: String,
+    rulings: Arc<Rulings>,
+    /// When the law is asked whether it says the same.
+    ask: Instant,
     /// The next one is made no sooner.
     rested: Instant,
-    /// And no later, even where nothing changes.
-    stale: Instant,
+    /// And no later, where this is known, even if nothing changes.
+    stale: Option<Instant>,
 }
 
 /// When it was planned, and who was told.
@@ -44,35 +49,34 @@ impl Placing {
     pub(crate) async fn round(&mut self, app: &App) -> Result<(), Status> {
         let bundle = app.bundle()?;
         let law = bundle.hash().to_string();
-        if !app.with(|state| self.is_due(state, &law)) {
+        if !app.with(|state| self.is_due(state, &law)) && !self.is_overruled(app, &bundle).await? {
             return Ok(());
         }
         let state = app.with(State::clone);
         if !waits(&state) {
             app.explained.clear();
-            self.planned(&state, law, Duration::ZERO, REPLAN);
+            self.planned(&state, law, Rulings::default(), (Duration::ZERO, None));
             return Ok(());
         }
         let (begun, at, telling) = (Instant::now(), now(), self.telling());
         let planning = Planning { policy_hash: law.clone(), ..Planning::default() };
         let seen = state.clone();
-        // This takes longer than a turn of the runtime should.
-        let planned = tokio::task::spawn_blocking(move || {
-            let view = snapshot(&seen, &bundle, at);
+        let planned = app.apart.run(move || {
+            let (view, rulings) = snapshot(&seen, &bundle, at);
             let next = next_start(&view, at);
             let planned = plan(&view, &planning, at);
             let commit = commit_plan(&planned, &planning.policy_hash, &seen, telling);
-            (commit, planned.explanations, next)
+            (commit, planned.explanations, next, rulings)
         });
-        let (commit, explanations, next) =
-            planned.await.map_err(|error| Status::internal(format!("the scheduler stopped: {error}")))?;
+        let (commit, explanations, next, rulings) = planned.await?;
         app.explained.replace(explanations);
         if telling == Telling::Changed && commit.as_ref().is_none_or(|c| c.explanations.len() < MAX_TOLD) {
             self.told = Some(Instant::now());
         }
-        let mut stale = next.map_or(REPLAN, |time| Duration::from_millis(time.since(at).0).min(REPLAN));
+        let mut stale = next.map(|time| Duration::from_millis(time.since(at).0));
+        let mut sooner = |after: Duration| stale = Some(stale.map_or(after, |stale| stale.min(after)));
         if telling == Telling::New {
-            stale = stale.min(RETELL);
+            sooner(RETELL);
         }
         let told = match commit {
             Some(commit) => Some(app.propose(system(command::Body::CommitPlan(commit))).await),
@@ -83,16 +87,34 @@ impl Placing {
             matches!(result, Some(outcome::Result::Plan(taken)) if taken.rejected.is_empty())
         });
         if !all_taken {
-            stale = stale.min(RETRY);
+            sooner(RETRY);
         }
-        self.planned(&state, law, begun.elapsed() * REST, stale);
+        self.planned(&state, law, rulings, (begun.elapsed() * REST, stale));
         told.transpose().map(|_| ())
     }
 
-    fn planned(&mut self, state: &State, law: String, rest: Duration, stale: Duration) {
+    /// Whether the law, which is the same, says something else by now of what waits.
+    async fn is_overruled(&mut self, app: &App, bundle: &Arc<Bundle>) -> Result<bool, Status> {
+        let Some(last) = self.last.as_mut().filter(|last| Instant::now() >= last.ask.max(last.rested)) else {
+            return Ok(false);
+        };
+        last.ask = Instant::now() + ASK_AGAIN;
+        let (rulings, bundle, state) =
+            (Arc::clone(&last.rulings), Arc::clone(bundle), app.with(State::clone));
+        app.apart.run(move || !rulings.hold(&state, &bundle, now())).await
+    }
+
+    fn planned(
+        &mut self,
+        state: &State,
+        law: String,
+        rulings: Rulings,
+        (rest, stale): (Duration, Option<Duration>),
+    ) {
         let now = Instant::now();
-        let (rested, stale) = (now + rest, now + stale);
-        self.last = Some(Planned { revision: state.revision(), law, rested, stale });
+        let (ask, rested, stale) = (now + ASK_AGAIN, now + rest, stale.map(|stale| now + stale));
+        let (revision, rulings) = (state.revision(), Arc::new(rulings));
+        self.last = Some(Planned { revision, law, rulings, ask, rested, stale });
     }
 
     fn telling(&self) -> Telling {
@@ -102,8 +124,8 @@ impl Placing {
     fn is_due(&self, state: &State, law: &str) -> bool {
         let Some(last) = &self.last else { return true };
         let now = Instant::now();
-        now >= last.rested
-            && (now >= last.stale || last.law != law || concerns_placement(state, last.revision))
+        let stale = last.stale.is_some_and(|stale| now >= stale);
+        now >= last.rested && (stale || last.law != law || concerns_placement(state, last.revision))
     }
 }
 
@@ -123,18 +145,22 @@ mod tests {
     async fn nothing_is_planned_again_while_nothing_has_changed() {
         let (state, mut placing) = (State::default(), Placing::default());
         assert!(placing.is_due(&state, "law"), "it was never planned");
-        placing.planned(&state, "law".to_owned(), Duration::ZERO, REPLAN);
-        tokio::time::advance(REPLAN - MOMENT).await;
+        placing.planned(&state, "law".to_owned(), Rulings::default(), (Duration::ZERO, None));
+        tokio::time::advance(ASK_AGAIN * 60).await;
         assert!(!placing.is_due(&state, "law"));
         assert!(placing.is_due(&state, "another law"));
+        placing.planned(&state, "law".to_owned(), Rulings::default(), (Duration::ZERO, Some(RETELL)));
+        tokio::time::advance(RETELL - MOMENT).await;
+        assert!(!placing.is_due(&state, "law"));
         tokio::time::advance(MOMENT).await;
-        assert!(placing.is_due(&state, "law"), "the law knows times");
+        assert!(placing.is_due(&state, "law"), "something was to come out otherwise by now");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_plan_that_took_long_is_rested_from_whatever_changes() {
         let (state, mut placing) = (State::default(), Placing::default());
-        placing.planned(&state, "law".to_owned(), Duration::from_secs(2), REPLAN);
+        let rest = (Duration::from_secs(2), None);
+        placing.planned(&state, "law".to_owned(), Rulings::default(), rest);
         tokio::time::advance(Duration::from_secs(2) - MOMENT).await;
         assert!(!placing.is_due(&state, "another law"));
         tokio::time::advance(MOMENT).await;

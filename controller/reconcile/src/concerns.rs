@@ -48,6 +48,18 @@ impl Recheck {
         }
     }
 
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Keys(mut keys), Self::Keys(more)) => {
+                keys.extend(more);
+                Self::Keys(keys)
+            }
+            _ => Self::All,
+        }
+    }
+
     /// Whether there is nothing to look at.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -72,10 +84,27 @@ impl Common {
 }
 
 /// What one node has to do with.
-#[derive(Debug, Default)]
-struct OfNode {
+#[derive(Debug, Default, Clone)]
+pub struct OfNode {
     jobs: BTreeSet<Name>,
     artifacts: BTreeSet<Name>,
+}
+
+impl OfNode {
+    /// What the node should run and keep, as [`crate::desired()`] finds it in the whole state.
+    #[must_use]
+    pub fn desired(&self, state: &State, node: &str) -> internal::Desired {
+        let jobs = self.jobs.iter().filter_map(|name| state.job(name));
+        desired_of(state, node, jobs, self.artifacts.iter().filter_map(|key| state.artifact(key)))
+    }
+
+    /// Those of its jobs that are being stopped.
+    pub fn stopping<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a v1::Job> {
+        self.jobs
+            .iter()
+            .filter_map(|name| state.job(name))
+            .filter(|job| phase(job) == Some(JobPhase::Stopping))
+    }
 }
 
 /// A job that holds places.
@@ -83,6 +112,18 @@ struct OfNode {
 struct OfJob {
     nodes: BTreeSet<Name>,
     inputs: BTreeSet<Name>,
+}
+
+/// How many artifacts each node has or should have.
+#[derive(Debug, Clone, Default)]
+pub struct Loads(BTreeMap<Name, u64>);
+
+impl Loads {
+    /// How many one node has.
+    #[must_use]
+    pub fn of(&self, node: &str) -> u64 {
+        self.0.get(node).copied().unwrap_or(0)
+    }
 }
 
 /// Both directions between nodes and what they have to do with.
@@ -99,6 +140,14 @@ pub struct Concerns {
 }
 
 impl Concerns {
+    /// What is in a state. All of it is read, which takes long where it is large.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let mut concerns = Self::default();
+        concerns.follow(state);
+        concerns
+    }
+
     /// The revision it stands at; `None` where it knows nothing.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
@@ -128,24 +177,17 @@ impl Concerns {
         if before == common { Touched::Nodes(touched) } else { Touched::All }
     }
 
-    /// What a node should run and keep, as [`crate::desired()`] finds it in the whole state.
+    /// What a node has to do with.
     #[must_use]
-    pub fn desired(&self, state: &State, node: &str) -> internal::Desired {
-        let of_node = self.nodes.get(node);
-        let jobs = of_node.into_iter().flat_map(|of| &of.jobs).filter_map(|name| state.job(name));
-        let keys = of_node.into_iter().flat_map(|of| &of.artifacts);
-        desired_of(state, node, jobs, keys.filter_map(|key| state.artifact(key)))
+    pub fn of_node(&self, node: &str) -> OfNode {
+        self.nodes.get(node).cloned().unwrap_or_default()
     }
 
-    /// The jobs with a task on a node that hold places.
-    pub fn jobs_of(&self, node: &str) -> impl Iterator<Item = &str> {
-        self.nodes.get(node).into_iter().flat_map(|of| of.jobs.iter().map(AsRef::as_ref))
-    }
-
-    /// How many artifacts a node has or should have.
+    /// How much each node has.
     #[must_use]
-    pub fn load(&self, node: &str) -> u64 {
-        self.nodes.get(node).map_or(0, |of| u64::try_from(of.artifacts.len()).unwrap_or(u64::MAX))
+    pub fn loads(&self) -> Loads {
+        let count = |of: &OfNode| u64::try_from(of.artifacts.len()).unwrap_or(u64::MAX);
+        Loads(self.nodes.iter().map(|(node, of)| (Arc::clone(node), count(of))).collect())
     }
 
     /// Whether any artifact has to be looked at again.
@@ -261,9 +303,12 @@ impl Concerns {
     }
 }
 
+fn phase(job: &v1::Job) -> Option<JobPhase> {
+    job.status.as_ref().and_then(|status| JobPhase::from_word(&status.phase))
+}
+
 fn holds_places(job: &v1::Job) -> bool {
-    let phase = job.status.as_ref().and_then(|status| JobPhase::from_word(&status.phase));
-    phase.is_some_and(JobPhase::holds_places)
+    phase(job).is_some_and(JobPhase::holds_places)
 }
 
 #[cfg(test)]

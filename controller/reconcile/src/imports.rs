@@ -9,11 +9,10 @@ use holdfast_state::State;
 use holdfast_types::{Jurisdiction, NodePhase, Problem, ProblemKind, Time};
 
 use crate::admission::Refused;
-use crate::concerns::Concerns;
+use crate::concerns::Loads;
 use crate::facts::{node_facts, record_decision};
 
-/// The node that takes the bytes, the one with the fewest artifacts, and the decision that lets it. `concerns` stands at this
-/// state.
+/// The node that takes the bytes, the one with the fewest artifacts, and the decision that lets it.
 ///
 /// # Errors
 ///
@@ -21,7 +20,7 @@ use crate::facts::{node_facts, record_decision};
 pub fn import_target<'a>(
     artifact: &ArtifactFacts,
     user: &UserFacts,
-    (state, concerns): (&'a State, &Concerns),
+    (state, loads): (&'a State, &Loads),
     bundle: &Bundle,
     now: Time,
 ) -> Result<(&'a v1::Node, DecisionRecord), Box<Refused>> {
@@ -34,7 +33,7 @@ pub fn import_target<'a>(
         if !decisions.entry(place.clone()).or_insert_with(decide).is_allow() {
             continue;
         }
-        let load = concerns.load(node.metadata.as_ref().map_or("", |m| m.name.as_str()));
+        let load = loads.of(node.metadata.as_ref().map_or("", |m| m.name.as_str()));
         if best.as_ref().is_none_or(|(least, _, _)| load < *least) {
             best = Some((load, node, place));
         }

@@ -21,13 +21,15 @@ mod update;
 mod world;
 
 pub use admission::{Admitted, Refused, admit};
-pub use concerns::{Concerns, Name, Recheck, Touched};
+pub use concerns::{Concerns, Loads, Name, OfNode, Recheck, Touched};
 pub use desired::desired;
 pub use facts::{
     FactsError, artifact_facts, node_facts, owner_facts, record_decision, user_facts, workload_facts,
 };
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
-pub use placement::{MAX_TOLD, Telling, commit_plan, concerns_placement, explanation, next_start, snapshot};
-pub use replication::replica_targets;
+pub use placement::{
+    MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, explanation, next_start, snapshot,
+};
+pub use replication::{Lacking, replica_targets};
 pub use rollouts::{ControllerFacts, RolloutAction, rollout_actions, rollout_counts};

@@ -23,17 +23,38 @@ const LONGEST_BACKOFF: Span = Span::from_secs(60);
 /// The word for a healthy device in an inventory.
 const HEALTHY: &str = "ok";
 
-/// What the scheduler sees: every node, every queue, every job that waits or holds places, with the law's verdicts.
+/// What the scheduler sees: every node, every queue, every job that waits or holds places, with the law's verdicts; and these
+/// once more by themselves.
 #[must_use]
-pub fn snapshot(state: &State, bundle: &Bundle, now: Time) -> Snapshot {
-    let facts: Vec<NodeFacts> = state.nodes().filter_map(|r| node_facts(r, bundle).ok()).collect();
+pub fn snapshot(state: &State, bundle: &Bundle, now: Time) -> (Snapshot, Rulings) {
+    let facts = all_facts(state, bundle);
     let mut verdicts = VerdictCache { known: BTreeMap::new(), facts: &facts, state, bundle, now };
-    Snapshot {
+    let snapshot = Snapshot {
         revision: state.revision(),
         nodes: state.nodes().filter_map(|r| node_view(r.node.as_ref()?)).collect(),
         queues: state.queues().filter_map(queue_view).collect(),
         jobs: state.jobs().filter_map(|job| job_view(job, &mut verdicts)).collect(),
+    };
+    (snapshot, Rulings(verdicts.known.into_values().collect()))
+}
+
+/// What the law said of the jobs that wait: one of them, and what holds for all of which it says the same.
+#[derive(Debug, Default)]
+pub struct Rulings(Vec<(String, Verdicts)>);
+
+impl Rulings {
+    /// Whether the same law says the same at another time. No node and no job may have changed meanwhile.
+    #[must_use]
+    pub fn hold(&self, state: &State, bundle: &Bundle, now: Time) -> bool {
+        let facts = all_facts(state, bundle);
+        let verdicts = VerdictCache { known: BTreeMap::new(), facts: &facts, state, bundle, now };
+        let anew = |job: &v1::Job| verdicts.decide(job, &job_spec(job, bundle)?);
+        self.0.iter().all(|(job, said)| state.job(job).and_then(anew).as_ref() == Some(said))
     }
+}
+
+fn all_facts(state: &State, bundle: &Bundle) -> Vec<NodeFacts> {
+    state.nodes().filter_map(|record| node_facts(record, bundle).ok()).collect()
 }
 
 /// Whether placing could come out otherwise than at an earlier revision: a node, a job or a queue has changed, or is no longer
@@ -93,17 +114,12 @@ fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
 
 fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
     let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
-    let mut spec = JobSpec::try_from(job.spec.as_ref()?).ok()?;
-    // The scheduler compares codes; what lies within a bloc is for the law to say.
-    let law = verdicts.bundle.law();
-    let within = |j: &&Jurisdiction| law.lies_within(j, &spec.jurisdictions);
-    spec.jurisdictions = law.jurisdictions.keys().filter(within).cloned().collect();
+    let spec = job_spec(job, verdicts.bundle)?;
     let phase = JobPhase::from_word(&status.phase)?;
     let state = match phase {
-        JobPhase::Pending => JobState::Waiting {
-            verdicts: verdicts.of(&metadata.name, &spec, job),
-            not_before: not_before(status),
-        },
+        JobPhase::Pending => {
+            JobState::Waiting { verdicts: verdicts.of(job, &spec)?, not_before: not_before(status) }
+        }
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => JobState::Placed(assignments(status)),
         JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => return None,
     };
@@ -115,6 +131,15 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
         submitted: millis(metadata.created_at.as_ref()),
         state,
     })
+}
+
+fn job_spec(job: &v1::Job, bundle: &Bundle) -> Option<JobSpec> {
+    let mut spec = JobSpec::try_from(job.spec.as_ref()?).ok()?;
+    // The scheduler compares codes; what lies within a bloc is for the law to say.
+    let law = bundle.law();
+    let within = |j: &&Jurisdiction| law.lies_within(j, &spec.jurisdictions);
+    spec.jurisdictions = law.jurisdictions.keys().filter(within).cloned().collect();
+    Some(spec)
 }
 
 /// After a failed task the gang waits 1 s, 2 s, 4 s and so on; a lost node is nobody's fault and waits for nothing.
@@ -136,7 +161,8 @@ fn assignments(status: &v1::JobStatus) -> Vec<Assignment> {
 
 /// Verdicts by what the law can tell apart: jobs with the same tenant, purpose, owner and inputs share theirs.
 struct VerdictCache<'a> {
-    known: BTreeMap<String, Verdicts>,
+    /// With the first job that they were asked for.
+    known: BTreeMap<String, (String, Verdicts)>,
     facts: &'a [NodeFacts],
     state: &'a State,
     bundle: &'a Bundle,
@@ -144,27 +170,31 @@ struct VerdictCache<'a> {
 }
 
 impl VerdictCache<'_> {
-    fn of(&mut self, name: &str, spec: &JobSpec, job: &v1::Job) -> Verdicts {
-        let owner = job.status.as_ref().map_or("", |s| s.submitted_by.as_str());
-        let inputs = inputs(spec);
-        let key = format!("{}|{}|{owner}|{}", spec.tenant, spec.purpose, inputs.join(","));
-        if let Some(known) = self.known.get(&key) {
-            return known.clone();
+    fn of(&mut self, job: &v1::Job, spec: &JobSpec) -> Option<Verdicts> {
+        let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
+        let inputs = inputs(spec).collect::<Vec<_>>().join(",");
+        let key = format!("{}|{}|{}|{inputs}", spec.tenant, spec.purpose, status.submitted_by);
+        if let Some((_, known)) = self.known.get(&key) {
+            return Some(known.clone());
         }
-        let decided = self.decide(name, spec, owner, &inputs);
-        self.known.insert(key, decided.clone());
-        decided
+        let decided = self.decide(job, spec)?;
+        self.known.insert(key, (metadata.name.clone(), decided.clone()));
+        Some(decided)
     }
 
-    fn decide(&self, name: &str, spec: &JobSpec, owner: &str, inputs: &[String]) -> Verdicts {
+    fn decide(&self, job: &v1::Job, spec: &JobSpec) -> Option<Verdicts> {
+        let name = &job.metadata.as_ref()?.name;
+        Some(self.verdicts(name, spec, &job.status.as_ref()?.submitted_by))
+    }
+
+    fn verdicts(&self, name: &str, spec: &JobSpec, owner: &str) -> Verdicts {
         // Facts that cannot be stated leave every node without a verdict, which the scheduler reads as denied.
         let owner = owner_facts(owner, &spec.tenant, self.bundle);
         let Ok(workload) = owner.and_then(|owner| workload_facts(name, spec, owner)) else {
             return Verdicts::default();
         };
-        let artifacts: Option<Vec<ArtifactFacts>> = inputs
-            .iter()
-            .map(|key| artifact_facts(&self.state.artifact(key)?.artifact?.spec?).ok())
+        let artifacts: Option<Vec<ArtifactFacts>> = inputs(spec)
+            .map(|key| artifact_facts(&self.state.artifact(&key)?.artifact?.spec?).ok())
             .collect();
         let Some(artifacts) = artifacts else { return Verdicts::default() };
         let classes = decide_classes(&workload, &artifacts, self.facts, self.bundle, self.now);
@@ -183,10 +213,10 @@ impl VerdictCache<'_> {
 }
 
 /// The keys of everything the job reads.
-fn inputs(spec: &JobSpec) -> Vec<String> {
+fn inputs(spec: &JobSpec) -> impl Iterator<Item = String> {
     let datasets = spec.datasets.iter().map(|d| format!("dataset/{}", d.dataset));
     let model = spec.base_model.iter().map(|m| format!("model/{m}"));
-    std::iter::once(format!("image/{}", spec.image)).chain(datasets).chain(model).collect()
+    std::iter::once(format!("image/{}", spec.image)).chain(datasets).chain(model)
 }
 
 /// The most jobs that one command tells why they wait. What is more is told by the next one.

@@ -1,5 +1,6 @@
 //! Who should fetch a copy of what: only nodes that the law lets have it, and no more than are wanted.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_api::store::{ArtifactRecord, NodeRecord, ReplicaTarget};
@@ -7,67 +8,77 @@ use holdfast_policy::{Actor, ArtifactFacts, Bundle, NodeClass, NodeFacts, Reques
 use holdfast_state::State;
 use holdfast_types::{NodePhase, Time};
 
-use crate::concerns::{Concerns, Recheck};
+use crate::concerns::{Loads, Name, Recheck};
 use crate::facts::{artifact_facts, node_facts};
 
-/// New targets for versions that are on fewer nodes than wanted, among those that are to be looked at. `concerns` stands
-/// at this state.
+/// What was found of artifacts with too few copies.
+#[derive(Debug, Default)]
+pub struct Lacking {
+    /// Who should fetch which of them.
+    pub targets: Vec<ReplicaTarget>,
+    /// Those that lack more copies than there are nodes for that may have one; the law may come to let another.
+    pub still: BTreeSet<Name>,
+}
+
+/// New targets for versions that are on fewer nodes than wanted, among those that are to be looked at.
 #[must_use]
-pub fn replica_targets(
-    state: &State,
-    concerns: &Concerns,
-    which: &Recheck,
-    bundle: &Bundle,
-    now: Time,
-) -> Vec<ReplicaTarget> {
-    let mut targets = Targets::of(state, concerns, bundle, now);
+pub fn replica_targets(state: &State, loads: &Loads, which: &Recheck, bundle: &Bundle, now: Time) -> Lacking {
+    let mut targets = Targets::of(state, loads, bundle, now);
     match which {
         Recheck::All => state.artifacts().for_each(|record| targets.choose_for(&record)),
         Recheck::Keys(keys) => {
             keys.iter().filter_map(|key| state.artifact(key)).for_each(|record| targets.choose_for(&record));
         }
     }
-    targets.chosen
+    targets.found
 }
 
-/// A node that takes copies, and what the law sees of it; none where its facts cannot be stated.
-type Live = Option<NodeFacts>;
+/// A node that takes copies.
+struct Live<'a> {
+    record: &'a NodeRecord,
+    /// What the law sees of it; none where that cannot be stated.
+    facts: OnceCell<Option<NodeFacts>>,
+}
 
 struct Targets<'a> {
-    live: BTreeMap<&'a str, Live>,
+    live: BTreeMap<&'a str, Live<'a>>,
     load: BTreeMap<&'a str, u64>,
     /// The same, the least first.
     queue: BTreeSet<(u64, &'a str)>,
     bundle: &'a Bundle,
     now: Time,
-    chosen: Vec<ReplicaTarget>,
+    found: Lacking,
 }
 
 impl<'a> Targets<'a> {
-    fn of(state: &'a State, concerns: &Concerns, bundle: &'a Bundle, now: Time) -> Self {
-        let facts = |record| Some((live_name(record)?, node_facts(record, bundle).ok()));
-        let live: BTreeMap<&str, Live> = state.nodes().filter_map(facts).collect();
-        let load: BTreeMap<&str, u64> = live.keys().map(|node| (*node, concerns.load(node))).collect();
+    fn of(state: &'a State, loads: &Loads, bundle: &'a Bundle, now: Time) -> Self {
+        let live = |record| Some((live_name(record)?, Live { record, facts: OnceCell::new() }));
+        let live: BTreeMap<&str, Live<'_>> = state.nodes().filter_map(live).collect();
+        let load: BTreeMap<&str, u64> = live.keys().map(|node| (*node, loads.of(node))).collect();
         let queue = load.iter().map(|(node, load)| (*load, *node)).collect();
-        Self { live, load, queue, bundle, now, chosen: Vec::new() }
+        Self { live, load, queue, bundle, now, found: Lacking::default() }
     }
 
     fn choose_for(&mut self, record: &ArtifactRecord) {
-        for node in self.choose(record).unwrap_or_default() {
+        let Some((name, lacking, chosen)) = self.choose(record) else { return };
+        if chosen.len() < lacking {
+            self.found.still.insert(name.into());
+        }
+        for node in chosen {
             if let Some(count) = self.load.get_mut(node) {
                 self.queue.remove(&(*count, node));
                 *count += 1;
                 self.queue.insert((*count, node));
             }
-            let name = record.artifact.as_ref().and_then(|a| a.metadata.as_ref()).map(|m| m.name.clone());
-            let target = ReplicaTarget { artifact: name.unwrap_or_default(), node: node.to_owned() };
-            self.chosen.push(target);
+            let target = ReplicaTarget { artifact: name.to_owned(), node: node.to_owned() };
+            self.found.targets.push(target);
         }
     }
 
-    /// The nodes that an artifact lacks.
-    fn choose(&self, record: &ArtifactRecord) -> Option<Vec<&'a str>> {
+    /// How many copies an artifact lacks, and the nodes that may have them.
+    fn choose<'r>(&self, record: &'r ArtifactRecord) -> Option<(&'r str, usize, Vec<&'a str>)> {
         let artifact = record.artifact.as_ref()?;
+        let name = artifact.metadata.as_ref()?.name.as_str();
         let (spec, status) = (artifact.spec.as_ref()?, artifact.status.as_ref()?);
         let wanted = usize::try_from(spec.copies.max(1)).ok()?;
         // Lists of a few names each, which nearly always name enough.
@@ -78,11 +89,12 @@ impl<'a> Targets<'a> {
         }
         let lacking = wanted.checked_sub(has + live(&record.targets)).filter(|n| *n > 0)?;
         let is_there = |node: &str| status.nodes.iter().chain(&record.targets).any(|name| name == node);
+        // What the law cannot be asked about goes nowhere.
         let facts = artifact_facts(spec).ok()?;
         let mut law = Law { facts, bundle: self.bundle, now: self.now, verdicts: BTreeMap::new() };
         let candidates = self.queue.iter().map(|(_, node)| *node).filter(|node| !is_there(node));
         let allowed = candidates.filter(|node| self.live.get(node).is_some_and(|live| law.allows(live)));
-        Some(allowed.take(lacking).collect())
+        Some((name, lacking, allowed.take(lacking).collect()))
     }
 }
 
@@ -104,8 +116,9 @@ struct Law<'a> {
 }
 
 impl Law<'_> {
-    fn allows(&mut self, node: &Live) -> bool {
-        let Some(target) = node else { return false };
+    fn allows(&mut self, node: &Live<'_>) -> bool {
+        let facts = node.facts.get_or_init(|| node_facts(node.record, self.bundle).ok());
+        let Some(target) = facts else { return false };
         if let Some(known) = self.verdicts.get(&target.class) {
             return *known;
         }

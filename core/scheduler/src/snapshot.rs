@@ -137,7 +137,7 @@ pub enum Verdict {
 ///
 /// Jobs the law cannot tell apart should share one value by `clone`, which copies nothing: the planner then works the
 /// nodes out once for all of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdicts(Arc<BTreeMap<NodeName, Verdict>>);
 
 impl From<BTreeMap<NodeName, Verdict>> for Verdicts {

@@ -10,8 +10,8 @@ use holdfast_api::internal::agent_session_server::{AgentSession, AgentSessionSer
 use holdfast_api::internal::data_client::DataClient;
 use holdfast_api::internal::enrolment_server::{Enrolment, EnrolmentServer};
 use holdfast_api::internal::{
-    Desired, EnrolRequest, EnrolResponse, ReplicaAssignment, ReplicaSource, RotateRequest, SyncRequest,
-    SyncResponse,
+    Desired, EnrolRequest, EnrolResponse, RenewRequest, ReplicaAssignment, ReplicaSource, RotateRequest,
+    SyncRequest, SyncResponse,
 };
 use holdfast_api::v1;
 use holdfast_artifact::{ImportOptions, import_dir};
@@ -35,6 +35,8 @@ use tower::ServiceExt as _;
 
 pub(crate) mod peer;
 
+/// What the controller calls whatever it was told.
+const SAID: &[u8] = b"said";
 /// How long an answer is held, as real controllers do.
 const HOLD: Duration = Duration::from_secs(1);
 /// The longest a test waits for anything.
@@ -59,6 +61,12 @@ struct Told {
     last: SyncRequest,
     /// Answers that reached their end; one that the agent cut short is none.
     answered: Vec<Instant>,
+    /// How often it was asked without being told all again.
+    renewed: usize,
+    /// How often it was told all.
+    told: usize,
+    /// The next renewal is not understood.
+    forgetful: bool,
     rotations: u64,
     desired: Desired,
     version: u64,
@@ -101,11 +109,9 @@ impl Enrolment for Controller {
     }
 }
 
-#[tonic::async_trait]
-impl AgentSession for Controller {
-    async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
-        let ask = request.into_inner();
-        self.0.told.lock().last = ask.clone();
+impl Controller {
+    /// Answers when something changes, or in the end.
+    async fn held(&self, ask: SyncRequest) -> Result<Response<SyncResponse>, Status> {
         self.bump();
         let mut changed = self.0.changed.subscribe();
         let held = tokio::time::sleep(HOLD);
@@ -131,14 +137,42 @@ impl AgentSession for Controller {
                 let desired = is_news.then_some(desired);
                 let (lease_ms, decisions_recorded) = (6_000, 0);
                 let desired_hash = hash;
+                let said = if is_news { Vec::new() } else { SAID.to_vec() };
                 return Ok(Response::new(SyncResponse {
                     desired_hash,
                     desired,
                     lease_ms,
                     decisions_recorded,
+                    said,
                     ..SyncResponse::default()
                 }));
             }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AgentSession for Controller {
+    async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
+        let ask = request.into_inner();
+        {
+            let mut told = self.0.told.lock();
+            (told.last, told.told) = (ask.clone(), told.told + 1);
+        }
+        self.held(ask).await
+    }
+
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<SyncResponse>, Status> {
+        let renew = request.into_inner();
+        let again = {
+            let mut told = self.0.told.lock();
+            told.renewed += 1;
+            let known = renew.said == SAID && !std::mem::take(&mut told.forgetful);
+            known.then(|| told.last.clone())
+        };
+        match again {
+            Some(said) => self.held(said).await,
+            None => Ok(Response::new(SyncResponse { say_again: true, ..SyncResponse::default() })),
         }
     }
 
@@ -303,6 +337,17 @@ impl World {
         told.version += 1;
         drop(told);
         self.controller.bump();
+    }
+
+    /// How often the controller was told all, and how often that it is as it was.
+    pub(crate) fn told(&self) -> (usize, usize) {
+        let told = self.controller.0.told.lock();
+        (told.told, told.renewed)
+    }
+
+    /// Lets the controller forget what it was told.
+    pub(crate) fn forget(&self) {
+        self.controller.0.told.lock().forgetful = true;
     }
 
     pub(crate) fn last(&self) -> SyncRequest {

@@ -4,11 +4,13 @@
 //! cluster writes nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use holdfast_api::internal::agent_session_server::AgentSession;
-use holdfast_api::internal::{Desired, EnrolResponse, RotateRequest, SyncRequest, SyncResponse, TaskReport};
+use holdfast_api::internal::{
+    Desired, EnrolResponse, RenewRequest, RotateRequest, SyncRequest, SyncResponse, TaskReport,
+};
 use holdfast_api::store::{
     Command, CommitCheckpoint, DecisionRecord, NodeRecord, RecordDecisions, ReportNode, ReportTasks,
     RotateNode, SetNodePhase, SetReplicas, command,
@@ -34,9 +36,23 @@ const HOLD: Duration = Duration::from_millis(1_000);
 const SYSTEM_LEVEL: u32 = 4;
 /// The most decisions taken over from an agent at once.
 const MAX_DECISIONS: usize = 256;
+/// Held answers are given at so many moments in the time that one is held for, those of many agents at each: to wake once for
+/// fifty agents takes far less than to wake for every one.
+const MOMENTS: u32 = 20;
 
 fn unknown(node: &str) -> Status {
     status_from_problem(&holdfast_state::not_found("node", node))
+}
+
+/// What an agent that waits for an answer knows already.
+struct Known<'a> {
+    /// All that it said.
+    said: Said,
+    /// The hash of what it should do.
+    desired: &'a str,
+    /// The law.
+    bundle: &'a str,
+    hold_ms: u64,
 }
 
 /// How long the answer to an agent that waits so long is held.
@@ -45,6 +61,14 @@ fn hold(asked_ms: u64, lease_ms: u64) -> Duration {
         0 => HOLD,
         asked => Duration::from_millis(asked).min(longest_hold(Duration::from_millis(lease_ms))),
     }
+}
+
+/// When an answer is given that is held from now on: at the last of the moments within that time.
+fn given_at(hold: Duration) -> Instant {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let latest = BEGUN.elapsed() + hold;
+    let past = latest.as_nanos().checked_rem((hold / MOMENTS).as_nanos()).unwrap_or(0);
+    *BEGUN + latest.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
 }
 
 impl Service {
@@ -83,9 +107,24 @@ impl Service {
         Err(status_from_problem(&problem))
     }
 
+    /// Whether a node may be answered: it was heard, belongs to this cluster as it is now, and was not retired.
+    async fn greet(&self, node: &str, incarnation: u64) -> Result<(), Status> {
+        self.of_one_incarnation(node, incarnation)?;
+        self.hear(node)?;
+        let phase = |record: &NodeRecord| record.node.as_ref()?.status.as_ref().map(|s| s.phase.clone());
+        let phase = self.0.with(|state| state.node(node).map(phase)).ok_or_else(|| unknown(node))?;
+        if phase.as_deref() == Some(NodePhase::Retired.as_str()) {
+            let problem =
+                Problem::new(1216, ProblemKind::Unauthorised, format!("node `{node}` has been retired"))
+                    .because("a retired node never comes back")
+                    .next("holdfast node token --jurisdiction CODE");
+            return Err(status_from_problem(&problem));
+        }
+        self.0.desk.ready(&*self.0, &self.0.apart).await
+    }
+
     /// Takes over what the agent says, where it says something new. Nearly always it says what it said before.
-    async fn hear_out(&self, node: &str, sync: &SyncRequest) -> Result<(), Status> {
-        let said = Said::of(sync);
+    async fn hear_out(&self, node: &str, sync: &SyncRequest, said: Said) -> Result<(), Status> {
         let Some(times) = self.0.desk.unheard(&*self.0, node, said) else { return Ok(()) };
         if !self.take(node, sync).await? {
             self.0.desk.heard(node, times, said);
@@ -131,7 +170,7 @@ impl Service {
             new = true;
         }
         // A node whose agent could not ask the law yet would refuse what it is given.
-        if !record.alive && self.knows_the_law(sync) {
+        if !record.alive && self.is_the_law(&sync.bundle) {
             let body =
                 SetNodePhase { node: node.to_owned(), alive: true, reason: "its agent reports".to_owned() };
             self.say(node, command::Body::SetNodePhase(body)).await?;
@@ -139,9 +178,13 @@ impl Service {
         }
         // Checkpoints before tasks: the end of a task may be the end of the start that the checkpoint belongs to.
         new |= self.take_checkpoints(node, sync).await?;
-        let current = self.0.desk.is_current(&*self.0, node, &sync.known_desired);
-        let stopping = if current { self.0.desk.jobs_of(&*self.0, node) } else { Vec::new() };
-        let tasks = self.0.with(|state| news(state, node, sync, &stopping));
+        let (state, of_node) = self.0.desk.of_node(&*self.0, node);
+        let mut tasks: Vec<TaskReport> =
+            sync.tasks.iter().filter(|task| is_news(&state, node, task)).cloned().collect();
+        let silent = never_started(of_node.stopping(&state), node, sync);
+        if !silent.is_empty() && self.newer(node, &sync.known_desired).await?.is_none() {
+            tasks.extend(silent);
+        }
         new |= !tasks.is_empty();
         if !tasks.is_empty() {
             self.say(node, command::Body::ReportTasks(ReportTasks { node: node.to_owned(), tasks })).await?;
@@ -156,9 +199,9 @@ impl Service {
         Ok(new)
     }
 
-    /// Whether the agent has verified the law that is in force, or there is none.
-    fn knows_the_law(&self, sync: &SyncRequest) -> bool {
-        self.0.with(|state| state.bundle().is_none_or(|bundle| bundle.hash == sync.bundle))
+    /// Whether an agent that has verified this law knows the one in force, or there is none.
+    fn is_the_law(&self, known: &str) -> bool {
+        self.0.with(|state| state.bundle().is_none_or(|bundle| bundle.hash == known))
     }
 
     async fn take_checkpoints(&self, node: &str, sync: &SyncRequest) -> Result<bool, Status> {
@@ -197,24 +240,31 @@ impl Service {
     }
 
     /// Waits until what the node should do differs from what it knows, or for as long as an answer is held.
-    async fn answer(&self, node: &str, sync: &SyncRequest) -> Result<SyncResponse, Status> {
-        let deadline = Instant::now() + hold(sync.hold_ms, self.0.config.lease_ms);
+    async fn answer(&self, node: &str, known: &Known<'_>) -> Result<SyncResponse, Status> {
+        let deadline = given_at(hold(known.hold_ms, self.0.config.lease_ms));
         let mut touched = self.0.desk.touched(&*self.0, node);
         loop {
             touched.borrow_and_update();
-            let has_law = self.knows_the_law(sync);
+            let has_law = self.is_the_law(known.bundle);
             let through = self.0.with(|state| state.node(node).map_or(0, |r| r.decisions_through));
-            let newer = self.0.desk.newer(&*self.0, node, &sync.known_desired);
-            if newer.is_some() || !has_law {
-                let (mut wanted, hash) = newer.unwrap_or_else(|| self.0.desk.desired(&*self.0, node));
+            // One without the law is told everything.
+            let desired = if has_law { known.desired } else { "" };
+            if let Some((mut wanted, hash)) = self.newer(node, desired).await? {
                 wanted.bundle = if has_law { None } else { self.0.with(|state| state.bundle().cloned()) };
                 return Ok(self.response(hash, Some(wanted), through));
             }
             let woken = tokio::time::timeout_at(deadline, touched.changed()).await;
             if !matches!(woken, Ok(Ok(()))) {
-                return Ok(self.response(sync.known_desired.clone(), None, through));
+                // What was heard and brought nothing new need not be said again.
+                let heard = self.0.desk.unheard(&*self.0, node, known.said).is_none();
+                let said = if heard { known.said.name() } else { Vec::new() };
+                return Ok(SyncResponse { said, ..self.response(known.desired.to_owned(), None, through) });
             }
         }
+    }
+
+    async fn newer(&self, node: &str, known: &str) -> Result<Option<(Desired, String)>, Status> {
+        self.0.desk.newer(&*self.0, &self.0.apart, node, known).await
     }
 
     fn response(
@@ -230,22 +280,23 @@ impl Service {
             decisions_recorded,
             incarnation: self.0.incarnation(),
             controllers: self.0.known.addresses(),
+            ..SyncResponse::default()
         }
     }
 }
 
-/// The reports that change something, and the tasks of which it follows that they never started: the agent has taken
-/// over a desired state without them and does not report them. `jobs` are those of the node, where the agent knows all of
-/// what it should do.
-fn news(state: &State, node: &str, sync: &SyncRequest, jobs: &[String]) -> Vec<TaskReport> {
-    let mut out: Vec<TaskReport> = sync.tasks.iter().filter(|t| is_news(state, node, t)).cloned().collect();
+/// The tasks of jobs that are being stopped of which it follows that they never started: the agent has taken over a desired
+/// state without them, which is for the caller to know, and does not report them.
+fn never_started<'a>(
+    stopping: impl Iterator<Item = &'a v1::Job>,
+    node: &'a str,
+    sync: &SyncRequest,
+) -> Vec<TaskReport> {
     let reported: BTreeSet<(&str, u64, u32)> =
         sync.tasks.iter().map(|t| (t.job_uid.as_str(), t.fence, t.rank)).collect();
-    for job in jobs.iter().filter_map(|name| state.job(name)) {
+    let mut out = Vec::new();
+    for job in stopping {
         let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
-        if status.phase != "Stopping" {
-            continue;
-        }
         for task in status.tasks.iter().filter(|t| t.node == node && !is_over(t)) {
             if !reported.contains(&(metadata.uid.as_str(), status.fence, task.rank)) {
                 out.push(TaskReport {
@@ -289,21 +340,28 @@ impl AgentSession for Service {
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
         let (name, _) = caller::node(&request)?;
         let sync = request.into_inner();
-        self.of_one_incarnation(name.as_str(), sync.incarnation)?;
-        self.hear(name.as_str())?;
-        let phase = |record: &NodeRecord| record.node.as_ref()?.status.as_ref().map(|s| s.phase.clone());
-        let phase = self.0.with(|state| state.node(name.as_str()).map(phase));
-        let phase = phase.ok_or_else(|| unknown(name.as_str()))?;
-        if phase.as_deref() == Some(NodePhase::Retired.as_str()) {
-            let problem =
-                Problem::new(1216, ProblemKind::Unauthorised, format!("node `{name}` has been retired"))
-                    .because("a retired node never comes back")
-                    .next("holdfast node token --jurisdiction CODE");
-            return Err(status_from_problem(&problem));
-        }
-        self.hear_out(name.as_str(), &sync).await?;
-        let answer = self.answer(name.as_str(), &sync).await?;
+        self.greet(name.as_str(), sync.incarnation).await?;
+        let said = Said::of(&sync);
+        self.hear_out(name.as_str(), &sync, said).await?;
+        let known = Known { said, desired: &sync.known_desired, bundle: &sync.bundle, hold_ms: sync.hold_ms };
+        let answer = self.answer(name.as_str(), &known).await?;
         // Held answers are the usual ones: the node was there all the while.
+        self.hear(name.as_str())?;
+        Ok(Response::new(answer))
+    }
+
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<SyncResponse>, Status> {
+        let (name, _) = caller::node(&request)?;
+        let renew = request.into_inner();
+        self.greet(name.as_str(), renew.incarnation).await?;
+        let said = Said::from_name(&renew.said)
+            .filter(|said| self.0.desk.unheard(&*self.0, name.as_str(), *said).is_none());
+        let Some(said) = said else {
+            return Ok(Response::new(SyncResponse { say_again: true, ..SyncResponse::default() }));
+        };
+        let known =
+            Known { said, desired: &renew.known_desired, bundle: &renew.bundle, hold_ms: renew.hold_ms };
+        let answer = self.answer(name.as_str(), &known).await?;
         self.hear(name.as_str())?;
         Ok(Response::new(answer))
     }

@@ -115,24 +115,26 @@ impl Service {
         operator: &Operator,
         list: ListRequest,
         asked: [&str; 2],
-        wanted: impl Fn(&ArtifactSpec) -> bool,
+        wanted: impl Fn(&ArtifactSpec) -> bool + Send + 'static,
     ) -> Result<Response<ArtifactList>, Status> {
         self.0.barrier(list.stale).await?;
-        let tenant = operator.tenant.as_ref().map_or("", |tenant| tenant.as_str());
-        let scope = [asked[0], asked[1], tenant];
-        let mut found = self.0.with(|state| {
-            let asked = Asked::<Artifact>::read(&list, &scope)?;
+        let (state, operator, fields) = (self.0.with(State::clone), operator.clone(), list.fields.clone());
+        let asked = asked.map(str::to_owned);
+        let found = self.0.apart.run(move || {
+            let tenant = operator.tenant.as_ref().map_or("", |tenant| tenant.as_str());
+            let asked = Asked::<Artifact>::read(&list, &[&asked[0], &asked[1], tenant])?;
             let series = asked.after.rsplit_once('@').map_or("", |(series, _)| series);
             let artifacts = by_name(state.artifacts_from(series).filter_map(|row| row.artifact));
-            let visible = |a: &Artifact| Self::visible(operator, a) && a.spec.as_ref().is_some_and(&wanted);
+            let visible = |a: &Artifact| Self::visible(&operator, a) && a.spec.as_ref().is_some_and(&wanted);
             let page = asked.page(artifacts.filter(visible));
             Ok::<_, Status>(ArtifactList {
                 items: page.items,
                 next_page_token: page.next,
                 revision: state.revision(),
             })
-        })?;
-        found.items = self.0.select("Artifact", found.items, &list.fields)?;
+        });
+        let mut found = found.await??;
+        found.items = self.0.select("Artifact", found.items, &fields)?;
         Ok(Response::new(found))
     }
 
@@ -163,10 +165,12 @@ impl Artifacts for Service {
     async fn list(&self, request: Request<ListArtifactsRequest>) -> Result<Response<ArtifactList>, Status> {
         let operator = caller::operator(&request)?;
         let request = request.into_inner();
-        let (kind, name) = (request.kind.as_str(), request.name.as_str());
-        let wanted =
-            |s: &ArtifactSpec| (kind.is_empty() || s.kind == kind) && (name.is_empty() || s.name == name);
-        self.list_where(&operator, request.list.unwrap_or_default(), [kind, name], wanted).await
+        let (kind, name) = (request.kind.clone(), request.name.clone());
+        let wanted = move |s: &ArtifactSpec| {
+            (kind.is_empty() || s.kind == kind) && (name.is_empty() || s.name == name)
+        };
+        let asked = [request.kind.as_str(), request.name.as_str()];
+        self.list_where(&operator, request.list.unwrap_or_default(), asked, wanted).await
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<Artifact>, Status> {
@@ -187,8 +191,10 @@ impl Artifacts for Service {
             ..ArtifactSpec::default()
         };
         let (facts, user) = self.facts(&operator, &spec, &bundle)?;
-        let planned = self.0.desk.placed(&*self.0, |state, concerns| {
-            let (node, _) = import_target(&facts, &user, (state, concerns), &bundle, now())?;
+        self.0.desk.ready(&*self.0, &self.0.apart).await?;
+        let (state, loads) = self.0.desk.loads(&*self.0);
+        let planned = self.0.apart.run(move || {
+            let (node, _) = import_target(&facts, &user, (&state, &loads), &bundle, now())?;
             let newest = state.newest(&format!("{}/{}", spec.kind, spec.name));
             let version = newest.and_then(|row| row.artifact?.spec).map_or(0, |spec| spec.version);
             Ok::<_, Box<holdfast_reconcile::Refused>>(ImportPlan {
@@ -198,7 +204,7 @@ impl Artifacts for Service {
                 next_version: version + 1,
             })
         });
-        match planned {
+        match planned.await? {
             Ok(plan) => Ok(Response::new(plan)),
             Err(refused) => {
                 self.0.record_refusal(refused.decision).await;

@@ -12,6 +12,7 @@ use holdfast_api::v1::{
 use holdfast_api::{internal, invalid_request, status_from_problem, v1};
 use holdfast_policy::{Request as LawRequest, decide};
 use holdfast_reconcile::{explanation, owner_facts, record_decision, workload_facts};
+use holdfast_state::State;
 use holdfast_types::{AsProblem as _, JobPhase, JobSpec};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
@@ -97,8 +98,9 @@ impl Jobs for Service {
         }
         let asked = Asked::read(&self.0, &operator, &request.name, labels, spec)?;
         let uid = uid(&key)?;
-        let admitted = self.0.with(|state| asked.admitted(state, &operator, uid));
-        let (body, decision) = match admitted {
+        let state = self.0.with(State::clone);
+        let admitted = self.0.apart.run(move || asked.admitted(&state, &operator, uid));
+        let (body, decision) = match admitted.await? {
             Ok(admitted) => admitted,
             Err(refusal) => return Err(refused(&self.0, refusal).await),
         };

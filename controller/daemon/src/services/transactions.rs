@@ -110,7 +110,8 @@ impl Trial<'_> {
         // Two jobs of one transaction need two uids.
         let key =
             if self.key.is_empty() { String::new() } else { format!("{}-{}", self.key, self.steps.len()) };
-        match asked.admitted(&self.state, self.operator, uid(&key)?) {
+        let (state, operator, uid) = (self.state.clone(), self.operator.clone(), uid(&key)?);
+        match self.app.apart.run(move || asked.admitted(&state, &operator, uid)).await? {
             Ok((body, decision)) => Ok((stored::Body::SubmitJob(body), Some(decision))),
             Err(refusal) => Err(refused(self.app, refusal).await),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
 use holdfast_api::internal::enrolment_client::EnrolmentClient;
-use holdfast_api::internal::{EnrolRequest, SyncRequest};
+use holdfast_api::internal::{EnrolRequest, RenewRequest, SyncRequest};
 use holdfast_api::v1::cluster_client::ClusterClient as ClusterGrpc;
 use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::nodes_client::NodesClient;
@@ -97,6 +97,7 @@ async fn a_token_lets_one_node_in_and_retiring_it_cuts_it_off() {
     };
     let desired = agent.call(with_law).await.unwrap().desired.unwrap();
     assert_eq!((desired.phase.as_str(), desired.bundle.is_none()), ("Ready", true), "and it knows it now");
+    renews(&agent, &bundle).await;
 
     // What people do is not for nodes.
     let list = |channel| async move { NodesClient::new(channel).list(ListRequest::default()).await };
@@ -109,6 +110,43 @@ async fn a_token_lets_one_node_in_and_retiring_it_cuts_it_off() {
     world.client().call(retire).await.unwrap();
     let cut = agent.call(sync).await.unwrap_err();
     assert!(matches!(cut.code.0, 1216 | 5201), "{cut}");
+}
+
+/// What an agent said need not be said again until something about its node changes.
+async fn renews(agent: &ClusterClient, bundle: &str) {
+    let said = SyncRequest { bundle: bundle.to_owned(), hold_ms: 1, ..SyncRequest::default() };
+    let sync = |known: &str| {
+        let request = SyncRequest { known_desired: known.to_owned(), ..said.clone() };
+        agent.call(move |channel| {
+            let request = request.clone();
+            async move { AgentSessionClient::new(channel).sync(request).await }
+        })
+    };
+    let known = sync("").await.unwrap().desired_hash;
+    let answer = sync(&known).await.unwrap();
+    assert!(answer.desired.is_none() && !answer.said.is_empty(), "{answer:?}");
+    let renewal = RenewRequest {
+        said: answer.said,
+        known_desired: known.clone(),
+        bundle: bundle.to_owned(),
+        incarnation: answer.incarnation,
+        hold_ms: 1,
+    };
+    let renew = |renewal: RenewRequest| {
+        agent.call(move |channel| {
+            let renewal = renewal.clone();
+            async move { AgentSessionClient::new(channel).renew(renewal).await }
+        })
+    };
+    let renewed = renew(renewal.clone()).await.unwrap();
+    assert_eq!((renewed.say_again, &renewed.said), (false, &renewal.said), "{renewed:?}");
+    assert_eq!((renewed.lease_ms, &renewed.desired_hash), (answer.lease_ms, &known));
+    for name in [Vec::new(), vec![7], vec![7; 32]] {
+        let unknown = renew(RenewRequest { said: name, ..renewal.clone() }).await.unwrap();
+        assert!(unknown.say_again && unknown.lease_ms == 0, "{unknown:?}");
+    }
+    let behind = renew(RenewRequest { known_desired: String::new(), ..renewal }).await.unwrap();
+    assert_eq!(behind.desired.map(|_| behind.desired_hash), Some(known), "it is told what it does not know");
 }
 
 #[tokio::test]

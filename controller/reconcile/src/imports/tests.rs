@@ -6,6 +6,7 @@ use holdfast_policy::packs;
 use holdfast_state::State;
 
 use super::*;
+use crate::Concerns;
 use crate::world::{abroad, alive, committed, founded, node};
 
 fn asked(state: &State) -> Result<String, Problem> {
@@ -26,10 +27,8 @@ fn asked(state: &State) -> Result<String, Problem> {
         clearance: 0,
         hwkey: false,
     };
-    let mut concerns = Concerns::default();
-    concerns.follow(state);
     let facts = crate::artifact_facts(&spec).unwrap();
-    let target = import_target(&facts, &user, (state, &concerns), &bundle, Time(10));
+    let target = import_target(&facts, &user, (state, &Concerns::of(state).loads()), &bundle, Time(10));
     match target {
         Ok((node, decision)) => {
             assert_eq!(decision.verdict, "allow");

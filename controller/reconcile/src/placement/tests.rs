@@ -5,7 +5,7 @@ use holdfast_policy::packs;
 use holdfast_types::JobName;
 
 use super::*;
-use crate::world::{founded, inventory, node, said};
+use crate::world::{alive, founded, inventory, node, said};
 
 fn waiting(state: &mut State, job: &str) {
     let spec = v1::JobSpec {
@@ -107,7 +107,7 @@ fn the_next_start_is_that_of_the_first_job_that_waits_out_a_delay() {
     waiting(&mut state, "a");
     waiting(&mut state, "b");
     let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
-    let mut view = snapshot(&state, &bundle, Time(10));
+    let (mut view, _) = snapshot(&state, &bundle, Time(10));
     assert_eq!(next_start(&view, Time(10)), None);
     for (job, at) in view.jobs.iter_mut().zip([Time(30), Time(20)]) {
         if let JobState::Waiting { not_before, .. } = &mut job.state {
@@ -117,4 +117,33 @@ fn the_next_start_is_that_of_the_first_job_that_waits_out_a_delay() {
     assert_eq!(next_start(&view, Time(10)), Some(Time(20)));
     assert_eq!(next_start(&view, Time(20)), Some(Time(30)));
     assert_eq!(next_start(&view, Time(30)), None);
+}
+
+#[test]
+fn what_the_law_said_holds_until_it_says_something_else() {
+    let mut state = founded(1);
+    alive(&mut state, 0);
+    let label = v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() };
+    let image = v1::ArtifactSpec {
+        kind: "image".to_owned(),
+        name: "trainer".to_owned(),
+        label: Some(label),
+        tenant: "lab".to_owned(),
+        owner: "anna".to_owned(),
+        ..v1::ArtifactSpec::default()
+    };
+    let image = store::CommitVersion { spec: Some(image), node: node(0), ..store::CommitVersion::default() };
+    said(&mut state, 4, command::Body::CommitVersion(image));
+    waiting(&mut state, "a");
+    waiting(&mut state, "b");
+    let night = r#"@id("night") @reason("not before") forbid (principal, action == Holdfast::Action::"place", resource)
+        when { context.now < datetime("1970-01-01T00:00:00.020Z") };"#;
+    let tenant = format!("{}\n{night}", packs::DEMO.tenant);
+    let bundle = packs::under_constitution(&tenant, packs::DEMO.law).unwrap();
+    let (_, rulings) = snapshot(&state, &bundle, Time(10));
+    assert!(rulings.hold(&state, &bundle, Time(19)));
+    assert!(!rulings.hold(&state, &bundle, Time(20)), "from now on they may be placed");
+    let (_, rulings) = snapshot(&state, &bundle, Time(20));
+    assert!(rulings.hold(&state, &bundle, Time(30)));
+    assert!(!rulings.hold(&founded(1), &bundle, Time(30)), "the job that stood for others is gone");
 }

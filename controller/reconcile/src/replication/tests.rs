@@ -5,16 +5,21 @@ use holdfast_policy::packs;
 use holdfast_types::Time;
 
 use super::*;
+use crate::Concerns;
 use crate::world::{abroad, alive, committed, founded, node, said};
 
 const NOW: Time = Time(10);
 
 fn targets(state: &State) -> Vec<(String, String)> {
     let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
-    let mut concerns = Concerns::default();
-    concerns.follow(state);
-    let found = replica_targets(state, &concerns, &Recheck::All, &bundle, NOW);
-    found.into_iter().map(|target| (target.artifact, target.node)).collect()
+    let found = replica_targets(state, &Concerns::of(state).loads(), &Recheck::All, &bundle, NOW);
+    found.targets.into_iter().map(|target| (target.artifact, target.node)).collect()
+}
+
+fn still(state: &State, which: &Recheck) -> Vec<String> {
+    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let found = replica_targets(state, &Concerns::of(state).loads(), which, &bundle, NOW);
+    found.still.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -44,6 +49,9 @@ fn copies_are_spread_over_live_nodes_and_asked_for_once() {
     let coming = store::SetReplicas { targets: coming, ..store::SetReplicas::default() };
     said(&mut state, 6, command::Body::SetReplicas(coming));
     assert_eq!(targets(&state), [], "they are on their way");
+    assert_eq!(still(&state, &Recheck::All), [""; 0]);
+    committed(&mut state, "e", 4);
+    assert_eq!(still(&state, &Recheck::All), ["dataset/e@1"], "the fourth is not there");
 }
 
 #[test]
@@ -54,5 +62,10 @@ fn no_copy_goes_where_the_law_does_not_let_it() {
     abroad(&mut state, 7);
     alive(&mut state, 7);
     committed(&mut state, "a", 3);
+    committed(&mut state, "b", 1);
     assert_eq!(targets(&state), []);
+    let keys = |names: &[&str]| Recheck::Keys(names.iter().map(|name| Name::from(*name)).collect());
+    assert_eq!(still(&state, &Recheck::All), ["dataset/a@1"], "the law may come to let it");
+    assert_eq!(still(&state, &keys(&["dataset/a@1", "dataset/b@1", "gone"])), ["dataset/a@1"]);
+    assert_eq!(still(&state, &keys(&["dataset/b@1"])), [""; 0]);
 }
