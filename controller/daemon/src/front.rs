@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Body;
 use holdfast_api::store::ControllerRecord;
@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 use tower::ServiceExt as _;
 use tracing::{Instrument as _, Span, field};
 
-use crate::app::App;
+use crate::app::{App, now};
 use crate::calls::{Answered, OTHER, code_name, code_of};
 use crate::drain::{Ending, Face, draining, drains};
 use crate::limits::{Access, FULL_RETRY, Limiter, Limits, full};
@@ -32,8 +32,9 @@ use crate::rest;
 const INTERNAL: &str = "/holdfast.internal.";
 /// What a controller asks that was admitted; it is proved there that it was.
 const JOINING: &str = "/holdfast.internal.v1.Joining/";
-/// The long poll of agents: held until something changes, so a controller that stops ends it.
-const SYNC: &str = "/holdfast.internal.v1.AgentSession/Sync";
+/// The long polls of agents: held until something changes, so a controller that stops ends them.
+const HELD: [&str; 2] =
+    ["/holdfast.internal.v1.AgentSession/Sync", "/holdfast.internal.v1.AgentSession/Renew"];
 /// Where an answer that asks the caller to come back does not say when, in seconds.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
@@ -82,6 +83,11 @@ pub(crate) struct Front {
     stop: CancellationToken,
 }
 
+/// The time as RFC 9110, 6.6.1, asks for it in every answer.
+fn date() -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now().0))
+}
+
 fn face(request: &Request<Body>) -> Face {
     let kind = request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     if kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) { Face::Grpc } else { Face::Rest }
@@ -128,6 +134,9 @@ impl Front {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         response.headers_mut().insert(REQUEST_ID, id.header());
+        if let (Face::Rest, Ok(date)) = (face, date().parse()) {
+            response.headers_mut().insert(header::DATE, date);
+        }
         let ended = ended(face, call, &response);
         let took = began.elapsed();
         self.app.calls.count(&ended.call, ended.code, took);
@@ -205,7 +214,7 @@ impl Front {
     }
 
     async fn serve(&self, face: Face, request: Request<Body>) -> Response<Body> {
-        let held = request.uri().path() == SYNC;
+        let held = HELD.contains(&request.uri().path());
         let answered = match face {
             Face::Grpc => {
                 let request = request.map(tonic::body::Body::new);

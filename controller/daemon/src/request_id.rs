@@ -32,9 +32,13 @@ impl RequestId {
         &self.0
     }
 
-    /// The id as a header; it is clean, so it always is one.
+    /// The id as a header; it is clean, so it always is one. It never comes again: HTTP/2 shall not keep it for each connection
+    /// to be named shortly the next time, as it keeps what is not marked as sensitive (RFC 7541, 7.1.3).
     pub(crate) fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static("unnamed"))
+        let header = HeaderValue::from_str(&self.0);
+        let mut header = header.unwrap_or_else(|_| HeaderValue::from_static("unnamed"));
+        header.set_sensitive(true);
+        header
     }
 
     /// Answers a request whose calls to others carry this id.

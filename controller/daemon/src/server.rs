@@ -70,7 +70,8 @@ async fn connection(stream: TcpStream, address: IpAddr, listening: Listening) {
     let mut guard = ConnectionGuard::new(&trust, &info);
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    builder.http2().max_concurrent_streams(front.streams());
+    // REST has its date from the front; gRPC needs none, and HTTP/2 would keep every one of them for the connection.
+    builder.http2().max_concurrent_streams(front.streams()).auto_date_header(false);
     let peer = Arc::new(Peer { info, address });
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (front, peer) = (Arc::clone(&front), Arc::clone(&peer));
