@@ -73,6 +73,8 @@ pub(crate) struct Desk {
     inner: Mutex<Inner>,
     /// Held by the one that reads the whole state.
     reading: tokio::sync::Mutex<()>,
+    /// Its own threads: however many agents are to be told something, nobody else waits for them.
+    apart: Apart,
 }
 
 impl Inner {
@@ -113,7 +115,7 @@ fn hash(desired: &Desired) -> String {
 impl Desk {
     /// Takes in the whole state where that has to be, which takes long where it is large. Whoever asks without this waits for it
     /// with the lock, and everybody else for the lock.
-    pub(crate) async fn ready(&self, newest: &dyn Newest, apart: &Apart) -> Result<(), Status> {
+    pub(crate) async fn ready(&self, newest: &dyn Newest) -> Result<(), Status> {
         if self.is_ready(newest) {
             return Ok(());
         }
@@ -122,7 +124,7 @@ impl Desk {
             return Ok(());
         }
         let state = newest.state();
-        let (concerns, state) = apart.run(move || (Concerns::of(&state), state)).await?;
+        let (concerns, state) = self.apart.run(move || (Concerns::of(&state), state)).await?;
         let mut inner = self.inner.lock();
         inner.concerns = concerns;
         inner.all_touched(&state);
@@ -182,7 +184,6 @@ impl Desk {
     pub(crate) async fn newer(
         &self,
         newest: &dyn Newest,
-        apart: &Apart,
         node: &str,
         known: &str,
     ) -> Result<Option<(Desired, String)>, Status> {
@@ -194,7 +195,7 @@ impl Desk {
             (times, inner.concerns.of_node(node))
         });
         let name = node.to_owned();
-        let found = apart.run(move || {
+        let found = self.apart.run(move || {
             let desired = of_node.desired(&state, &name);
             let hash = hash(&desired);
             (desired, hash)
@@ -277,12 +278,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_node_is_told_what_it_does_not_know() {
-        let (desk, newest, apart) = (Desk::default(), Empty, Apart::default());
-        desk.ready(&newest, &apart).await.unwrap();
+        let (desk, newest) = (Desk::default(), Empty);
+        desk.ready(&newest).await.unwrap();
         desk.touched(&newest, "a");
-        let (desired, hash) = desk.newer(&newest, &apart, "a", "").await.unwrap().unwrap();
+        let (desired, hash) = desk.newer(&newest, "a", "").await.unwrap().unwrap();
         assert_eq!(desired, Desired::default());
-        assert_eq!(desk.newer(&newest, &apart, "a", &hash).await.unwrap(), None);
-        assert_eq!(desk.newer(&newest, &apart, "a", "another").await.unwrap(), Some((desired, hash)));
+        assert_eq!(desk.newer(&newest, "a", &hash).await.unwrap(), None);
+        assert_eq!(desk.newer(&newest, "a", "another").await.unwrap(), Some((desired, hash)));
     }
 }

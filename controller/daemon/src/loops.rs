@@ -85,7 +85,7 @@ pub(crate) async fn keep_desk(app: Arc<App>, stop: CancellationToken) {
             changed = applied.changed() => if changed.is_err() { return },
         }
         if app.raft.is_leader() {
-            if let Err(status) = app.desk.ready(&*app, &app.apart).await {
+            if let Err(status) = app.desk.ready(&*app).await {
                 tracing::warn!(error = status.message(), "what agents are to be told is not known yet");
                 continue;
             }
@@ -265,7 +265,7 @@ impl Copies {
 
 async fn replicate(app: &App, copies: &mut Copies) -> Result<(), Status> {
     let bundle = app.bundle()?;
-    app.desk.ready(app, &app.apart).await?;
+    app.desk.ready(app).await?;
     let due = copies.due(&bundle.hash().to_string());
     let Some((state, loads, which)) = app.desk.recheck(app, due) else { return Ok(()) };
     let told = fill_up(app, copies, bundle, (state, loads, &which)).await;

@@ -120,7 +120,7 @@ impl Service {
                     .next("holdfast node token --jurisdiction CODE");
             return Err(status_from_problem(&problem));
         }
-        self.0.desk.ready(&*self.0, &self.0.apart).await
+        self.0.desk.ready(&*self.0).await
     }
 
     /// Takes over what the agent says, where it says something new. Nearly always it says what it said before.
@@ -264,7 +264,7 @@ impl Service {
     }
 
     async fn newer(&self, node: &str, known: &str) -> Result<Option<(Desired, String)>, Status> {
-        self.0.desk.newer(&*self.0, &self.0.apart, node, known).await
+        self.0.desk.newer(&*self.0, node, known).await
     }
 
     fn response(

@@ -191,7 +191,7 @@ impl Artifacts for Service {
             ..ArtifactSpec::default()
         };
         let (facts, user) = self.facts(&operator, &spec, &bundle)?;
-        self.0.desk.ready(&*self.0, &self.0.apart).await?;
+        self.0.desk.ready(&*self.0).await?;
         let (state, loads) = self.0.desk.loads(&*self.0);
         let planned = self.0.apart.run(move || {
             let (node, _) = import_target(&facts, &user, (&state, &loads), &bundle, now())?;
