@@ -12,8 +12,9 @@ use tower::service_fn;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest message either side takes, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;
-/// A peer that is silent this long is asked whether it lives.
-const KEEPALIVE: Duration = Duration::from_secs(5);
+/// A peer that is silent this long while it is waited for is asked whether it lives. That is longer than an answer to an agent is
+/// held, or a thousand agents would be asking all the time.
+const KEEPALIVE: Duration = Duration::from_secs(12);
 /// And has this long to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,7 +31,6 @@ pub fn lazy_channel(
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20);
     let (address, config) = (address.to_owned(), Arc::clone(config));
