@@ -117,6 +117,8 @@ enum CallError {
     Codec(#[from] CodecError),
     #[error("member {id} lost entries that it had acknowledged; replace it under a new id")]
     LostLog { id: u64 },
+    #[error("this member has followed another leader since")]
+    Deposed,
 }
 
 type CallResult<T> = Result<T, RPCError<u64, Peer, RaftError<u64>>>;
@@ -124,7 +126,7 @@ type CallResult<T> = Result<T, RPCError<u64, Peer, RaftError<u64>>>;
 fn rpc_error(error: &CallError) -> RPCError<u64, Peer, RaftError<u64>> {
     match error {
         CallError::Network(NetworkError::Timeout) => RPCError::Network(RaftNetworkError::new(error)),
-        CallError::Network(_) | CallError::Codec(_) | CallError::LostLog { .. } => {
+        CallError::Network(_) | CallError::Codec(_) | CallError::LostLog { .. } | CallError::Deposed => {
             RPCError::Unreachable(Unreachable::new(error))
         }
     }
@@ -191,6 +193,18 @@ impl Caller {
 }
 
 impl Link {
+    /// What is sent. openraft's task for a member that could not be reached may still send for a leader that has stepped down,
+    /// from a log in which the next leader's entries stand by now: behind a predecessor of its own it would plant them in a log
+    /// that knows neither, where the next leader then finds what it looks for. The vote is written before the log is changed, so
+    /// as long as it is that of the call, so are the entries.
+    fn body(&self, request: &AppendEntriesRequest<TypeConfig>) -> Result<Vec<u8>, CallError> {
+        let vote = self.caller.peers.log.vote();
+        if vote.is_none_or(|vote| vote.leader_id != request.vote.leader_id) {
+            return Err(CallError::Deposed);
+        }
+        Ok(append_request_out(request).encode_to_vec())
+    }
+
     async fn append(
         &mut self,
         mut request: AppendEntriesRequest<TypeConfig>,
@@ -202,7 +216,7 @@ impl Link {
             request.leader_commit = self.caller.peers.log.durable_part(committed, patience).await;
         }
         let Some(last) = request.entries.last().map(|entry| entry.log_id) else {
-            let body = append_request_out(&request).encode_to_vec();
+            let body = self.body(&request)?;
             return self.caller.clone().append(body, timeout).await;
         };
         let (vote, previous) = (request.vote, request.prev_log_id);
@@ -210,7 +224,7 @@ impl Link {
         let sending = match self.sending.take().filter(same) {
             Some(sending) => sending,
             None => {
-                let body = append_request_out(&request).encode_to_vec();
+                let body = self.body(&request)?;
                 let mut answer = JoinSet::new();
                 answer.spawn(self.caller.clone().append(body, ENTRIES_TIMEOUT));
                 Sending { vote, previous, last, answer }

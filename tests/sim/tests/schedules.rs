@@ -27,6 +27,14 @@ fn no_bad_day_breaks_a_promise() {
     assert_eq!(too_rare(&summary.counts, summary.ran), Vec::<String>::new());
 }
 
+/// Seed 1000: a leader that had been cut off with one other member sent it the next leader's entries from its own log, which
+/// were there by then, behind a predecessor that they do not have. Found by 10,000 days.
+#[test]
+fn a_day_that_broke_a_promise_once_breaks_none() {
+    let summary = Fleet { from: 1_000, ..fleet(Plant::None, 1) }.run().unwrap();
+    assert!(summary.failed.is_empty(), "{}", said(&summary));
+}
+
 #[test]
 fn a_seed_is_the_same_day_twice() {
     let fleet = fleet(Plant::None, 3);
