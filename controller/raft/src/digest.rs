@@ -2,9 +2,7 @@
 //! costs one hash, the order of changes does not matter, and the hash of a stored state can be computed from the state
 //! alone, so that a cache, a snapshot and a member can each be held against it.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +10,10 @@ use crate::machine::{Change, Record};
 
 /// No file makes us reserve more than this before its records have come.
 const MOST_ROOM: u64 = 1 << 21;
+/// In so many parts the hashes of records are kept.
+const PARTS: usize = 1 << 14;
+/// A part grows by so many of them, or by an eighth.
+const STEP: usize = 4;
 
 /// The hash of a whole state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,23 +110,50 @@ impl Fingerprint {
     }
 }
 
-impl std::hash::Hash for Fingerprint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+/// The hashes of records by fingerprint, in many parts of about the same length. A part grows by a few records at a time,
+/// where one table would double, and as fingerprints are evenly spread, a part is short enough to be looked through.
+#[derive(Debug, Clone)]
+struct Parts {
+    parts: Vec<Vec<(Fingerprint, StateHash)>>,
+    len: usize,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { parts: vec![Vec::new(); PARTS], len: 0 }
     }
 }
 
-/// A fingerprint is as good as any hash of it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Head(u64);
-
-impl Hasher for Head {
-    fn finish(&self) -> u64 {
-        self.0
+impl Parts {
+    fn reserve(&mut self, records: usize) {
+        self.parts.iter_mut().for_each(|part| part.reserve_exact(records / PARTS + STEP));
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
+    fn part(&mut self, key: Fingerprint) -> Option<&mut Vec<(Fingerprint, StateHash)>> {
+        let head = usize::from(u16::from_be_bytes([key.0[0], key.0[1]]));
+        self.parts.get_mut(head % PARTS)
+    }
+
+    /// What stood there before.
+    fn insert(&mut self, key: Fingerprint, hash: StateHash) -> Option<StateHash> {
+        let part = self.part(key)?;
+        if let Some((_, known)) = part.iter_mut().find(|(known, _)| *known == key) {
+            return Some(std::mem::replace(known, hash));
+        }
+        if part.len() == part.capacity() {
+            part.reserve_exact(STEP.max(part.len() / 8));
+        }
+        part.push((key, hash));
+        self.len += 1;
+        None
+    }
+
+    fn remove(&mut self, key: Fingerprint) -> Option<StateHash> {
+        let part = self.part(key)?;
+        let place = part.iter().position(|(known, _)| *known == key)?;
+        let (_, hash) = part.swap_remove(place);
+        self.len -= 1;
+        Some(hash)
     }
 }
 
@@ -132,18 +161,16 @@ impl Hasher for Head {
 /// the state, so it is small.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rolling {
-    records: HashMap<Fingerprint, StateHash, BuildHasherDefault<Head>>,
+    records: Parts,
     sum: StateHash,
 }
 
 impl Rolling {
     /// Nothing, with room for so many records.
     pub(crate) fn with_room(records: u64) -> Self {
-        let room = usize::try_from(records.min(MOST_ROOM)).unwrap_or(0);
-        Self {
-            records: HashMap::with_capacity_and_hasher(room, BuildHasherDefault::default()),
-            ..Self::default()
-        }
+        let mut rolling = Self::default();
+        rolling.records.reserve(usize::try_from(records.min(MOST_ROOM)).unwrap_or(0));
+        rolling
     }
 
     #[cfg(test)]
@@ -159,7 +186,7 @@ impl Rolling {
         match value {
             Some(value) => self.put(key, value),
             None => {
-                if let Some(old) = self.records.remove(&Fingerprint::of(key)) {
+                if let Some(old) = self.records.remove(Fingerprint::of(key)) {
                     self.sum.subtract(old);
                 }
             }
@@ -171,7 +198,7 @@ impl Rolling {
     }
 
     pub(crate) fn records(&self) -> usize {
-        self.records.len()
+        self.records.len
     }
 
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) {
@@ -204,6 +231,13 @@ mod tests {
         assert_eq!((sum.hash(), sum.records()), (wanted.hash(), 2));
         assert!(!sum.add(&record("b", "3")), "a key is there once");
         assert_eq!(StateHash::from_bytes(&wanted.hash().to_bytes()), Some(wanted.hash()));
+        // More of them than parts, in another order.
+        let many: Vec<Record> = (0..3 * PARTS).map(|n| (n.to_be_bytes().to_vec(), b"x".to_vec())).collect();
+        let (all, mut some) = (Rolling::of(&many), Rolling::with_room(7));
+        many.iter().rev().for_each(|(key, value)| some.put(key, value));
+        assert_eq!((some.hash(), some.records()), (all.hash(), many.len()));
+        many.iter().for_each(|(key, _)| some.change(&(key.clone(), None)));
+        assert_eq!((some.hash(), some.records()), (StateHash::default(), 0));
         // A byte that moves from the key into the value is another state.
         assert_ne!(Rolling::of(&[record("ab", "c")]).hash(), Rolling::of(&[record("a", "bc")]).hash());
     }
