@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
 use holdfast_api::internal::{
-    Desired, RenewRequest, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
+    Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
 };
-use holdfast_api::{longest_hold, v1};
+use holdfast_api::{LastSaid, longest_hold, v1};
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
 use holdfast_identity::Trust;
 use holdfast_runtime::Runtime;
@@ -60,27 +60,6 @@ pub(crate) struct Session {
     pub(crate) update: watch::Sender<Option<UpdateAssignment>>,
 }
 
-/// What was said last, and how the controller that heard it calls it.
-#[derive(Default)]
-struct Said {
-    name: Vec<u8>,
-    request: SyncRequest,
-}
-
-impl Said {
-    /// Says a request once more; none where it was not said, or has no name.
-    fn renewal(&self, request: &SyncRequest) -> Option<RenewRequest> {
-        let again = !self.name.is_empty() && self.request == *request;
-        again.then(|| RenewRequest {
-            said: self.name.clone(),
-            known_desired: request.known_desired.clone(),
-            bundle: request.bundle.clone(),
-            incarnation: request.incarnation,
-            hold_ms: request.hold_ms,
-        })
-    }
-}
-
 impl Session {
     /// Runs until it is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
@@ -88,7 +67,7 @@ impl Session {
         // Until the first answer nothing is wanted or unwanted: a restart must not stop what runs.
         let mut tasks: Option<Vec<TaskAssignment>> = None;
         let (mut may_cut_until, mut hold) = (Instant::now(), FIRST_HOLD);
-        let mut said = Said::default();
+        let mut said = LastSaid::default();
         loop {
             let request = self.request(&known, hold);
             let (sent, began) = (Runtime::boottime_ms(), Instant::now());
@@ -99,10 +78,10 @@ impl Session {
                 answer = self.ask(&request, &said, hold) => answer,
             };
             match answer {
-                Ok(answer) if answer.say_again => said = Said::default(),
+                Ok(answer) if answer.say_again => said = LastSaid::default(),
                 Ok(answer) if !self.follows(&answer) => pause(&stop, PAUSE).await,
                 Ok(answer) => {
-                    said = Said { name: answer.said.clone(), request: request.clone() };
+                    said = LastSaid::new(answer.said.clone(), request.clone());
                     let lease = Duration::from_millis(answer.lease_ms);
                     may_cut_until = began + lease / CUT_UNTIL;
                     hold = longest_hold(lease);
@@ -115,7 +94,7 @@ impl Session {
                     }
                 }
                 Err(problem) => {
-                    said = Said::default();
+                    said = LastSaid::default();
                     tracing::warn!(%problem, "the controllers do not answer");
                     pause(&stop, PAUSE).await;
                 }
@@ -165,7 +144,12 @@ impl Session {
     }
 
     /// Says what is, or that it is as it was said last.
-    async fn ask(&self, request: &SyncRequest, said: &Said, hold: Duration) -> Result<SyncResponse, Problem> {
+    async fn ask(
+        &self,
+        request: &SyncRequest,
+        said: &LastSaid,
+        hold: Duration,
+    ) -> Result<SyncResponse, Problem> {
         let renewal = said.renewal(request);
         let call = |channel| {
             let (request, renewal) = (request.clone(), renewal.clone());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::internal::{RenewRequest, SyncRequest};
+
 /// What of a lease an agent needs to notice that a controller is gone, to find another one, and to be answered.
 const SEARCH: Duration = Duration::from_secs(8);
 /// Where leases are shorter than that, this part of one may be spent waiting.
@@ -13,6 +15,34 @@ const LONGEST: Duration = Duration::from_secs(10);
 #[must_use]
 pub fn longest_hold(lease: Duration) -> Duration {
     (lease.saturating_sub(SEARCH) / 2).max(lease / PART).min(LONGEST)
+}
+
+/// What an agent said last, and how the controller that heard it calls it.
+#[derive(Debug, Default)]
+pub struct LastSaid {
+    name: Vec<u8>,
+    request: SyncRequest,
+}
+
+impl LastSaid {
+    /// A request under the name that its answer gave it.
+    #[must_use]
+    pub fn new(name: Vec<u8>, request: SyncRequest) -> Self {
+        Self { name, request }
+    }
+
+    /// Says a request once more; none where it was not said, or has no name.
+    #[must_use]
+    pub fn renewal(&self, request: &SyncRequest) -> Option<RenewRequest> {
+        let again = !self.name.is_empty() && self.request == *request;
+        again.then(|| RenewRequest {
+            said: self.name.clone(),
+            known_desired: request.known_desired.clone(),
+            bundle: request.bundle.clone(),
+            incarnation: request.incarnation,
+            hold_ms: request.hold_ms,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub use descriptors::{DESCRIPTORS, pool};
 pub use generated::holdfast::internal::v1 as internal;
 pub use generated::holdfast::store::v1 as store;
 pub use generated::holdfast::v1;
-pub use lease::longest_hold;
+pub use lease::{LastSaid, longest_hold};
 pub use problem::{
     LEADER_METADATA, MAX_REQUEST_ID, REQUEST_ID_METADATA, RETRY_AFTER_METADATA, invalid_request,
     is_request_id, problem_from_status, refusal, refusal_problem, retry_after, retry_after_of,

@@ -11,7 +11,7 @@ use holdfast_api::{internal, v1};
 use holdfast_state::State;
 use holdfast_types::JobPhase;
 
-use crate::desired::{desired_of, inputs};
+use crate::desired::{desired_of, inputs, phase};
 use crate::holders::belongs_to;
 
 /// A name that many share.
@@ -301,10 +301,6 @@ impl Concerns {
             self.nodes.remove(node);
         }
     }
-}
-
-fn phase(job: &v1::Job) -> Option<JobPhase> {
-    job.status.as_ref().and_then(|status| JobPhase::from_word(&status.phase))
 }
 
 fn holds_places(job: &v1::Job) -> bool {

@@ -44,15 +44,16 @@ pub(crate) fn desired_of<'a>(
     }
 }
 
+pub(crate) fn phase(job: &v1::Job) -> Option<JobPhase> {
+    job.status.as_ref().and_then(|status| JobPhase::from_word(&status.phase))
+}
+
 fn tasks<'a>(
     state: &State,
     node: &str,
     jobs: impl Iterator<Item = &'a v1::Job>,
 ) -> Vec<internal::TaskAssignment> {
-    let active = jobs.filter(|job| {
-        let phase = job.status.as_ref().and_then(|s| JobPhase::from_word(&s.phase));
-        matches!(phase, Some(JobPhase::Starting | JobPhase::Running))
-    });
+    let active = jobs.filter(|job| matches!(phase(job), Some(JobPhase::Starting | JobPhase::Running)));
     active.flat_map(|job| job_tasks(state, job, node)).collect()
 }
 

@@ -12,8 +12,7 @@ use holdfast_scheduler::{
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, JobPhase, JobSpec, Jurisdiction, Millicores, NodeName, NodePhase, Rank, Span,
-    TaskPhase, Time,
+    Bytes, DeviceIndex, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Rank, Span, TaskPhase, Time,
 };
 
 use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
@@ -183,20 +182,16 @@ impl VerdictCache<'_> {
     }
 
     fn decide(&self, job: &v1::Job, spec: &JobSpec) -> Option<Verdicts> {
-        let name = &job.metadata.as_ref()?.name;
-        Some(self.verdicts(name, spec, &job.status.as_ref()?.submitted_by))
-    }
-
-    fn verdicts(&self, name: &str, spec: &JobSpec, owner: &str) -> Verdicts {
+        let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
         // Facts that cannot be stated leave every node without a verdict, which the scheduler reads as denied.
-        let owner = owner_facts(owner, &spec.tenant, self.bundle);
-        let Ok(workload) = owner.and_then(|owner| workload_facts(name, spec, owner)) else {
-            return Verdicts::default();
+        let owner = owner_facts(&status.submitted_by, &spec.tenant, self.bundle);
+        let Ok(workload) = owner.and_then(|owner| workload_facts(&metadata.name, spec, owner)) else {
+            return Some(Verdicts::default());
         };
         let artifacts: Option<Vec<ArtifactFacts>> = inputs(spec)
             .map(|key| artifact_facts(&self.state.artifact(&key)?.artifact?.spec?).ok())
             .collect();
-        let Some(artifacts) = artifacts else { return Verdicts::default() };
+        let Some(artifacts) = artifacts else { return Some(Verdicts::default()) };
         let classes = decide_classes(&workload, &artifacts, self.facts, self.bundle, self.now);
         let each = classes.iter().flat_map(|class| {
             let verdict = match class.refusals().next() {
@@ -208,7 +203,7 @@ impl VerdictCache<'_> {
             };
             class.nodes.iter().map(move |node| (node.clone(), verdict.clone()))
         });
-        each.collect::<BTreeMap<NodeName, Verdict>>().into()
+        Some(each.collect())
     }
 }
 

@@ -3,7 +3,8 @@
 //! Heartbeats never go through the log. What an agent says is proposed only where it differs from the state, so an idle
 //! cluster writes nothing.
 
-use std::collections::BTreeSet;
+mod news;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -15,15 +16,14 @@ use holdfast_api::store::{
     Command, CommitCheckpoint, DecisionRecord, NodeRecord, RecordDecisions, ReportNode, ReportTasks,
     RotateNode, SetNodePhase, SetReplicas, command,
 };
-use holdfast_api::{longest_hold, status_from_problem, v1};
+use holdfast_api::{longest_hold, status_from_problem};
 use holdfast_identity::{NODE_VALIDITY, Principal};
 use holdfast_state::State;
-use holdfast_types::{
-    AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, TaskPhase, Time,
-};
+use holdfast_types::{AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, Time};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
+use self::news::{is_news, never_started, new_replicas};
 use crate::app::{App, now, system};
 use crate::caller;
 use crate::desk::Said;
@@ -239,6 +239,13 @@ impl Service {
         Ok(true)
     }
 
+    async fn held(&self, node: &str, known: &Known<'_>) -> Result<Response<SyncResponse>, Status> {
+        let answer = self.answer(node, known).await?;
+        // Held answers are the usual ones: the node was there all the while.
+        self.hear(node)?;
+        Ok(Response::new(answer))
+    }
+
     /// Waits until what the node should do differs from what it knows, or for as long as an answer is held.
     async fn answer(&self, node: &str, known: &Known<'_>) -> Result<SyncResponse, Status> {
         let deadline = given_at(hold(known.hold_ms, self.0.config.lease_ms));
@@ -285,56 +292,6 @@ impl Service {
     }
 }
 
-/// The tasks of jobs that are being stopped of which it follows that they never started: the agent has taken over a desired
-/// state without them, which is for the caller to know, and does not report them.
-fn never_started<'a>(
-    stopping: impl Iterator<Item = &'a v1::Job>,
-    node: &'a str,
-    sync: &SyncRequest,
-) -> Vec<TaskReport> {
-    let reported: BTreeSet<(&str, u64, u32)> =
-        sync.tasks.iter().map(|t| (t.job_uid.as_str(), t.fence, t.rank)).collect();
-    let mut out = Vec::new();
-    for job in stopping {
-        let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
-        for task in status.tasks.iter().filter(|t| t.node == node && !is_over(t)) {
-            if !reported.contains(&(metadata.uid.as_str(), status.fence, task.rank)) {
-                out.push(TaskReport {
-                    job: metadata.name.clone(),
-                    job_uid: metadata.uid.clone(),
-                    fence: status.fence,
-                    rank: task.rank,
-                    phase: TaskPhase::Stopped.to_string(),
-                    reason: "was not running when the gang stopped".to_owned(),
-                    ..TaskReport::default()
-                });
-            }
-        }
-    }
-    out
-}
-
-fn is_over(task: &v1::TaskStatus) -> bool {
-    TaskPhase::from_word(&task.phase).is_some_and(TaskPhase::is_terminal)
-}
-
-fn is_news(state: &State, node: &str, report: &TaskReport) -> bool {
-    let Some(job) = state.job(&report.job) else { return false };
-    let current = job.metadata.as_ref().is_some_and(|m| m.uid == report.job_uid)
-        && job.status.as_ref().is_some_and(|s| s.fence == report.fence);
-    let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
-    let task = tasks.iter().find(|t| t.rank == report.rank && t.node == node);
-    current && task.is_some_and(|t| !is_over(t) && t.phase != report.phase)
-}
-
-fn new_replicas(state: &State, node: &str, reported: &[String]) -> Vec<String> {
-    let is_new = |key: &&String| {
-        let status = state.artifact(key).and_then(|row| row.artifact?.status);
-        status.is_some_and(|s| !s.nodes.iter().any(|n| n == node))
-    };
-    reported.iter().filter(is_new).cloned().collect()
-}
-
 #[tonic::async_trait]
 impl AgentSession for Service {
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
@@ -344,10 +301,7 @@ impl AgentSession for Service {
         let said = Said::of(&sync);
         self.hear_out(name.as_str(), &sync, said).await?;
         let known = Known { said, desired: &sync.known_desired, bundle: &sync.bundle, hold_ms: sync.hold_ms };
-        let answer = self.answer(name.as_str(), &known).await?;
-        // Held answers are the usual ones: the node was there all the while.
-        self.hear(name.as_str())?;
-        Ok(Response::new(answer))
+        self.held(name.as_str(), &known).await
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<SyncResponse>, Status> {
@@ -361,9 +315,7 @@ impl AgentSession for Service {
         };
         let known =
             Known { said, desired: &renew.known_desired, bundle: &renew.bundle, hold_ms: renew.hold_ms };
-        let answer = self.answer(name.as_str(), &known).await?;
-        self.hear(name.as_str())?;
-        Ok(Response::new(answer))
+        self.held(name.as_str(), &known).await
     }
 
     async fn rotate(&self, request: Request<RotateRequest>) -> Result<Response<EnrolResponse>, Status> {

@@ -10,10 +10,10 @@ use anyhow::{Result, anyhow, bail};
 use futures::{StreamExt as _, TryStreamExt as _};
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
 use holdfast_api::internal::enrolment_client::EnrolmentClient;
-use holdfast_api::internal::{Desired, EnrolRequest, RenewRequest, SyncRequest, TaskAssignment, TaskReport};
-use holdfast_api::longest_hold;
+use holdfast_api::internal::{Desired, EnrolRequest, SyncRequest, TaskAssignment, TaskReport};
 use holdfast_api::v1::nodes_client::NodesClient;
 use holdfast_api::v1::{CreateTokenRequest, Device, NodeInventory};
+use holdfast_api::{LastSaid, longest_hold};
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
 use holdfast_identity::{
     Alpn, Expect, Identity, IdentityHandle, JoinToken, Trust, client_config, client_config_pinned,
@@ -71,8 +71,7 @@ impl Agents {
 struct Agent {
     client: ClusterClient,
     said: SyncRequest,
-    /// What was heard of it last, and its name.
-    renewed: Option<(Vec<u8>, SyncRequest)>,
+    heard: LastSaid,
 }
 
 impl Agent {
@@ -103,14 +102,14 @@ impl Agent {
         let trust = Trust::new(captured.pem().ok_or_else(|| anyhow!("no root was captured"))?)?;
         let tls = client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2)?;
         let client = ClusterClient::new(operator.endpoints(), tls, PATIENCE);
-        Ok(Self { client, said: first(number), renewed: None })
+        Ok(Self { client, said: first(number), heard: LastSaid::default() })
     }
 
     /// Keeps the lease; returns only where that cannot be done.
     async fn run(mut self, answers: &AtomicU64) -> Result<std::convert::Infallible> {
         loop {
             let attempt = Duration::from_millis(self.said.hold_ms) + LATE;
-            let (said, renewal) = (&self.said, self.renewal());
+            let (said, renewal) = (&self.said, self.heard.renewal(&self.said));
             let call = |channel| {
                 let (said, renewal) = (said.clone(), renewal.clone());
                 let client = AgentSessionClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
@@ -126,10 +125,10 @@ impl Agent {
             let answer = answer.map_err(|problem| anyhow!("{problem}"))?;
             answers.fetch_add(1, Ordering::Relaxed);
             if answer.say_again {
-                self.renewed = None;
+                self.heard = LastSaid::default();
                 continue;
             }
-            self.renewed = Some((answer.said, self.said.clone()));
+            self.heard = LastSaid::new(answer.said, self.said.clone());
             let hold = longest_hold(Duration::from_millis(answer.lease_ms));
             self.said.hold_ms = u64::try_from(hold.as_millis())?;
             self.said.incarnation = answer.incarnation;
@@ -138,19 +137,6 @@ impl Agent {
                 self.said.known_desired = answer.desired_hash;
             }
         }
-    }
-
-    /// Says once more what the controllers have heard already.
-    fn renewal(&self) -> Option<RenewRequest> {
-        let (name, _) =
-            self.renewed.as_ref().filter(|(name, said)| !name.is_empty() && *said == self.said)?;
-        Some(RenewRequest {
-            said: name.clone(),
-            known_desired: self.said.known_desired.clone(),
-            bundle: self.said.bundle.clone(),
-            incarnation: self.said.incarnation,
-            hold_ms: self.said.hold_ms,
-        })
     }
 
     /// Runs at once what it should run, and has what it should keep.
