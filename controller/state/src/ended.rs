@@ -13,7 +13,7 @@ use crate::table::number_key;
 /// The names of ended jobs, by the time they ended at.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ended {
-    by_end: Rows<String>,
+    by_end: Rows<Arc<str>>,
 }
 
 impl Ended {
@@ -27,7 +27,7 @@ impl Ended {
             self.by_end.remove(&key);
         }
         if let Some((key, name)) = now {
-            self.by_end.insert(&key, Arc::new(name));
+            self.by_end.insert(&key, name.into());
         }
     }
 
@@ -39,7 +39,7 @@ impl Ended {
     pub(crate) fn first(&self) -> Option<(Time, &str)> {
         let (key, name) = self.by_end.iter().next()?;
         let at = key.split('|').next().and_then(|number| number.parse().ok());
-        Some((Time(at.unwrap_or(0)), name.as_str()))
+        Some((Time(at.unwrap_or(0)), name))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use holdfast_api::store::WatchRecord;
 use holdfast_api::v1;
-use prost::Message as _;
+use prost::Message;
 
 use crate::table::{Change, Record, Row, Table, number_key};
 
@@ -15,7 +15,7 @@ const MOST_CHANGES: usize = 8_192;
 const MOST_BYTES: usize = 32 << 20;
 
 /// What changed at a revision, as a watch delivers it. Cheap to clone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchItem {
     /// The revision of the change.
     pub revision: u64,
@@ -23,57 +23,8 @@ pub struct WatchItem {
     pub kind: &'static str,
     /// The resource's name.
     pub name: String,
-    /// The resource as it was after the change; `None` where it was deleted.
-    pub resource: Option<Resource>,
-}
-
-/// A public resource of any kind, shared with the state that holds it.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "the variants are the kinds")]
-pub enum Resource {
-    Job(Arc<v1::Job>),
-    Node(Arc<v1::Node>),
-    Queue(Arc<v1::Queue>),
-    Artifact(Arc<v1::Artifact>),
-}
-
-impl Resource {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Job(_) => JOB,
-            Self::Node(_) => NODE,
-            Self::Queue(_) => QUEUE,
-            Self::Artifact(_) => ARTIFACT,
-        }
-    }
-
-    fn stored(&self) -> Vec<u8> {
-        match self {
-            Self::Job(job) => job.encode_to_vec(),
-            Self::Node(node) => node.encode_to_vec(),
-            Self::Queue(queue) => queue.encode_to_vec(),
-            Self::Artifact(artifact) => artifact.encode_to_vec(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Job(job) => job.encoded_len(),
-            Self::Node(node) => node.encoded_len(),
-            Self::Queue(queue) => queue.encoded_len(),
-            Self::Artifact(artifact) => artifact.encoded_len(),
-        }
-    }
-
-    fn from_stored(kind: &str, bytes: &[u8]) -> Result<Self, String> {
-        Ok(match kind {
-            JOB => Self::Job(Arc::new(v1::Job::from_stored(bytes)?)),
-            NODE => Self::Node(Arc::new(v1::Node::from_stored(bytes)?)),
-            QUEUE => Self::Queue(Arc::new(v1::Queue::from_stored(bytes)?)),
-            ARTIFACT => Self::Artifact(Arc::new(v1::Artifact::from_stored(bytes)?)),
-            other => return Err(format!("`{other}` is no kind of resource")),
-        })
-    }
+    /// The resource as it was after the change, encoded; `None` where it was deleted.
+    pub resource: Option<Arc<[u8]>>,
 }
 
 pub(crate) const JOB: &str = "Job";
@@ -84,6 +35,17 @@ pub(crate) const ARTIFACT: &str = "Artifact";
 fn kind_of(word: &str) -> Result<&'static str, String> {
     let known = [JOB, NODE, QUEUE, ARTIFACT].into_iter().find(|kind| *kind == word);
     known.ok_or_else(|| format!("`{word}` is no kind of resource"))
+}
+
+/// Lets only in what decodes.
+fn checked(kind: &str, bytes: &[u8]) -> Result<Arc<[u8]>, String> {
+    match kind {
+        JOB => v1::Job::from_stored(bytes).map(drop),
+        NODE => v1::Node::from_stored(bytes).map(drop),
+        QUEUE => v1::Queue::from_stored(bytes).map(drop),
+        _ => v1::Artifact::from_stored(bytes).map(drop),
+    }?;
+    Ok(bytes.into())
 }
 
 /// A watch asked for changes that are no longer kept.
@@ -99,31 +61,39 @@ struct Kept {
     item: WatchItem,
     /// Its place among the changes of its revision.
     seq: u32,
-    bytes: usize,
+}
+
+impl Kept {
+    /// The same for a change that was just made and one that was loaded, or members would not drop the same changes.
+    fn bytes(&self) -> usize {
+        self.item.name.len() + self.item.resource.as_ref().map_or(0, |resource| resource.len())
+    }
 }
 
 impl Row for Kept {
+    type Kept = Arc<Self>;
+
+    fn kept(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+
     fn stored(&self) -> Vec<u8> {
         WatchRecord {
             revision: self.item.revision,
             seq: self.seq,
             kind: self.item.kind.to_owned(),
             name: self.item.name.clone(),
-            resource: self.item.resource.as_ref().map(Resource::stored),
+            resource: self.item.resource.as_ref().map(|resource| resource.to_vec()),
         }
         .encode_to_vec()
     }
 
     fn from_stored(bytes: &[u8]) -> Result<Self, String> {
         let record = WatchRecord::from_stored(bytes)?;
-        let resource = record.resource.map(|bytes| Resource::from_stored(&record.kind, &bytes));
-        let item = WatchItem {
-            revision: record.revision,
-            kind: kind_of(&record.kind)?,
-            name: record.name,
-            resource: resource.transpose()?,
-        };
-        Ok(Self { bytes: bytes_of(&item), item, seq: record.seq })
+        let kind = kind_of(&record.kind)?;
+        let resource = record.resource.map(|bytes| checked(kind, &bytes)).transpose()?;
+        let item = WatchItem { revision: record.revision, kind, name: record.name, resource };
+        Ok(Self { item, seq: record.seq })
     }
 }
 
@@ -157,9 +127,15 @@ impl History {
         Ok(self.rows.after(move |_, kept| kept.item.revision <= revision).map(|kept| &kept.item))
     }
 
-    pub(crate) fn put(&mut self, revision: u64, name: &str, resource: Resource, changes: &mut Vec<Change>) {
-        let kind = resource.kind();
-        self.push(WatchItem { revision, kind, name: name.to_owned(), resource: Some(resource) }, changes);
+    pub(crate) fn put(
+        &mut self,
+        revision: u64,
+        (kind, name): (&'static str, &str),
+        resource: &impl Message,
+        changes: &mut Vec<Change>,
+    ) {
+        let resource = Some(resource.encode_to_vec().into());
+        self.push(WatchItem { revision, kind, name: name.to_owned(), resource }, changes);
     }
 
     pub(crate) fn deleted(
@@ -178,9 +154,9 @@ impl History {
             _ => (item.revision, 0),
         };
         self.newest = (revision, seq + 1);
-        let bytes = bytes_of(&item);
-        self.bytes += bytes;
-        self.rows.put(&row(revision, seq), Kept { item, seq, bytes }, changes);
+        let kept = Kept { item, seq };
+        self.bytes += kept.bytes();
+        self.rows.put(&row(revision, seq), kept, changes);
         while self.rows.len() > MOST_CHANGES || self.bytes > MOST_BYTES {
             if !self.drop_oldest(changes) {
                 return;
@@ -193,7 +169,7 @@ impl History {
         let Some((key, oldest)) = self.rows.first() else { return false };
         let key = key.to_owned();
         self.floor = self.floor.max(oldest.item.revision);
-        self.bytes = self.bytes.saturating_sub(oldest.bytes);
+        self.bytes = self.bytes.saturating_sub(oldest.bytes());
         self.rows.remove(&key, changes).is_some()
     }
 
@@ -209,7 +185,7 @@ impl History {
 
     /// Called when every row has been loaded, with what the cluster record says.
     pub(crate) fn loaded(&mut self, floor: u64, revision: u64) {
-        self.bytes = self.rows.values().map(|kept| kept.bytes).sum();
+        self.bytes = self.rows.values().map(Kept::bytes).sum();
         let newest = self.rows.values().next_back();
         self.newest = newest.map_or((0, 0), |kept| (kept.item.revision, kept.seq + 1));
         // Without any change kept and without a floor nothing is known of what came before.
@@ -219,11 +195,6 @@ impl History {
     pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
         self.rows.into_records()
     }
-}
-
-/// The same for a change that was just made and one that was loaded, or members would not drop the same changes.
-fn bytes_of(item: &WatchItem) -> usize {
-    item.name.len() + item.resource.as_ref().map_or(0, Resource::bytes)
 }
 
 fn row(revision: u64, seq: u32) -> String {

@@ -18,7 +18,7 @@ const KEY_AGE_MS: u64 = 24 * 60 * 60 * 1_000;
 pub(crate) struct Keys {
     records: Table<IdempotencyRecord>,
     /// Keys by their age. Follows from the records.
-    by_age: Rows<String>,
+    by_age: Rows<Arc<str>>,
 }
 
 impl Default for Keys {
@@ -40,7 +40,7 @@ impl Keys {
         if let Some(old) = self.records.get(&row) {
             self.by_age.remove(&age_row(old));
         }
-        self.by_age.insert(&age_row(&record), Arc::new(row.clone()));
+        self.by_age.insert(&age_row(&record), row.as_str().into());
         self.records.put(&row, record, changes);
         while let Some((age, row)) = self.oldest_to_go(now) {
             self.by_age.remove(&age);
@@ -52,7 +52,7 @@ impl Keys {
         let (age, row) = self.by_age.iter().next()?;
         let at_ms = self.records.get(row).map_or(0, |record| record.at_ms);
         let goes = self.by_age.len() > MOST_KEYS || expired(at_ms, now);
-        goes.then(|| (age.to_owned(), row.as_ref().clone()))
+        goes.then(|| (age.to_owned(), row.to_string()))
     }
 
     pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Option<Result<(), String>> {
@@ -65,7 +65,7 @@ impl Keys {
             self.records.values().map(|record| (age_row(record), record.key.clone())).collect();
         by_age.sort_unstable();
         for (age, row) in by_age {
-            self.by_age.insert(&age, Arc::new(row));
+            self.by_age.insert(&age, row.into());
         }
     }
 

@@ -38,7 +38,7 @@ mod transaction;
 
 pub use apply::Applied;
 pub use controllers::{ADMITTED, JOINED, MOST_RECIPIENTS, REMOVED};
-pub use history::{Compacted, Resource, WatchItem};
+pub use history::{Compacted, WatchItem};
 pub use level::NEWEST_LEVEL;
 pub use part::Part;
 pub use records::Restoring;

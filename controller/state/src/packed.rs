@@ -2,6 +2,7 @@
 //! beside the tables.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use memchr::memmem;
 use prost::Message;
@@ -11,8 +12,15 @@ use crate::table::Row;
 /// A message, encoded.
 #[derive(Debug)]
 pub(crate) struct Packed<M> {
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
     message: PhantomData<fn() -> M>,
+}
+
+// Derived, it would ask that the message itself can be copied.
+impl<M> Clone for Packed<M> {
+    fn clone(&self) -> Self {
+        Self { bytes: Arc::clone(&self.bytes), message: PhantomData }
+    }
 }
 
 impl<M: Message + Default> Packed<M> {
@@ -32,6 +40,12 @@ impl<M: Message + Default> Packed<M> {
 }
 
 impl<M: Message + Default> Row for Packed<M> {
+    type Kept = Self;
+
+    fn kept(self) -> Self {
+        self
+    }
+
     fn stored(&self) -> Vec<u8> {
         self.bytes.to_vec()
     }

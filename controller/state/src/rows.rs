@@ -1,5 +1,5 @@
 //! A sorted map whose copy is cheap: chunks of rows behind `Arc`, so that a copy costs one counter for each chunk and the
-//! original copies only the chunks it changes afterwards. Knows nothing of what a row is.
+//! original copies only the chunks it changes afterwards. Knows nothing of what a row is but that its copy is cheap.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 
 #[derive(Debug)]
 struct Chunk<V> {
-    rows: Vec<(Arc<str>, Arc<V>)>,
+    rows: Vec<(Arc<str>, V)>,
 }
 
 // Derived, these would ask that the rows themselves can be copied or defaulted.
@@ -40,7 +40,7 @@ impl<V> Clone for Rows<V> {
     }
 }
 
-impl<V> Clone for Chunk<V> {
+impl<V: Clone> Clone for Chunk<V> {
     fn clone(&self) -> Self {
         // Room for the row that the copy is made for.
         let mut rows = Vec::with_capacity(self.rows.len() + 1);
@@ -59,7 +59,7 @@ impl<V> Chunk<V> {
     }
 }
 
-impl<V> Rows<V> {
+impl<V: Clone> Rows<V> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -69,13 +69,19 @@ impl<V> Rows<V> {
         self.chunks.partition_point(|chunk| chunk.starts_at_or_before(key)).saturating_sub(1)
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Arc<V>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&V> {
         let chunk = self.chunks.get(self.place(key))?;
         chunk.rows.get(chunk.find(key).ok()?).map(|(_, row)| row)
     }
 
+    /// The key of a row, as it is kept.
+    pub(crate) fn key(&self, key: &str) -> Option<&Arc<str>> {
+        let chunk = self.chunks.get(self.place(key))?;
+        chunk.rows.get(chunk.find(key).ok()?).map(|(own, _)| own)
+    }
+
     /// Puts a row and answers the one it replaces.
-    pub(crate) fn insert(&mut self, key: &str, row: Arc<V>) -> Option<Arc<V>> {
+    pub(crate) fn insert(&mut self, key: &str, row: V) -> Option<V> {
         let place = self.place(key);
         let Some(shared) = self.chunks.get_mut(place) else {
             self.chunks.push(Arc::new(Chunk { rows: vec![(key.into(), row)] }));
@@ -105,7 +111,7 @@ impl<V> Rows<V> {
     }
 
     /// Puts rows in. Those that come in order behind all others become chunks as they are.
-    pub(crate) fn extend(&mut self, rows: Vec<(Arc<str>, Arc<V>)>) {
+    pub(crate) fn extend(&mut self, rows: Vec<(Arc<str>, V)>) {
         let last = self.chunks.last().and_then(|chunk| chunk.rows.last()).map(|(key, _)| key);
         let behind = rows.first().is_some_and(|(key, _)| last.is_none_or(|last| last < key));
         if !(behind && rows.is_sorted_by(|(one, _), (next, _)| one < next)) {
@@ -123,7 +129,7 @@ impl<V> Rows<V> {
         }
     }
 
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Arc<V>> {
+    pub(crate) fn remove(&mut self, key: &str) -> Option<V> {
         let place = self.place(key);
         let shared = self.chunks.get_mut(place)?;
         let at = shared.find(key).ok()?;
@@ -151,7 +157,7 @@ impl<V> Rows<V> {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Arc<V>)> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &V)> {
         self.chunks.iter().flat_map(|chunk| chunk.rows.iter().map(|(key, row)| (&**key, row)))
     }
 
@@ -163,14 +169,14 @@ impl<V> Rows<V> {
     }
 
     /// The rows from a place on.
-    pub(crate) fn from(&self, place: Place) -> impl Iterator<Item = (&str, &Arc<V>)> {
+    pub(crate) fn from(&self, place: Place) -> impl Iterator<Item = (&str, &V)> {
         let rest = self.chunks.get(place.chunk..).unwrap_or_default();
         let rows = rest.iter().flat_map(|chunk| chunk.rows.iter().map(|(key, row)| (&**key, row)));
         rows.skip(place.row)
     }
 
     /// The last row for which `upto` holds; it must hold for a head of the rows alone.
-    pub(crate) fn last_before(&self, upto: impl Fn(&str) -> bool) -> Option<(&str, &Arc<V>)> {
+    pub(crate) fn last_before(&self, upto: impl Fn(&str) -> bool) -> Option<(&str, &V)> {
         let chunks = self.chunks.partition_point(|c| c.rows.first().is_some_and(|(key, _)| upto(key)));
         let chunk = self.chunks.get(chunks.checked_sub(1)?)?;
         let rows = chunk.rows.partition_point(|(key, _)| upto(key));
@@ -178,7 +184,7 @@ impl<V> Rows<V> {
     }
 
     /// Every row, without borrowing the map; a chunk is let go when it has been gone through.
-    pub(crate) fn into_rows(self) -> impl Iterator<Item = (Arc<str>, Arc<V>)> {
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = (Arc<str>, V)> {
         let each =
             |chunk: Arc<Chunk<V>>| (0..chunk.rows.len()).filter_map(move |at| chunk.rows.get(at).cloned());
         self.chunks.into_iter().flat_map(each)
@@ -226,12 +232,12 @@ mod tests {
 
     fn check(rows: &Rows<u32>, model: &Model) {
         assert_eq!(rows.len(), model.len());
-        let pairs = |rows: &Rows<u32>| rows.iter().map(|(k, v)| (k.to_owned(), **v)).collect::<Vec<_>>();
+        let pairs = |rows: &Rows<u32>| rows.iter().map(|(k, v)| (k.to_owned(), *v)).collect::<Vec<_>>();
         let wanted: Vec<_> = model.iter().map(|(k, v)| (k.clone(), *v)).collect();
         assert_eq!(pairs(rows), wanted);
         let back: Vec<_> = rows.iter().rev().map(|(k, _)| k.to_owned()).collect();
         assert!(back.iter().eq(model.keys().rev()));
-        assert!(rows.clone().into_rows().map(|(k, v)| (k.to_string(), *v)).eq(wanted));
+        assert!(rows.clone().into_rows().map(|(k, v)| (k.to_string(), v)).eq(wanted));
         assert!(rows.chunks.iter().all(|c| (1..=CHUNK).contains(&c.rows.len())));
     }
 
@@ -248,15 +254,15 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Put(key, row) => {
-                        let old = rows.insert(&name(key), Arc::new(row));
-                        prop_assert_eq!(old.map(|v| *v), model.insert(name(key), row));
+                        let old = rows.insert(&name(key), row);
+                        prop_assert_eq!(old, model.insert(name(key), row));
                     }
                     Act::Remove(key) => {
                         let old = rows.remove(&name(key));
-                        prop_assert_eq!(old.map(|v| *v), model.remove(&name(key)));
+                        prop_assert_eq!(old, model.remove(&name(key)));
                     }
                     Act::Append(many) => for _ in 0..many {
-                        rows.insert(&name(next), Arc::new(next));
+                        rows.insert(&name(next), next);
                         model.insert(name(next), next);
                         next += 1;
                     },
@@ -272,7 +278,7 @@ mod tests {
                         // One of them is there already, now and then.
                         let from = if many % 5 == 0 { next - 1 } else { next };
                         next = from + many;
-                        rows.extend((from..next).map(|key| (name(key).into(), Arc::new(key))).collect());
+                        rows.extend((from..next).map(|key| (name(key).into(), key)).collect());
                         model.extend((from..next).map(|key| (name(key), key)));
                     }
                     Act::Keep => kept.push((rows.clone(), model.clone())),
@@ -283,7 +289,7 @@ mod tests {
                 check(rows, model);
                 for probe in &probes {
                     let probe = name(*probe);
-                    prop_assert_eq!(rows.get(&probe).map(|v| **v), model.get(&probe).copied());
+                    prop_assert_eq!(rows.get(&probe).copied(), model.get(&probe).copied());
                     let after = rows.from(rows.place_after(|key, _| key < probe.as_str())).map(|(k, _)| k);
                     prop_assert!(after.eq(model.range(probe.clone()..).map(|(k, _)| k.as_str())));
                     let last = rows.last_before(|key| key <= probe.as_str()).map(|(k, _)| k);
@@ -297,13 +303,13 @@ mod tests {
     fn a_copy_shares_every_chunk_that_is_not_changed() {
         let mut rows = Rows::default();
         for key in 0..2_560 {
-            rows.insert(&name(key), Arc::new(key));
+            rows.insert(&name(key), key);
         }
         assert_eq!(rows.chunks.len(), 10, "keys that count up fill their chunks");
         let copy = rows.clone();
-        rows.insert(&name(1_000), Arc::new(0));
+        rows.insert(&name(1_000), 0);
         let shared = rows.chunks.iter().zip(&copy.chunks).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
         assert_eq!(shared, 9);
-        assert_eq!(copy.get(&name(1_000)).map(|v| **v), Some(1_000));
+        assert_eq!(copy.get(&name(1_000)).copied(), Some(1_000));
     }
 }

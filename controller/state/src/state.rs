@@ -10,7 +10,7 @@ use holdfast_api::v1;
 use holdfast_types::Time;
 
 use crate::ended::Ended;
-use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, Resource, WatchItem};
+use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, WatchItem};
 use crate::keys::Keys;
 use crate::packed::Packed;
 use crate::table::{Change, Table, number_key};
@@ -179,6 +179,18 @@ impl State {
         self.artifacts.get(&artifact_row(series, version.parse().ok()?)).map(Packed::open)
     }
 
+    /// The key under which the state keeps a version, or would, shared with it: there are many, and others keep them too. It names
+    /// the version as `kind/name@version` does.
+    #[must_use]
+    pub fn artifact_key(&self, name: &str) -> Arc<str> {
+        let row = name.rsplit_once('@').and_then(|(series, version)| {
+            let version = version.parse().ok()?;
+            Some(artifact_row(series, version))
+        });
+        let row = row.unwrap_or_else(|| name.to_owned());
+        self.artifacts.key(&row).unwrap_or_else(|| row.into())
+    }
+
     /// The newest version of `kind/name`.
     #[must_use]
     pub fn newest(&self, series: &str) -> Option<ArtifactRecord> {
@@ -253,16 +265,15 @@ impl State {
     pub(crate) fn put_job(&mut self, mut job: v1::Job, revision: u64) {
         let name = stamp(&mut job.metadata, revision);
         self.ended.changed(self.jobs.get(&name), Some(&job));
-        let job = self.jobs.put(&name, job, &mut self.changes);
-        self.history.put(revision, &name, Resource::Job(job), &mut self.changes);
+        self.history.put(revision, (JOB, &name), &job, &mut self.changes);
+        self.jobs.put(&name, job, &mut self.changes);
     }
 
     pub(crate) fn put_node(&mut self, mut record: NodeRecord, revision: u64) {
         let Some(node) = record.node.as_mut() else { return };
         let name = stamp(&mut node.metadata, revision);
-        let resource = Resource::Node(Arc::new(node.clone()));
+        self.history.put(revision, (NODE, &name), node, &mut self.changes);
         self.nodes.put(&name, record, &mut self.changes);
-        self.history.put(revision, &name, resource, &mut self.changes);
     }
 
     pub(crate) fn remove_node(&mut self, name: &str, revision: u64) {
@@ -273,17 +284,16 @@ impl State {
 
     pub(crate) fn put_queue(&mut self, mut queue: v1::Queue, revision: u64) {
         let name = stamp(&mut queue.metadata, revision);
-        let queue = self.queues.put(&name, queue, &mut self.changes);
-        self.history.put(revision, &name, Resource::Queue(queue), &mut self.changes);
+        self.history.put(revision, (QUEUE, &name), &queue, &mut self.changes);
+        self.queues.put(&name, queue, &mut self.changes);
     }
 
     pub(crate) fn put_artifact(&mut self, mut record: ArtifactRecord, revision: u64) {
         let Some(artifact) = record.artifact.as_mut() else { return };
         let name = stamp(&mut artifact.metadata, revision);
         let Some(row) = artifact.spec.as_ref().map(row_of) else { return };
-        let resource = Resource::Artifact(Arc::new(artifact.clone()));
+        self.history.put(revision, (ARTIFACT, &name), artifact, &mut self.changes);
         self.artifacts.put(&row, Packed::of(&record), &mut self.changes);
-        self.history.put(revision, &name, resource, &mut self.changes);
     }
 
     pub(crate) fn remove_artifact(&mut self, spec: &v1::ArtifactSpec, revision: u64) {

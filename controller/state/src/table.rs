@@ -1,5 +1,6 @@
 //! Tables of stored rows that remember what changed, so that the store below writes only that.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use prost::Message;
@@ -13,16 +14,27 @@ pub type Record = (Vec<u8>, Vec<u8>);
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// A row that was decoded, under its key without the prefix.
-pub(crate) type Decoded<R> = (Arc<str>, Arc<R>);
+pub(crate) type Decoded<R> = (Arc<str>, <R as Row>::Kept);
 
 /// What a table can keep: something with a stored form.
 pub(crate) trait Row: Sized {
+    /// As it is kept: what is cheap to copy.
+    type Kept: Clone + Borrow<Self>;
+
+    fn kept(self) -> Self::Kept;
+
     fn stored(&self) -> Vec<u8>;
 
     fn from_stored(bytes: &[u8]) -> Result<Self, String>;
 }
 
 impl<M: Message + Default> Row for M {
+    type Kept = Arc<M>;
+
+    fn kept(self) -> Arc<M> {
+        Arc::new(self)
+    }
+
     fn stored(&self) -> Vec<u8> {
         self.encode_to_vec()
     }
@@ -34,13 +46,13 @@ impl<M: Message + Default> Row for M {
 
 /// Rows by key. The prefix keeps tables apart in the one key space of the store.
 #[derive(Debug)]
-pub(crate) struct Table<R> {
+pub(crate) struct Table<R: Row> {
     prefix: &'static str,
-    rows: Rows<R>,
+    rows: Rows<R::Kept>,
 }
 
 // Derived, it would ask that the rows themselves can be copied.
-impl<R> Clone for Table<R> {
+impl<R: Row> Clone for Table<R> {
     fn clone(&self) -> Self {
         Self { prefix: self.prefix, rows: self.rows.clone() }
     }
@@ -52,15 +64,20 @@ impl<R: Row> Table<R> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&R> {
-        self.rows.get(key).map(AsRef::as_ref)
+        self.rows.get(key).map(Borrow::borrow)
     }
 
     pub(crate) fn contains(&self, key: &str) -> bool {
         self.rows.get(key).is_some()
     }
 
+    /// The key of a row, to be shared.
+    pub(crate) fn key(&self, key: &str) -> Option<Arc<str>> {
+        self.rows.key(key).cloned()
+    }
+
     pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &R> {
-        self.rows.iter().map(|(_, row)| row.as_ref())
+        self.rows.iter().map(|(_, row)| row.borrow())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -69,35 +86,32 @@ impl<R: Row> Table<R> {
 
     /// The first row, for tables whose keys count up the oldest one.
     pub(crate) fn first(&self) -> Option<(&str, &R)> {
-        self.rows.iter().next().map(|(key, row)| (key, row.as_ref()))
+        self.rows.iter().next().map(|(key, row)| (key, row.borrow()))
     }
 
     /// The rows after those for which `before` holds, which must be a head of them.
     pub(crate) fn after(&self, before: impl Fn(&str, &R) -> bool) -> impl Iterator<Item = &R> {
-        self.rows.from(self.rows.place_after(before)).map(|(_, row)| row.as_ref())
+        self.rows.from(self.rows.place_after(|key, row| before(key, row.borrow()))).map(|(_, row)| row.borrow())
     }
 
     /// The rows whose key begins with `start`.
     pub(crate) fn starting_with(&self, start: String) -> impl Iterator<Item = &R> {
         let from = self.rows.from(self.rows.place_after(|key, _| key < start.as_str()));
-        from.take_while(move |(key, _)| key.starts_with(&start)).map(|(_, row)| row.as_ref())
+        from.take_while(move |(key, _)| key.starts_with(&start)).map(|(_, row)| row.borrow())
     }
 
     /// The last row whose key begins with `start`.
     pub(crate) fn last_starting_with(&self, start: &str) -> Option<&R> {
         let last = self.rows.last_before(|key| key < start || key.starts_with(start));
-        last.filter(|(key, _)| key.starts_with(start)).map(|(_, row)| row.as_ref())
+        last.filter(|(key, _)| key.starts_with(start)).map(|(_, row)| row.borrow())
     }
 
-    /// Puts a row and shares it, for whoever keeps it beside the table.
-    pub(crate) fn put(&mut self, key: &str, row: R, changes: &mut Vec<Change>) -> Arc<R> {
+    pub(crate) fn put(&mut self, key: &str, row: R, changes: &mut Vec<Change>) {
         changes.push((self.stored_key(key), Some(row.stored())));
-        let row = Arc::new(row);
-        self.rows.insert(key, Arc::clone(&row));
-        row
+        self.rows.insert(key, row.kept());
     }
 
-    pub(crate) fn remove(&mut self, key: &str, changes: &mut Vec<Change>) -> Option<Arc<R>> {
+    pub(crate) fn remove(&mut self, key: &str, changes: &mut Vec<Change>) -> Option<R::Kept> {
         let row = self.rows.remove(key)?;
         changes.push((self.stored_key(key), None));
         Some(row)
@@ -116,7 +130,7 @@ impl<R: Row> Table<R> {
         };
         let row = R::from_stored(value);
         let wrong = |error| format!("record `{}{name}` does not decode: {error}", self.prefix);
-        Some(row.map(|row| (name.into(), Arc::new(row))).map_err(wrong))
+        Some(row.map(|row| (name.into(), row.kept())).map_err(wrong))
     }
 
     /// Takes rows that were decoded.
@@ -127,7 +141,7 @@ impl<R: Row> Table<R> {
     /// Every record in key order, encoded only when it is asked for.
     pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
         let prefix = self.prefix;
-        self.rows.into_rows().map(move |(key, row)| (joined(prefix, &key), row.stored()))
+        self.rows.into_rows().map(move |(key, row)| (joined(prefix, &key), row.borrow().stored()))
     }
 
     fn stored_key(&self, key: &str) -> Vec<u8> {

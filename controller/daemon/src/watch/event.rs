@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use holdfast_api::v1;
-use holdfast_state::{Resource, WatchItem};
+use holdfast_state::WatchItem;
 use prost::Message;
 use prost::bytes::Bytes;
-use prost::encoding;
+use prost::encoding::{self, WireType};
 
 /// A change whose message is longer than this is sent without its resource: who watches asks for that by name.
 const MAX_EVENT_BYTES: usize = 8 << 20;
 /// `partial = true` as it is on the wire. Messages that are concatenated are merged, so one encoding serves both.
 const PARTIAL: &[u8] = &[9 << 3, 1];
 
-/// The kinds that can be watched.
+/// The first field of `WatchEvent` that is a resource.
+const FIRST_FIELD: u32 = 3;
+/// The kinds that can be watched, in the order of these fields.
 pub(crate) const KINDS: [&str; 4] = ["Job", "Node", "Queue", "Artifact"];
 
 /// The kinds a watcher asked for, as bits in the order of [`KINDS`].
@@ -52,11 +54,9 @@ pub(crate) struct Event {
 impl Event {
     /// Encodes a change.
     pub(crate) fn of(item: &WatchItem) -> Self {
-        let resource = item.resource.as_ref();
-        let bytes = match resource {
-            Some(resource) => encode(item.revision, item.kind, &item.name, "put", Some(borrowed(resource))),
-            None => encode(item.revision, item.kind, &item.name, "delete", None),
-        };
+        let resource = item.resource.as_deref().map(Borrowed::Encoded);
+        let change = if resource.is_some() { "put" } else { "delete" };
+        let bytes = encode(item.revision, item.kind, &item.name, change, resource);
         Self { revision: item.revision, kind: item.kind, name: item.name.clone(), bytes }
     }
 
@@ -111,15 +111,8 @@ pub(crate) enum Borrowed<'a> {
     Node(&'a v1::Node),
     Queue(&'a v1::Queue),
     Artifact(&'a v1::Artifact),
-}
-
-fn borrowed(resource: &Resource) -> Borrowed<'_> {
-    match resource {
-        Resource::Job(job) => Borrowed::Job(job),
-        Resource::Node(node) => Borrowed::Node(node),
-        Resource::Queue(queue) => Borrowed::Queue(queue),
-        Resource::Artifact(artifact) => Borrowed::Artifact(artifact),
-    }
+    /// Of the kind that the event says, encoded already.
+    Encoded(&'a [u8]),
 }
 
 /// A `WatchEvent` from borrowed parts: a resource is not copied to be written.
@@ -139,7 +132,14 @@ fn encode(revision: u64, kind: &str, name: &str, change: &str, resource: Option<
         Some(Borrowed::Node(node)) => message(4, node, &mut out),
         Some(Borrowed::Queue(queue)) => message(5, queue, &mut out),
         Some(Borrowed::Artifact(artifact)) => message(6, artifact, &mut out),
-        None => {}
+        Some(Borrowed::Encoded(bytes)) if bytes.len() <= MAX_EVENT_BYTES => {
+            if let Some(tag) = (FIRST_FIELD..).zip(KINDS).find_map(|(tag, name)| (name == kind).then_some(tag)) {
+                encoding::encode_key(tag, WireType::LengthDelimited, &mut out);
+                encoding::encode_varint(u64::try_from(bytes.len()).unwrap_or(0), &mut out);
+                out.extend_from_slice(bytes);
+            }
+        }
+        Some(Borrowed::Encoded(_)) | None => {}
     }
     text(7, kind, &mut out);
     text(8, name, &mut out);
@@ -157,8 +157,8 @@ mod tests {
     use super::*;
     use holdfast_api::v1::watch_event;
 
-    fn item(revision: u64, name: &str, resource: Option<Resource>) -> WatchItem {
-        WatchItem { revision, kind: "Queue", name: name.to_owned(), resource }
+    fn item(revision: u64, kind: &'static str, resource: Option<Vec<u8>>) -> WatchItem {
+        WatchItem { revision, kind, name: "gold".to_owned(), resource: resource.map(Into::into) }
     }
 
     #[test]
@@ -167,15 +167,25 @@ mod tests {
             spec: Some(v1::QueueSpec { priority: 7, ..Default::default() }),
             ..Default::default()
         };
-        let put = Event::of(&item(3, "gold", Some(Resource::Queue(Arc::new(queue.clone())))));
-        let expected = v1::WatchEvent {
+        let expected = |kind: &str, resource| v1::WatchEvent {
             revision: 3,
             r#type: "put".to_owned(),
-            resource: Some(watch_event::Resource::Queue(queue)),
-            kind: "Queue".to_owned(),
+            resource: Some(resource),
+            kind: kind.to_owned(),
             name: "gold".to_owned(),
             partial: false,
         };
+        let others = [
+            ("Job", watch_event::Resource::Job(v1::Job::default())),
+            ("Node", watch_event::Resource::Node(v1::Node::default())),
+            ("Artifact", watch_event::Resource::Artifact(v1::Artifact::default())),
+        ];
+        for (kind, resource) in others {
+            let put = Event::of(&item(3, kind, Some(Vec::new())));
+            assert_eq!(put.bytes, expected(kind, resource).encode_to_vec());
+        }
+        let put = Event::of(&item(3, "Queue", Some(queue.encode_to_vec())));
+        let expected = expected("Queue", watch_event::Resource::Queue(queue));
         assert_eq!(put.bytes, expected.encode_to_vec());
         let marked = Frame::Change { event: Arc::new(put), partial: true }.message();
         assert_eq!(marked, v1::WatchEvent { partial: true, ..expected });
@@ -185,7 +195,7 @@ mod tests {
 
     #[test]
     fn only_the_last_change_of_a_revision_can_be_resumed_from() {
-        let event = |revision| Arc::new(Event::of(&item(revision, "a", None)));
+        let event = |revision| Arc::new(Event::of(&item(revision, "Queue", None)));
         let marks: Vec<bool> = frames(vec![event(1), event(2), event(2), event(3)])
             .iter()
             .map(|frame| frame.message().partial)
@@ -213,5 +223,7 @@ mod tests {
         let event = Event::present(1, "Node", "n1", Borrowed::Node(&node));
         let message = v1::WatchEvent::decode(event.bytes.as_ref()).unwrap();
         assert_eq!((message.name.as_str(), message.resource), ("n1", None));
+        let event = Event::of(&item(1, "Node", Some(node.encode_to_vec())));
+        assert_eq!(v1::WatchEvent::decode(event.bytes.as_ref()).unwrap().resource, None);
     }
 }
