@@ -180,7 +180,14 @@ impl Session {
             tracing::error!(%error, "the lease cannot be written; tasks will be fenced");
         }
         self.tasks.heard(&request.tasks, answer.decisions_recorded);
-        let Some(desired) = answer.desired else { return true };
+        let desired = match answer.told() {
+            Ok(Some(desired)) => desired,
+            Ok(None) => return true,
+            Err(problem) => {
+                tracing::error!(%problem, "what this node should do stays as it is");
+                return false;
+            }
+        };
         let Desired { tasks: wanted, replicas, bundle, revoked_serials, update, .. } = desired;
         let law = bundle.map_or(Ok(()), |bundle| self.law.replace(&bundle));
         if let Err(problem) = &law {

@@ -4,7 +4,7 @@
 
 use std::num::NonZero;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Status;
 
 /// The threads apart.
@@ -17,16 +17,33 @@ impl Default for Apart {
     }
 }
 
+/// A thread apart that waits for its work.
+pub(crate) struct Turn<'a>(SemaphorePermit<'a>);
+
 impl Apart {
+    /// Waits for a thread. What the work is to look at is best taken after that: what waits is kept, and gets old.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, Status> {
+        // Nobody closes it.
+        self.0.acquire().await.map(Turn).map_err(|error| Status::internal(error.to_string()))
+    }
+
     /// Does the work in its turn.
     pub(crate) async fn run<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Status> {
-        // Nobody closes it.
-        let _turn = self.0.acquire().await.map_err(|error| Status::internal(error.to_string()))?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| Status::internal(format!("a thread of the controller stopped: {error}")))
+        self.turn().await?.run(work).await
+    }
+}
+
+impl Turn<'_> {
+    /// Does the work, and gives the thread to the next one.
+    pub(crate) async fn run<R: Send + 'static>(
+        self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Status> {
+        let done = tokio::task::spawn_blocking(work).await;
+        drop(self.0);
+        done.map_err(|error| Status::internal(format!("a thread of the controller stopped: {error}")))
     }
 }

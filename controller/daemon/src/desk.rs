@@ -2,8 +2,9 @@
 //! nothing else, and one that asks again costs a look at what was found the last time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use holdfast_api::internal::{Desired, SyncRequest};
+use holdfast_api::internal::SyncRequest;
 use holdfast_reconcile::{Concerns, Loads, Name, OfNode, Recheck, Touched};
 use holdfast_state::State;
 use parking_lot::Mutex;
@@ -108,8 +109,8 @@ fn touch(place: &Place) {
     place.touched.send_modify(|times| *times = times.wrapping_add(1));
 }
 
-fn hash(desired: &Desired) -> String {
-    hex::encode(Sha256::digest(desired.encode_to_vec()))
+fn hash(told: &[u8]) -> String {
+    hex::encode(Sha256::digest(told))
 }
 
 impl Desk {
@@ -180,35 +181,36 @@ impl Desk {
         }
     }
 
-    /// What a node should do, with its hash, where it is not what it knows.
+    /// What a node should do, encoded, with its hash, where it is not what it knows.
     pub(crate) async fn newer(
         &self,
         newest: &dyn Newest,
         node: &str,
         known: &str,
-    ) -> Result<Option<(Desired, String)>, Status> {
+    ) -> Result<Option<(Vec<u8>, String)>, Status> {
         if self.with(newest, |inner| inner.place(node).is_hash(known)) {
             return Ok(None);
         }
+        let turn = self.apart.turn().await?;
         let (state, (times, of_node)) = self.with_state(newest, |inner| {
             let times = *inner.place(node).touched.borrow();
             (times, inner.concerns.of_node(node))
         });
         let name = node.to_owned();
-        let found = self.apart.run(move || {
-            let desired = of_node.desired(&state, &name);
-            let hash = hash(&desired);
-            (desired, hash)
+        let found = turn.run(move || {
+            let told = of_node.told(&state, &name);
+            let hash = hash(&told);
+            (told, hash)
         });
-        let (desired, hash) = found.await?;
+        let (told, hash) = found.await?;
         if let Some(place) = self.inner.lock().places.get_mut(node) {
             place.hash = Some((times, hash.clone()));
         }
-        Ok((hash != known).then_some((desired, hash)))
+        Ok((hash != known).then_some((told, hash)))
     }
 
     /// What a node has to do with, and the newest state.
-    pub(crate) fn of_node(&self, newest: &dyn Newest, node: &str) -> (State, OfNode) {
+    pub(crate) fn of_node(&self, newest: &dyn Newest, node: &str) -> (State, Arc<OfNode>) {
         self.with_state(newest, |inner| inner.concerns.of_node(node))
     }
 
@@ -281,9 +283,9 @@ mod tests {
         let (desk, newest) = (Desk::default(), Empty);
         desk.ready(&newest).await.unwrap();
         desk.touched(&newest, "a");
-        let (desired, hash) = desk.newer(&newest, "a", "").await.unwrap().unwrap();
-        assert_eq!(desired, Desired::default());
+        let (told, hash) = desk.newer(&newest, "a", "").await.unwrap().unwrap();
+        assert_eq!(told, Vec::<u8>::new(), "nothing");
         assert_eq!(desk.newer(&newest, "a", &hash).await.unwrap(), None);
-        assert_eq!(desk.newer(&newest, "a", "another").await.unwrap(), Some((desired, hash)));
+        assert_eq!(desk.newer(&newest, "a", "another").await.unwrap(), Some((told, hash)));
     }
 }

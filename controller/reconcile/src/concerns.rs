@@ -10,11 +10,13 @@ use holdfast_api::store::ArtifactRecord;
 use holdfast_api::{internal, v1};
 use holdfast_state::State;
 use holdfast_types::JobPhase;
+use prost::Message as _;
 
 use crate::desired::{desired_of, inputs, phase};
 use crate::holders::belongs_to;
+use crate::replica::replica;
 
-/// A name that many share.
+/// A name that many share; of an artifact, the key that the state has for it.
 pub type Name = Arc<str>;
 
 /// The nodes whose desired state may have changed.
@@ -91,11 +93,18 @@ pub struct OfNode {
 }
 
 impl OfNode {
-    /// What the node should run and keep, as [`crate::desired()`] finds it in the whole state.
+    /// What the node should run and keep, as [`crate::desired()`] finds it in the whole state, encoded. Only one artifact of it
+    /// is in memory otherwise: a thousand nodes may be told at once.
     #[must_use]
-    pub fn desired(&self, state: &State, node: &str) -> internal::Desired {
+    pub fn told(&self, state: &State, node: &str) -> Vec<u8> {
         let jobs = self.jobs.iter().filter_map(|name| state.job(name));
-        desired_of(state, node, jobs, self.artifacts.iter().filter_map(|key| state.artifact(key)))
+        let mut told = desired_of(state, node, jobs, std::iter::empty()).encode_to_vec();
+        for record in self.artifacts.iter().filter_map(|key| state.artifact(key)) {
+            // Messages that follow one another are one message with the parts of both.
+            let part = internal::Desired { replicas: vec![replica(state, record)], ..Default::default() };
+            told.extend(part.encode_to_vec());
+        }
+        told
     }
 
     /// Those of its jobs that are being stopped.
@@ -130,7 +139,7 @@ impl Loads {
 #[derive(Debug, Default)]
 pub struct Concerns {
     seen: Option<(u64, Common)>,
-    nodes: BTreeMap<Name, OfNode>,
+    nodes: BTreeMap<Name, Arc<OfNode>>,
     jobs: BTreeMap<Name, OfJob>,
     /// The nodes that have an artifact or should.
     holders: BTreeMap<Name, Box<[Name]>>,
@@ -166,7 +175,7 @@ impl Concerns {
         let changed: BTreeSet<(&str, &str)> = changes.map(|item| (item.kind, item.name.as_str())).collect();
         let mut touched = BTreeSet::new();
         for (kind, name) in changed {
-            let name = self.name(kind, name);
+            let name = if kind == "Artifact" { state.artifact_key(name) } else { self.name(kind, name) };
             match kind {
                 "Job" => self.job(state, &name, &mut touched),
                 "Artifact" => self.artifact(state.artifact(&name).as_ref(), &name, &mut touched),
@@ -179,14 +188,14 @@ impl Concerns {
 
     /// What a node has to do with.
     #[must_use]
-    pub fn of_node(&self, node: &str) -> OfNode {
+    pub fn of_node(&self, node: &str) -> Arc<OfNode> {
         self.nodes.get(node).cloned().unwrap_or_default()
     }
 
     /// How much each node has.
     #[must_use]
     pub fn loads(&self) -> Loads {
-        let count = |of: &OfNode| u64::try_from(of.artifacts.len()).unwrap_or(u64::MAX);
+        let count = |of: &Arc<OfNode>| u64::try_from(of.artifacts.len()).unwrap_or(u64::MAX);
         Loads(self.nodes.iter().map(|(node, of)| (Arc::clone(node), count(of))).collect())
     }
 
@@ -206,7 +215,7 @@ impl Concerns {
         let mut nobody = BTreeSet::new();
         for record in state.artifacts() {
             if let Some(name) = record.artifact.as_ref().and_then(|a| a.metadata.as_ref()) {
-                self.artifact(Some(&record), &Name::from(name.name.as_str()), &mut nobody);
+                self.artifact(Some(&record), &state.artifact_key(&name.name), &mut nobody);
             }
         }
         for job in state.jobs() {
@@ -220,7 +229,6 @@ impl Concerns {
     /// A name as it is kept already, where it is.
     fn name(&self, kind: &str, name: &str) -> Name {
         let known = match kind {
-            "Artifact" => self.holders.get_key_value(name).map(|(name, _)| name),
             "Job" => self.jobs.get_key_value(name).map(|(name, _)| name),
             _ => self.nodes.get_key_value(name).map(|(name, _)| name),
         };
@@ -248,9 +256,9 @@ impl Concerns {
         let tasks = job.status.as_ref().map_or(&[][..], |status| status.tasks.as_slice());
         let nodes = self.names(tasks.iter().map(|task| task.node.as_str()));
         for node in &nodes {
-            self.nodes.entry(Arc::clone(node)).or_default().jobs.insert(Arc::clone(name));
+            self.entry(node).jobs.insert(Arc::clone(name));
         }
-        let inputs: BTreeSet<Name> = inputs(job).map(|key| self.name("Artifact", &key)).collect();
+        let inputs: BTreeSet<Name> = inputs(job).map(|key| state.artifact_key(&key)).collect();
         for key in &inputs {
             self.users.entry(Arc::clone(key)).or_default().insert(Arc::clone(name));
         }
@@ -266,7 +274,7 @@ impl Concerns {
         if let Some(record) = record {
             let nodes = self.names(belongs_to(record));
             for node in &nodes {
-                self.nodes.entry(Arc::clone(node)).or_default().artifacts.insert(Arc::clone(key));
+                self.entry(node).artifacts.insert(Arc::clone(key));
             }
             touched.extend(nodes.iter().cloned());
             self.holders.insert(Arc::clone(key), nodes.into_iter().collect());
@@ -294,8 +302,13 @@ impl Concerns {
         touched.extend(jobs.flat_map(|job| job.nodes.iter().cloned()));
     }
 
+    /// What a node has to do with, to add to it. Whoever was given it keeps what it was.
+    fn entry(&mut self, node: &Name) -> &mut OfNode {
+        Arc::make_mut(self.nodes.entry(Arc::clone(node)).or_default())
+    }
+
     fn forget(&mut self, node: &str, what: impl FnOnce(&mut OfNode) -> bool) {
-        let Some(of) = self.nodes.get_mut(node) else { return };
+        let Some(of) = self.nodes.get_mut(node).map(Arc::make_mut) else { return };
         what(of);
         if of.jobs.is_empty() && of.artifacts.is_empty() {
             self.nodes.remove(node);

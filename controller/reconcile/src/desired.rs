@@ -31,11 +31,9 @@ pub(crate) fn desired_of<'a>(
     let jurisdiction =
         resource.and_then(|n| n.spec.as_ref()).map(|s| s.jurisdiction.clone()).unwrap_or_default();
     let tasks = if phase == NodePhase::Retired.as_str() { Vec::new() } else { tasks(state, node, jobs) };
-    let mut replicas: Vec<_> = artifacts.map(|record| replica(state, record)).collect();
-    replicas.sort_by(|a, b| a.key.cmp(&b.key));
     internal::Desired {
         tasks,
-        replicas,
+        replicas: artifacts.map(|record| replica(state, record)).collect(),
         bundle: None,
         revoked_serials: state.revoked().map(str::to_owned).collect(),
         phase,

@@ -45,6 +45,7 @@ struct Targets<'a> {
     load: BTreeMap<&'a str, u64>,
     /// The same, the least first.
     queue: BTreeSet<(u64, &'a str)>,
+    state: &'a State,
     bundle: &'a Bundle,
     now: Time,
     found: Lacking,
@@ -56,13 +57,13 @@ impl<'a> Targets<'a> {
         let live: BTreeMap<&str, Live<'_>> = state.nodes().filter_map(live).collect();
         let load: BTreeMap<&str, u64> = live.keys().map(|node| (*node, loads.of(node))).collect();
         let queue = load.iter().map(|(node, load)| (*load, *node)).collect();
-        Self { live, load, queue, bundle, now, found: Lacking::default() }
+        Self { live, load, queue, state, bundle, now, found: Lacking::default() }
     }
 
     fn choose_for(&mut self, record: &ArtifactRecord) {
         let Some((name, lacking, chosen)) = self.choose(record) else { return };
         if chosen.len() < lacking {
-            self.found.still.insert(name.into());
+            self.found.still.insert(self.state.artifact_key(name));
         }
         for node in chosen {
             if let Some(count) = self.load.get_mut(node) {

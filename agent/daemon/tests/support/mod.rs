@@ -25,6 +25,7 @@ use holdfast_types::{Span, Time};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use parking_lot::Mutex;
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -134,7 +135,7 @@ impl Controller {
             if over {
                 self.0.told.lock().answered.push(Instant::now());
                 self.bump();
-                let desired = is_news.then_some(desired);
+                let desired = is_news.then(|| desired.encode_to_vec());
                 let (lease_ms, decisions_recorded) = (6_000, 0);
                 let desired_hash = hash;
                 let said = if is_news { Vec::new() } else { SAID.to_vec() };

@@ -204,8 +204,9 @@ async fn report(client: ClusterClient, data_address: String) {
             async move { AgentSessionClient::new(channel).sync(request).await }
         };
         if let Ok(answer) = client.call(call).await {
+            let told = answer.told().unwrap();
+            bundle = told.and_then(|told| told.bundle).map_or(bundle, |law| law.hash);
             known_desired = answer.desired_hash;
-            bundle = answer.desired.and_then(|d| d.bundle).map_or(bundle, |law| law.hash);
         }
     }
 }

@@ -20,6 +20,7 @@ use holdfast_api::{longest_hold, status_from_problem};
 use holdfast_identity::{NODE_VALIDITY, Principal};
 use holdfast_state::State;
 use holdfast_types::{AsProblem as _, Jurisdiction, NodeName, NodePhase, Problem, ProblemKind, Time};
+use prost::Message as _;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
@@ -44,14 +45,14 @@ fn unknown(node: &str) -> Status {
     status_from_problem(&holdfast_state::not_found("node", node))
 }
 
-/// What an agent that waits for an answer knows already.
-struct Known<'a> {
+/// What an agent that waits for an answer knows already. Nothing else that it said is kept while the answer is held.
+struct Known {
     /// All that it said.
     said: Said,
     /// The hash of what it should do.
-    desired: &'a str,
+    desired: String,
     /// The law.
-    bundle: &'a str,
+    bundle: String,
     hold_ms: u64,
 }
 
@@ -178,10 +179,7 @@ impl Service {
         }
         // Checkpoints before tasks: the end of a task may be the end of the start that the checkpoint belongs to.
         new |= self.take_checkpoints(node, sync).await?;
-        let (state, of_node) = self.0.desk.of_node(&*self.0, node);
-        let mut tasks: Vec<TaskReport> =
-            sync.tasks.iter().filter(|task| is_news(&state, node, task)).cloned().collect();
-        let silent = never_started(of_node.stopping(&state), node, sync);
+        let (mut tasks, silent) = self.news_of_tasks(node, sync);
         if !silent.is_empty() && self.newer(node, &sync.known_desired).await?.is_none() {
             tasks.extend(silent);
         }
@@ -217,6 +215,14 @@ impl Service {
         Ok(new)
     }
 
+    /// What a node says of its tasks that was not known, and what follows for those of which it says nothing. The state that this
+    /// is found in is let go at once: whoever waits with one keeps every row of it that is replaced meanwhile.
+    fn news_of_tasks(&self, node: &str, sync: &SyncRequest) -> (Vec<TaskReport>, Vec<TaskReport>) {
+        let (state, of_node) = self.0.desk.of_node(&*self.0, node);
+        let tasks = sync.tasks.iter().filter(|task| is_news(&state, node, task)).cloned().collect();
+        (tasks, never_started(of_node.stopping(&state), node, sync))
+    }
+
     async fn take_decisions(&self, node: &str, sync: &SyncRequest, known: u64) -> Result<bool, Status> {
         let mut new: Vec<_> = sync.decisions.iter().filter(|d| d.number > known).collect();
         new.sort_by_key(|d| d.number);
@@ -239,7 +245,7 @@ impl Service {
         Ok(true)
     }
 
-    async fn held(&self, node: &str, known: &Known<'_>) -> Result<Response<SyncResponse>, Status> {
+    async fn held(&self, node: &str, known: Known) -> Result<Response<SyncResponse>, Status> {
         let answer = self.answer(node, known).await?;
         // Held answers are the usual ones: the node was there all the while.
         self.hear(node)?;
@@ -247,37 +253,41 @@ impl Service {
     }
 
     /// Waits until what the node should do differs from what it knows, or for as long as an answer is held.
-    async fn answer(&self, node: &str, known: &Known<'_>) -> Result<SyncResponse, Status> {
+    async fn answer(&self, node: &str, known: Known) -> Result<SyncResponse, Status> {
         let deadline = given_at(hold(known.hold_ms, self.0.config.lease_ms));
         let mut touched = self.0.desk.touched(&*self.0, node);
         loop {
             touched.borrow_and_update();
-            let has_law = self.is_the_law(known.bundle);
+            let has_law = self.is_the_law(&known.bundle);
             let through = self.0.with(|state| state.node(node).map_or(0, |r| r.decisions_through));
             // One without the law is told everything.
-            let desired = if has_law { known.desired } else { "" };
-            if let Some((mut wanted, hash)) = self.newer(node, desired).await? {
-                wanted.bundle = if has_law { None } else { self.0.with(|state| state.bundle().cloned()) };
-                return Ok(self.response(hash, Some(wanted), through));
+            let desired = if has_law { known.desired.as_str() } else { "" };
+            if let Some((mut told, hash)) = self.newer(node, desired).await? {
+                if !has_law {
+                    let bundle = self.0.with(|state| state.bundle().cloned());
+                    // Messages that follow one another are one message with the parts of both.
+                    told.extend(Desired { bundle, ..Desired::default() }.encode_to_vec());
+                }
+                return Ok(self.response(hash, Some(told), through));
             }
             let woken = tokio::time::timeout_at(deadline, touched.changed()).await;
             if !matches!(woken, Ok(Ok(()))) {
                 // What was heard and brought nothing new need not be said again.
                 let heard = self.0.desk.unheard(&*self.0, node, known.said).is_none();
                 let said = if heard { known.said.name() } else { Vec::new() };
-                return Ok(SyncResponse { said, ..self.response(known.desired.to_owned(), None, through) });
+                return Ok(SyncResponse { said, ..self.response(known.desired, None, through) });
             }
         }
     }
 
-    async fn newer(&self, node: &str, known: &str) -> Result<Option<(Desired, String)>, Status> {
+    async fn newer(&self, node: &str, known: &str) -> Result<Option<(Vec<u8>, String)>, Status> {
         self.0.desk.newer(&*self.0, node, known).await
     }
 
     fn response(
         &self,
         desired_hash: String,
-        desired: Option<Desired>,
+        desired: Option<Vec<u8>>,
         decisions_recorded: u64,
     ) -> SyncResponse {
         SyncResponse {
@@ -296,12 +306,18 @@ impl Service {
 impl AgentSession for Service {
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<SyncResponse>, Status> {
         let (name, _) = caller::node(&request)?;
-        let sync = request.into_inner();
+        let mut sync = request.into_inner();
         self.greet(name.as_str(), sync.incarnation).await?;
         let said = Said::of(&sync);
         self.hear_out(name.as_str(), &sync, said).await?;
-        let known = Known { said, desired: &sync.known_desired, bundle: &sync.bundle, hold_ms: sync.hold_ms };
-        self.held(name.as_str(), &known).await
+        let known = Known {
+            said,
+            desired: std::mem::take(&mut sync.known_desired),
+            bundle: std::mem::take(&mut sync.bundle),
+            hold_ms: sync.hold_ms,
+        };
+        drop(sync);
+        self.held(name.as_str(), known).await
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<SyncResponse>, Status> {
@@ -313,9 +329,8 @@ impl AgentSession for Service {
         let Some(said) = said else {
             return Ok(Response::new(SyncResponse { say_again: true, ..SyncResponse::default() }));
         };
-        let known =
-            Known { said, desired: &renew.known_desired, bundle: &renew.bundle, hold_ms: renew.hold_ms };
-        self.held(name.as_str(), &known).await
+        let RenewRequest { known_desired: desired, bundle, hold_ms, .. } = renew;
+        self.held(name.as_str(), Known { said, desired, bundle, hold_ms }).await
     }
 
     async fn rotate(&self, request: Request<RotateRequest>) -> Result<Response<EnrolResponse>, Status> {

@@ -84,7 +84,7 @@ async fn a_token_lets_one_node_in_and_retiring_it_cuts_it_off() {
     let config = client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2).unwrap();
     let agent = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(5));
     let sync = |channel| async move { AgentSessionClient::new(channel).sync(SyncRequest::default()).await };
-    let desired = agent.call(sync).await.unwrap().desired.unwrap();
+    let desired = agent.call(sync).await.unwrap().told().unwrap().unwrap();
     assert_eq!(
         (desired.phase.as_str(), desired.jurisdiction.as_str()),
         ("Lost", "DE"),
@@ -95,7 +95,7 @@ async fn a_token_lets_one_node_in_and_retiring_it_cuts_it_off() {
         let request = SyncRequest { bundle: bundle.clone(), ..SyncRequest::default() };
         async move { AgentSessionClient::new(channel).sync(request).await }
     };
-    let desired = agent.call(with_law).await.unwrap().desired.unwrap();
+    let desired = agent.call(with_law).await.unwrap().told().unwrap().unwrap();
     assert_eq!((desired.phase.as_str(), desired.bundle.is_none()), ("Ready", true), "and it knows it now");
     renews(&agent, &bundle).await;
 

@@ -131,7 +131,8 @@ fn nodes_are_told_the_same_as_by_the_whole_state_and_woken_when_that_changes() {
         let after = all(&state);
         for (number, (before, after)) in (0..).zip(before.iter().zip(&after)) {
             let name = node(number);
-            assert_eq!(concerns.of_node(&name).desired(&state, &name), *after, "{name} after {body:?}");
+            let told = concerns.of_node(&name).told(&state, &name);
+            assert_eq!(Desired::decode(&*told).unwrap(), *after, "{name} after {body:?}");
             let woken = touched.contains(name.as_str());
             assert!(woken || before == after, "{name} sleeps after {body:?}");
             changed += u32::from(before != after);

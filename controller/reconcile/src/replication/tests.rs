@@ -19,7 +19,9 @@ fn targets(state: &State) -> Vec<(String, String)> {
 fn still(state: &State, which: &Recheck) -> Vec<String> {
     let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
     let found = replica_targets(state, &Concerns::of(state).loads(), which, &bundle, NOW);
-    found.still.iter().map(ToString::to_string).collect()
+    let named = |key: &Name| state.artifact(key).unwrap().artifact.unwrap().metadata.unwrap().name;
+    assert!(found.still.iter().all(|key| state.artifact_key(&named(key)) == *key), "one key for one version");
+    found.still.iter().map(named).collect()
 }
 
 #[test]

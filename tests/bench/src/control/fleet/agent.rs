@@ -128,11 +128,11 @@ impl Agent {
                 self.heard = LastSaid::default();
                 continue;
             }
-            self.heard = LastSaid::new(answer.said, self.said.clone());
+            self.heard = LastSaid::new(answer.said.clone(), self.said.clone());
             let hold = longest_hold(Duration::from_millis(answer.lease_ms));
             self.said.hold_ms = u64::try_from(hold.as_millis())?;
             self.said.incarnation = answer.incarnation;
-            if let Some(desired) = answer.desired {
+            if let Some(desired) = answer.told().map_err(|problem| anyhow!("{problem}"))? {
                 self.follow(&desired);
                 self.said.known_desired = answer.desired_hash;
             }
