@@ -8,12 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::machine::{Change, Record};
 
-/// No file makes us reserve more than this before its records have come.
-const MOST_ROOM: u64 = 1 << 21;
 /// In so many parts the hashes of records are kept.
 const PARTS: usize = 1 << 14;
-/// A part grows by so many of them, or by an eighth.
-const STEP: usize = 4;
+/// A part grows by so many of them.
+const BLOCK: usize = 4;
 
 /// The hash of a whole state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,7 +98,7 @@ impl Sum {
 }
 
 /// A key by the head of its SHA-256: of one size, and no two alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
@@ -110,26 +108,62 @@ impl Fingerprint {
     }
 }
 
+/// Some records' hashes. All blocks are of one size, so that what grows leaves no holes behind in memory that only others of
+/// its former size would fill.
+type Block = [(Fingerprint, StateHash); BLOCK];
+
+/// The hashes of some of the records, in no order.
+#[derive(Debug, Clone, Default)]
+struct Part {
+    blocks: Vec<Box<Block>>,
+    len: usize,
+}
+
+impl Part {
+    fn position(&self, key: Fingerprint) -> Option<usize> {
+        self.blocks.iter().flat_map(|block| block.iter()).take(self.len).position(|(known, _)| *known == key)
+    }
+
+    fn at(&mut self, place: usize) -> Option<&mut (Fingerprint, StateHash)> {
+        self.blocks.get_mut(place / BLOCK)?.get_mut(place % BLOCK)
+    }
+
+    fn push(&mut self, record: (Fingerprint, StateHash)) {
+        if self.len == self.blocks.len() * BLOCK {
+            self.blocks.push(Box::default());
+        }
+        if let Some(slot) = self.at(self.len) {
+            *slot = record;
+            self.len += 1;
+        }
+    }
+
+    /// Takes a record out; the last one takes its place.
+    fn remove(&mut self, place: usize) -> Option<StateHash> {
+        let last = *self.at(self.len.checked_sub(1)?)?;
+        let (_, hash) = std::mem::replace(self.at(place)?, last);
+        self.len -= 1;
+        self.blocks.truncate(self.len.div_ceil(BLOCK));
+        Some(hash)
+    }
+}
+
 /// The hashes of records by fingerprint, in many parts of about the same length. A part grows by a few records at a time,
 /// where one table would double, and as fingerprints are evenly spread, a part is short enough to be looked through.
 #[derive(Debug, Clone)]
 struct Parts {
-    parts: Vec<Vec<(Fingerprint, StateHash)>>,
+    parts: Vec<Part>,
     len: usize,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { parts: vec![Vec::new(); PARTS], len: 0 }
+        Self { parts: vec![Part::default(); PARTS], len: 0 }
     }
 }
 
 impl Parts {
-    fn reserve(&mut self, records: usize) {
-        self.parts.iter_mut().for_each(|part| part.reserve_exact(records / PARTS + STEP));
-    }
-
-    fn part(&mut self, key: Fingerprint) -> Option<&mut Vec<(Fingerprint, StateHash)>> {
+    fn part(&mut self, key: Fingerprint) -> Option<&mut Part> {
         let head = usize::from(u16::from_be_bytes([key.0[0], key.0[1]]));
         self.parts.get_mut(head % PARTS)
     }
@@ -137,11 +171,8 @@ impl Parts {
     /// What stood there before.
     fn insert(&mut self, key: Fingerprint, hash: StateHash) -> Option<StateHash> {
         let part = self.part(key)?;
-        if let Some((_, known)) = part.iter_mut().find(|(known, _)| *known == key) {
+        if let Some((_, known)) = part.position(key).and_then(|place| part.at(place)) {
             return Some(std::mem::replace(known, hash));
-        }
-        if part.len() == part.capacity() {
-            part.reserve_exact(STEP.max(part.len() / 8));
         }
         part.push((key, hash));
         self.len += 1;
@@ -150,8 +181,7 @@ impl Parts {
 
     fn remove(&mut self, key: Fingerprint) -> Option<StateHash> {
         let part = self.part(key)?;
-        let place = part.iter().position(|(known, _)| *known == key)?;
-        let (_, hash) = part.swap_remove(place);
+        let hash = part.remove(part.position(key)?)?;
         self.len -= 1;
         Some(hash)
     }
@@ -166,13 +196,6 @@ pub(crate) struct Rolling {
 }
 
 impl Rolling {
-    /// Nothing, with room for so many records.
-    pub(crate) fn with_room(records: u64) -> Self {
-        let mut rolling = Self::default();
-        rolling.records.reserve(usize::try_from(records.min(MOST_ROOM)).unwrap_or(0));
-        rolling
-    }
-
     #[cfg(test)]
     pub(crate) fn of(records: &[Record]) -> Self {
         let mut rolling = Self::default();
@@ -233,7 +256,7 @@ mod tests {
         assert_eq!(StateHash::from_bytes(&wanted.hash().to_bytes()), Some(wanted.hash()));
         // More of them than parts, in another order.
         let many: Vec<Record> = (0..3 * PARTS).map(|n| (n.to_be_bytes().to_vec(), b"x".to_vec())).collect();
-        let (all, mut some) = (Rolling::of(&many), Rolling::with_room(7));
+        let (all, mut some) = (Rolling::of(&many), Rolling::default());
         many.iter().rev().for_each(|(key, value)| some.put(key, value));
         assert_eq!((some.hash(), some.records()), (all.hash(), many.len()));
         many.iter().for_each(|(key, _)| some.change(&(key.clone(), None)));

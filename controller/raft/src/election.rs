@@ -45,8 +45,15 @@ impl Heard {
 
     /// Whether a leader was heard of late, or this member is one with a quorum.
     pub(crate) fn leader(&self) -> bool {
-        self.at.lock().is_some_and(|at| at.elapsed() <= self.within)
-            || self.tracker.quorum_within(self.within * 2) == Some(true)
+        self.leader_until().is_some()
+    }
+
+    /// Until when that holds if nothing more is heard.
+    fn leader_until(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let heard = self.at().map(|at| at + self.within).filter(|until| *until >= now);
+        let leads = || self.tracker.quorum_within(self.within * 2) == Some(true);
+        heard.or_else(|| leads().then(|| now + self.within))
     }
 }
 
@@ -77,15 +84,16 @@ pub(crate) fn start(
     tasks: &mut JoinSet<()>,
 ) {
     tasks.spawn(async move {
-        let mut tick = tokio::time::interval(pace.heartbeat / 2);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut stood = None;
+        let (mut stood, mut next) = (None, Instant::now());
         loop {
-            tick.tick().await;
+            tokio::time::sleep_until(next).await;
+            next = Instant::now() + pace.heartbeat / 2;
             let mut may_stand = false;
             let leader = raft.metrics().borrow().current_leader;
-            if heard.leader() {
+            if let Some(until) = heard.leader_until() {
                 standing.heard_leader();
+                // Sooner there is nothing to see.
+                next = next.max(until);
             } else {
                 let views = ask_all(&raft, &peers, pace.heartbeat).await;
                 if views.removed {

@@ -22,6 +22,8 @@ use crate::work::Work;
 const ROUND: Duration = Duration::from_millis(200);
 /// After so many rounds the applied store is made durable and the space is measured.
 const MEASURE_ROUNDS: u32 = 5;
+/// The log rests where nothing was written for this long.
+const REST: Duration = Duration::from_secs(10);
 /// A snapshot is taken at least this often while anything changes.
 const SNAPSHOT_AGE: Duration = Duration::from_secs(3_600);
 /// The log grows by this part of a snapshot before the next one, where the snapshot is so large.
@@ -85,7 +87,7 @@ impl House {
     async fn rounds(&self) {
         let mut tick = tokio::time::interval(ROUND);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut known, mut asked) = (None, None);
+        let (mut known, mut asked, mut rested) = (None, None, Instant::now());
         for round in (0..MEASURE_ROUNDS).cycle() {
             tick.tick().await;
             if round == 0 {
@@ -93,6 +95,10 @@ impl House {
                     cache.tick();
                 }
                 self.log.look_for_space();
+                if rested.elapsed() >= REST {
+                    rested = Instant::now();
+                    self.log.rest();
+                }
                 let space = self.measure().await;
                 let refuses = space.refusing.is_some();
                 *self.findings.space.lock() = space;

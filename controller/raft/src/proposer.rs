@@ -135,7 +135,7 @@ impl Batcher {
             self.counters.batches.fetch_add(1, Ordering::Relaxed);
             let began = Instant::now();
             self.pressure.begin(began);
-            let batch = Batch { time_ms: (self.clock)(), commands: commands.into() };
+            let batch = Batch { time_ms: (self.clock)(), commands: joined(commands).into() };
             match self.raft.client_write_ff(batch).await {
                 Ok(result) => {
                     let (counters, pressure) = (Arc::clone(&self.counters), Arc::clone(&self.pressure));
@@ -180,6 +180,21 @@ impl Batcher {
         }
         Some(batch)
     }
+}
+
+/// The same commands in one piece of memory: they are kept, sent and let go together.
+fn joined(commands: Vec<Bytes>) -> Vec<Bytes> {
+    if commands.len() == 1 {
+        return commands;
+    }
+    let all = Bytes::from(commands.concat());
+    let mut from = 0;
+    let piece = |command: &Bytes| {
+        let piece = all.slice(from..from + command.len());
+        from += command.len();
+        piece
+    };
+    commands.iter().map(piece).collect()
 }
 
 fn stopped(fatal: &Fatal<u64>) -> ProposeError {

@@ -22,7 +22,7 @@ const WAITING_BLOCKS: usize = 8;
 pub(super) enum RestoreError<E> {
     /// The records ended in an error.
     Records(E),
-    /// Their hash is not that of the position.
+    /// Their hash is not that of the position, or they are not so many.
     Hash,
     /// The machine does not read them.
     Machine(String),
@@ -37,14 +37,15 @@ impl<M: Machine> Shared<M> {
         count: u64,
         records: impl Iterator<Item = Result<Record, E>>,
     ) -> Result<(), RestoreError<E>> {
-        let mut feed = Feed { records, rolling: Rolling::with_room(count), failed: None };
+        let mut feed = Feed { records, rolling: Rolling::default(), failed: None };
         let restored = self.live.read().machine.restore(&mut feed);
         // What the machine refused may be damage: then the rest says so.
         feed.by_ref().for_each(drop);
         if let Some(error) = feed.failed {
             return Err(RestoreError::Records(error));
         }
-        if feed.rolling.hash() != position.hash {
+        let complete = u64::try_from(feed.rolling.records()) == Ok(count);
+        if feed.rolling.hash() != position.hash || !complete {
             return Err(RestoreError::Hash);
         }
         let machine = restored.map_err(RestoreError::Machine)?;
@@ -99,7 +100,7 @@ fn hand_out<R: Read>(blocks: Blocks<R>, to: &[SyncSender<Bytes>]) -> Result<(), 
 
 /// The hash of all records, which must be as many as were promised.
 fn hash(blocks: &Receiver<Bytes>, count: u64) -> Result<Rolling, SnapshotError> {
-    let (mut rolling, mut last) = (Rolling::with_room(count), Vec::new());
+    let (mut rolling, mut last) = (Rolling::default(), Vec::new());
     let mut records = 0;
     for block in blocks {
         let mut rest = &*block;

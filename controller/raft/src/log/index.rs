@@ -62,6 +62,8 @@ pub(super) struct Index {
     cached_bytes: usize,
     /// Slots before this index are out of memory already.
     evicted_to: u64,
+    /// The last entry when it was asked whether the log rests.
+    rested: Option<LogId>,
     bytes: u64,
 }
 
@@ -131,7 +133,20 @@ impl Index {
 
     /// Lets the oldest written entries out of memory until the rest fits.
     pub(super) fn shrink(&mut self) {
-        while self.cached_bytes > CACHE_BYTES {
+        self.shrink_to(CACHE_BYTES);
+    }
+
+    /// Lets every written entry out of memory where none has come since this was asked last.
+    pub(super) fn rest(&mut self) {
+        let last = self.last();
+        if std::mem::replace(&mut self.rested, last) == last {
+            self.shrink_to(0);
+            self.slots.shrink_to_fit();
+        }
+    }
+
+    fn shrink_to(&mut self, bytes: usize) {
+        while self.cached_bytes > bytes {
             let first = self.first_index().unwrap_or(0);
             self.evicted_to = self.evicted_to.max(first);
             let at = self.position(self.evicted_to);

@@ -129,6 +129,12 @@ impl LogStore {
         }
     }
 
+    /// Lets entries out of memory where none has come since this was asked last: everybody has them, and who does not is
+    /// served from disk.
+    pub(crate) fn rest(&self) {
+        self.inner.shared.index.lock().rest();
+    }
+
     /// Waits until the log refuses writes for good.
     pub(crate) async fn failed(&self) {
         let mut durable = self.inner.shared.durable.subscribe();

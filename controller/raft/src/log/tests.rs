@@ -233,6 +233,38 @@ async fn entries_that_left_the_memory_are_read_and_checked_from_disk() {
 }
 
 #[tokio::test]
+async fn a_log_that_rests_keeps_no_entry_in_memory_and_every_one_on_disk() {
+    let temp = TempDir::new().unwrap();
+    let dir = dir_of(&temp);
+    let mut log = open(dir).unwrap();
+    let append = async |log: &mut LogStore, index| {
+        log.blocking_append([entry(1, index, 100)]).await.unwrap();
+    };
+    // Whoever reads from memory does not see what happens to the disk.
+    let damaged = |text: &str| text.contains("corrupt");
+    let flip = || {
+        let path = segments(dir).remove(0);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+        bytes[at] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+    };
+    append(&mut log, 0).await;
+    log.rest();
+    append(&mut log, 1).await;
+    log.rest();
+    flip();
+    assert_eq!(all(&mut log).await, vec![entry(1, 0, 100), entry(1, 1, 100)], "one has come since");
+    log.rest();
+    let error = log.try_get_log_entries(1..2).await.unwrap_err().to_string();
+    assert!(damaged(&error), "{error}");
+    flip();
+    assert_eq!(all(&mut log).await, vec![entry(1, 0, 100), entry(1, 1, 100)]);
+    append(&mut log, 2).await;
+    assert_eq!(all(&mut log).await.len(), 3);
+}
+
+#[tokio::test]
 async fn after_an_error_of_the_disk_nothing_is_written_any_more() {
     let temp = TempDir::new().unwrap();
     let dir = dir_of(&temp);
