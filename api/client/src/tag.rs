@@ -20,7 +20,7 @@ impl RequestTag {
     /// The tag of an id; nothing where it is not one that controllers take over.
     #[must_use]
     pub fn of(id: &str) -> Option<Self> {
-        is_request_id(id).then(|| id.parse().ok()).flatten().map(Self)
+        is_request_id(id).then(|| id.parse().ok()).flatten().map(Self::once)
     }
 
     /// A tag that nobody had before.
@@ -28,7 +28,14 @@ impl RequestTag {
     pub fn fresh() -> Self {
         // An id is no secret: where the system has no randomness the call is made all the same.
         let id = random_id().ok().and_then(|id| id.parse().ok());
-        Self(id.unwrap_or_else(|| MetadataValue::from_static("unnamed")))
+        Self::once(id.unwrap_or_else(|| MetadataValue::from_static("unnamed")))
+    }
+
+    /// No two calls carry the same: HTTP/2 would keep the last hundred of them on both sides of every connection, to be named
+    /// shortly the next time, as it keeps what is not marked as sensitive (RFC 7541, 7.1.3).
+    fn once(mut id: MetadataValue<Ascii>) -> Self {
+        id.set_sensitive(true);
+        Self(id)
     }
 
     /// The id.
@@ -59,7 +66,8 @@ mod tests {
     fn a_call_carries_the_id_and_no_id_is_taken_that_a_controller_would_replace() {
         let mut tag = RequestTag::of("abc-1").unwrap();
         let call = tag.call(Request::new(())).unwrap();
-        assert_eq!(call.metadata().get(REQUEST_ID_METADATA).unwrap(), "abc-1");
+        let id = call.metadata().get(REQUEST_ID_METADATA).unwrap();
+        assert_eq!((id.to_str().unwrap(), id.is_sensitive()), ("abc-1", true));
         for bad in ["", "a b", "ä", &"a".repeat(65)] {
             assert!(RequestTag::of(bad).is_none(), "{bad}");
         }
