@@ -1,9 +1,11 @@
-//! Three controllers of the product as one side: found and run as `holdfast` does it, with all that their API does for a call.
+//! Three controllers of the product as one side: found as `holdfast` does it, run as they ship, with all that their API does for
+//! a call.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use holdfast_controller::FoundController;
 use holdfast_e2e::founding::begin;
@@ -16,11 +18,16 @@ use super::side::{MEMBERS, Side, free_addresses};
 /// The lease of nodes in a cluster that is founded without asking for another.
 pub(crate) const LEASE: Span = Span::from_secs(30);
 
-/// Runs one controller until its parent ends.
+/// The controller as it ships, built beside this program.
+const PROGRAM: &str = "holdfast-controller";
+
+/// Becomes one controller, until its parent ends.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL)).context("end with the bench")?;
     let config = arguments.first().context("a configuration file")?;
-    holdfast_controller::main_with_config(Utf8Path::new(config)).map_err(|problem| anyhow!("{problem}"))
+    let program = std::env::current_exe().context("this program")?.with_file_name(PROGRAM);
+    let error = Command::new(&program).args(["--config", config]).exec();
+    Err(error).with_context(|| format!("run {}, which `cargo xtask bench` builds", program.display()))
 }
 
 /// Three controllers of a cluster that begins, whose nodes have leases of this length.
