@@ -243,6 +243,20 @@ mod tests {
         assert!(unknown.to_string().contains("`other`"), "{unknown}");
     }
 
+    /// The suite itself is of the full tier: whoever changes the code should not learn of it only there.
+    #[test]
+    fn every_mutant_fits_the_code() {
+        let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mutants = read_all(&root.join(MUTANTS)).unwrap();
+        assert!(!mutants.is_empty());
+        for mutant in mutants {
+            let file = root.join(MUTANTS).join(format!("{}.patch", mutant.name));
+            let mut command = Command::new("git");
+            command.current_dir(root).args(["apply", "--check", file.as_str()]);
+            run_command(&mut command).unwrap_or_else(|error| panic!("{file}: {error:#}"));
+        }
+    }
+
     #[test]
     fn what_is_no_longer_there_goes_from_the_copy_as_well() {
         let temporary = tempfile::tempdir().unwrap();
