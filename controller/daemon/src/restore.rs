@@ -184,7 +184,7 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>, told: &Told) -> Resu
     let own = old.own().cloned().ok_or_else(|| refused("its configuration does not name it"))?;
     let address = address.unwrap_or(&own.address).to_owned();
     let mark = directory.join(MARK);
-    let incarnation = intended(&mark, &old)?;
+    let (incarnation, begun_before) = intended(&mark, &old)?;
     let config = Config {
         incarnation,
         begun: format!("recovered from what {} had", own.name),
@@ -205,6 +205,11 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>, told: &Told) -> Resu
             0
         }
         Err(RaftError::Locked { .. }) => {
+            if !begun_before {
+                // Nothing was changed. Left there, it would be copied with the disk, and two that are recovered apart would
+                // begin the same incarnation.
+                std::fs::remove_file(&mark).map_err(|error| failed(format!("remove `{mark}`: {error}")))?;
+            }
             return Err(refused("it runs").next("stop it, then repeat the command"));
         }
         Err(error) => return Err(error.problem()),
@@ -214,14 +219,15 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>, told: &Told) -> Resu
     Ok(Restored { cluster_id: config.cluster, incarnation, records, address })
 }
 
-/// The incarnation that a recovery begins, kept before anything is changed: one that was cut off goes on with its own.
-fn intended(mark: &Utf8Path, old: &Config) -> Result<u64, Problem> {
+/// The incarnation that a recovery begins, kept before anything is changed: one that was cut off goes on with its own. And whether
+/// one had begun.
+fn intended(mark: &Utf8Path, old: &Config) -> Result<(u64, bool), Problem> {
     let kept = mark.exists().then(|| Config::load(mark).map_err(|error| error.problem())).transpose()?;
     if let Some(kept) = kept.filter(|kept| kept.id == old.id && kept.incarnation > old.incarnation) {
-        return Ok(kept.incarnation);
+        return Ok((kept.incarnation, true));
     }
     let incarnation = fresh(old.incarnation, now()).map_err(failed)?;
     let intended = Config { incarnation, ..old.clone() };
     intended.save(mark).map_err(|error| error.problem())?;
-    Ok(incarnation)
+    Ok((incarnation, false))
 }

@@ -96,9 +96,12 @@ async fn a_backup_that_is_restored_twice_makes_two_incarnations_that_are_strange
 async fn a_recovery_that_is_cut_off_goes_on_with_its_number_and_no_other_has_it() {
     let mut world = World::new();
     world.up().await;
+    let home = world.home(0);
+    let refused = recover(&home, None, &counter().0).unwrap_err();
+    assert_eq!((refused.code.0, refused.because), (1283, vec!["it runs".to_owned()]));
+    assert!(!home.join("recovering.toml").exists(), "a copy of this disk begins its own");
     world.terminate();
     assert!(world.ended());
-    let home = world.home(0);
     let (before, other) = (home.with_file_name("before"), home.with_file_name("other"));
     copy(&home, &before);
     copy(&home, &other);
