@@ -82,7 +82,11 @@ mod tests {
     fn what_was_told_is_decoded_and_nothing_else_is_taken_for_it() {
         let told = |desired: Option<Vec<u8>>| SyncResponse { desired, ..SyncResponse::default() }.told();
         assert_eq!(told(None).unwrap(), None);
-        assert_eq!(told(Some(Vec::new())).unwrap(), Some(Desired::default()), "nothing is a desired state too");
+        assert_eq!(
+            told(Some(Vec::new())).unwrap(),
+            Some(Desired::default()),
+            "nothing is a desired state too"
+        );
         let desired = Desired { phase: "Ready".to_owned(), ..Desired::default() };
         assert_eq!(told(Some(desired.encode_to_vec())).unwrap(), Some(desired));
         assert_eq!(told(Some(vec![0xff])).unwrap_err().code.0, 6211);

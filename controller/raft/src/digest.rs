@@ -115,6 +115,10 @@ type Block = [(Fingerprint, StateHash); BLOCK];
 /// The hashes of some of the records, in no order.
 #[derive(Debug, Clone, Default)]
 struct Part {
+    #[expect(
+        clippy::vec_box,
+        reason = "a vector of the blocks themselves would move to another size as it grows"
+    )]
     blocks: Vec<Box<Block>>,
     len: usize,
 }

@@ -91,7 +91,9 @@ impl<R: Row> Table<R> {
 
     /// The rows after those for which `before` holds, which must be a head of them.
     pub(crate) fn after(&self, before: impl Fn(&str, &R) -> bool) -> impl Iterator<Item = &R> {
-        self.rows.from(self.rows.place_after(|key, row| before(key, row.borrow()))).map(|(_, row)| row.borrow())
+        self.rows
+            .from(self.rows.place_after(|key, row| before(key, row.borrow())))
+            .map(|(_, row)| row.borrow())
     }
 
     /// The rows whose key begins with `start`.

@@ -133,7 +133,9 @@ fn encode(revision: u64, kind: &str, name: &str, change: &str, resource: Option<
         Some(Borrowed::Queue(queue)) => message(5, queue, &mut out),
         Some(Borrowed::Artifact(artifact)) => message(6, artifact, &mut out),
         Some(Borrowed::Encoded(bytes)) if bytes.len() <= MAX_EVENT_BYTES => {
-            if let Some(tag) = (FIRST_FIELD..).zip(KINDS).find_map(|(tag, name)| (name == kind).then_some(tag)) {
+            if let Some(tag) =
+                (FIRST_FIELD..).zip(KINDS).find_map(|(tag, name)| (name == kind).then_some(tag))
+            {
                 encoding::encode_key(tag, WireType::LengthDelimited, &mut out);
                 encoding::encode_varint(u64::try_from(bytes.len()).unwrap_or(0), &mut out);
                 out.extend_from_slice(bytes);
