@@ -12,7 +12,7 @@ use holdfast_state::State;
 use holdfast_types::JobPhase;
 use prost::Message as _;
 
-use crate::desired::{desired_of, inputs, phase};
+use crate::desired::{inputs, phase, without_replicas};
 use crate::holders::belongs_to;
 use crate::replica::replica;
 
@@ -98,7 +98,7 @@ impl OfNode {
     #[must_use]
     pub fn told(&self, state: &State, node: &str) -> Vec<u8> {
         let jobs = self.jobs.iter().filter_map(|name| state.job(name));
-        let mut told = desired_of(state, node, jobs, std::iter::empty()).encode_to_vec();
+        let mut told = without_replicas(state, node, jobs).encode_to_vec();
         for record in self.artifacts.iter().filter_map(|key| state.artifact(key)) {
             // Messages that follow one another are one message with the parts of both.
             let part = internal::Desired { replicas: vec![replica(state, record)], ..Default::default() };

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_api::store::ArtifactRecord;
 use holdfast_api::{internal, v1};
 use holdfast_state::State;
 use holdfast_types::{JobPhase, NodePhase, TaskPhase};
@@ -16,15 +15,15 @@ use crate::update::update_of;
 #[must_use]
 pub fn desired(state: &State, node: &str) -> internal::Desired {
     let belongs = state.artifacts().filter(|record| belongs_to(record).any(|name| name == node));
-    desired_of(state, node, state.jobs(), belongs)
+    let replicas = belongs.map(|record| replica(state, record)).collect();
+    internal::Desired { replicas, ..without_replicas(state, node, state.jobs()) }
 }
 
-/// The desired state of a node, for which nothing counts but these jobs and artifacts.
-pub(crate) fn desired_of<'a>(
+/// The desired state of a node but for what it keeps; no jobs count but these.
+pub(crate) fn without_replicas<'a>(
     state: &State,
     node: &str,
     jobs: impl Iterator<Item = &'a v1::Job>,
-    artifacts: impl Iterator<Item = ArtifactRecord>,
 ) -> internal::Desired {
     let resource = state.node(node).and_then(|r| r.node.as_ref());
     let phase = resource.and_then(|n| n.status.as_ref()).map(|s| s.phase.clone()).unwrap_or_default();
@@ -33,7 +32,7 @@ pub(crate) fn desired_of<'a>(
     let tasks = if phase == NodePhase::Retired.as_str() { Vec::new() } else { tasks(state, node, jobs) };
     internal::Desired {
         tasks,
-        replicas: artifacts.map(|record| replica(state, record)).collect(),
+        replicas: Vec::new(),
         bundle: None,
         revoked_serials: state.revoked().map(str::to_owned).collect(),
         phase,

@@ -70,14 +70,13 @@ impl<V: Clone> Rows<V> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&V> {
-        let chunk = self.chunks.get(self.place(key))?;
-        chunk.rows.get(chunk.find(key).ok()?).map(|(_, row)| row)
+        self.entry(key).map(|(_, row)| row)
     }
 
-    /// The key of a row, as it is kept.
-    pub(crate) fn key(&self, key: &str) -> Option<&Arc<str>> {
+    /// A row and its key, as it is kept.
+    pub(crate) fn entry(&self, key: &str) -> Option<&(Arc<str>, V)> {
         let chunk = self.chunks.get(self.place(key))?;
-        chunk.rows.get(chunk.find(key).ok()?).map(|(own, _)| own)
+        chunk.rows.get(chunk.find(key).ok()?)
     }
 
     /// Puts a row and answers the one it replaces.

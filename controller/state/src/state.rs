@@ -175,19 +175,14 @@ impl State {
     /// One version, by `kind/name@version`.
     #[must_use]
     pub fn artifact(&self, key: &str) -> Option<ArtifactRecord> {
-        let (series, version) = key.rsplit_once('@')?;
-        self.artifacts.get(&artifact_row(series, version.parse().ok()?)).map(Packed::open)
+        self.artifacts.get(&row_named(key)?).map(Packed::open)
     }
 
     /// The key under which the state keeps a version, or would, shared with it: there are many, and others keep them too. It names
     /// the version as `kind/name@version` does.
     #[must_use]
     pub fn artifact_key(&self, name: &str) -> Arc<str> {
-        let row = name.rsplit_once('@').and_then(|(series, version)| {
-            let version = version.parse().ok()?;
-            Some(artifact_row(series, version))
-        });
-        let row = row.unwrap_or_else(|| name.to_owned());
+        let row = row_named(name).unwrap_or_else(|| name.to_owned());
         self.artifacts.key(&row).unwrap_or_else(|| row.into())
     }
 
@@ -331,6 +326,12 @@ impl State {
 /// The row of a version: numbers are padded so that rows sort by version.
 fn artifact_row(series: &str, version: u64) -> String {
     format!("{series}@{}", number_key(version))
+}
+
+/// The row of `kind/name@version`.
+fn row_named(name: &str) -> Option<String> {
+    let (series, version) = name.rsplit_once('@')?;
+    Some(artifact_row(series, version.parse().ok()?))
 }
 
 fn row_of(spec: &v1::ArtifactSpec) -> String {

@@ -73,7 +73,7 @@ impl<R: Row> Table<R> {
 
     /// The key of a row, to be shared.
     pub(crate) fn key(&self, key: &str) -> Option<Arc<str>> {
-        self.rows.key(key).cloned()
+        self.rows.entry(key).map(|(own, _)| Arc::clone(own))
     }
 
     pub(crate) fn values(&self) -> impl DoubleEndedIterator<Item = &R> {

@@ -37,8 +37,13 @@ impl Kinds {
     }
 }
 
+/// The place of a kind among those that can be watched.
+fn place(kind: &str) -> Option<u32> {
+    (0..).zip(KINDS).find_map(|(place, name)| (name == kind).then_some(place))
+}
+
 fn bit(kind: &str) -> Option<u8> {
-    KINDS.iter().zip([1, 2, 4, 8]).find_map(|(name, bit)| (*name == kind).then_some(bit))
+    place(kind).map(|place| 1 << place)
 }
 
 /// A change ready to be sent.
@@ -54,16 +59,16 @@ pub(crate) struct Event {
 impl Event {
     /// Encodes a change.
     pub(crate) fn of(item: &WatchItem) -> Self {
-        let resource = item.resource.as_deref().map(Borrowed::Encoded);
-        let change = if resource.is_some() { "put" } else { "delete" };
-        let bytes = encode(item.revision, item.kind, &item.name, change, resource);
-        Self { revision: item.revision, kind: item.kind, name: item.name.clone(), bytes }
+        Self::new(item.revision, item.kind, &item.name, item.resource.as_deref())
     }
 
-    /// Encodes a resource as it is at a revision.
-    pub(crate) fn present(revision: u64, kind: &'static str, name: &str, resource: Borrowed<'_>) -> Self {
-        let bytes = encode(revision, kind, name, "put", Some(resource));
-        Self { revision, kind, name: name.to_owned(), bytes }
+    /// Encodes a resource, of which these are the bytes, as it is at a revision.
+    pub(crate) fn present(revision: u64, kind: &'static str, name: &str, resource: &[u8]) -> Self {
+        Self::new(revision, kind, name, Some(resource))
+    }
+
+    fn new(revision: u64, kind: &'static str, name: &str, resource: Option<&[u8]>) -> Self {
+        Self { revision, kind, name: name.to_owned(), bytes: encode(revision, kind, name, resource) }
     }
 }
 
@@ -81,7 +86,11 @@ impl Frame {
     pub(crate) fn parts(&self) -> (Bytes, &'static [u8]) {
         match self {
             Self::Change { event, partial } => (event.bytes.clone(), if *partial { PARTIAL } else { &[] }),
-            Self::Bookmark(revision) => (encode(*revision, "", "", "bookmark", None), &[]),
+            Self::Bookmark(revision) => {
+                let (revision, change) = (*revision, "bookmark".to_owned());
+                let message = v1::WatchEvent { revision, r#type: change, ..v1::WatchEvent::default() };
+                (message.encode_to_vec().into(), &[])
+            }
         }
     }
 
@@ -104,54 +113,28 @@ pub(crate) fn frames(events: Vec<Arc<Event>>) -> Vec<Frame> {
         .collect()
 }
 
-/// A resource that is only looked at.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Borrowed<'a> {
-    Job(&'a v1::Job),
-    Node(&'a v1::Node),
-    Queue(&'a v1::Queue),
-    Artifact(&'a v1::Artifact),
-    /// Of the kind that the event says, encoded already.
-    Encoded(&'a [u8]),
-}
-
-/// A `WatchEvent` from borrowed parts: a resource is not copied to be written.
-fn encode(revision: u64, kind: &str, name: &str, change: &str, resource: Option<Borrowed<'_>>) -> Bytes {
+/// A `WatchEvent` as prost would write it, around a resource that is encoded already; without one it was deleted.
+fn encode(revision: u64, kind: &str, name: &str, resource: Option<&[u8]>) -> Bytes {
     let mut out = Vec::new();
-    let text = |tag: u32, text: &str, out: &mut Vec<u8>| {
-        if !text.is_empty() {
-            encoding::string::encode(tag, &text.to_owned(), out);
-        }
-    };
     if revision > 0 {
         encoding::uint64::encode(1, &revision, &mut out);
     }
-    text(2, change, &mut out);
-    match resource {
-        Some(Borrowed::Job(job)) => message(3, job, &mut out),
-        Some(Borrowed::Node(node)) => message(4, node, &mut out),
-        Some(Borrowed::Queue(queue)) => message(5, queue, &mut out),
-        Some(Borrowed::Artifact(artifact)) => message(6, artifact, &mut out),
-        Some(Borrowed::Encoded(bytes)) if bytes.len() <= MAX_EVENT_BYTES => {
-            if let Some(tag) =
-                (FIRST_FIELD..).zip(KINDS).find_map(|(tag, name)| (name == kind).then_some(tag))
-            {
-                encoding::encode_key(tag, WireType::LengthDelimited, &mut out);
-                encoding::encode_varint(u64::try_from(bytes.len()).unwrap_or(0), &mut out);
-                out.extend_from_slice(bytes);
-            }
-        }
-        Some(Borrowed::Encoded(_)) | None => {}
+    let change = if resource.is_some() { "put" } else { "delete" };
+    delimited(2, change.as_bytes(), &mut out);
+    let sent = resource.filter(|bytes| bytes.len() <= MAX_EVENT_BYTES);
+    if let (Some(place), Some(bytes)) = (place(kind), sent) {
+        delimited(FIRST_FIELD + place, bytes, &mut out);
     }
-    text(7, kind, &mut out);
-    text(8, name, &mut out);
+    delimited(7, kind.as_bytes(), &mut out);
+    delimited(8, name.as_bytes(), &mut out);
     out.into()
 }
 
-fn message(tag: u32, message: &impl Message, out: &mut Vec<u8>) {
-    if message.encoded_len() <= MAX_EVENT_BYTES {
-        encoding::message::encode(tag, message, out);
-    }
+/// A field that is a text or a message.
+fn delimited(field: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    encoding::encode_key(field, WireType::LengthDelimited, out);
+    encoding::encode_varint(u64::try_from(bytes.len()).unwrap_or(u64::MAX), out);
+    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
@@ -222,7 +205,7 @@ mod tests {
     fn a_resource_too_large_to_send_is_only_named() {
         let mut node = v1::Node::default();
         node.metadata.get_or_insert_default().name = "n".repeat(MAX_EVENT_BYTES + 1);
-        let event = Event::present(1, "Node", "n1", Borrowed::Node(&node));
+        let event = Event::present(1, "Node", "n1", &node.encode_to_vec());
         let message = v1::WatchEvent::decode(event.bytes.as_ref()).unwrap();
         assert_eq!((message.name.as_str(), message.resource), ("n1", None));
         let event = Event::of(&item(1, "Node", Some(node.encode_to_vec())));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use holdfast_api::v1::Metadata;
 use holdfast_state::State;
+use prost::Message as _;
 
-use super::event::{Borrowed, Event, Frame, KINDS};
+use super::event::{Event, Frame, KINDS};
 use super::groups::Filter;
 
 /// How many resources are looked at for one piece.
@@ -37,9 +38,9 @@ impl Listing {
         let mut out = Vec::new();
         if filter.kinds.has(kind) {
             let revision = self.revision();
-            looked = each(&self.state, kind, self.seen, |name, resource| {
+            looked = each(&self.state, kind, self.seen, |name, encoded| {
                 if filter.wants(kind, name) {
-                    let event = Arc::new(Event::present(revision, kind, name, resource));
+                    let event = Arc::new(Event::present(revision, kind, name, &encoded()));
                     out.push(Frame::Change { event, partial: true });
                 }
             });
@@ -54,7 +55,7 @@ impl Listing {
 }
 
 /// Looks at the resources of a kind after so many, no more than make a piece; how many there were.
-fn each(state: &State, kind: &str, seen: usize, mut look: impl FnMut(&str, Borrowed<'_>)) -> usize {
+fn each(state: &State, kind: &str, seen: usize, mut look: impl FnMut(&str, &dyn Fn() -> Vec<u8>)) -> usize {
     fn name(metadata: &Option<Metadata>) -> &str {
         metadata.as_ref().map_or("", |m| m.name.as_str())
     }
@@ -62,13 +63,13 @@ fn each(state: &State, kind: &str, seen: usize, mut look: impl FnMut(&str, Borro
     match kind {
         "Queue" => {
             for queue in state.queues().skip(seen).take(PIECE) {
-                look(name(&queue.metadata), Borrowed::Queue(queue));
+                look(name(&queue.metadata), &|| queue.encode_to_vec());
                 looked += 1;
             }
         }
         "Node" => {
             for node in state.nodes().filter_map(|r| r.node.as_ref()).skip(seen).take(PIECE) {
-                look(name(&node.metadata), Borrowed::Node(node));
+                look(name(&node.metadata), &|| node.encode_to_vec());
                 looked += 1;
             }
         }
@@ -76,13 +77,13 @@ fn each(state: &State, kind: &str, seen: usize, mut look: impl FnMut(&str, Borro
             for artifact in
                 state.artifacts_after(seen).take(PIECE).map(|row| row.artifact.unwrap_or_default())
             {
-                look(name(&artifact.metadata), Borrowed::Artifact(&artifact));
+                look(name(&artifact.metadata), &|| artifact.encode_to_vec());
                 looked += 1;
             }
         }
         _ => {
             for job in state.jobs().skip(seen).take(PIECE) {
-                look(name(&job.metadata), Borrowed::Job(job));
+                look(name(&job.metadata), &|| job.encode_to_vec());
                 looked += 1;
             }
         }
