@@ -481,6 +481,9 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__node,list)
                 cmd="holdfast__subcmd__help__subcmd__node__subcmd__list"
                 ;;
+            holdfast__subcmd__help__subcmd__node,reset)
+                cmd="holdfast__subcmd__help__subcmd__node__subcmd__reset"
+                ;;
             holdfast__subcmd__help__subcmd__node,retire)
                 cmd="holdfast__subcmd__help__subcmd__node__subcmd__retire"
                 ;;
@@ -667,6 +670,9 @@ _holdfast() {
             holdfast__subcmd__node,list)
                 cmd="holdfast__subcmd__node__subcmd__list"
                 ;;
+            holdfast__subcmd__node,reset)
+                cmd="holdfast__subcmd__node__subcmd__reset"
+                ;;
             holdfast__subcmd__node,retire)
                 cmd="holdfast__subcmd__node__subcmd__retire"
                 ;;
@@ -693,6 +699,9 @@ _holdfast() {
                 ;;
             holdfast__subcmd__node__subcmd__help,list)
                 cmd="holdfast__subcmd__node__subcmd__help__subcmd__list"
+                ;;
+            holdfast__subcmd__node__subcmd__help,reset)
+                cmd="holdfast__subcmd__node__subcmd__help__subcmd__reset"
                 ;;
             holdfast__subcmd__node__subcmd__help,retire)
                 cmd="holdfast__subcmd__node__subcmd__help__subcmd__retire"
@@ -3784,7 +3793,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__node)
-            opts="list show drain cordon uncordon approve retire token"
+            opts="list show drain cordon uncordon approve retire reset token"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3840,6 +3849,20 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__node__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__node__subcmd__reset)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5250,7 +5273,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show drain cordon uncordon approve retire token help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show drain cordon uncordon approve retire reset token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5398,7 +5421,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__help)
-            opts="list show drain cordon uncordon approve retire token help"
+            opts="list show drain cordon uncordon approve retire reset token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5481,6 +5504,20 @@ _holdfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        holdfast__subcmd__node__subcmd__help__subcmd__reset)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         holdfast__subcmd__node__subcmd__help__subcmd__retire)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -5549,6 +5586,44 @@ _holdfast() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__node__subcmd__reset)
+            opts="-o -v -h -V --reason --force --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

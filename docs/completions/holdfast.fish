@@ -400,29 +400,30 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from help" -f -a "transfer" -d 'Let another controller lead, before work on the machine of the one that leads'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run a controller in the foreground'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l context -d 'The context file: which cluster, and who you are there' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l watch -d 'Keep printing what changes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l dry-run -d 'Check and decide everything, change nothing'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l yes -d 'Do not ask before something is destroyed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -l wait -d 'Return only when it is done'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s v -l verbose -d 'Say more on stderr; twice for everything'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "list" -d 'List nodes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "show" -d 'Show one node with its devices'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "cordon" -d 'Take no new work'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "approve" -d 'Let a pending node in'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "list" -d 'List nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "show" -d 'Show one node with its devices'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "cordon" -d 'Take no new work'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "approve" -d 'Let a pending node in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "reset" -d 'Have a machine erase everything it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
@@ -527,6 +528,22 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from retire" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l force -d 'Even where tasks run on it or it has the only copy of something'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l jurisdiction -d 'The jurisdiction whose CA will issue the certificate' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l site -d 'Where the machine stands' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l valid -d 'How long it may be used, at most `1h`' -r
@@ -552,6 +569,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Have a machine erase everything it keeps, and end its node for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
@@ -1550,6 +1568,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "reset" -d 'Have a machine erase everything it keeps, and end its node for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List the queues'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one queue'

@@ -229,7 +229,7 @@ impl Node {
         let allegiance = Allegiance::load(&config.directory, &config.controllers)?;
         let client = ClusterClient::new(allegiance.addresses(), tls.map_err(|e| e.problem())?, PATIENCE);
         let slots = config.slots.clone().map(|slots| Slots::new(slots, &config.directory));
-        let (update, wanted_update) = watch::channel(None);
+        let (system, wanted_system) = watch::channel(slots::Wanted::default());
         let rotation = Rotation {
             client: client.clone(),
             identity: self.identity.clone(),
@@ -248,11 +248,11 @@ impl Node {
             news: Arc::clone(&news),
             replicas,
             slots: slots.clone(),
-            update,
+            system,
         };
         if let Some(slots) = slots {
             let (library, news) = (library.clone(), Arc::clone(&news));
-            jobs.spawn(slots::run(slots, library, wanted_update, news, stop.clone()));
+            jobs.spawn(slots::run(slots, library, wanted_system, news, stop.clone()));
         }
         jobs.spawn(session.run(stop.clone()));
         jobs.spawn(rotation.run(stop.clone()));

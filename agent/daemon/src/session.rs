@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_api::internal::agent_session_client::AgentSessionClient;
-use holdfast_api::internal::{
-    Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment, UpdateAssignment,
-};
+use holdfast_api::internal::{Desired, ReplicaAssignment, SyncRequest, SyncResponse, TaskAssignment};
 use holdfast_api::{LastSaid, longest_hold, v1};
 use holdfast_client::{ClusterClient, MAX_MESSAGE};
 use holdfast_identity::Trust;
@@ -21,7 +19,7 @@ use crate::config::Config;
 use crate::law::Law;
 use crate::library::{Library, blocking};
 use crate::revoked;
-use crate::slots::Slots;
+use crate::slots::{Slots, Wanted};
 use crate::tasks::Tasks;
 
 /// What takes so much longer than the controller was asked to hold an answer is not coming.
@@ -56,8 +54,8 @@ pub(crate) struct Session {
     pub(crate) replicas: watch::Sender<Vec<ReplicaAssignment>>,
     /// What this machine runs from, where it has slots.
     pub(crate) slots: Option<Slots>,
-    /// What a rollout wants of it.
-    pub(crate) update: watch::Sender<Option<UpdateAssignment>>,
+    /// What is wanted of it.
+    pub(crate) system: watch::Sender<Wanted>,
 }
 
 impl Session {
@@ -188,7 +186,7 @@ impl Session {
                 return false;
             }
         };
-        let Desired { tasks: wanted, replicas, bundle, revoked_serials, update, .. } = desired;
+        let Desired { tasks: wanted, replicas, bundle, revoked_serials, update, reset, .. } = desired;
         let law = bundle.map_or(Ok(()), |bundle| self.law.replace(&bundle));
         if let Err(problem) = &law {
             tracing::error!(%problem, "a law bundle was refused; the old one stays in force");
@@ -197,9 +195,10 @@ impl Session {
             self.write_revoked(revoked_serials).await;
         }
         self.replicas.send_replace(replicas);
-        self.update.send_if_modified(|known| {
-            let changed = *known != update;
-            *known = update;
+        let system = Wanted { update, reset };
+        self.system.send_if_modified(|known| {
+            let changed = *known != system;
+            *known = system;
             changed
         });
         *tasks = Some(wanted);

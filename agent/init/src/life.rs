@@ -17,8 +17,9 @@ use crate::signals::{End, Signals, reap};
 use crate::storage::{DATA, RAFT, STATE};
 use crate::supervise::{Act, Now, Supervisor};
 use crate::told::{self, Told};
+use crate::unlock::By;
 use crate::watchdog::Watchdog;
-use crate::{durable, network};
+use crate::{durable, network, reset};
 
 /// The directory of the configurations on STATE.
 pub(crate) const CONFIG: &str = "machine";
@@ -31,6 +32,8 @@ const TICK: Duration = Duration::from_millis(250);
 const TRIAL: u32 = 120;
 /// Going down takes at most so long.
 const DOWN: Duration = Duration::from_secs(90);
+/// A machine that is about to forget everything stays so long, for its agent to tell the controllers.
+const FAREWELL: Duration = Duration::from_secs(15);
 
 /// What the beginning of a machine's life leaves.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub(crate) struct Begun {
     pub(crate) chosen: Option<Chosen>,
     /// The directory of the configuration.
     pub(crate) state: Option<Utf8PathBuf>,
+    /// What opened it, where it was locked.
+    pub(crate) unlocked: Option<By>,
 }
 
 struct Life {
@@ -56,6 +61,8 @@ struct Life {
     health: Health,
     known: Known,
     told: Told,
+    /// When a machine goes down that was told to forget everything.
+    leaves: Option<Instant>,
 }
 
 /// Lives until the machine ends.
@@ -67,7 +74,8 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         gate: None,
         health: Health::default(),
         known: Known::default(),
-        told: Told::new(begun.places.slot, begun.places.meta.as_deref()),
+        told: Told::new(begun.places.slot, begun.places.meta.as_deref(), begun.unlocked),
+        leaves: None,
         begun,
     };
     life.begin();
@@ -82,6 +90,9 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         life.take_proposed();
         if told::restart_asked() {
             say("starts again, as a service asks");
+            life.end(End::Restart);
+        }
+        if life.forgets() {
             life.end(End::Restart);
         }
     }
@@ -239,6 +250,25 @@ impl Life {
             }
             Err(error) => event("config.failed", &json!({ "why": error })),
         }
+    }
+
+    /// Whether it is time to go down and forget everything, as somebody asks.
+    fn forgets(&mut self) -> bool {
+        if self.leaves.is_none() && reset::asked() {
+            let meta = self.begun.places.meta.as_deref().ok_or("there is no META on this disk".to_owned());
+            match meta.and_then(reset::begin) {
+                Ok(()) => {
+                    event("machine.resets", &json!({ "seconds": FAREWELL.as_secs() }));
+                    self.leaves = Some(Instant::now() + FAREWELL);
+                    self.told.resets();
+                }
+                Err(why) => {
+                    reset::refuse();
+                    event("machine.reset-failed", &json!({ "why": why }));
+                }
+            }
+        }
+        self.leaves.is_some_and(|when| Instant::now() >= when)
     }
 
     /// Goes down: the services one by one, then what is mounted. A watchdog that is not fed ends what hangs here.

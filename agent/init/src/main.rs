@@ -25,6 +25,7 @@ mod medium;
 mod modules;
 mod mounts;
 mod network;
+mod reset;
 mod service;
 mod signals;
 mod slot;

@@ -18,7 +18,7 @@ use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
-use crate::{disks, etc, firmware, installing, mounts, stage1, told, uevents};
+use crate::{disks, etc, firmware, installing, mounts, reset, stage1, told, uevents};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         event("ready", &json!({ "installs": true }));
         return installing::live(&signals, &mut watchdog);
     }
-    let (places, state) = keep(arguments, &signals, &mut watchdog);
+    let Kept { places, state, unlocked } = keep(arguments, &signals, &mut watchdog);
     let chosen = state.as_deref().and_then(configuration);
     let name =
         chosen.as_ref().map_or_else(|| NAMELESS.to_owned(), |one| one.machine.metadata.name.to_string());
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         },
         _ => {}
     }
-    life::live(Begun { signals, watchdog, places, chosen, state })
+    life::live(Begun { signals, watchdog, places, chosen, state, unlocked })
 }
 
 /// Gives services the means to be limited and counted.
@@ -100,11 +100,22 @@ fn devices() -> Watchdog {
     Watchdog::wake()
 }
 
-/// Opens what the machine keeps: where a start is written down, and the directory of the configuration.
-fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> (Places, Option<Utf8PathBuf>) {
+/// What the machine keeps.
+struct Kept {
+    /// Where a start is written down.
+    places: Places,
+    /// The directory of the configuration.
+    state: Option<Utf8PathBuf>,
+    /// What opened it, where it was locked.
+    unlocked: Option<By>,
+}
+
+/// Opens what the machine keeps.
+fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> Kept {
     let slot = if arguments.first().is_some_and(|slot| slot == "B") { Slot::B } else { Slot::A };
     let disk = arguments.get(1).cloned().unwrap_or_default();
     let all = disks::partitions(Utf8Path::new("/sys"));
+    reset::finish(&disk, &all, &mut || watchdog.feed());
     let device = |label: &str| storage::device(&all, &disk, label);
     let places = Places { slot, meta: device("META"), esp: device("ESP") };
     if let Err(error) = told::link(&all, &disk) {
@@ -143,7 +154,7 @@ fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> (Pl
         }
     }
     unlock::seal_up(by, &volumes);
-    (places, state)
+    Kept { places, state, unlocked: by }
 }
 
 /// The device of a place that can be mounted, and what opened it where it was locked.

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use crate::bless::ESP;
 use crate::disks::Partition;
+use crate::event::say;
 use crate::slot::read_meta;
+use crate::unlock::By;
 use crate::{durable, mounts, storage};
 
 /// A directory of links, by the labels of the parts (`agent/daemon` writes a release through them).
@@ -29,11 +31,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// What is to be told of this start, of which META knows what went before.
-    pub(crate) fn new(slot: Slot, meta: Option<&Utf8Path>) -> Self {
+    /// What is to be told of this start, of which META knows what went before, and of what opened STATE where it was locked.
+    pub(crate) fn new(slot: Slot, meta: Option<&Utf8Path>, unlocked: Option<By>) -> Self {
         let mut meta = meta.map(read_meta).unwrap_or_default();
         let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
-        Self { directory: "/run/holdfast".into(), words: words(&mut meta, slot, boot.trim()) }
+        Self { directory: "/run/holdfast".into(), words: words(&mut meta, slot, boot.trim(), unlocked) }
     }
 
     /// Tells it; from now on whether the start was good, too.
@@ -43,14 +45,35 @@ impl Told {
         }
         fs::create_dir_all(&self.directory)
             .map_err(|error| format!("create `{}`: {error}", self.directory))?;
+        self.write()
+    }
+
+    /// Tells that this machine goes down to forget everything.
+    pub(crate) fn resets(&mut self) {
+        if let Some(words) = self.words.as_object_mut() {
+            words.insert("resets".to_owned(), true.into());
+        }
+        if let Err(error) = self.write() {
+            say(format_args!("tell that this machine is reset: {error}"));
+        }
+    }
+
+    fn write(&self) -> Result<(), String> {
         durable::write(&self.directory.join("boot.json"), self.words.to_string().as_bytes())
     }
 }
 
-fn words(meta: &mut Meta, slot: Slot, boot: &str) -> Value {
+fn words(meta: &mut Meta, slot: Slot, boot: &str, unlocked: Option<By>) -> Value {
     let failed = failed_before(meta, slot);
     let version = Boot::new(meta).version(slot).unwrap_or(env!("CARGO_PKG_VERSION")).to_owned();
-    json!({ "version": version, "slot": slot.to_string(), "boot": boot, "healthy": false, "fallback": failed })
+    json!({
+        "version": version,
+        "slot": slot.to_string(),
+        "boot": boot,
+        "healthy": false,
+        "fallback": failed,
+        "unlockedBy": unlocked.map_or("", By::name),
+    })
 }
 
 /// Why a start before this one was given up, in words; nothing where the last one was good.
@@ -119,9 +142,9 @@ mod tests {
     #[test]
     fn a_start_after_one_that_was_given_up_says_why() {
         let mut meta = installed();
-        let told = words(&mut meta, Slot::A, "b1");
+        let told = words(&mut meta, Slot::A, "b1", Some(By::Tpm));
         let expected = json!({
-            "version": "1.0", "slot": "A", "boot": "b1", "healthy": false, "fallback": ""
+            "version": "1.0", "slot": "A", "boot": "b1", "healthy": false, "fallback": "", "unlockedBy": "tpm"
         });
         assert_eq!(told, expected);
         Boot::new(&mut meta).healthy(Slot::A).unwrap();
@@ -131,19 +154,19 @@ mod tests {
         }
         decide(&mut meta, Slot::A).unwrap();
         let why = "release 2.0, attempt 3 of 3: it did not come to say why";
-        assert_eq!(words(&mut meta, Slot::A, "b2")["fallback"], why);
+        assert_eq!(words(&mut meta, Slot::A, "b2", None)["fallback"], why);
         Boot::new(&mut meta).failed("0 of 8 accelerators").unwrap();
-        let told = words(&mut meta, Slot::A, "b2");
+        let told = words(&mut meta, Slot::A, "b2", None);
         assert_eq!(told["fallback"], "release 2.0, attempt 3 of 3: 0 of 8 accelerators");
         // What runs may have needed more than one start itself.
         let mut meta = installed();
         Boot::new(&mut meta).failed("not well: agent").unwrap();
         decide(&mut meta, Slot::A).unwrap();
         assert_eq!(
-            words(&mut meta, Slot::A, "b3")["fallback"],
+            words(&mut meta, Slot::A, "b3", None)["fallback"],
             "release 1.0, attempt 1 of 3: not well: agent"
         );
-        assert_eq!(words(&mut Meta::default(), Slot::B, "")["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(words(&mut Meta::default(), Slot::B, "", None)["version"], env!("CARGO_PKG_VERSION"));
     }
 
     #[test]
@@ -160,12 +183,16 @@ mod tests {
         assert_eq!(fs::read_link(place.join("parts/ROOT-B")).unwrap().to_str(), Some("/dev/vda5"));
         assert!(!place.join("parts/META").exists());
 
-        let mut told = Told { directory: place.join("run"), words: words(&mut installed(), Slot::A, "b") };
+        let mut told =
+            Told { directory: place.join("run"), words: words(&mut installed(), Slot::A, "b", None) };
         for healthy in [false, true] {
             told.tell(healthy).unwrap();
             let text = fs::read(place.join("run/boot.json")).unwrap();
             let text: Value = serde_json::from_slice(&text).unwrap();
-            assert_eq!(text["healthy"], healthy);
+            assert_eq!((&text["healthy"], &text["resets"]), (&healthy.into(), &Value::Null));
         }
+        told.resets();
+        let text: Value = serde_json::from_slice(&fs::read(place.join("run/boot.json")).unwrap()).unwrap();
+        assert_eq!((&text["healthy"], &text["resets"]), (&true.into(), &true.into()));
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum By {
 }
 
 impl By {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tpm => "tpm",
             Self::RecoveryKey => "recovery-key",

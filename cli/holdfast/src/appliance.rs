@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_controller::{FoundController, FoundOperator, FoundOptions, found, prepare_joining};
 use holdfast_policy::packs;
+use holdfast_release::RELEASE_ROOT;
 use holdfast_release::machine::{self, Machine, Role};
 use holdfast_types::{Problem, ProblemKind, Span, Time};
 
@@ -169,7 +170,7 @@ impl Appliance {
         };
         let way = controllers.first().map_or(ELSEWHERE, String::as_str);
         let settings = holdfast_agent::Config {
-            slots: slots_in(Utf8Path::new(RUN)),
+            slots: slots_in(Utf8Path::new(RUN), &Utf8Path::new("/").join(RELEASE_ROOT)),
             directory,
             name: machine.metadata.name.to_string(),
             advertise: Some(own_address(way)?),
@@ -189,15 +190,16 @@ impl Appliance {
     }
 }
 
-/// The slots of the machine, where process 1 says what runs.
-fn slots_in(run: &Utf8Path) -> Option<holdfast_agent::SlotsConfig> {
+/// The slots of the machine, where process 1 says what runs. `root` says whose releases it takes, where its image does.
+fn slots_in(run: &Utf8Path, root: &Utf8Path) -> Option<holdfast_agent::SlotsConfig> {
     let boot = run.join("boot.json");
     boot.exists().then(|| holdfast_agent::SlotsConfig {
         parts: run.join("parts"),
         esp: run.join("esp"),
         boot,
         restart: run.join("restart"),
-        release_root: None,
+        reset: run.join("reset"),
+        release_root: root.exists().then(|| root.to_owned()),
         extensions: Vec::new(),
         simulated: false,
     })

@@ -38,6 +38,7 @@ pub(crate) fn without_replicas<'a>(
         phase,
         jurisdiction,
         update: update_of(state, node),
+        reset: resource.and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset),
     }
 }
 

@@ -246,6 +246,16 @@ pub(crate) fn recount(act: &mut Act<'_>, node: &str) {
     recount_these(act, &keys);
 }
 
+/// The versions that no other node has which lives.
+pub(crate) fn only_on(act: &Act<'_>, node: &str) -> Vec<String> {
+    let only = |artifact: &v1::Artifact| {
+        let nodes = artifact.status.as_ref().map_or(&[][..], |status| status.nodes.as_slice());
+        let elsewhere = nodes.iter().any(|name| name != node && is_live(act, name));
+        nodes.iter().any(|name| name == node) && !elsewhere
+    };
+    keys_of(act.state.artifacts_mentioning(node), only)
+}
+
 /// Counts every version again.
 pub(crate) fn recount_all(act: &mut Act<'_>) {
     let keys = keys_of(act.state.artifacts(), |_| true);

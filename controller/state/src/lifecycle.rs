@@ -136,6 +136,12 @@ fn jobs_on(act: &Act<'_>, node: &str) -> Vec<v1::Job> {
     act.state.jobs().filter(holds).cloned().collect()
 }
 
+/// How many tasks on a node have not ended.
+pub(crate) fn tasks_on(act: &Act<'_>, node: &str) -> usize {
+    let on_it = |t: &&v1::TaskStatus| t.node == node && !task_phase(t).is_terminal();
+    act.state.jobs().filter(|job| job_phase(job).holds_places()).flat_map(tasks).filter(on_it).count()
+}
+
 /// The lease of a node ran out: whatever it ran is over, fenced by the node's own clock.
 pub(crate) fn lose_node(act: &mut Act<'_>, node: &str, reason: &str) {
     for mut job in jobs_on(act, node) {

@@ -138,6 +138,11 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
             "a retired node never comes back",
         ));
     }
+    let resets = node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset);
+    if resets && change.change == "uncordon" {
+        let allowed = "it may have begun to erase what it keeps";
+        return Err(refuse::wrong_phase("node", name, "given work again", "being reset", allowed));
+    }
     let (cordoned, draining) = match change.change.as_str() {
         "approve" => {
             node.approved = true;
@@ -147,12 +152,17 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
         "uncordon" => (false, false),
         "drain" => (true, true),
         "retire" => (true, false),
+        "reset" => {
+            resettable(act, name, &node, change.force)?;
+            (true, true)
+        }
         other => return Err(refuse::undecodable(&format!("`{other}` is not a change of a node"))),
     };
     let spec = node.node.get_or_insert_default().spec.get_or_insert_default();
     (spec.cordoned, spec.draining) = (cordoned, draining);
+    spec.reset |= change.change == "reset";
     if change.change == "retire" {
-        retire(act, &mut node);
+        retire(act, &mut node, "retired");
     }
     put(act, node);
     let reason = if change.reason.is_empty() { String::new() } else { format!(": {}", change.reason) };
@@ -165,6 +175,7 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
     );
     match change.change.as_str() {
         "drain" => lifecycle::leave_node(act, name, "its node is being drained"),
+        "reset" => lifecycle::leave_node(act, name, "its node is being reset"),
         "retire" => {
             lifecycle::lose_node(act, name, "its node was retired");
             retention::retired(act);
@@ -174,17 +185,34 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
     answer(act, name)
 }
 
+/// Whether a node can be reset: only a machine that is wholly ours, and without `force` only where nothing is lost by it.
+fn resettable(act: &Act<'_>, name: &str, node: &NodeRecord, force: bool) -> Result<(), Problem> {
+    let status = node.node.as_ref().and_then(|n| n.status.as_ref());
+    if status.is_none_or(|status| status.system.is_none()) {
+        return Err(refuse::not_an_appliance(name));
+    }
+    if force {
+        return Ok(());
+    }
+    let tasks = lifecycle::tasks_on(act, name);
+    if tasks > 0 {
+        return Err(refuse::still_runs(name, tasks));
+    }
+    let only = artifacts::only_on(act, name);
+    if only.is_empty() { Ok(()) } else { Err(refuse::only_copies(name, &only)) }
+}
+
 fn spec_flags(node: &NodeRecord) -> (bool, bool) {
     let spec = node.node.as_ref().and_then(|n| n.spec.as_ref());
     spec.map_or((false, false), |s| (s.cordoned, s.draining))
 }
 
-fn retire(act: &mut Act<'_>, node: &mut NodeRecord) {
+fn retire(act: &mut Act<'_>, node: &mut NodeRecord, reason: &str) {
     let expires = node.certificate_expires_ms;
     node.alive = false;
     let status = status_of(node);
     NodePhase::Retired.as_str().clone_into(&mut status.phase);
-    "retired".clone_into(&mut status.reason);
+    reason.clone_into(&mut status.reason);
     let serial = status.certificate_serial.clone();
     let row = RevokedRecord { serial: serial.clone(), until_ms: expires };
     act.state.revoked.put(&serial, row, &mut act.state.changes);
@@ -201,7 +229,20 @@ pub(crate) fn report(act: &mut Act<'_>, report: ReportNode) -> Answer {
     if report.system.is_some() {
         status.system = report.system;
     }
+    let resets = status.system.as_ref().is_some_and(|system| system.resets);
+    let told = node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset);
+    let gone = resets && told && node_phase(&node) != NodePhase::Retired;
+    if gone {
+        retire(act, &mut node, "reset: it erases everything it keeps");
+    }
     put(act, node);
+    if gone {
+        let name = &report.node;
+        act.event(&format!("node/{name}"), "Reset", "it goes down to erase everything it keeps".to_owned());
+        record::mutation(act, "node-reset", &format!("node/{name}"), &[]);
+        lifecycle::lose_node(act, name, "its node was reset");
+        retention::retired(act);
+    }
     answer(act, &report.node)
 }
 

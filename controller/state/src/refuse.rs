@@ -37,6 +37,40 @@ pub(crate) fn wrong_phase(kind: &str, name: &str, act: &str, phase: &str, allowe
         .next(format!("holdfast {kind} show {name}"))
 }
 
+const RESET: u16 = 1293;
+
+/// A node whose machine is somebody else's, too.
+pub(crate) fn not_an_appliance(node: &str) -> Problem {
+    Problem::new(RESET, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+        .because(
+            "its machine does not run from our slots, so what is on its disks is not Holdfast's to erase",
+        )
+        .next(format!("holdfast node retire {node}"))
+}
+
+/// A node that is to be reset and still has work.
+pub(crate) fn still_runs(node: &str, tasks: usize) -> Problem {
+    Problem::new(RESET, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+        .because(format!("{tasks} tasks on it have not ended; `--force` ends them"))
+        .next(format!("holdfast node drain {node} --wait"))
+}
+
+/// A node that is to be reset and has what nobody else has.
+pub(crate) fn only_copies(node: &str, artifacts: &[String]) -> Problem {
+    const NAMED: usize = 3;
+    let first = artifacts.first().and_then(|key| key.split_once('/'));
+    let look = match first {
+        Some((kind @ ("dataset" | "image" | "model"), version)) => format!("holdfast {kind} show {version}"),
+        _ => "holdfast job list".to_owned(),
+    };
+    let named = artifacts.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = artifacts.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Problem::new(RESET, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+        .because(format!("no other node has a copy of {named}{more}; `--force` loses what nobody else has"))
+        .next(look)
+}
+
 /// A queue that holds jobs cannot go.
 pub(crate) fn queue_in_use(name: &str, jobs: usize) -> Problem {
     Problem::new(1106, ProblemKind::Conflict, format!("queue `{name}` cannot be deleted"))

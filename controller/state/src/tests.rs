@@ -375,6 +375,57 @@ fn a_join_token_opens_the_door_once() {
 }
 
 #[test]
+fn a_node_is_reset_where_nothing_is_lost_by_it_and_ends_when_it_goes_down() {
+    let mut world = World::new();
+    let change = |change: &str, force| {
+        let (node, change) = ("de-1".to_owned(), change.to_owned());
+        command::Body::ChangeNode(store::ChangeNode { node, change, force, ..Default::default() })
+    };
+    let runs = |resets| {
+        let system = Some(v1::NodeSystem { version: "1".to_owned(), resets, ..Default::default() });
+        let (node, inventory) = ("de-1".to_owned(), Some(inventory(2)));
+        command::Body::ReportNode(store::ReportNode { node, inventory, system, ..Default::default() })
+    };
+    assert_eq!(world.refused(change("reset", true)), 1293, "a machine that is not ours alone");
+    world.done(runs(false));
+    world.submit("one", job_spec(1, 0));
+    world.place("one", &["de-1"]);
+    world.report("one", 1, 0, "de-1", "Running");
+    assert_eq!(world.refused(change("reset", false)), 1293, "a task runs on it");
+    world.checkpoint("one", 1, 10, "de-1");
+    world.done(change("drain", false));
+    world.report("one", 1, 0, "de-1", "Stopped");
+    let said = world.body(change("reset", false));
+    let Some(outcome::Result::Refusal(refusal)) = said.result else { panic!("its checkpoint is lost") };
+    assert!(refusal.because.iter().any(|line| line.contains("checkpoint/one")), "{refusal:?}");
+
+    world.done(change("reset", true));
+    let node = |world: &World| world.state.node("de-1").and_then(|r| r.node.clone()).unwrap();
+    let phase = |world: &World| node(world).status.unwrap().phase;
+    assert!(node(&world).spec.unwrap().reset);
+    assert_eq!(world.refused(change("uncordon", false)), 1105, "it may have begun");
+    assert_eq!(phase(&world), "Draining");
+    // Until the machine says that it does so, its certificate is what it hears of it by.
+    world.done(runs(false));
+    assert_eq!(phase(&world), "Draining");
+    world.done(runs(true));
+    assert_eq!(phase(&world), "Retired");
+    assert!(world.state.revoked().any(|serial| serial == "serial-de-1"));
+    world.done(runs(true));
+    // A machine that does so unasked is only gone.
+    let unasked = v1::NodeSystem { resets: true, ..Default::default() };
+    let report = store::ReportNode { node: "de-2".to_owned(), system: Some(unasked), ..Default::default() };
+    world.done(command::Body::ReportNode(report));
+    assert_eq!(
+        world.state.node("de-2").unwrap().node.as_ref().unwrap().status.as_ref().unwrap().phase,
+        "Ready"
+    );
+    world.token("again", "DE", u64::MAX);
+    world.done(World::enrol("de-1", "again"));
+    assert!(!node(&world).spec.unwrap().reset, "what joins under its name is another machine");
+}
+
+#[test]
 fn an_idempotency_key_gives_the_first_answer_again() {
     let mut world = World::new();
     let put = |priority| Command {

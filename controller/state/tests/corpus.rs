@@ -221,13 +221,19 @@ impl Teller {
     }
 
     fn runs(&mut self, node: &str, version: &str, healthy: bool) {
-        let system = v1::NodeSystem {
-            version: version.to_owned(),
-            slot: "A".to_owned(),
-            healthy,
-            boot: "1".to_owned(),
-            ..v1::NodeSystem::default()
-        };
+        self.says(
+            node,
+            v1::NodeSystem {
+                version: version.to_owned(),
+                slot: "A".to_owned(),
+                healthy,
+                boot: "1".to_owned(),
+                ..v1::NodeSystem::default()
+            },
+        );
+    }
+
+    fn says(&mut self, node: &str, system: v1::NodeSystem) {
         self.tell(command::Body::ReportNode(store::ReportNode {
             node: node.to_owned(),
             system: Some(system),
@@ -242,7 +248,7 @@ impl Teller {
 
     fn change(&mut self, node: &str, change: &str) {
         let (node, change, reason) = (node.to_owned(), change.to_owned(), "fans".to_owned());
-        self.tell(command::Body::ChangeNode(store::ChangeNode { node, change, reason }));
+        self.tell(command::Body::ChangeNode(store::ChangeNode { node, change, reason, force: false }));
     }
 
     fn submit(&mut self, name: &str) {
@@ -546,6 +552,18 @@ fn fourth(teller: &mut Teller) {
     }
     teller.tell(import("0.3.0", 6, 1, "de-9"));
     rollouts(teller);
+    resets(teller);
+}
+
+/// A node that is reset, by force since it has the only copy of a release.
+fn resets(teller: &mut Teller) {
+    for force in [false, true] {
+        let (node, change, reason) = ("de-1".to_owned(), "reset".to_owned(), "sold".to_owned());
+        teller.tell(command::Body::ChangeNode(store::ChangeNode { node, change, reason, force }));
+    }
+    teller.change("de-1", "uncordon");
+    let unlocked_by = "tpm".to_owned();
+    teller.says("de-1", v1::NodeSystem { resets: true, unlocked_by, ..v1::NodeSystem::default() });
 }
 
 fn rollouts(teller: &mut Teller) {

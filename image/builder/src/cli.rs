@@ -243,6 +243,19 @@ fn images(options: &Build) -> Result<(), BuildError> {
             "no `pcr.crt` among the keys: no TPM will open a volume for this release (holdfast-image keys measured)"
         );
     }
+    let release_root = match options.keys.join("1.root.json").exists() {
+        true => release_keys::roots(&options.keys)
+            .map_err(|error| failed("read the roots of releases", error))?
+            .pop_last()
+            .map(|(_, root)| root),
+        false => {
+            eprintln!(
+                "no `1.root.json` among the keys: a machine trusts the first release that a controller brings it \
+                 (holdfast-image keys release)"
+            );
+            None
+        }
+    };
     let programs: BTreeMap<String, Utf8PathBuf> =
         ["holdfast", "holdfast-init", "holdfast-installer", "holdfast-verify"]
             .map(|name| (name.to_owned(), options.programs.join(name)))
@@ -265,6 +278,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
         workspace: &options.workspace,
         key: &key,
         measured: measured.as_ref(),
+        release_root,
         enrolment: &enrolment,
     };
     fs::create_dir_all(&options.out).map_err(|error| failed("make the directory for the images", error))?;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::RELEASE_ROOT;
 
 use crate::deb::DebKind;
 use crate::inputs::{BuildError, Inputs, LICENCES, Packages, at};
@@ -38,6 +39,9 @@ pub(crate) fn root(
     if let Some(key) = inputs.measured {
         let content = measure::public(key).map_err(at("take the key of measurements"))?.into_bytes();
         put(Utf8Path::new(measure::PLACE), Item::File { content, program: false }, "holdfast")?;
+    }
+    if let Some(content) = inputs.release_root.clone() {
+        put(Utf8Path::new(RELEASE_ROOT), Item::File { content, program: false }, "holdfast")?;
     }
     for line in kernel.index.lines() {
         let Some(name) = line.strip_prefix("module ").and_then(|rest| rest.split(' ').next()) else {

@@ -65,6 +65,9 @@ pub struct Inputs<'a> {
     pub key: &'a SigningKey,
     /// The key of measurements; without it no TPM opens a volume for what is built.
     pub measured: Option<&'a SigningKey>,
+    /// The newest root of the site's releases, by which a machine decides whose releases it takes; without it the first one that a
+    /// controller brings decides that.
+    pub release_root: Option<Vec<u8>>,
     /// What enrols the site's keys at the first boot of a machine whose firmware has none; nothing to leave that to people.
     pub enrolment: &'a [(String, Vec<u8>)],
 }

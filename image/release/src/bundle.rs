@@ -19,7 +19,7 @@ pub use make::{Draft, Keyholder, Sink, Unsigned, pack, public_key_id};
 pub use names::{PAYLOAD_NAMES, is_payload_name};
 pub use read::{Bundle, Checker};
 pub use role::Role as BundleRole;
-pub use trust::{Floor, Metadata, Target, Trusted, Verified, verify};
+pub use trust::{Floor, Metadata, RELEASE_ROOT, Target, Trusted, Verified, verify};
 
 #[cfg(test)]
 mod tests;

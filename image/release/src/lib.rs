@@ -22,8 +22,8 @@ mod verity;
 pub mod writer;
 
 pub use bundle::{
-    Bundle, BundleError, BundleRole, Checker, Draft, Floor, Keyholder, Metadata, PAYLOAD_NAMES, Sink, Target,
-    Trusted, Unsigned, Verified, is_payload_name, pack, parse_expiry, public_key_id, verify,
+    Bundle, BundleError, BundleRole, Checker, Draft, Floor, Keyholder, Metadata, PAYLOAD_NAMES, RELEASE_ROOT,
+    Sink, Target, Trusted, Unsigned, Verified, is_payload_name, pack, parse_expiry, public_key_id, verify,
 };
 pub use digest::{Digest, NoDigest};
 pub use fat::{Fat, FatError, FatFile};

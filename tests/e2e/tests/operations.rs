@@ -60,6 +60,7 @@ pages! {
     support_bundle: "operations/support-bundle.md",
     replace_a_controller: "operations/replace-a-controller.md",
     recover_a_lost_node: "operations/recover-a-lost-node.md",
+    reset_a_node: "operations/reset-a-node.md",
     quick_start: "quick-start.md",
 }
 

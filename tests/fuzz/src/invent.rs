@@ -30,6 +30,7 @@ const WORDS: &[&str] = &[
     "drain",
     "approve",
     "retire",
+    "reset",
     "k",
     "DE",
     "lab",

@@ -37,6 +37,12 @@ impl Images {
         &self.dir
     }
 
+    /// The keys that they were signed with.
+    #[must_use]
+    pub fn keys(&self) -> Utf8PathBuf {
+        self.dir.parent().unwrap_or(&self.dir).join("keys")
+    }
+
     /// The medium.
     ///
     /// # Errors

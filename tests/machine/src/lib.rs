@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod another;
+mod disk;
 mod esp;
 mod images;
 mod machine;
@@ -12,6 +13,7 @@ mod tpm;
 mod volume;
 
 pub use another::Another;
+pub use disk::holds;
 pub use esp::{rewrite_esp, write_esp};
 pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};

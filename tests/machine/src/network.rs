@@ -53,6 +53,8 @@ impl Switch {
     /// The kernel has no such devices.
     pub fn cable(&self, number: u8) -> Result<Vec<String>> {
         let tap = format!("tap{number}");
+        // One that an earlier start of the machine left.
+        drop(self.ip(&["tuntap", "del", &tap, "mode", "tap"]));
         self.ip(&["tuntap", "add", &tap, "mode", "tap"])?;
         self.ip(&["link", "set", &tap, "master", "switch", "up"])?;
         let card = Self::card(number);

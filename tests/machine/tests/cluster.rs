@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Another, Firmware, Images, Machine, Setup, Switch, images, rewrite_esp};
+use holdfast_machine::{Another, Firmware, Images, Machine, Setup, Switch, holds, images, rewrite_esp};
 use holdfast_release::{Layout, Profile, Role};
 use tempfile::TempDir;
 
@@ -93,21 +93,29 @@ impl World {
         disk
     }
 
-    fn start(&self, number: u8, disk: Utf8PathBuf, firmware: Firmware, restarts: bool) -> Machine {
-        let more = self.switch.cable(number).unwrap();
+    fn start(
+        &self,
+        number: u8,
+        disk: Utf8PathBuf,
+        firmware: Firmware,
+        restarts: bool,
+        clock: &[&str],
+    ) -> Machine {
+        let mut more = self.switch.cable(number).unwrap();
+        more.extend(clock.iter().map(|&word| word.to_owned()));
         let within = Some(self.switch.namespace().to_owned());
         let setup = Setup { megabytes: 1024, more, within, restarts, ..Setup::new(firmware) };
         Setup { disks: vec![disk], ..setup }.start().unwrap()
     }
 
     /// Starts a disk without firmware: the quick way to the system of slot A.
-    fn quick(&self, number: u8, disk: Utf8PathBuf) -> Machine {
+    fn quick(&self, number: u8, disk: Utf8PathBuf, clock: &[&str]) -> Machine {
         let firmware = Firmware::Direct {
             kernel: self.images.path("vmlinuz"),
             initrd: self.images.path("initrd.zst"),
             cmdline: fs::read_to_string(self.images.path("cmdline")).unwrap(),
         };
-        self.start(number, disk, firmware, false)
+        self.start(number, disk, firmware, false, clock)
     }
 
     /// Starts a disk with firmware and the loader, over and over again.
@@ -124,7 +132,7 @@ impl World {
         let files: Vec<(&str, &[u8])> =
             files.iter().map(|(path, content)| (*path, content.as_slice())).collect();
         rewrite_esp(&disk, &files).unwrap();
-        self.start(number, disk, Firmware::Uefi { variables, secure: false }, true)
+        self.start(number, disk, Firmware::Uefi { variables, secure: false }, true, &[])
     }
 
     /// A cluster of one controller, which is healthy.
@@ -141,7 +149,7 @@ impl World {
             "c1=10.77.0.11:7443",
         ]);
         let admission = self.path("site/c1.admission");
-        let mut controller = self.quick(11, self.disk(11, "c1", CONTROLLER, Some(&admission)));
+        let mut controller = self.quick(11, self.disk(11, "c1", CONTROLLER, Some(&admission)), &[]);
         let healthy = controller.event("boot.healthy", LIMIT).unwrap();
         println!("a controller is healthy after {:.1} CPU-s: {healthy}", controller.cpu_seconds().unwrap());
         self.until(&["cluster", "status"], &["c1"]);
@@ -151,7 +159,7 @@ impl World {
     fn agent(&self, number: u8, name: &str) -> Utf8PathBuf {
         let token = self.run(&["node", "token", "--jurisdiction", "DE", "--site", "berlin", "--approve"]);
         let spec = format!(
-            "role = \"agent\"\ntime.allowUnsynced = true\n\
+            "role = \"agent\"\n\
              cluster = {{ controllers = [\"10.77.0.11:7443\"], joinToken = \"{}\" }}",
             token.trim()
         );
@@ -165,16 +173,14 @@ impl World {
             let output = Command::new(&builder).args(args).current_dir(self.temp.path()).output().unwrap();
             assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         };
-        if !self.path("keys").exists() {
-            makes(&["keys", "release", "keys"]);
-            self.run(&["release", "trust", "keys/1.root.json"]);
-        }
+        // A machine takes releases of the site that built its image and nobody else's.
+        let keys = self.images.keys();
         let (payload, bundle) = (format!("payload-{version}"), format!("{version}.bundle"));
         Another::new(&self.images, version, words)
             .unwrap()
             .lay_out(&self.images, &self.path(&payload))
             .unwrap();
-        makes(&["bundle", &payload, "--keys", "keys", "--number", number, "--out", &bundle]);
+        makes(&["bundle", &payload, "--keys", keys.as_str(), "--number", number, "--out", &bundle]);
         self.run(&["release", "import", &bundle]);
         fs::remove_dir_all(self.path(&payload)).unwrap();
     }
@@ -203,6 +209,36 @@ impl World {
             last = data;
         }
         panic!("it is not over: {last}");
+    }
+
+    /// Check 37: a node that is reset leaves the cluster, and nothing of it is left on its disk, although the power goes while it is
+    /// erased.
+    fn resets(&self, name: &str, number: u8, mut machine: Machine, disk: Utf8PathBuf) {
+        let kept = [b"apiVersion".as_slice(), b"BEGIN PRIVATE KEY", b"What is kept here is proved here."];
+        assert!(kept.iter().all(|words| holds(&disk, words).unwrap()), "there is nothing to erase");
+        self.run(&["node", "drain", name, "--wait", "--timeout", "6m"]);
+        let (went_well, _, said) = self.asks(&["node", "reset", name, "--yes"]);
+        assert!(!went_well && said.contains("E1293"), "it has the only copy of everything: {said}");
+        self.run(&["node", "reset", name, "--force", "--yes", "--wait", "--timeout", "6m"]);
+        self.until(&["node", "list"], &[name, "Retired"]);
+        machine.event("machine.resets", LIMIT).unwrap();
+        machine.ended(LIMIT).unwrap();
+        // Its end of the cable goes with its process, which may outlive its console.
+        drop(machine);
+        let mut again = self.quick(number, disk.clone(), &[]);
+        again.event("reset.progress", LIMIT).unwrap();
+        again.cut();
+        let mut again = self.quick(number, disk.clone(), &[]);
+        let erased = again.event("machine.reset", LIMIT).unwrap();
+        again.ended(LIMIT).unwrap();
+        println!("a reset after one that lost its power: {erased}");
+        assert!(kept.iter().all(|words| !holds(&disk, words).unwrap()), "something is left");
+        // What the installer takes a disk for free by.
+        let (file, mut end) = (File::open(&disk).unwrap(), vec![1; 1 << 20]);
+        for at in [0, file.metadata().unwrap().len() - (1 << 20)] {
+            file.read_exact_at(&mut end, at).unwrap();
+            assert!(end.iter().all(|byte| *byte == 0), "an end of the disk is not blank");
+        }
     }
 
     /// What node n1 says of the system that it runs.
@@ -241,7 +277,11 @@ const CONTROLLER: &str =
 fn a_controller_and_an_agent_on_a_network_run_a_job() {
     let world = World::new();
     let _controller = world.controller();
-    let mut agent = world.quick(21, world.agent(21, "n1"));
+    let disk = world.agent(21, "n1");
+    // Check 22: its board has the wrong time, and a certificate of today would be none yet. The controller tells it the right one.
+    let mut agent = world.quick(21, disk.clone(), &["-rtc", "base=2015-01-01T00:00:00"]);
+    let set = agent.event("time.set", LIMIT).unwrap();
+    assert!(set["offset_ms"].as_i64().unwrap() > 10 * 365 * 86_400_000, "{set}");
     agent.event("boot.healthy", LIMIT).unwrap();
     println!("an agent is healthy after {:.1} CPU-s", agent.cpu_seconds().unwrap());
     world.until(&["node", "list"], &["n1", "Ready"]);
@@ -267,6 +307,7 @@ fn a_controller_and_an_agent_on_a_network_run_a_job() {
     let (went_well, _, said) =
         world.asks(&["job", "submit", "-f", "starves.yaml", "--wait", "--timeout", "6m"]);
     assert!(!went_well && said.contains("memory"), "a limit that nobody keeps: {said}");
+    world.resets("n1", 21, agent, disk);
 }
 
 /// Check 27 on a machine with firmware: a release comes over the network into the slot that does not run, is tried and kept.
@@ -281,6 +322,7 @@ fn a_release_is_rolled_out_on_a_network() {
     world.until(&["-o", "json", "node", "show", "n1"], &["\"healthy\": true"]);
     assert_eq!((&world.system()["version"], &world.system()["slot"]), (&"0.1.0".into(), &"A".into()));
 
+    world.run(&["release", "trust", world.images.keys().join("1.root.json").as_str()]);
     world.release("0.2.0", "1", "");
     let done = world.rollout("0.2.0");
     assert!(done.contains("rollout-1 of release 0.2.0: Done"), "{done}");
@@ -292,4 +334,14 @@ fn a_release_is_rolled_out_on_a_network() {
     assert_eq!([of("version"), of("slot"), of("other")], ["0.2.0", "B", "0.1.0"]);
     assert_eq!(system["healthy"], true);
     println!("a rollout to one machine: {:.1} CPU-s since its start", agent.cpu_seconds().unwrap());
+
+    // Checks 28 and 35: the next one is sick. The machine goes back by itself, and the rollout stops and says why.
+    world.release("0.3.0", "2", "console=ttyS0 holdfast.test=crash");
+    let stopped = world.rollout("0.3.0");
+    assert!(stopped.contains("of release 0.3.0: Stopped") && stopped.contains("attempt 3 of 3"), "{stopped}");
+    let system = world.system();
+    let of = |name: &str| system[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!([of("version"), of("slot")], ["0.2.0", "B"]);
+    assert!(of("fallback").starts_with("release 0.3.0, attempt 3 of 3"), "{}", of("fallback"));
+    println!("and a sick one: {:.1} CPU-s since its start", agent.cpu_seconds().unwrap());
 }

@@ -4,12 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, Tpm, configuration_volume, images, rewrite_esp};
+use holdfast_machine::{
+    Firmware, Images, Machine, Setup, Tpm, configuration_volume, holds, images, rewrite_esp,
+};
 use holdfast_release::{Layout, MANIFEST, Profile, Role};
 use tempfile::TempDir;
 
@@ -86,28 +87,6 @@ impl Running {
     }
 }
 
-/// Whether what lies on a disk has these bytes in it somewhere.
-fn holds(disk: &Utf8Path, needle: &[u8]) -> bool {
-    let (mut file, mut kept, mut piece) = (File::open(disk).unwrap(), Vec::new(), vec![0; 4 << 20]);
-    loop {
-        let count = file.read(&mut piece).unwrap();
-        if count == 0 {
-            return false;
-        }
-        kept.extend_from_slice(&piece[..count]);
-        let first = needle[0];
-        let mut rest = kept.as_slice();
-        while let Some(at) = rest.iter().position(|byte| *byte == first) {
-            rest = &rest[at..];
-            if rest.starts_with(needle) {
-                return true;
-            }
-            rest = &rest[1..];
-        }
-        kept.drain(..kept.len().saturating_sub(needle.len()));
-    }
-}
-
 #[test]
 fn what_a_machine_keeps_opens_for_what_its_site_signed_and_for_its_recovery_key() {
     let world = World { temp: tempfile::tempdir().unwrap(), images: images().unwrap() };
@@ -125,7 +104,7 @@ fn what_a_machine_keeps_opens_for_what_its_site_signed_and_for_its_recovery_key(
         File::open(&disk).unwrap().read_exact_at(&mut head, layout.part(role).unwrap().at).unwrap();
         assert_eq!(&head, b"LUKS\xba\xbe", "{role:?}");
     }
-    assert!(holds(&disk, b"ctl-1") && !holds(&disk, MARK.as_bytes()));
+    assert!(holds(&disk, b"ctl-1").unwrap() && !holds(&disk, MARK.as_bytes()).unwrap());
 
     // The firmware measures what starts, and the TPM opens it without anybody.
     let mut machine = world.uefi("own");

@@ -33,7 +33,7 @@ fn part(temp: &TempDir, path: &Utf8Path, at: u64, bytes: u64) -> Utf8PathBuf {
 }
 
 fn keys(images: &Images) -> Utf8PathBuf {
-    images.dir().parent().unwrap().join("keys/db.crt")
+    images.keys().join("db.crt")
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub struct SlotsConfig {
     /// What init is asked to restart by, when it appears.
     #[serde(default = "restart_file")]
     pub restart: Utf8PathBuf,
+    /// What init is asked to reset the machine by, when it appears.
+    #[serde(default = "reset_file")]
+    pub reset: Utf8PathBuf,
     /// The root that releases have to lead to; that of the first release where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_root: Option<Utf8PathBuf>,
@@ -34,4 +37,8 @@ fn boot_file() -> Utf8PathBuf {
 
 fn restart_file() -> Utf8PathBuf {
     "/run/holdfast/restart".into()
+}
+
+fn reset_file() -> Utf8PathBuf {
+    "/run/holdfast/reset".into()
 }

@@ -117,6 +117,14 @@ impl Machine for Files {
         }
         fs::write(&self.config.restart, "restart\n")
     }
+
+    fn reset(&mut self) -> io::Result<()> {
+        if self.config.simulated {
+            let config = self.config.clone();
+            return simulated::reset(&config, self);
+        }
+        fs::write(&self.config.reset, "reset\n")
+    }
 }
 
 fn read_all(disk: &mut Disk, at: u64, into: &mut [u8]) -> io::Result<()> {

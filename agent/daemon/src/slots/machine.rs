@@ -21,6 +21,12 @@ pub(crate) struct Running {
     /// Why an earlier boot was given up.
     #[serde(default)]
     pub(crate) fallback: String,
+    /// `tpm` or `recovery-key`: what opened the keys of this machine; nothing where they are not encrypted.
+    #[serde(default, rename = "unlockedBy")]
+    pub(crate) unlocked_by: String,
+    /// The machine goes down to forget everything.
+    #[serde(default)]
+    pub(crate) resets: bool,
 }
 
 impl Running {
@@ -52,4 +58,6 @@ pub(crate) trait Machine: Send {
     fn put_loader(&mut self, content: &[u8]) -> io::Result<()>;
     /// Has the machine restarted. It may still run for a while.
     fn restart(&mut self) -> io::Result<()>;
+    /// Has the machine forget everything. It still runs for a while, and says meanwhile that it will.
+    fn reset(&mut self) -> io::Result<()>;
 }

@@ -58,7 +58,15 @@ pub(super) fn prepare(config: &SlotsConfig, machine: &mut dyn Machine, version: 
         boot: "1".to_owned(),
         healthy: true,
         fallback: String::new(),
+        unlocked_by: String::new(),
+        resets: false,
     };
+    fs::write(&config.boot, serde_json::to_vec(&running).map_err(io::Error::other)?)
+}
+
+/// Says that it will forget everything. What there is of it are files that somebody tries things out with: they stay.
+pub(super) fn reset(config: &SlotsConfig, machine: &mut dyn Machine) -> io::Result<()> {
+    let running = Running { resets: true, ..machine.running()? };
     fs::write(&config.boot, serde_json::to_vec(&running).map_err(io::Error::other)?)
 }
 
@@ -106,7 +114,10 @@ pub(super) fn boot(config: &SlotsConfig, machine: &mut dyn Machine) -> io::Resul
                 Boot::new(&mut meta).healthy(slot).map_err(io::Error::other)?;
                 machine.put_meta(&mut meta)?;
                 let boot = (number + u64::try_from(start).unwrap_or(1)).to_string();
-                let running = Running { version, slot: slot.to_string(), boot, healthy: true, fallback };
+                let unlocked_by = String::new();
+                let slot = slot.to_string();
+                let running =
+                    Running { version, slot, boot, healthy: true, fallback, unlocked_by, resets: false };
                 return fs::write(&config.boot, serde_json::to_vec(&running).map_err(io::Error::other)?);
             }
             Verdict::Switch(other) => {

@@ -85,23 +85,36 @@ fn system(running: &Running, machine: &mut dyn Machine, progress: &Progress) -> 
         healthy: running.healthy,
         boot: running.boot.clone(),
         fallback: running.fallback.clone(),
+        unlocked_by: running.unlocked_by.clone(),
+        resets: running.resets,
         other,
         update: (!progress.rollout.is_empty()).then_some(update),
     }
 }
 
-/// Does what rollouts want until it is cancelled.
+/// What the controllers want of the system of this machine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// What a rollout wants of it.
+    pub(crate) update: Option<UpdateAssignment>,
+    /// That it forgets everything.
+    pub(crate) reset: bool,
+}
+
+/// Does what is wanted until it is cancelled.
 pub(crate) async fn run(
     slots: Slots,
     library: Library,
-    mut wanted: watch::Receiver<Option<UpdateAssignment>>,
+    mut wanted: watch::Receiver<Wanted>,
     news: Arc<Notify>,
     stop: CancellationToken,
 ) {
     loop {
         let want = wanted.borrow_and_update().clone();
-        if let Some(want) = want {
-            step(&slots, &library, want).await;
+        match want.update {
+            _ if want.reset => reset(&slots).await,
+            Some(update) => step(&slots, &library, update).await,
+            None => {}
         }
         let looking = slots.clone();
         let changed = tokio::task::spawn_blocking(move || looking.look()).await.unwrap_or(false);
@@ -113,6 +126,19 @@ pub(crate) async fn run(
             changed = wanted.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+/// Asks for it until what runs says that it will.
+async fn reset(slots: &Slots) {
+    let slots = slots.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut machine = Files::new(slots.config);
+        if machine.running().is_ok_and(|running| running.resets) { Ok(()) } else { machine.reset() }
+    });
+    match asked.await.map_err(std::io::Error::other) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) | Err(error) => tracing::error!(%error, "init cannot be asked to reset the machine"),
     }
 }
 
@@ -286,5 +312,81 @@ fn back(machine: &mut Files, slots: &Slots, version: &str, progress: Progress) -
         Ok(true) => asked,
         Ok(false) => Progress { phase: "Returned".to_owned(), reason: String::new(), ..progress },
         Err(reason) => failed(asked, reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ed25519_dalek::{Signer as _, SigningKey};
+    use holdfast_release::{BundleRole, Draft, Keyholder, PAYLOAD_NAMES, Target, Unsigned};
+
+    use super::*;
+
+    const LATER: Time = Time(1_900_000_000_000);
+
+    struct Key(SigningKey);
+
+    impl Keyholder for Key {
+        fn public(&self) -> [u8; 32] {
+            self.0.verifying_key().to_bytes()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
+            Ok(self.0.sign(message).to_bytes())
+        }
+    }
+
+    /// The root of a site with one key for everything, and a release of it.
+    fn site(seed: u8) -> (Vec<u8>, ReleaseMetadata) {
+        let key = Key(SigningKey::from_bytes(&[seed; 32]));
+        let roles = [BundleRole::Root, BundleRole::Timestamp, BundleRole::Snapshot, BundleRole::Targets];
+        let keys = roles.map(|role| (role, (vec![key.public()], 1)));
+        let root = Unsigned::root(1, LATER, &keys.into()).sign(&[&key]).unwrap();
+        let holders: BTreeMap<BundleRole, Vec<&dyn Keyholder>> =
+            roles.map(|role| (role, vec![&key as &dyn Keyholder])).into();
+        let file = |name: &&str| ((*name).to_owned(), Target { length: 0, sha256: [0; 32] });
+        let targets = PAYLOAD_NAMES.iter().map(file).collect();
+        let draft = Draft { number: 1, expires: LATER, targets };
+        let made = draft.sign([(1, root.clone())].into(), &holders).unwrap();
+        let metadata = ReleaseMetadata {
+            roots: made.roots.into_values().collect(),
+            timestamp: made.timestamp,
+            snapshot: made.snapshot,
+            targets: made.targets,
+            ..ReleaseMetadata::default()
+        };
+        (root, metadata)
+    }
+
+    #[test]
+    fn a_node_takes_releases_of_the_site_that_built_its_image_and_of_nobody_else() {
+        let temp = tempfile::tempdir().unwrap();
+        let place = Utf8Path::from_path(temp.path()).unwrap();
+        let ((root, own), (_, foreign)) = (site(1), site(2));
+        std::fs::write(place.join("root.json"), root).unwrap();
+        let slots = |release_root| Slots {
+            config: SlotsConfig {
+                parts: place.join("parts"),
+                esp: place.join("esp"),
+                boot: place.join("boot.json"),
+                restart: place.join("restart"),
+                reset: place.join("reset"),
+                release_root,
+                extensions: Vec::new(),
+                simulated: false,
+            },
+            records: Records::new(place),
+            told: Arc::default(),
+        };
+        let (told, untold) = (slots(Some(place.join("root.json"))), slots(None));
+        let refused = prove(&told, &foreign).unwrap_err();
+        assert!(refused.contains("the keys that are trusted"), "{refused}");
+        prove(&told, &own).unwrap();
+        // Where no image says whose it is, the first that comes is taken, and then nobody else's.
+        let first = prove(&untold, &foreign).unwrap();
+        untold.records.keep_trusted(&first.trusted).unwrap();
+        prove(&untold, &own).unwrap_err();
     }
 }

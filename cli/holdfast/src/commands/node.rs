@@ -1,11 +1,12 @@
 //! `holdfast node`: the machines.
 
 mod drain;
+mod gone;
 mod view;
 
 use holdfast_api::v1::nodes_client::NodesClient;
 use holdfast_api::v1::watch_event::Resource;
-use holdfast_api::v1::{CreateTokenRequest, GetRequest, Node, NodeList, NodeRequest};
+use holdfast_api::v1::{CreateTokenRequest, GetRequest, Node, NodeList, NodeRequest, ResetNodeRequest};
 use holdfast_types::{Jurisdiction, Problem, Span};
 
 use super::confirm::confirm;
@@ -45,6 +46,11 @@ pub(crate) enum Command {
     /// End a node for good: its certificate is revoked
     #[command(after_help = "Examples:\n  holdfast node retire node-1 --reason sold --yes")]
     Retire(Change),
+    /// Have a machine erase everything it keeps, and end its node for good
+    #[command(
+        after_help = "Examples:\n  holdfast node drain node-1 --wait\n  holdfast node reset node-1 --reason sold --yes --wait\n  holdfast node reset node-1 --force --yes"
+    )]
+    Reset(Reset),
     /// Make a one-time token with which a machine joins; it is shown once
     #[command(
         after_help = "Examples:\n  holdfast node token --jurisdiction DE --site berlin\n  holdfast node token --jurisdiction FR --valid 10m --approve"
@@ -60,6 +66,16 @@ pub(crate) struct Change {
     /// Why; it is recorded
     #[arg(long, default_value = "", hide_default_value = true)]
     reason: String,
+}
+
+/// Which node is reset.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    change: Change,
+    /// Even where tasks run on it or it has the only copy of something
+    #[arg(long)]
+    force: bool,
 }
 
 /// Which token.
@@ -90,6 +106,7 @@ impl Command {
             Self::Uncordon(_) => ("uncordon", &[Flag::DryRun]),
             Self::Approve(_) => ("approve", &[Flag::DryRun]),
             Self::Retire(_) => ("retire", &[Flag::DryRun]),
+            Self::Reset(_) => ("reset", &[Flag::DryRun, Flag::Wait]),
             Self::Token(_) => ("token", &[Flag::DryRun]),
         }
     }
@@ -130,7 +147,21 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
             let node = call!(session, NodesClient, retire, request(session, change)?)?;
             said(session, &node, change, "is retired")
         }
+        Command::Reset(reset) => self::reset(session, reset).await,
     }
+}
+
+async fn reset(session: &Session, reset: &Reset) -> Result<(), Failure> {
+    let Reset { change, force } = reset;
+    confirm(session, &format!("have the machine of node `{}` erase everything it keeps", change.name))?;
+    let NodeRequest { name, options, reason } = request(session, change)?;
+    let request = ResetNodeRequest { name, options, reason, force: *force };
+    let node = call!(session, NodesClient, reset, request)?;
+    if session.globals.wait && !session.globals.dry_run {
+        gone::until_retired(session, &change.name).await?;
+        return said(session, &node, change, "goes down, and is turned off once nothing is left on its disk");
+    }
+    said(session, &node, change, "is told to erase everything it keeps")
 }
 
 fn request(session: &Session, change: &Change) -> Result<NodeRequest, Problem> {

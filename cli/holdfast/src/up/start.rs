@@ -190,6 +190,7 @@ fn simulated_slots(directory: &Utf8Path) -> holdfast_agent::SlotsConfig {
         esp: directory.join("esp"),
         boot: directory.join("boot.json"),
         restart: directory.join("restart"),
+        reset: directory.join("reset"),
         release_root: None,
         extensions: Vec::new(),
         simulated: true,

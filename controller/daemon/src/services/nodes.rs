@@ -6,7 +6,7 @@ use holdfast_api::store::{ChangeNode, CreateToken, command, outcome};
 use holdfast_api::v1::nodes_server::Nodes;
 use holdfast_api::v1::{
     CreateTokenRequest, CreateTokenResponse, GetRequest, ListRequest, Node, NodeList, NodeRequest,
-    WriteOptions,
+    ResetNodeRequest, WriteOptions,
 };
 use holdfast_api::{status_from_problem, timestamp};
 use holdfast_identity::JoinToken;
@@ -37,9 +37,12 @@ impl Service {
         let operator = caller::admin(&request)?;
         let mut request = request.into_inner();
         let write = Write::new(operator.actor(), request.options.take(), &request);
-        let body = ChangeNode { node: request.name, change: change.to_owned(), reason: request.reason };
-        let body = command::Body::ChangeNode(body);
-        match self.0.execute(write, body).await? {
+        let (node, reason) = (request.name, request.reason);
+        self.changed(write, ChangeNode { node, change: change.to_owned(), reason, force: false }).await
+    }
+
+    async fn changed(&self, write: Write, change: ChangeNode) -> Result<Response<Node>, Status> {
+        match self.0.execute(write, command::Body::ChangeNode(change)).await? {
             outcome::Result::Node(node) => Ok(Response::new(node)),
             other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
         }
@@ -112,6 +115,14 @@ impl Nodes for Service {
 
     async fn retire(&self, request: Request<NodeRequest>) -> Result<Response<Node>, Status> {
         self.change("retire", request).await
+    }
+
+    async fn reset(&self, request: Request<ResetNodeRequest>) -> Result<Response<Node>, Status> {
+        let operator = caller::admin(&request)?;
+        let mut request = request.into_inner();
+        let write = Write::new(operator.actor(), request.options.take(), &request);
+        let (node, reason, force) = (request.name, request.reason, request.force);
+        self.changed(write, ChangeNode { node, change: "reset".to_owned(), reason, force }).await
     }
 
     async fn create_token(

@@ -129,7 +129,7 @@ fn node(change: ChangeNodeStep) -> Result<ChangeNode, Status> {
         let because = format!("change: `{}` is none of {}", change.change, CHANGES.join(", "));
         return Err(invalid(because));
     }
-    Ok(ChangeNode { node: change.name, change: change.change, reason: change.reason })
+    Ok(ChangeNode { node: change.name, change: change.change, reason: change.reason, force: false })
 }
 
 fn result(known: outcome::Result) -> Result<TransactionResult, Status> {

@@ -10,6 +10,8 @@ use super::metadata::{self, Document, Head, MetaBody, MetaFile, RootBody, Target
 use super::names::{PAYLOAD_NAMES, is_payload_name};
 use super::role::Role;
 
+/// Where the image of a root keeps the root of releases that its site signed, from `/`.
+pub const RELEASE_ROOT: &str = "usr/lib/holdfast/releases.root.json";
 /// So many roots may follow one another in one bundle.
 const MOST_ROOTS: usize = 64;
 /// The most files of a payload.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use holdfast_api::v1::{Node, NodeInventory};
-use holdfast_types::{Bytes, Millicores};
+use holdfast_api::v1::{Node, NodeInventory, NodeSystem};
+use holdfast_types::{Bytes, Millicores, NodePhase};
 
 use crate::output::{Table, since};
 
@@ -52,11 +52,14 @@ pub(super) fn whole(node: &Node) -> String {
     let status = node.status.clone().unwrap_or_default();
     let inventory = status.inventory.clone().unwrap_or_default();
     let cores = Millicores(inventory.cpu_millis);
+    let reset = spec.reset && status.phase != NodePhase::Retired.as_str();
+    let reset = if reset { "ordered; the machine has not said yet that it goes down for it" } else { "" };
     let mut text = String::new();
     for (name, value) in [
         ("node", metadata.name),
         ("phase", format!("{}, since {}", status.phase, since(status.since.as_ref()))),
         ("because", status.reason),
+        ("reset", reset.to_owned()),
         ("jurisdiction", spec.jurisdiction),
         ("site", spec.site),
         ("product", inventory.product.clone()),
@@ -65,6 +68,9 @@ pub(super) fn whole(node: &Node) -> String {
         ("network", inventory.nics.join(", ")),
         ("disks", inventory.block_devices.join(", ")),
         ("kernel", inventory.kernel.clone()),
+        ("system", status.system.as_ref().map(release).unwrap_or_default()),
+        ("way back", status.system.as_ref().map(way_back).unwrap_or_default()),
+        ("attested", status.system.as_ref().map(attested).unwrap_or_default().to_owned()),
         ("agent", status.agent_version),
         ("data port", status.data_address),
         ("certificate", status.certificate_serial),
@@ -78,6 +84,31 @@ pub(super) fn whole(node: &Node) -> String {
         let _ = writeln!(text, "condition     {}, since {age}: {}", condition.r#type, condition.reason);
     }
     text + &device_table(&inventory)
+}
+
+/// What it runs from.
+fn release(system: &NodeSystem) -> String {
+    let health = if system.healthy { "healthy" } else { "not found healthy yet" };
+    format!("release {} in slot {}, {health}", system.version, system.slot)
+}
+
+/// What it would boot if that failed, and what failed already.
+fn way_back(system: &NodeSystem) -> String {
+    let other = if system.other.is_empty() {
+        "none: the other slot is empty".to_owned()
+    } else {
+        format!("release {}", system.other)
+    };
+    if system.fallback.is_empty() { other } else { format!("{other}; gave up {}", system.fallback) }
+}
+
+/// Whether something proves what it runs, as it says itself.
+fn attested(system: &NodeSystem) -> &'static str {
+    match system.unlocked_by.as_str() {
+        "tpm" => "by its TPM: it opened the keys of this node for a system that the site signed",
+        "recovery-key" => "no: its keys were opened with the recovery key",
+        _ => "no: its keys are not encrypted",
+    }
 }
 
 fn device_table(inventory: &NodeInventory) -> String {
@@ -102,6 +133,46 @@ fn device_table(inventory: &NodeInventory) -> String {
 mod tests {
     use super::*;
     use holdfast_api::v1::{Device, Metadata, NodeSpec, NodeStatus};
+
+    #[test]
+    fn a_node_says_what_it_runs_from_what_it_would_go_back_to_and_whether_that_is_proved() {
+        let mut system = NodeSystem {
+            version: "1.4.0".to_owned(),
+            slot: "B".to_owned(),
+            healthy: true,
+            other: "1.3.2".to_owned(),
+            unlocked_by: "tpm".to_owned(),
+            ..NodeSystem::default()
+        };
+        let said = |system: &NodeSystem| {
+            let status = NodeStatus { system: Some(system.clone()), ..NodeStatus::default() };
+            let text = whole(&Node { status: Some(status), ..Node::default() });
+            ["system", "way back", "attested"].map(|name| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap_or("nothing").trim().to_owned()
+            })
+        };
+        let [runs, back, proved] = said(&system);
+        assert_eq!((runs.as_str(), back.as_str()), ("release 1.4.0 in slot B, healthy", "release 1.3.2"));
+        assert!(proved.starts_with("by its TPM"), "{proved}");
+        system.unlocked_by = "recovery-key".to_owned();
+        (system.other, system.fallback) = (String::new(), "release 1.5.0, attempt 3 of 3: panic".to_owned());
+        let [_, back, proved] = said(&system);
+        assert_eq!(back, "none: the other slot is empty; gave up release 1.5.0, attempt 3 of 3: panic");
+        assert!(proved.starts_with("no: "), "{proved}");
+        // A process on a machine of somebody else's has no slots to speak of.
+        assert!(!whole(&Node::default()).contains("attested"));
+    }
+
+    #[test]
+    fn a_reset_that_the_machine_has_not_heard_of_is_said() {
+        let said = |phase: &str| {
+            let spec = Some(NodeSpec { reset: true, ..NodeSpec::default() });
+            let status = Some(NodeStatus { phase: phase.to_owned(), ..NodeStatus::default() });
+            whole(&Node { spec, status, ..Node::default() }).contains("reset         ordered")
+        };
+        assert!(said("Draining") && said("Lost") && !said("Retired"));
+    }
 
     #[test]
     fn simulated_devices_are_said_to_be() {

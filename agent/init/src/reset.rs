@@ -1,0 +1,211 @@
+//! Forgetting: a machine that leaves its cluster for good, or is sold. What is to be done is in META before anything is done, and it
+//! is done at a start, when nothing is open; so a cut of the power at any moment only delays it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use camino::Utf8Path;
+use holdfast_release::Meta;
+use rustix::fs::{FallocateFlags, fallocate};
+use serde_json::json;
+
+use crate::disks::Partition;
+use crate::event::{event, power_off, say};
+use crate::slot::{read_meta, write_meta};
+use crate::storage;
+
+/// Who lays this file has the machine reset (`agent/daemon` does).
+const ASKED: &str = "/run/holdfast/reset";
+/// Its name in META.
+const NAME: &str = "reset";
+/// What the machine keeps.
+const KEPT: [&str; 4] = ["STATE", "RAFT", "DATA", "EXT"];
+/// What it starts from, and goes on with after a cut; only when nothing else is left does it go, what the loader reads first.
+const STARTS_FROM: [&str; 2] = ["ESP", "META"];
+/// Erased at once; between two of them the watchdog is fed and it is said how far it is.
+const PIECE: u64 = 64 << 20;
+/// Where keys are: at the beginning of a volume (LUKS2 with both its headers takes 16 MiB) or anywhere in a small one.
+const KEYS: u64 = PIECE;
+/// What of either end of a disk is in no partition: the table (UEFI 2.10, 5.3) and the installer's record. It takes a disk for free
+/// of which both are zeros.
+const END: u64 = 1 << 20;
+/// So much of what was erased is read again, at the beginning of every piece.
+const LOOKED_AT: usize = 4_096;
+
+/// Whether somebody asks that this machine forgets everything.
+pub(crate) fn asked() -> bool {
+    Utf8Path::new(ASKED).exists()
+}
+
+/// It cannot: whoever asked has to ask again.
+pub(crate) fn refuse() {
+    drop(std::fs::remove_file(ASKED));
+}
+
+/// Writes down that it shall. From here on nothing but that happens at the next start.
+pub(crate) fn begin(meta: &Utf8Path) -> Result<(), String> {
+    let mut kept: Meta = read_meta(meta);
+    kept.set(NAME, "everything").map_err(|error| error.to_string())?;
+    write_meta(meta, &mut kept)
+}
+
+/// Forgets everything and turns the machine off, where that was begun. What cannot be erased is tried again at every start: a machine
+/// that was told to forget never runs with what it knew.
+pub(crate) fn finish(disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) {
+    let Some(meta) = storage::device(partitions, disk, "META") else { return };
+    if read_meta(&meta).get(NAME).is_none() {
+        return;
+    }
+    match forget(disk, partitions, feed) {
+        Ok(bytes) => event("machine.reset", &json!({ "bytes": bytes })),
+        Err(why) => event("machine.reset-failed", &json!({ "why": why })),
+    }
+    power_off();
+}
+
+/// What is erased one after the other, and how much of it. The keys go first: what they open is nothing without them.
+fn steps() -> impl Iterator<Item = (&'static str, Option<u64>)> {
+    let keys = KEPT.map(|label| (label, Some(KEYS)));
+    keys.into_iter().chain(KEPT.into_iter().chain(STARTS_FROM).map(|label| (label, None)))
+}
+
+fn forget(disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) -> Result<u64, String> {
+    say("erases what this machine keeps; it is turned off when nothing is left");
+    let mut bytes = 0;
+    for (label, first) in steps() {
+        let Some(volume) = storage::device(partitions, disk, label) else { continue };
+        let erased = erase(&volume, first, feed, &mut |done, whole| {
+            if first.is_none() {
+                event("reset.progress", &json!({ "label": label, "done": done, "of": whole }));
+            }
+        })?;
+        bytes += if first.is_none() { erased } else { 0 };
+    }
+    // Without its table the disk is as good as new to the firmware and to the installer.
+    let whole = Utf8Path::new("/dev").join(disk);
+    erase(&whole, Some(END), feed, &mut |_, _| {})?;
+    let file = open(&whole)?;
+    let size = size_of(&file, &whole)?;
+    let end = END.min(size);
+    zero(&file, &whole, size - end, end)?;
+    file.sync_all().map_err(|error| format!("sync `{whole}`: {error}"))?;
+    Ok(bytes)
+}
+
+/// Erases the first bytes of a device, or all of it; how many they were.
+fn erase(
+    device: &Utf8Path,
+    first: Option<u64>,
+    feed: &mut dyn FnMut(),
+    tell: &mut dyn FnMut(u64, u64),
+) -> Result<u64, String> {
+    let file = open(device)?;
+    let size = size_of(&file, device)?;
+    let end = first.map_or(size, |first| first.min(size));
+    let (mut at, mut told) = (0, 0);
+    while at < end {
+        let count = PIECE.min(end - at);
+        zero(&file, device, at, count)?;
+        at += count;
+        feed();
+        // A tenth is worth a line.
+        if at * 10 / end > told {
+            told = at * 10 / end;
+            tell(at, end);
+        }
+    }
+    file.sync_all().map_err(|error| format!("sync `{device}`: {error}"))?;
+    Ok(end)
+}
+
+fn open(device: &Utf8Path) -> Result<File, String> {
+    File::options().read(true).write(true).open(device).map_err(|error| format!("open `{device}`: {error}"))
+}
+
+fn size_of(mut file: &File, device: &Utf8Path) -> Result<u64, String> {
+    use std::io::{Seek as _, SeekFrom};
+    file.seek(SeekFrom::End(0)).map_err(|error| format!("ask for the size of `{device}`: {error}"))
+}
+
+/// Makes bytes zero. The device may free them, which a disk of flash does at once; where it cannot, zeros are written.
+fn zero(file: &File, device: &Utf8Path, at: u64, count: u64) -> Result<(), String> {
+    let freed = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, count);
+    let freed =
+        freed.or_else(|_| fallocate(file, FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE, at, count));
+    if freed.is_err() || !is_zero(file, device, at)? {
+        write_zeros(file, at, count).map_err(|error| format!("erase `{device}` at {at}: {error}"))?;
+        if !is_zero(file, device, at)? {
+            return Err(format!("`{device}` keeps at {at} what was erased there"));
+        }
+    }
+    Ok(())
+}
+
+fn is_zero(file: &File, device: &Utf8Path, at: u64) -> Result<bool, String> {
+    let mut bytes = vec![1; LOOKED_AT];
+    let read = file.read_exact_at(&mut bytes, at);
+    read.map_err(|error| format!("read `{device}` at {at}: {error}"))?;
+    Ok(bytes.iter().all(|byte| *byte == 0))
+}
+
+fn write_zeros(file: &File, mut at: u64, count: u64) -> std::io::Result<()> {
+    let zeros = vec![0; 1 << 20];
+    let end = at + count;
+    while at < end {
+        let part = usize::try_from(end - at).unwrap_or(usize::MAX).min(zeros.len());
+        file.write_all_at(zeros.get(..part).unwrap_or(&zeros), at)?;
+        at += u64::try_from(part).unwrap_or(0);
+    }
+    file.sync_data()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_volume_and_only_the_beginning_where_that_was_asked_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let volume = Utf8Path::from_path(temp.path()).unwrap().join("STATE");
+        let size = PIECE + PIECE / 2;
+        let full = |count: u64| vec![7_u8; usize::try_from(count).unwrap()];
+        std::fs::write(&volume, full(size)).unwrap();
+        let (mut fed, mut told) = (0, Vec::new());
+        erase(&volume, Some(KEYS), &mut || fed += 1, &mut |_, _| {}).unwrap();
+        let left = std::fs::read(&volume).unwrap();
+        let keys = usize::try_from(KEYS).unwrap();
+        assert!(left[..keys].iter().all(|byte| *byte == 0) && left[keys..].iter().all(|byte| *byte == 7));
+        let bytes = erase(&volume, None, &mut || fed += 1, &mut |done, of| told.push((done, of))).unwrap();
+        assert_eq!((bytes, fed, told), (size, 3, vec![(PIECE, size), (size, size)]));
+        assert!(std::fs::read(&volume).unwrap() == vec![0; left.len()], "something is left");
+        // Where a device frees nothing, zeros are written.
+        std::fs::write(&volume, full(3 << 20)).unwrap();
+        let file = open(&volume).unwrap();
+        write_zeros(&file, 1 << 20, (1 << 20) + 5).unwrap();
+        let left = std::fs::read(&volume).unwrap();
+        assert_eq!(left.iter().filter(|byte| **byte == 0).count(), (1 << 20) + 5);
+        assert!(open(&volume.with_extension("gone")).unwrap_err().contains("open"));
+    }
+
+    #[test]
+    fn keys_go_first_and_what_the_machine_starts_from_only_when_nothing_else_is_left() {
+        let steps: Vec<(&str, Option<u64>)> = steps().collect();
+        let place = |step| steps.iter().position(|(label, first)| (*label, first.is_none()) == step).unwrap();
+        for kept in KEPT {
+            assert!(place((kept, false)) < place(("STATE", true)), "the keys of {kept}");
+            assert!(place((kept, true)) < place(("ESP", true)), "the machine could not go on with {kept}");
+        }
+        assert!(place(("ESP", true)) < place(("META", true)), "it would start and not know what it was at");
+        assert!(!steps.contains(&("ESP", Some(KEYS))));
+    }
+
+    #[test]
+    fn what_was_begun_is_known_at_the_next_start() {
+        let temp = tempfile::tempdir().unwrap();
+        let meta = Utf8Path::from_path(temp.path()).unwrap().join("META");
+        std::fs::write(&meta, vec![0; 2 << 20]).unwrap();
+        assert_eq!(read_meta(&meta).get(NAME), None);
+        begin(&meta).unwrap();
+        assert_eq!(read_meta(&meta).get(NAME), Some("everything"));
+    }
+}
