@@ -419,7 +419,7 @@ mod tests {
         store.flush().unwrap();
         let store = store.rested().unwrap();
         assert_eq!(store.touched, 1, "for one record nothing is opened anew");
-        drop(store);
+        store.close().unwrap();
         let (mut store, holds) = SledStore::open(&dir, "c").unwrap();
         let holds = holds.unwrap();
         assert_eq!(holds.records, u64::try_from(all.len()).unwrap());
