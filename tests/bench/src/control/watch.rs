@@ -52,7 +52,8 @@ struct Watched {
     watchers: usize,
     /// The newest revision that is known to everybody.
     known: u64,
-    _tasks: JoinSet<Result<()>>,
+    /// Those that listen; none ends while anybody counts.
+    listeners: JoinSet<Result<()>>,
 }
 
 /// One client that writes.
@@ -147,10 +148,13 @@ impl Watched {
             }
             tasks.spawn(listen(wire, watch.change, sender.clone()));
         }
-        let mut watched = Self { side, writer, told, watchers, known: 0, _tasks: tasks };
+        let mut watched = Self { side, writer, told, watchers, known: 0, listeners: tasks };
         let begun = Instant::now();
-        while watched.write(1, LOOK).await.is_err() {
-            ensure!(begun.elapsed() < PATIENCE, "not all of {watchers} watchers hear of a write");
+        while let Err(error) = watched.write(1, LOOK).await {
+            if let Some(ended) = watched.listeners.try_join_next() {
+                ended.context("a listener")?.context("a connection with watchers")?;
+            }
+            ensure!(begun.elapsed() < PATIENCE, "not all watchers hear of a write: {error:#}");
         }
         Ok(watched)
     }
