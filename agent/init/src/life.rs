@@ -260,7 +260,9 @@ impl Life {
                 Ok(()) => {
                     event("machine.resets", &json!({ "seconds": FAREWELL.as_secs() }));
                     self.leaves = Some(Instant::now() + FAREWELL);
-                    self.told.resets();
+                    if let Err(error) = self.told.resets() {
+                        say(format_args!("tell that this machine is reset: {error}"));
+                    }
                 }
                 Err(why) => {
                     reset::refuse();

@@ -1,18 +1,16 @@
 //! Forgetting: a machine that leaves its cluster for good, or is sold. What is to be done is in META before anything is done, and it
 //! is done at a start, when nothing is open; so a cut of the power at any moment only delays it.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
-
 use camino::Utf8Path;
+use holdfast_disk::{Access, Disk};
 use holdfast_release::Meta;
-use rustix::fs::{FallocateFlags, fallocate};
+use holdfast_release::writer::Target as _;
 use serde_json::json;
 
 use crate::disks::Partition;
 use crate::event::{event, power_off, say};
 use crate::slot::{read_meta, write_meta};
-use crate::storage;
+use crate::{durable, storage};
 
 /// Who lays this file has the machine reset (`agent/daemon` does).
 const ASKED: &str = "/run/holdfast/reset";
@@ -22,15 +20,13 @@ const NAME: &str = "reset";
 const KEPT: [&str; 4] = ["STATE", "RAFT", "DATA", "EXT"];
 /// What it starts from, and goes on with after a cut; only when nothing else is left does it go, what the loader reads first.
 const STARTS_FROM: [&str; 2] = ["ESP", "META"];
-/// Erased at once; between two of them the watchdog is fed and it is said how far it is.
+/// Erased at once, and the beginning of it read again; between two of them the watchdog is fed and it is said how far it is.
 const PIECE: u64 = 64 << 20;
 /// Where keys are: at the beginning of a volume (LUKS2 with both its headers takes 16 MiB) or anywhere in a small one.
 const KEYS: u64 = PIECE;
 /// What of either end of a disk is in no partition: the table (UEFI 2.10, 5.3) and the installer's record. It takes a disk for free
 /// of which both are zeros.
 const END: u64 = 1 << 20;
-/// So much of what was erased is read again, at the beginning of every piece.
-const LOOKED_AT: usize = 4_096;
 
 /// Whether somebody asks that this machine forgets everything.
 pub(crate) fn asked() -> bool {
@@ -39,7 +35,7 @@ pub(crate) fn asked() -> bool {
 
 /// It cannot: whoever asked has to ask again.
 pub(crate) fn refuse() {
-    drop(std::fs::remove_file(ASKED));
+    drop(durable::remove(Utf8Path::new(ASKED)));
 }
 
 /// Writes down that it shall. From here on nothing but that happens at the next start.
@@ -84,11 +80,10 @@ fn forget(disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) -> Resul
     // Without its table the disk is as good as new to the firmware and to the installer.
     let whole = Utf8Path::new("/dev").join(disk);
     erase(&whole, Some(END), feed, &mut |_, _| {})?;
-    let file = open(&whole)?;
-    let size = size_of(&file, &whole)?;
-    let end = END.min(size);
-    zero(&file, &whole, size - end, end)?;
-    file.sync_all().map_err(|error| format!("sync `{whole}`: {error}"))?;
+    let mut open = open(&whole)?;
+    let end = END.min(open.size());
+    let erased = open.zero(open.size() - end, end).and_then(|()| open.sync());
+    erased.map_err(|error| format!("erase the end of `{whole}`: {error}"))?;
     Ok(bytes)
 }
 
@@ -99,13 +94,12 @@ fn erase(
     feed: &mut dyn FnMut(),
     tell: &mut dyn FnMut(u64, u64),
 ) -> Result<u64, String> {
-    let file = open(device)?;
-    let size = size_of(&file, device)?;
-    let end = first.map_or(size, |first| first.min(size));
+    let mut disk = open(device)?;
+    let end = first.map_or(disk.size(), |first| first.min(disk.size()));
     let (mut at, mut told) = (0, 0);
     while at < end {
         let count = PIECE.min(end - at);
-        zero(&file, device, at, count)?;
+        disk.zero(at, count).map_err(|error| format!("erase `{device}` at {at}: {error}"))?;
         at += count;
         feed();
         // A tenth is worth a line.
@@ -114,49 +108,12 @@ fn erase(
             tell(at, end);
         }
     }
-    file.sync_all().map_err(|error| format!("sync `{device}`: {error}"))?;
+    disk.sync().map_err(|error| format!("sync `{device}`: {error}"))?;
     Ok(end)
 }
 
-fn open(device: &Utf8Path) -> Result<File, String> {
-    File::options().read(true).write(true).open(device).map_err(|error| format!("open `{device}`: {error}"))
-}
-
-fn size_of(mut file: &File, device: &Utf8Path) -> Result<u64, String> {
-    use std::io::{Seek as _, SeekFrom};
-    file.seek(SeekFrom::End(0)).map_err(|error| format!("ask for the size of `{device}`: {error}"))
-}
-
-/// Makes bytes zero. The device may free them, which a disk of flash does at once; where it cannot, zeros are written.
-fn zero(file: &File, device: &Utf8Path, at: u64, count: u64) -> Result<(), String> {
-    let freed = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, count);
-    let freed =
-        freed.or_else(|_| fallocate(file, FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE, at, count));
-    if freed.is_err() || !is_zero(file, device, at)? {
-        write_zeros(file, at, count).map_err(|error| format!("erase `{device}` at {at}: {error}"))?;
-        if !is_zero(file, device, at)? {
-            return Err(format!("`{device}` keeps at {at} what was erased there"));
-        }
-    }
-    Ok(())
-}
-
-fn is_zero(file: &File, device: &Utf8Path, at: u64) -> Result<bool, String> {
-    let mut bytes = vec![1; LOOKED_AT];
-    let read = file.read_exact_at(&mut bytes, at);
-    read.map_err(|error| format!("read `{device}` at {at}: {error}"))?;
-    Ok(bytes.iter().all(|byte| *byte == 0))
-}
-
-fn write_zeros(file: &File, mut at: u64, count: u64) -> std::io::Result<()> {
-    let zeros = vec![0; 1 << 20];
-    let end = at + count;
-    while at < end {
-        let part = usize::try_from(end - at).unwrap_or(usize::MAX).min(zeros.len());
-        file.write_all_at(zeros.get(..part).unwrap_or(&zeros), at)?;
-        at += u64::try_from(part).unwrap_or(0);
-    }
-    file.sync_data()
+fn open(device: &Utf8Path) -> Result<Disk, String> {
+    Disk::open(device, Access::Write).map_err(|error| format!("open `{device}`: {error}"))
 }
 
 #[cfg(test)]
@@ -178,12 +135,6 @@ mod tests {
         let bytes = erase(&volume, None, &mut || fed += 1, &mut |done, of| told.push((done, of))).unwrap();
         assert_eq!((bytes, fed, told), (size, 3, vec![(PIECE, size), (size, size)]));
         assert!(std::fs::read(&volume).unwrap() == vec![0; left.len()], "something is left");
-        // Where a device frees nothing, zeros are written.
-        std::fs::write(&volume, full(3 << 20)).unwrap();
-        let file = open(&volume).unwrap();
-        write_zeros(&file, 1 << 20, (1 << 20) + 5).unwrap();
-        let left = std::fs::read(&volume).unwrap();
-        assert_eq!(left.iter().filter(|byte| **byte == 0).count(), (1 << 20) + 5);
         assert!(open(&volume.with_extension("gone")).unwrap_err().contains("open"));
     }
 

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::bless::ESP;
 use crate::disks::Partition;
-use crate::event::say;
 use crate::slot::read_meta;
 use crate::unlock::By;
 use crate::{durable, mounts, storage};
@@ -40,25 +39,20 @@ impl Told {
 
     /// Tells it; from now on whether the start was good, too.
     pub(crate) fn tell(&mut self, healthy: bool) -> Result<(), String> {
-        if let Some(words) = self.words.as_object_mut() {
-            words.insert("healthy".to_owned(), healthy.into());
-        }
-        fs::create_dir_all(&self.directory)
-            .map_err(|error| format!("create `{}`: {error}", self.directory))?;
-        self.write()
+        self.put("healthy", healthy)
     }
 
     /// Tells that this machine goes down to forget everything.
-    pub(crate) fn resets(&mut self) {
-        if let Some(words) = self.words.as_object_mut() {
-            words.insert("resets".to_owned(), true.into());
-        }
-        if let Err(error) = self.write() {
-            say(format_args!("tell that this machine is reset: {error}"));
-        }
+    pub(crate) fn resets(&mut self) -> Result<(), String> {
+        self.put("resets", true)
     }
 
-    fn write(&self) -> Result<(), String> {
+    fn put(&mut self, word: &str, holds: bool) -> Result<(), String> {
+        if let Some(words) = self.words.as_object_mut() {
+            words.insert(word.to_owned(), holds.into());
+        }
+        fs::create_dir_all(&self.directory)
+            .map_err(|error| format!("create `{}`: {error}", self.directory))?;
         durable::write(&self.directory.join("boot.json"), self.words.to_string().as_bytes())
     }
 }
@@ -191,7 +185,7 @@ mod tests {
             let text: Value = serde_json::from_slice(&text).unwrap();
             assert_eq!((&text["healthy"], &text["resets"]), (&healthy.into(), &Value::Null));
         }
-        told.resets();
+        told.resets().unwrap();
         let text: Value = serde_json::from_slice(&fs::read(place.join("run/boot.json")).unwrap()).unwrap();
         assert_eq!((&text["healthy"], &text["resets"]), (&true.into(), &true.into()));
     }

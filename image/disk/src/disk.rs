@@ -6,10 +6,15 @@ use std::os::unix::fs::{FileExt as _, FileTypeExt as _};
 
 use camino::Utf8Path;
 use holdfast_release::writer::Target;
-use rustix::fs::Advice;
+use rustix::fs::{Advice, FallocateFlags, fallocate};
 
 /// The sector of a file that stands for a disk.
 pub const FILE_SECTOR: u32 = 512;
+
+/// So much of what was made zero is read again.
+const LOOKED_AT: usize = 4_096;
+/// Zeros are written in pieces of so many bytes.
+const ZEROS: usize = 1 << 20;
 
 /// What is to be done with a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,42 @@ impl Disk {
     #[must_use]
     pub fn sector(&self) -> u32 {
         self.sector
+    }
+
+    /// Makes bytes zero. The device may free them, which one of flash does at once; where it cannot, zeros are written. The first
+    /// of them are read again.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written or read, or keeps what was there.
+    pub fn zero(&mut self, at: u64, count: u64) -> io::Result<()> {
+        let keep = FallocateFlags::KEEP_SIZE;
+        let freed = fallocate(&self.file, FallocateFlags::PUNCH_HOLE | keep, at, count);
+        let freed = freed.or_else(|_| fallocate(&self.file, FallocateFlags::ZERO_RANGE | keep, at, count));
+        if freed.is_err() || !self.is_zero(at, count)? {
+            self.write_zeros(at, count)?;
+            self.sync()?;
+            if !self.is_zero(at, count)? {
+                return Err(io::Error::other("it keeps what was written over"));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_zero(&self, at: u64, count: u64) -> io::Result<bool> {
+        let mut bytes = vec![1; usize::try_from(count).unwrap_or(LOOKED_AT).min(LOOKED_AT)];
+        self.file.read_exact_at(&mut bytes, at)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
+    }
+
+    fn write_zeros(&self, mut at: u64, count: u64) -> io::Result<()> {
+        let (zeros, end) = (vec![0; ZEROS], at + count);
+        while at < end {
+            let part = usize::try_from(end - at).unwrap_or(ZEROS).min(ZEROS);
+            self.file.write_all_at(zeros.get(..part).unwrap_or_default(), at)?;
+            at += u64::try_from(part).unwrap_or(0);
+        }
+        Ok(())
     }
 }
 
@@ -96,6 +137,22 @@ mod tests {
         assert_eq!(cached(&disk), Ok(4096));
         disk.sync().unwrap();
         assert!(matches!(cached(&disk), Err(Errno::AGAIN | Errno::OPNOTSUPP)), "the kernel kept it");
+    }
+
+    #[test]
+    fn zeros_are_where_they_were_asked_for_also_on_a_device_that_frees_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = Utf8Path::from_path(file.path()).unwrap();
+        let zero = [Disk::zero, |disk: &mut Disk, at, count| disk.write_zeros(at, count)];
+        for make_zero in zero {
+            std::fs::write(path, vec![7; 3 << 20]).unwrap();
+            let mut disk = Disk::open(path, Access::Write).unwrap();
+            make_zero(&mut disk, 1 << 20, (1 << 20) + 5).unwrap();
+            let left = std::fs::read(path).unwrap();
+            assert_eq!(left.iter().filter(|byte| **byte == 0).count(), (1 << 20) + 5);
+            assert!(left[1 << 20..(2 << 20) + 5].iter().all(|byte| *byte == 0));
+        }
+        Disk::open(path, Access::Read).unwrap().zero(0, 1).unwrap_err();
     }
 
     #[test]

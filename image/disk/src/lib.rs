@@ -1,4 +1,4 @@
-//! Disks as the writer of releases sees them: block devices, and files in their place.
+//! Disks as the writer of releases sees them, and whoever erases one: block devices, and files in their place.
 //!
 //! What is read after a sync comes from the device and not from the kernel's memory of what was written. The crate must not
 //! know what lies on a disk.
