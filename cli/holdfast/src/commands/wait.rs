@@ -1,32 +1,33 @@
-//! Waiting for a job to end.
-
-use std::time::Duration;
+//! Waiting for a job to end, and for anything for no longer than `--timeout`.
 
 use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::watch_event::Resource;
 use holdfast_api::v1::{GetRequest, Job};
-use holdfast_types::{JobPhase, Problem, ProblemKind};
+use holdfast_types::{JobPhase, Problem, ProblemKind, Span};
 
 use super::listing::{self, Watched};
 use crate::session::{Session, call};
 
 /// Returns the job when it has ended, or a problem when `--timeout` has passed. Every phase on the way is said.
 pub(crate) async fn until_ended(session: &Session, name: &str) -> Result<Job, Problem> {
-    within(session.globals.timeout.map(|t| t.as_duration()), name, follow(session, name)).await
+    within(session.globals.timeout, follow(session, name), |limit| late(name, limit)).await
 }
 
-async fn within<T>(
-    limit: Option<Duration>,
-    name: &str,
+/// What comes of waiting, or the problem that `late` makes of `--timeout` when that has passed.
+pub(crate) async fn within<T>(
+    limit: Option<Span>,
     waiting: impl Future<Output = Result<T, Problem>>,
+    late: impl FnOnce(Span) -> Problem,
 ) -> Result<T, Problem> {
     let Some(limit) = limit else { return waiting.await };
-    tokio::time::timeout(limit, waiting).await.unwrap_or_else(|_| {
-        Err(Problem::new(7040, ProblemKind::Unreachable, format!("job `{name}` has not ended in time"))
-            .because(format!("--timeout is {} s; the job goes on", limit.as_secs()))
-            .next(format!("holdfast job explain {name}"))
-            .next(format!("holdfast job wait {name}")))
-    })
+    tokio::time::timeout(limit.as_duration(), waiting).await.unwrap_or_else(|_| Err(late(limit)))
+}
+
+fn late(name: &str, limit: Span) -> Problem {
+    Problem::new(7040, ProblemKind::Unreachable, format!("job `{name}` has not ended in time"))
+        .because(format!("--timeout is {} s; the job goes on", limit.as_duration().as_secs()))
+        .next(format!("holdfast job explain {name}"))
+        .next(format!("holdfast job wait {name}"))
 }
 
 async fn follow(session: &Session, name: &str) -> Result<Job, Problem> {
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(verdict(&job("Cancelled")).unwrap_err().kind.exit_code(), 1);
 
         let never = std::future::pending::<Result<(), Problem>>();
-        let late = within(Some(Duration::from_secs(3)), "x", never).await.unwrap_err();
+        let late = within(Some(Span::from_secs(3)), never, |limit| late("x", limit)).await.unwrap_err();
         assert_eq!(late.kind.exit_code(), 5);
     }
 }

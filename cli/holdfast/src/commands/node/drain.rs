@@ -8,17 +8,18 @@ use holdfast_api::v1::{Job, JobList, ListJobsRequest};
 use holdfast_types::{Problem, ProblemKind, TaskPhase};
 
 use crate::commands::listing::{self, Selector, Watched};
+use crate::commands::wait::within;
 use crate::session::{Session, call};
 
 /// Returns when no task is on the node any more, or a problem when `--timeout` has passed.
 pub(super) async fn until_empty(session: &Session, node: &str) -> Result<(), Problem> {
-    let Some(limit) = session.globals.timeout else { return follow(session, node).await };
-    tokio::time::timeout(limit.as_duration(), follow(session, node)).await.unwrap_or_else(|_| {
-        Err(Problem::new(7044, ProblemKind::Unreachable, format!("node `{node}` is not empty in time"))
+    within(session.globals.timeout, follow(session, node), |limit| {
+        Problem::new(7044, ProblemKind::Unreachable, format!("node `{node}` is not empty in time"))
             .because(format!("--timeout is {limit}; the drain goes on"))
             .next(format!("holdfast node show {node}"))
-            .next("holdfast job list --phase Running"))
+            .next("holdfast job list --phase Running")
     })
+    .await
 }
 
 async fn follow(session: &Session, node: &str) -> Result<(), Problem> {

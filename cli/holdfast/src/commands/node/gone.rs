@@ -6,16 +6,17 @@ use holdfast_api::v1::{GetRequest, Node};
 use holdfast_types::{NodePhase, Problem, ProblemKind};
 
 use crate::commands::listing::{self, Watched};
+use crate::commands::wait::within;
 use crate::session::{Session, call};
 
 /// Returns when the machine said that it goes down to be erased, or a problem when `--timeout` has passed.
 pub(super) async fn until_retired(session: &Session, node: &str) -> Result<(), Problem> {
-    let Some(limit) = session.globals.timeout else { return follow(session, node).await };
-    tokio::time::timeout(limit.as_duration(), follow(session, node)).await.unwrap_or_else(|_| {
-        Err(Problem::new(7045, ProblemKind::Unreachable, format!("node `{node}` did not go down in time"))
+    within(session.globals.timeout, follow(session, node), |limit| {
+        Problem::new(7045, ProblemKind::Unreachable, format!("node `{node}` did not go down in time"))
             .because(format!("--timeout is {limit}; it will erase what it keeps when it hears of it"))
-            .next(format!("holdfast node show {node}")))
+            .next(format!("holdfast node show {node}"))
     })
+    .await
 }
 
 async fn follow(session: &Session, name: &str) -> Result<(), Problem> {

@@ -10,6 +10,7 @@ use holdfast_types::{Problem, ProblemKind, Span};
 
 use crate::commands::confirm::confirm;
 use crate::commands::listing;
+use crate::commands::wait::within;
 use crate::failure::Failure;
 use crate::globals::Flag;
 use crate::output::{Table, since};
@@ -178,14 +179,12 @@ async fn after(session: &Session, rollout: Rollout) -> Result<(), Failure> {
             tokio::time::sleep(LOOK).await;
         }
     };
-    let ended = match session.globals.timeout {
-        None => ended.await?,
-        Some(limit) => tokio::time::timeout(limit.as_duration(), ended).await.unwrap_or_else(|_| {
-            Err(Problem::new(7131, ProblemKind::Unreachable, format!("rollout `{name}` is not over in time"))
-                .because(format!("--timeout is {limit}; the rollout goes on"))
-                .next("holdfast release rollout status --watch"))
-        })?,
-    };
+    let ended = within(session.globals.timeout, ended, |limit| {
+        Problem::new(7131, ProblemKind::Unreachable, format!("rollout `{name}` is not over in time"))
+            .because(format!("--timeout is {limit}; the rollout goes on"))
+            .next("holdfast release rollout status --watch")
+    })
+    .await?;
     session.printer.show(&ended, || text(&ended))?;
     let status = ended.status.unwrap_or_default();
     if matches!(status.phase.as_str(), "Done" | "Aborted") {
