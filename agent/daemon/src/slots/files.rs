@@ -26,6 +26,15 @@ impl Files {
         Self { config }
     }
 
+    /// Has the machine forget everything. It still runs for a while, and says meanwhile that it will.
+    pub(crate) fn reset(&mut self) -> io::Result<()> {
+        if self.config.simulated {
+            let running = self.running()?;
+            return simulated::reset(&self.config, running);
+        }
+        fs::write(&self.config.reset, "reset\n")
+    }
+
     fn linux(&self) -> Utf8PathBuf {
         self.config.esp.join("EFI/Linux")
     }
@@ -116,14 +125,6 @@ impl Machine for Files {
             return simulated::boot(&config, self);
         }
         fs::write(&self.config.restart, "restart\n")
-    }
-
-    fn reset(&mut self) -> io::Result<()> {
-        if self.config.simulated {
-            let config = self.config.clone();
-            return simulated::reset(&config, self);
-        }
-        fs::write(&self.config.reset, "reset\n")
     }
 }
 

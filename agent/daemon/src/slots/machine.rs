@@ -7,7 +7,7 @@ use holdfast_release::{Meta, Role, Slot};
 use serde::{Deserialize, Serialize};
 
 /// What runs, as init says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Running {
     /// The version.
     pub(crate) version: String,
@@ -58,6 +58,4 @@ pub(crate) trait Machine: Send {
     fn put_loader(&mut self, content: &[u8]) -> io::Result<()>;
     /// Has the machine restarted. It may still run for a while.
     fn restart(&mut self) -> io::Result<()>;
-    /// Has the machine forget everything. It still runs for a while, and says meanwhile that it will.
-    fn reset(&mut self) -> io::Result<()>;
 }

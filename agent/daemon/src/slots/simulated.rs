@@ -57,17 +57,19 @@ pub(super) fn prepare(config: &SlotsConfig, machine: &mut dyn Machine, version: 
         slot: Slot::A.to_string(),
         boot: "1".to_owned(),
         healthy: true,
-        fallback: String::new(),
-        unlocked_by: String::new(),
-        resets: false,
+        ..Running::default()
     };
-    fs::write(&config.boot, serde_json::to_vec(&running).map_err(io::Error::other)?)
+    tell(config, &running)
+}
+
+/// Says what runs, as init would.
+fn tell(config: &SlotsConfig, running: &Running) -> io::Result<()> {
+    fs::write(&config.boot, serde_json::to_vec(running).map_err(io::Error::other)?)
 }
 
 /// Says that it will forget everything. What there is of it are files that somebody tries things out with: they stay.
-pub(super) fn reset(config: &SlotsConfig, machine: &mut dyn Machine) -> io::Result<()> {
-    let running = Running { resets: true, ..machine.running()? };
-    fs::write(&config.boot, serde_json::to_vec(&running).map_err(io::Error::other)?)
+pub(super) fn reset(config: &SlotsConfig, running: Running) -> io::Result<()> {
+    tell(config, &Running { resets: true, ..running })
 }
 
 /// Starts until a system is healthy, and says what runs then.
@@ -114,11 +116,9 @@ pub(super) fn boot(config: &SlotsConfig, machine: &mut dyn Machine) -> io::Resul
                 Boot::new(&mut meta).healthy(slot).map_err(io::Error::other)?;
                 machine.put_meta(&mut meta)?;
                 let boot = (number + u64::try_from(start).unwrap_or(1)).to_string();
-                let unlocked_by = String::new();
                 let slot = slot.to_string();
-                let running =
-                    Running { version, slot, boot, healthy: true, fallback, unlocked_by, resets: false };
-                return fs::write(&config.boot, serde_json::to_vec(&running).map_err(io::Error::other)?);
+                let running = Running { version, slot, boot, healthy: true, fallback, ..Running::default() };
+                return tell(config, &running);
             }
             Verdict::Switch(other) => {
                 let version = Boot::new(&mut meta).version(other).unwrap_or_default().to_owned();

@@ -144,11 +144,6 @@ impl Machine for Ram {
         self.0.lock().restarts += 1;
         Ok(())
     }
-
-    fn reset(&mut self) -> io::Result<()> {
-        self.1.resets = true;
-        Ok(())
-    }
 }
 
 /// A payload in a directory. Each version has contents of its own.
@@ -220,9 +215,7 @@ impl World {
             slot: slot.to_string(),
             boot: "1".to_owned(),
             healthy: true,
-            fallback: String::new(),
-            unlocked_by: String::new(),
-            resets: false,
+            ..Running::default()
         };
         Acting { world: self, machine: Ram(Arc::clone(&self.disk), running) }
     }

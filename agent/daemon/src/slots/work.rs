@@ -319,33 +319,20 @@ fn back(machine: &mut Files, slots: &Slots, version: &str, progress: Progress) -
 mod tests {
     use std::collections::BTreeMap;
 
-    use ed25519_dalek::{Signer as _, SigningKey};
+    use ed25519_dalek::SigningKey;
     use holdfast_release::{BundleRole, Draft, Keyholder, PAYLOAD_NAMES, Target, Unsigned};
 
     use super::*;
 
     const LATER: Time = Time(1_900_000_000_000);
 
-    struct Key(SigningKey);
-
-    impl Keyholder for Key {
-        fn public(&self) -> [u8; 32] {
-            self.0.verifying_key().to_bytes()
-        }
-
-        fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
-            Ok(self.0.sign(message).to_bytes())
-        }
-    }
-
     /// The root of a site with one key for everything, and a release of it.
     fn site(seed: u8) -> (Vec<u8>, ReleaseMetadata) {
-        let key = Key(SigningKey::from_bytes(&[seed; 32]));
-        let roles = [BundleRole::Root, BundleRole::Timestamp, BundleRole::Snapshot, BundleRole::Targets];
-        let keys = roles.map(|role| (role, (vec![key.public()], 1)));
+        let key = SigningKey::from_bytes(&[seed; 32]);
+        let keys = BundleRole::ALL.map(|role| (role, (vec![key.public()], 1)));
         let root = Unsigned::root(1, LATER, &keys.into()).sign(&[&key]).unwrap();
         let holders: BTreeMap<BundleRole, Vec<&dyn Keyholder>> =
-            roles.map(|role| (role, vec![&key as &dyn Keyholder])).into();
+            BundleRole::ALL.map(|role| (role, vec![&key as &dyn Keyholder])).into();
         let file = |name: &&str| ((*name).to_owned(), Target { length: 0, sha256: [0; 32] });
         let targets = PAYLOAD_NAMES.iter().map(file).collect();
         let draft = Draft { number: 1, expires: LATER, targets };

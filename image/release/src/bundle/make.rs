@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ed25519_dalek::{Signer, SigningKey};
 use holdfast_types::Time;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -27,6 +28,16 @@ pub trait Keyholder {
     ///
     /// Why it does not sign.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], String>;
+}
+
+impl Keyholder for SigningKey {
+    fn public(&self) -> [u8; 32] {
+        self.verifying_key().to_bytes()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
+        Ok(Signer::sign(self, message).to_bytes())
+    }
 }
 
 /// Metadata that nobody has signed yet.

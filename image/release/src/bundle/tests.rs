@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use holdfast_types::Time;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -16,20 +16,8 @@ use crate::manifest::{ExtensionSum, FileSum, MANIFEST, Manifest, ROOT, Verity};
 const NOW: Time = Time(1_800_000_000_000);
 const LATER: Time = Time(1_900_000_000_000);
 
-struct Key(SigningKey);
-
-impl Keyholder for Key {
-    fn public(&self) -> [u8; 32] {
-        self.0.verifying_key().to_bytes()
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
-        Ok(self.0.sign(message).to_bytes())
-    }
-}
-
-fn key(seed: u8) -> Key {
-    Key(SigningKey::from_bytes(&[seed; 32]))
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
 }
 
 /// A site: two of three root keys sign, one key for each other role.
@@ -43,7 +31,7 @@ fn root(version: u64, expires: Time, seeds: &BTreeMap<BundleRole, Vec<u8>>, sign
         let need = if *role == BundleRole::Root { 2 } else { 1 };
         (*role, (seeds.iter().map(|seed| key(*seed).public()).collect(), need))
     });
-    let signers: Vec<Key> = signers.iter().map(|seed| key(*seed)).collect();
+    let signers: Vec<SigningKey> = signers.iter().map(|seed| key(*seed)).collect();
     let signers: Vec<&dyn Keyholder> = signers.iter().map(|key| key as &dyn Keyholder).collect();
     Unsigned::root(version, expires, &roles.collect()).sign(&signers).unwrap()
 }
@@ -88,7 +76,7 @@ fn metadata_of(
     expires: Time,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Metadata {
-    let keys: BTreeMap<BundleRole, Vec<Key>> =
+    let keys: BTreeMap<BundleRole, Vec<SigningKey>> =
         seeds.iter().map(|(role, seeds)| (*role, seeds.iter().map(|seed| key(*seed)).collect())).collect();
     let holders =
         keys.iter().map(|(role, keys)| (*role, keys.iter().map(|key| key as &dyn Keyholder).collect()));

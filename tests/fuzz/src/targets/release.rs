@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use holdfast_release::{
     Bundle, BundleError, BundleRole, Draft, Keyholder, PAYLOAD_NAMES, Target as File, Trusted, Unsigned, pack,
 };
@@ -14,18 +14,6 @@ use crate::target::Target;
 
 const NOW: Time = Time(1_800_000_000_000);
 const LATER: Time = Time(1_900_000_000_000);
-
-struct Key(SigningKey);
-
-impl Keyholder for Key {
-    fn public(&self) -> [u8; 32] {
-        self.0.verifying_key().to_bytes()
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], String> {
-        Ok(self.0.sign(message).to_bytes())
-    }
-}
 
 pub(super) fn targets() -> Vec<Target> {
     let (root, bundle) = made().unwrap_or_default();
@@ -58,7 +46,7 @@ fn way<T>(result: Result<T, BundleError>) -> String {
 }
 
 fn made() -> Result<(Vec<u8>, Vec<u8>), BundleError> {
-    let key = Key(SigningKey::from_bytes(&[7; 32]));
+    let key = SigningKey::from_bytes(&[7; 32]);
     let all = |role| (role, (vec![key.public()], 1));
     let root = Unsigned::root(1, LATER, &BundleRole::ALL.map(all).into()).sign(&[&key])?;
     let target = |name: &&str| {
