@@ -27,8 +27,8 @@ pub(crate) fn without_replicas<'a>(
 ) -> internal::Desired {
     let resource = state.node(node).and_then(|r| r.node.as_ref());
     let phase = resource.and_then(|n| n.status.as_ref()).map(|s| s.phase.clone()).unwrap_or_default();
-    let jurisdiction =
-        resource.and_then(|n| n.spec.as_ref()).map(|s| s.jurisdiction.clone()).unwrap_or_default();
+    let spec = resource.and_then(|n| n.spec.as_ref());
+    let jurisdiction = spec.map(|s| s.jurisdiction.clone()).unwrap_or_default();
     let tasks = if phase == NodePhase::Retired.as_str() { Vec::new() } else { tasks(state, node, jobs) };
     internal::Desired {
         tasks,
@@ -38,7 +38,7 @@ pub(crate) fn without_replicas<'a>(
         phase,
         jurisdiction,
         update: update_of(state, node),
-        reset: resource.and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset),
+        reset: spec.is_some_and(|spec| spec.reset),
     }
 }
 

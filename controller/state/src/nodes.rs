@@ -138,8 +138,7 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
             "a retired node never comes back",
         ));
     }
-    let resets = node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset);
-    if resets && change.change == "uncordon" {
+    if is_reset(&node) && change.change == "uncordon" {
         let allowed = "it may have begun to erase what it keeps";
         return Err(refuse::wrong_phase("node", name, "given work again", "being reset", allowed));
     }
@@ -176,10 +175,7 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
     match change.change.as_str() {
         "drain" => lifecycle::leave_node(act, name, "its node is being drained"),
         "reset" => lifecycle::leave_node(act, name, "its node is being reset"),
-        "retire" => {
-            lifecycle::lose_node(act, name, "its node was retired");
-            retention::retired(act);
-        }
+        "retire" => retired(act, name, "its node was retired"),
         _ => {}
     }
     answer(act, name)
@@ -207,6 +203,17 @@ fn spec_flags(node: &NodeRecord) -> (bool, bool) {
     spec.map_or((false, false), |s| (s.cordoned, s.draining))
 }
 
+/// Whether somebody had it reset.
+fn is_reset(node: &NodeRecord) -> bool {
+    node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset)
+}
+
+/// What follows once a node was put as retired.
+fn retired(act: &mut Act<'_>, name: &str, reason: &str) {
+    lifecycle::lose_node(act, name, reason);
+    retention::retired(act);
+}
+
 fn retire(act: &mut Act<'_>, node: &mut NodeRecord, reason: &str) {
     let expires = node.certificate_expires_ms;
     node.alive = false;
@@ -230,8 +237,7 @@ pub(crate) fn report(act: &mut Act<'_>, report: ReportNode) -> Answer {
         status.system = report.system;
     }
     let resets = status.system.as_ref().is_some_and(|system| system.resets);
-    let told = node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset);
-    let gone = resets && told && node_phase(&node) != NodePhase::Retired;
+    let gone = resets && is_reset(&node) && node_phase(&node) != NodePhase::Retired;
     if gone {
         retire(act, &mut node, "reset: it erases everything it keeps");
     }
@@ -240,8 +246,7 @@ pub(crate) fn report(act: &mut Act<'_>, report: ReportNode) -> Answer {
         let name = &report.node;
         act.event(&format!("node/{name}"), "Reset", "it goes down to erase everything it keeps".to_owned());
         record::mutation(act, "node-reset", &format!("node/{name}"), &[]);
-        lifecycle::lose_node(act, name, "its node was reset");
-        retention::retired(act);
+        retired(act, name, "its node was reset");
     }
     answer(act, &report.node)
 }

@@ -37,11 +37,13 @@ pub(crate) fn wrong_phase(kind: &str, name: &str, act: &str, phase: &str, allowe
         .next(format!("holdfast {kind} show {name}"))
 }
 
-const RESET: u16 = 1293;
+fn cannot_reset(node: &str) -> Problem {
+    Problem::new(1293, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+}
 
 /// A node whose machine is somebody else's, too.
 pub(crate) fn not_an_appliance(node: &str) -> Problem {
-    Problem::new(RESET, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+    cannot_reset(node)
         .because(
             "its machine does not run from our slots, so what is on its disks is not Holdfast's to erase",
         )
@@ -50,7 +52,7 @@ pub(crate) fn not_an_appliance(node: &str) -> Problem {
 
 /// A node that is to be reset and still has work.
 pub(crate) fn still_runs(node: &str, tasks: usize) -> Problem {
-    Problem::new(RESET, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+    cannot_reset(node)
         .because(format!("{tasks} tasks on it have not ended; `--force` ends them"))
         .next(format!("holdfast node drain {node} --wait"))
 }
@@ -66,7 +68,7 @@ pub(crate) fn only_copies(node: &str, artifacts: &[String]) -> Problem {
     let named = artifacts.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = artifacts.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Problem::new(RESET, ProblemKind::Conflict, format!("node `{node}` cannot be reset"))
+    cannot_reset(node)
         .because(format!("no other node has a copy of {named}{more}; `--force` loses what nobody else has"))
         .next(look)
 }

@@ -126,17 +126,14 @@ fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
     run_command(command.args(["build", "--locked", "-p", "holdfast-image"]))?;
     let builder = places.builder();
     let (keys, images) = (places.base.join("keys"), places.base.join("out"));
-    if !keys.join("db.key").is_file() {
-        let mut command = shell.program(builder.as_str());
-        run_command(command.args(["keys", "init", keys.as_str(), "--site", "Test"]))?;
-    }
-    if !keys.join("pcr.key").is_file() {
-        let mut command = shell.program(builder.as_str());
-        run_command(command.args(["keys", "measured", keys.as_str(), "--site", "Test"]))?;
-    }
-    if !keys.join("1.root.json").is_file() {
-        let mut command = shell.program(builder.as_str());
-        run_command(command.args(["keys", "release", keys.as_str()]))?;
+    let site = ["--site", "Test"];
+    for (made, by, more) in
+        [("db.key", "init", &site[..]), ("pcr.key", "measured", &site), ("1.root.json", "release", &[])]
+    {
+        if !keys.join(made).is_file() {
+            let mut command = shell.program(builder.as_str());
+            run_command(command.args(["keys", by, keys.as_str()]).args(more))?;
+        }
     }
     build(shell, places, "small", &images)?;
     Ok(images)
