@@ -31,10 +31,10 @@ const RUN: &str = "/run/holdfast";
 /// The places of a machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Appliance {
-    /// Its configuration
+    /// Its configuration, with its admission beside it
     #[arg(long, value_name = "FILE")]
     machine: Utf8PathBuf,
-    /// Where its keys and its admission are
+    /// Where its keys are
     #[arg(long, value_name = "DIR", default_value = "/state")]
     state: Utf8PathBuf,
     /// Where the log of a controller is
@@ -106,7 +106,7 @@ impl Appliance {
     /// The file beside the configuration that lets this machine in.
     fn admission(&self, machine: &Machine) -> Option<Utf8PathBuf> {
         let name = machine.spec.cluster.admission_file.as_ref()?;
-        let path = self.state.join(name);
+        let path = self.machine.with_file_name(name);
         path.exists().then_some(path)
     }
 
@@ -259,7 +259,7 @@ mod tests {
             relay_listen: String::new(),
         };
         let machine = machine::parse(FIRST).unwrap();
-        let (directory, admission) = (place("state/controller"), place("state/c1.toml"));
+        let (directory, admission) = (place("state/controller"), place("c1.toml"));
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("controller.toml"), "").unwrap();
         std::fs::write(&admission, "").unwrap();

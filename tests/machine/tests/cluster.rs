@@ -87,7 +87,7 @@ impl World {
         fs::write(tree.join("machine/generation-1.toml"), text).unwrap();
         fs::write(tree.join("machine/current"), "1\n").unwrap();
         if let Some(admission) = admission {
-            fs::copy(admission, tree.join("admission")).unwrap();
+            fs::copy(admission, tree.join("machine/admission")).unwrap();
         }
         put_state(&disk, &tree, &self.path(&format!("{name}.ext4")));
         disk
