@@ -1,5 +1,6 @@
 //! What is wrong with nodes, artifacts and jobs.
 
+use holdfast_api::v1::NodeSystem;
 use holdfast_state::State;
 use holdfast_types::{JobPhase, NodePhase};
 
@@ -33,7 +34,20 @@ fn nodes(state: &State, out: &mut Findings) {
             }
             _ => {}
         }
+        // While a rollout is under way that is what tells of it.
+        if let Some(system) = status.system.as_ref().filter(|_| state.active_rollout().is_none()) {
+            gave_up(name, system, out);
+        }
     }
+}
+
+/// A node that went back to the release before the one it had.
+fn gave_up(node: &str, system: &NodeSystem, out: &mut Findings) {
+    let named = system.fallback.strip_prefix("release ").and_then(|rest| rest.split_once(','));
+    let Some((given_up, _)) = named.filter(|(given_up, _)| *given_up != system.version) else { return };
+    let what = format!("node {node} gave up release {given_up} and runs {}", system.version);
+    let next = format!("holdfast release rollout start {given_up} --node {node}");
+    out.add(Severity::Warning, what, system.fallback.as_str(), next);
 }
 
 fn artifacts(state: &State, out: &mut Findings) {
@@ -72,6 +86,32 @@ fn jobs(state: &State, out: &mut Findings) {
         if count > MAX_JOBS {
             let what = format!("{} more {what}", count - MAX_JOBS);
             out.add(Severity::Warning, what, "", "holdfast job list".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_gave_a_release_up_is_named_with_what_writes_it_again() {
+        let said = |fallback: &str| {
+            let mut findings = Findings::default();
+            let (version, fallback) = ("0.1.0".to_owned(), fallback.to_owned());
+            gave_up("n1", &NodeSystem { version, fallback, ..NodeSystem::default() }, &mut findings);
+            format!("{findings:?}")
+        };
+        let rotten = said("release 0.2.0, attempt 3 of 3: its root is not what was signed");
+        for words in [
+            "node n1 gave up release 0.2.0 and runs 0.1.0",
+            "its root is not what was signed",
+            "holdfast release rollout start 0.2.0 --node n1",
+        ] {
+            assert!(rotten.contains(words), "{rotten}");
+        }
+        for nothing in ["", "release 0.1.0, attempt 1 of 3: not well: agent"] {
+            assert_eq!(said(nothing), said(""));
         }
     }
 }
