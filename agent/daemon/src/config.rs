@@ -18,6 +18,17 @@ pub struct Simulated {
     pub memory: Bytes,
 }
 
+/// The controller on the machine of an agent. The node takes no work then: nothing shall stand in the way of the controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnController {
+    /// Where the controller keeps everything.
+    pub directory: Utf8PathBuf,
+    /// The jurisdiction of the machine, needed in a cluster of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<String>,
+}
+
 /// An agent as its operator set it up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +49,9 @@ pub struct Config {
     /// A file with a one-time join token, deleted once the node has its certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_token_file: Option<Utf8PathBuf>,
+    /// The controller of this machine, which lets the node in without a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<OwnController>,
     /// Accelerators that are not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Simulated>,

@@ -26,6 +26,6 @@ mod slots;
 mod start;
 mod tasks;
 
-pub use config::{Config, Simulated};
+pub use config::{Config, OwnController, Simulated};
 pub use daemon::{kill_all, main_with_config, maybe_run_hidden};
 pub use slots::SlotsConfig;

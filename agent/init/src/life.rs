@@ -98,6 +98,25 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
     }
 }
 
+/// What runs on a machine. The machine of a controller has an agent too, through which its system is updated and reset.
+fn services(role: Role, file: &Utf8Path, state: &Utf8Path) -> Vec<Service> {
+    let words = [PROGRAM, "__machine", "--machine", file.as_str(), "--state", state.as_str()];
+    let places = ["--raft", RAFT.at, "--data", DATA.at];
+    let command: Vec<String> = words.into_iter().chain(places).map(str::to_owned).collect();
+    // The signs of life are those of `controller/daemon` and `agent/runtime`.
+    let lease = Utf8Path::new(DATA.at).join("agent/runtime/lease");
+    let mut agent =
+        Service { name: "agent".to_owned(), command: command.clone(), sign: lease, matters: true };
+    if role == Role::Agent {
+        return vec![agent];
+    }
+    agent.command.push("--agent".to_owned());
+    // Before it has joined, whether it can is not for the release to show: the others may not have begun yet.
+    agent.matters = state.join("agent/identity/chain.pem").exists();
+    let sign = state.join("controller/alive");
+    vec![Service { name: "controller".to_owned(), command, sign, matters: true }, agent]
+}
+
 impl Life {
     fn now(&self) -> Now {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -115,17 +134,11 @@ impl Life {
         }
         self.gate = Some(Gate::new(0, &self.health));
         let state = self.begun.state.clone().unwrap_or_else(|| STATE.at.into());
-        // The signs of life are those of `controller/daemon` and `agent/runtime`.
-        let (name, sign) = match spec.role {
-            Role::Controller => ("controller", state.join("controller/alive")),
-            Role::Agent => ("agent", Utf8Path::new(DATA.at).join("agent/runtime/lease")),
-        };
         let file = Generations::new(&state.join(CONFIG)).path(chosen.number);
-        let words = [PROGRAM, "__machine", "--machine", file.as_str(), "--state", state.as_str()];
-        let places = ["--raft", RAFT.at, "--data", DATA.at];
-        let command = words.into_iter().chain(places).map(str::to_owned).collect();
-        self.services.push(Service { name: name.to_owned(), command, sign });
-        self.supervisor.add(name);
+        for service in services(spec.role, &file, &state) {
+            self.supervisor.add(&service.name, service.matters);
+            self.services.push(service);
+        }
     }
 
     /// Takes in what happened.

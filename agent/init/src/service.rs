@@ -27,6 +27,8 @@ pub(crate) struct Service {
     pub(crate) command: Vec<String>,
     /// The file with its sign of life.
     pub(crate) sign: Utf8PathBuf,
+    /// Whether the machine is healthy only where this is well.
+    pub(crate) matters: bool,
 }
 
 impl Service {

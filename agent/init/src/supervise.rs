@@ -43,6 +43,8 @@ struct Service {
     ends: u32,
     /// When its sign of life last held.
     beat: Option<Now>,
+    /// Whether all is well only where this is.
+    matters: bool,
 }
 
 /// All services, in the order in which they start; they stop in the opposite one.
@@ -53,10 +55,10 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Looks after one more.
-    pub(crate) fn add(&mut self, name: &str) {
+    /// Looks after one more. One that does not matter may be ill while all is well.
+    pub(crate) fn add(&mut self, name: &str, matters: bool) {
         let state = State::Waiting { until: 0 };
-        self.services.push(Service { name: name.to_owned(), state, ends: 0, beat: None });
+        self.services.push(Service { name: name.to_owned(), state, ends: 0, beat: None, matters });
     }
 
     /// What is due.
@@ -138,7 +140,7 @@ impl Supervisor {
 
     /// The services that are not well, in a few words; none when all are.
     pub(crate) fn ailing(&self, now: Now) -> Option<String> {
-        let ill = |service: &&Service| !service.well(now);
+        let ill = |service: &&Service| service.matters && !service.well(now);
         let ill: Vec<&str> = self.services.iter().filter(ill).map(|service| service.name.as_str()).collect();
         (!ill.is_empty()).then(|| format!("not well: {}", ill.join(", ")))
     }
@@ -188,15 +190,15 @@ mod tests {
 
     fn two() -> Supervisor {
         let mut supervisor = Supervisor::default();
-        supervisor.add("a");
-        supervisor.add("b");
+        supervisor.add("a", true);
+        supervisor.add("b", true);
         supervisor
     }
 
     #[test]
     fn a_service_that_ends_again_and_again_waits_longer_each_time() {
         let mut all = Supervisor::default();
-        all.add("a");
+        all.add("a", true);
         let (mut now, mut pauses) = (0, Vec::new());
         for pid in 1..=8 {
             let began = now;
@@ -219,7 +221,7 @@ mod tests {
     #[test]
     fn a_service_is_well_while_it_gives_signs_of_life_and_is_ended_when_it_stops() {
         let mut all = Supervisor::default();
-        all.add("a");
+        all.add("a", true);
         all.tick(0);
         all.started("a", 1, 0);
         assert_eq!(all.ailing(10), Some("not well: a".to_owned()), "it never beat");
@@ -239,6 +241,17 @@ mod tests {
             [Act::Start("a".to_owned())],
             "what could not be started is tried again"
         );
+    }
+
+    #[test]
+    fn all_is_well_although_a_service_that_does_not_matter_is_ill() {
+        let mut all = Supervisor::default();
+        all.add("a", true);
+        all.add("aside", false);
+        assert_eq!(all.tick(0).len(), 2, "it is started as well");
+        all.started("a", 1, 0);
+        all.beat("a", 0);
+        assert_eq!(all.ailing(10), None);
     }
 
     #[test]

@@ -4,10 +4,13 @@
 use std::fs::Permissions;
 use std::net::{ToSocketAddrs as _, UdpSocket};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_controller::{FoundController, FoundOperator, FoundOptions, found, prepare_joining};
+use holdfast_agent::OwnController;
+use holdfast_controller::{
+    Config as ControllerConfig, FoundController, FoundOperator, FoundOptions, found, prepare_joining,
+};
 use holdfast_policy::packs;
 use holdfast_release::RELEASE_ROOT;
 use holdfast_release::machine::{self, Machine, Role};
@@ -24,6 +27,8 @@ const CONTROLLER_PORT: u16 = 7443;
 const LEASE: Span = Span::from_secs(30);
 /// No packet is sent there: asking for the way tells the own address. One of the addresses for documentation (RFC 5737).
 const ELSEWHERE: &str = "192.0.2.1:9";
+/// How often the agent of a controller's machine looks whether that controller is prepared.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Where process 1 tells of the system, and takes the word to start again.
 const RUN: &str = "/run/holdfast";
@@ -49,6 +54,9 @@ pub(crate) struct Appliance {
     /// Where the gangs of a node are relayed
     #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:7445")]
     relay_listen: String,
+    /// Run the agent, also on the machine of a controller
+    #[arg(long)]
+    agent: bool,
 }
 
 fn failed(because: impl Into<String>) -> Problem {
@@ -67,11 +75,11 @@ pub(crate) fn run(appliance: &Appliance) -> Result<(), Problem> {
     let text = std::fs::read_to_string(path).map_err(file_fault("read", path))?;
     let machine = machine::parse(&text).map_err(|error| failed(format!("`{path}`, {error}")))?;
     match machine.spec.role {
-        Role::Controller => {
+        Role::Controller if !appliance.agent => {
             let directory = appliance.controller(&machine)?;
             daemons::controller(&Daemon { config: directory.join("controller.toml"), with_parent: false })
         }
-        Role::Agent => {
+        Role::Controller | Role::Agent => {
             let config = appliance.agent(&machine)?;
             daemons::agent(&Daemon { config, with_parent: false })
         }
@@ -145,6 +153,20 @@ impl Appliance {
         Ok(())
     }
 
+    /// The token that lets this machine in as a node, where it is none yet.
+    fn token(&self, machine: &Machine, keys: &Utf8Path) -> Result<Option<Utf8PathBuf>, Problem> {
+        if keys.join("identity/chain.pem").exists() {
+            return Ok(None);
+        }
+        if let Some(path) = self.admission(machine) {
+            return Ok(Some(path));
+        }
+        let Some(token) = &machine.spec.cluster.join_token else { return Ok(None) };
+        let path = keys.join("join.token");
+        private::replace(&path, token.reveal().as_bytes()).map_err(file_fault("write", &path))?;
+        Ok(Some(path))
+    }
+
     /// The configuration of the agent, written anew at each start: what the machine's says may have changed.
     fn agent(&self, machine: &Machine) -> Result<Utf8PathBuf, Problem> {
         let (directory, keys) = (self.data.join("agent"), self.state.join("agent"));
@@ -155,18 +177,17 @@ impl Appliance {
         if !place.is_symlink() {
             symlink(keys.join("identity"), &place).map_err(file_fault("link", &place))?;
         }
-        let cluster = &machine.spec.cluster;
-        let controllers: Vec<String> = cluster.controllers.iter().map(ToString::to_string).collect();
-        let joined = keys.join("identity/chain.pem").exists();
-        let token = match (joined, self.admission(machine), &cluster.join_token) {
-            (true, ..) => None,
-            (false, Some(path), _) => Some(path),
-            (false, None, Some(token)) => {
-                let path = keys.join("join.token");
-                private::replace(&path, token.reveal().as_bytes()).map_err(file_fault("write", &path))?;
-                Some(path)
+        let (controllers, controller, token) = match machine.spec.role {
+            Role::Controller => {
+                let place = self.state.join("controller");
+                let jurisdiction = machine.spec.cluster.jurisdiction.clone();
+                (prepared(&place), Some(OwnController { directory: place, jurisdiction }), None)
             }
-            (false, None, None) => None,
+            Role::Agent => {
+                let controllers = &machine.spec.cluster.controllers;
+                let controllers = controllers.iter().map(ToString::to_string).collect();
+                (controllers, None, self.token(machine, &keys)?)
+            }
         };
         let way = controllers.first().map_or(ELSEWHERE, String::as_str);
         let settings = holdfast_agent::Config {
@@ -178,6 +199,7 @@ impl Appliance {
             data_listen: self.data_listen.clone(),
             relay_listen: self.relay_listen.clone(),
             join_token_file: token,
+            controller,
             simulated: None,
             cores: None,
             memory: None,
@@ -187,6 +209,18 @@ impl Appliance {
         let path = keys.join("agent.toml");
         private::replace(&path, text.as_bytes()).map_err(file_fault("write", &path))?;
         Ok(path)
+    }
+}
+
+/// The addresses of the controllers, once the one of this machine has all that lets a node in.
+fn prepared(place: &Utf8Path) -> Vec<String> {
+    loop {
+        let config = ControllerConfig::load(&place.join("controller.toml"));
+        if let (Ok(config), true) = (config, place.join("pki/root.crt").exists()) {
+            return config.members.into_iter().map(|member| member.address).collect();
+        }
+        // Nobody wakes this: another process prepares it.
+        std::thread::park_timeout(LOOK);
     }
 }
 
@@ -257,6 +291,7 @@ mod tests {
             data: place("data"),
             data_listen: String::new(),
             relay_listen: String::new(),
+            agent: false,
         };
         let machine = machine::parse(FIRST).unwrap();
         let (directory, admission) = (place("state/controller"), place("c1.toml"));

@@ -79,6 +79,10 @@ pub fn next_start(view: &Snapshot, now: Time) -> Option<Time> {
 
 fn node_view(node: &v1::Node) -> Option<NodeView> {
     let (spec, status) = (node.spec.as_ref()?, node.status.as_ref()?);
+    // The machine of a controller takes no work, and why a job waits has nothing to do with it.
+    if spec.controller {
+        return None;
+    }
     let inventory = status.inventory.clone().unwrap_or_default();
     let phase = NodePhase::from_word(&status.phase)?;
     Some(NodeView {

@@ -101,6 +101,9 @@ impl<'a> Targets<'a> {
 
 fn live_name(record: &NodeRecord) -> Option<&str> {
     let node = record.node.as_ref()?;
+    if node.spec.as_ref().is_some_and(|spec| spec.controller) {
+        return None;
+    }
     let phase = NodePhase::from_word(&node.status.as_ref()?.phase)?;
     // A draining node is leaving: what it has counts until it is gone, but nothing new goes there.
     matches!(phase, NodePhase::Ready | NodePhase::Cordoned)

@@ -56,6 +56,7 @@ fn enrolled(state: &mut State, number: u64, (jurisdiction, site): (&str, &str)) 
         certificate_serial: format!("serial-{name}"),
         node: name,
         certificate_expires_ms: u64::MAX,
+        controller: false,
     };
     said(state, 3, command::Body::EnrolNode(enrol));
 }

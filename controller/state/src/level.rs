@@ -19,6 +19,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(report) if report.system.is_some() => 4,
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
+        command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
         | command::Body::EnrolNode(_)

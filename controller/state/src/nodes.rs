@@ -52,16 +52,17 @@ pub(crate) fn enrol(act: &mut Act<'_>, enrol: EnrolNode) -> Answer {
     if act.now.0 > token.expires_at_ms {
         return refused(act, "has expired");
     }
-    if let Some(old) = act.state.node(&name)
-        && node_phase(old) != NodePhase::Retired
+    if let Some(mut old) = act.state.node(&name).cloned()
+        && node_phase(&old) != NodePhase::Retired
     {
-        return Err(Problem::new(
-            1110,
-            holdfast_types::ProblemKind::Conflict,
-            format!("node `{name}` cannot join"),
-        )
-        .because("a node of that name is known and has not been retired")
-        .next(format!("holdfast node retire {name}")));
+        // A controller that was installed anew is who it says it is, and its machine forgot the node that it was.
+        if !(enrol.controller && is_controller(&old)) {
+            return Err(refuse::known_node(&name));
+        }
+        let why = "its machine joined anew";
+        retire(act, &mut old, why);
+        put(act, old);
+        retired(act, &name, why);
     }
     let (jurisdiction, approved) = (token.jurisdiction.clone(), token.approve);
     let node = new_node(act, &enrol, &token);
@@ -96,6 +97,8 @@ fn new_node(act: &Act<'_>, enrol: &EnrolNode, token: &TokenRecord) -> v1::Node {
         spec: Some(v1::NodeSpec {
             jurisdiction: token.jurisdiction.clone(),
             site: token.site.clone(),
+            cordoned: enrol.controller,
+            controller: enrol.controller,
             ..v1::NodeSpec::default()
         }),
         status: Some(v1::NodeStatus {
@@ -141,6 +144,10 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
     if is_reset(&node) && change.change == "uncordon" {
         let allowed = "it may have begun to erase what it keeps";
         return Err(refuse::wrong_phase("node", name, "given work again", "being reset", allowed));
+    }
+    if is_controller(&node) && change.change == "uncordon" {
+        let allowed = "work beside a controller could cost the cluster its quorum";
+        return Err(refuse::wrong_phase("node", name, "given work", "the machine of a controller", allowed));
     }
     let (cordoned, draining) = match change.change.as_str() {
         "approve" => {
@@ -206,6 +213,11 @@ fn spec_flags(node: &NodeRecord) -> (bool, bool) {
 /// Whether somebody had it reset.
 fn is_reset(node: &NodeRecord) -> bool {
     node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset)
+}
+
+/// Whether it is the machine of a controller.
+fn is_controller(node: &NodeRecord) -> bool {
+    node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.controller)
 }
 
 /// What follows once a node was put as retired.

@@ -17,6 +17,13 @@ pub(crate) fn exists(kind: &str, name: &str) -> Problem {
     Problem::new(1102, ProblemKind::Conflict, format!("{kind} `{name}` exists already"))
 }
 
+/// A name that joins is in use.
+pub(crate) fn known_node(name: &str) -> Problem {
+    Problem::new(1110, ProblemKind::Conflict, format!("node `{name}` cannot join"))
+        .because("a node of that name is known and has not been retired")
+        .next(format!("holdfast node retire {name}"))
+}
+
 /// The caller decided on an older state.
 pub(crate) fn changed(kind: &str, name: &str, expected: u64, found: u64) -> Problem {
     Problem::new(1103, ProblemKind::Conflict, format!("{kind} `{name}` has changed since it was read"))

@@ -135,6 +135,7 @@ impl World {
             node: node.to_owned(),
             certificate_serial: format!("serial-{node}"),
             certificate_expires_ms: u64::MAX,
+            controller: false,
         })
     }
 
@@ -372,6 +373,41 @@ fn a_join_token_opens_the_door_once() {
     world.done(command::Body::ChangeNode(retire));
     assert!(world.state.revoked().any(|serial| serial == "serial-de-1"));
     world.done(World::enrol("de-1", "again"));
+}
+
+/// The machine of a controller is a node that takes no work, and that may come again when it was installed anew.
+#[test]
+fn the_machine_of_a_controller_takes_no_work_and_may_join_again() {
+    let mut world = World::new();
+    let joins = |token: &str, serial: &str| {
+        let command::Body::EnrolNode(enrol) = World::enrol("c1", token) else { panic!() };
+        let certificate_serial = serial.to_owned();
+        command::Body::EnrolNode(store::EnrolNode { controller: true, certificate_serial, ..enrol })
+    };
+    world.token("t1", "DE", u64::MAX);
+    world.done(joins("t1", "first"));
+    let change = |change: &str| {
+        command::Body::ChangeNode(store::ChangeNode {
+            node: "c1".to_owned(),
+            change: change.to_owned(),
+            ..Default::default()
+        })
+    };
+    let cordoned =
+        |world: &World| world.state.node("c1").unwrap().node.clone().unwrap().spec.unwrap().cordoned;
+    assert!(cordoned(&world));
+    assert_eq!(world.refused(change("uncordon")), 1105);
+    world.done(change("drain"));
+    world.done(change("cordon"));
+    assert!(cordoned(&world));
+    world.token("t2", "DE", u64::MAX);
+    assert_eq!(world.refused(World::enrol("c1", "t2")), 1110, "a token lets in nobody else under its name");
+    world.done(joins("t2", "second"));
+    assert!(world.state.revoked().any(|serial| serial == "first"));
+    // A node that works is not taken over by a controller of its name.
+    world.token("t3", "DE", u64::MAX);
+    let command::Body::EnrolNode(enrol) = World::enrol("de-1", "t3") else { panic!() };
+    assert_eq!(world.refused(command::Body::EnrolNode(store::EnrolNode { controller: true, ..enrol })), 1110);
 }
 
 #[test]

@@ -194,6 +194,7 @@ impl Teller {
             node: node.to_owned(),
             certificate_serial: format!("serial-{node}"),
             certificate_expires_ms: 99_000_000,
+            controller: false,
         }));
         let device = v1::Device {
             class: "nvidia".to_owned(),
@@ -553,6 +554,30 @@ fn fourth(teller: &mut Teller) {
     teller.tell(import("0.3.0", 6, 1, "de-9"));
     rollouts(teller);
     resets(teller);
+    machine_of_a_controller(teller);
+}
+
+/// A controller lets its own machine in, and again once that was installed anew.
+fn machine_of_a_controller(teller: &mut Teller) {
+    for token in ["first", "second"] {
+        teller.tell(command::Body::CreateToken(store::CreateToken {
+            id: token.to_owned(),
+            hash: "hash".to_owned(),
+            jurisdiction: "DE".to_owned(),
+            expires_at_ms: 90_000_000,
+            approve: true,
+            ..store::CreateToken::default()
+        }));
+        teller.tell(command::Body::EnrolNode(store::EnrolNode {
+            token_id: token.to_owned(),
+            token_hash: "hash".to_owned(),
+            node: "c1".to_owned(),
+            certificate_serial: format!("serial-{token}"),
+            certificate_expires_ms: 99_000_000,
+            controller: true,
+        }));
+        teller.change("c1", "uncordon");
+    }
 }
 
 /// A node that is reset, by force since it has the only copy of a release.

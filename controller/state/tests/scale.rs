@@ -65,6 +65,7 @@ fn node(world: &mut World, number: usize) {
         node: name.clone(),
         certificate_serial: format!("{number:040x}"),
         certificate_expires_ms: u64::MAX,
+        controller: false,
     }));
     let device = |index| v1::Device {
         index,

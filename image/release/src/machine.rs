@@ -197,7 +197,7 @@ pub struct Cluster {
     /// The name of the file beside this one that lets this machine in, once: a founding, an admission or a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admission_file: Option<String>,
-    /// The jurisdiction of a cluster that the first controller begins by itself.
+    /// The jurisdiction of a controller's machine, and of the cluster where it begins one by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jurisdiction: Option<String>,
 }
@@ -318,12 +318,11 @@ impl Spec {
         if let Some((path, why)) = self.network.fault() {
             return Some((at(&["spec", "network"]).into_iter().chain(path).collect(), why));
         }
-        let (cluster, health) = (&self.cluster, &self.health);
+        let (cluster, health, agent) = (&self.cluster, &self.health, self.role == Role::Agent);
         let admitted = cluster.join_token.is_some() || cluster.admission_file.is_some();
         let both = cluster.join_token.is_some() && cluster.admission_file.is_some();
         let begins = cluster.name.is_some() && cluster.jurisdiction.is_some();
-        let names = cluster.name.is_some() || cluster.jurisdiction.is_some();
-        let agent = self.role == Role::Agent;
+        let names = cluster.name.is_some() || (cluster.jurisdiction.is_some() && agent);
         let file = cluster.admission_file.as_deref();
         let outside = |name: &str| name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']);
         let faults: [(bool, &[&str], &str); 10] = [
@@ -341,7 +340,7 @@ impl Spec {
             (
                 !self.first && names,
                 &["spec", "cluster"],
-                "only a controller that is `first` names a cluster and its jurisdiction",
+                "only a controller that is `first` names a cluster, and only controllers say a jurisdiction",
             ),
             (
                 agent && cluster.controllers.is_empty(),

@@ -82,6 +82,7 @@ fn joined(node: &str) -> Vec<command::Body> {
             node: node.to_owned(),
             certificate_serial: format!("serial-{node}"),
             certificate_expires_ms: u64::MAX,
+            controller: false,
         }),
         command::Body::ReportNode(store::ReportNode {
             node: node.to_owned(),

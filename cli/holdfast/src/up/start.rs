@@ -168,6 +168,7 @@ fn invite(layout: &Layout, node: &Node) -> Result<(), Problem> {
         relay_listen: node.relay.clone(),
         advertise: None,
         join_token_file: Some(file),
+        controller: None,
         simulated: Some(holdfast_agent::Simulated {
             count: SIMULATED,
             class: DeviceClass::Nvidia,

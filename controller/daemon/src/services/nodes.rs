@@ -48,6 +48,16 @@ impl Service {
         }
     }
 
+    /// The machine of a controller is not erased while the others count on that controller.
+    fn refuse_member(&self, name: &str) -> Result<(), Status> {
+        if !self.0.raft.status().members.iter().any(|found| found.member.name == name) {
+            return Ok(());
+        }
+        let problem = Problem::new(1295, ProblemKind::Conflict, format!("node `{name}` cannot be reset"));
+        let problem = problem.because(format!("it is the machine of controller `{name}`, which is a member"));
+        Err(status_from_problem(&problem.next(format!("holdfast controller remove {name}"))))
+    }
+
     /// The site of a token: the one asked for, or the only one the law knows in the jurisdiction.
     fn site(&self, jurisdiction: &Jurisdiction, asked: &str) -> Result<String, Status> {
         let bundle = self.0.bundle()?;
@@ -120,6 +130,7 @@ impl Nodes for Service {
     async fn reset(&self, request: Request<ResetNodeRequest>) -> Result<Response<Node>, Status> {
         let operator = caller::admin(&request)?;
         let mut request = request.into_inner();
+        self.refuse_member(&request.name)?;
         let write = Write::new(operator.actor(), request.options.take(), &request);
         let (node, reason, force) = (request.name, request.reason, request.force);
         self.changed(write, ChangeNode { node, change: "reset".to_owned(), reason, force }).await

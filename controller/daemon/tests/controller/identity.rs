@@ -11,7 +11,7 @@ use holdfast_api::v1::nodes_client::NodesClient;
 use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_api::v1::{
     ApplyQueueRequest, ClusterStatusRequest, CreateTokenRequest, GetRequest, ListRequest, NodeRequest,
-    QueueSpec, SubmitJobRequest, WriteOptions,
+    QueueSpec, ResetNodeRequest, SubmitJobRequest, WriteOptions,
 };
 use holdfast_client::ClusterClient;
 use holdfast_identity::{
@@ -41,7 +41,8 @@ async fn join(world: &World, node: &str, text: &str) -> Result<(IdentityHandle, 
     let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
     let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
     let (key, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
-    let request = EnrolRequest { token: text.to_owned(), node: node.to_owned(), csr_pem };
+    let token = text.to_owned();
+    let request = EnrolRequest { token, node: node.to_owned(), csr_pem, ..EnrolRequest::default() };
     let call = |channel| {
         let request = request.clone();
         async move { EnrolmentClient::new(channel).enrol(request).await }
@@ -72,6 +73,56 @@ async fn people_come_in_by_certificate_and_everybody_else_stays_out() {
     let foreign = client_config(Some(&foreign), &trust, Expect::Controller, Alpn::H2).unwrap();
     let foreign = ClusterClient::new(vec![world.address.clone()], foreign, Duration::from_secs(2));
     assert_eq!(foreign.call(call).await.unwrap_err().code.0, 5201);
+}
+
+/// The certificate of a controller lets in the machine of that controller, and nobody else.
+#[tokio::test]
+async fn the_machine_of_a_controller_joins_without_a_token() {
+    let world = World::new();
+    let trust = world.context().trust().unwrap();
+    let joins = |own: Option<IdentityHandle>, node: &str, jurisdiction: &str| {
+        let config = client_config(own.as_ref(), &trust, Expect::Controller, Alpn::H2).unwrap();
+        let client = ClusterClient::new(vec![world.address.clone()], config, Duration::from_secs(10));
+        let (_, csr_pem): (PrivateKey, String) = Identity::generate_csr().unwrap();
+        let (node, jurisdiction) = (node.to_owned(), jurisdiction.to_owned());
+        let request = EnrolRequest { token: String::new(), node, csr_pem, jurisdiction };
+        async move {
+            let call = |channel| {
+                let request = request.clone();
+                async move { EnrolmentClient::new(channel).enrol(request).await }
+            };
+            client.call(call).await
+        }
+    };
+    let place = world.home(0).join("identity");
+    let own = || {
+        let identity = Identity::load(&place.join("chain.pem"), &place.join("key.pem")).unwrap();
+        Some(IdentityHandle::new(identity))
+    };
+    let code = |refused: Result<_, Problem>| refused.err().map(|problem| problem.code.0);
+    assert_eq!(code(joins(None, "controller-1", "DE").await), Some(1202), "without a certificate");
+    let operator = IdentityHandle::new(world.context().identity().unwrap());
+    assert_eq!(code(joins(Some(operator), "controller-1", "DE").await), Some(1202), "with that of a person");
+    assert_eq!(code(joins(own(), "controller-2", "DE").await), Some(1001), "the machine of another");
+    for (nowhere, why) in [("", "there are two"), ("JP", "the cluster is not there")] {
+        assert_eq!(code(joins(own(), "controller-1", nowhere).await), Some(1294), "{why}");
+    }
+    assert_eq!(joins(own(), "controller-1", "DE").await.unwrap().jurisdiction, "DE");
+    let get = |channel| async move {
+        let request = GetRequest { name: "controller-1".to_owned(), ..GetRequest::default() };
+        NodesClient::new(channel).get(request).await
+    };
+    let spec = world.client().call(get).await.unwrap().spec.unwrap();
+    assert!(
+        spec.controller && spec.cordoned && spec.jurisdiction == "DE" && !spec.site.is_empty(),
+        "{spec:?}"
+    );
+    let reset = |channel| async move {
+        let name = "controller-1".to_owned();
+        let request = ResetNodeRequest { name, force: true, ..ResetNodeRequest::default() };
+        NodesClient::new(channel).reset(request).await
+    };
+    assert_eq!(world.client().call(reset).await.unwrap_err().code.0, 1295, "a member is not erased");
 }
 
 #[tokio::test]

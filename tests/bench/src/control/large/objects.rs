@@ -53,6 +53,7 @@ pub(super) fn node(number: u64) -> [Vec<u8>; STEPS] {
         node: name.clone(),
         certificate_serial: format!("{number:040x}"),
         certificate_expires_ms: u64::MAX,
+        controller: false,
     };
     let report = store::ReportNode {
         node: name.clone(),
