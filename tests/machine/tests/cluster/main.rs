@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod medium;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::process::Command;
@@ -132,6 +134,12 @@ impl World {
         let files: Vec<(&str, &[u8])> =
             files.iter().map(|(path, content)| (*path, content.as_slice())).collect();
         rewrite_esp(&disk, &files).unwrap();
+        self.again(number, disk)
+    }
+
+    /// Starts a disk with firmware as it is.
+    fn again(&self, number: u8, disk: Utf8PathBuf) -> Machine {
+        let variables = self.path(&format!("{number}.fd"));
         self.start(number, disk, Firmware::Uefi { variables, secure: false }, true, &[])
     }
 
@@ -185,12 +193,15 @@ impl World {
         fs::remove_dir_all(self.path(&payload)).unwrap();
     }
 
-    /// Rolls a release out, and returns what is said of the rollout when it is over or stopped.
-    fn rollout(&self, version: &str) -> String {
+    /// Rolls a release out to these nodes, to all of them where none is named, and returns what is said of the rollout when it is over
+    /// or stopped.
+    fn rollout(&self, version: &str, nodes: &[&str]) -> String {
+        let mut start = vec!["release", "rollout", "start", version];
+        start.extend(nodes.iter().flat_map(|node| ["--node", *node]));
         let before = self.asks(&["release", "rollout", "status", "-o", "name"]).1;
         let (began, mut lost) = (Instant::now(), false);
         loop {
-            let (went_well, data, said) = self.asks(&["release", "rollout", "start", version]);
+            let (went_well, data, said) = self.asks(&start);
             // Where the answer was lost it may have begun all the same.
             if went_well || (lost && said.contains("E1161")) {
                 break;
@@ -241,11 +252,40 @@ impl World {
         }
     }
 
+    /// Brings a container and data, and runs a job with them; another has less memory than it needs.
+    fn works(&self) {
+        let trainer = self.programs.join("holdfast-trainer");
+        self.run(&["image", "pack", "--binary", trainer.as_str(), "--out", "trainer.tar"]);
+        let import =
+            ["image", "import", "trainer", "trainer.tar", "--residency", "EU", "--purpose", "research"];
+        self.run(&[&import[..], &["--tenant", "lab"]].concat());
+        fs::create_dir(self.path("corpus")).unwrap();
+        fs::write(self.path("corpus/text"), "What is kept here is proved here. ".repeat(240_000)).unwrap();
+        let import = ["dataset", "import", "corpus", "corpus", "--residency", "DE", "--purpose", "research"];
+        self.run(&[&import[..], &["--tenant", "lab"]].concat());
+        for (name, memory) in [("works", "256MiB"), ("starves", "4MiB")] {
+            let job = format!(
+                "apiVersion: holdfast/v1\nkind: Job\nmetadata: {{name: {name}}}\nspec:\n  kind: batch\n  tenant: lab\n  \
+                 purpose: research\n  jurisdictions: [DE]\n  image: trainer@1\n  \
+                 command: [/app/holdfast-trainer, --steps, \"5\", --checkpoint-every, \"0\"]\n  \
+                 groups: [{{name: w, count: 1, resources: {{cores: 500m, memory: {memory}}}}}]\n  datasets: [{{dataset: corpus@1}}]\n"
+            );
+            fs::write(self.path(&format!("{name}.yaml")), job).unwrap();
+        }
+        self.run(&["job", "submit", "-f", "works.yaml", "--wait", "--timeout", "6m"]);
+        let (went_well, _, said) =
+            self.asks(&["job", "submit", "-f", "starves.yaml", "--wait", "--timeout", "6m"]);
+        assert!(!went_well && said.contains("memory"), "a limit that nobody keeps: {said}");
+    }
+
+    /// What a node says of itself.
+    fn node(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.run(&["-o", "json", "node", "show", name])).unwrap()
+    }
+
     /// What node n1 says of the system that it runs.
     fn system(&self) -> serde_json::Value {
-        let node: serde_json::Value =
-            serde_json::from_str(&self.run(&["-o", "json", "node", "show", "n1"])).unwrap();
-        node["status"]["system"].clone()
+        self.node("n1")["status"]["system"].clone()
     }
 }
 
@@ -285,28 +325,14 @@ fn a_controller_and_an_agent_on_a_network_run_a_job() {
     agent.event("boot.healthy", LIMIT).unwrap();
     println!("an agent is healthy after {:.1} CPU-s", agent.cpu_seconds().unwrap());
     world.until(&["node", "list"], &["n1", "Ready"]);
+    // The machine of the controller is a node as well, which takes no work.
+    world.until(&["-o", "json", "node", "show", "c1"], &["\"healthy\": true"]);
+    assert_eq!(world.node("c1")["spec"]["controller"], true);
+    world.until(&["node", "list"], &["c1", "Cordoned"]);
+    let (went_well, _, said) = world.asks(&["node", "reset", "c1", "--force", "--yes"]);
+    assert!(!went_well && said.contains("E1295"), "it is a member: {said}");
 
-    let trainer = world.programs.join("holdfast-trainer");
-    world.run(&["image", "pack", "--binary", trainer.as_str(), "--out", "trainer.tar"]);
-    let import = ["image", "import", "trainer", "trainer.tar", "--residency", "EU", "--purpose", "research"];
-    world.run(&[&import[..], &["--tenant", "lab"]].concat());
-    fs::create_dir(world.path("corpus")).unwrap();
-    fs::write(world.path("corpus/text"), "What is kept here is proved here. ".repeat(240_000)).unwrap();
-    let import = ["dataset", "import", "corpus", "corpus", "--residency", "DE", "--purpose", "research"];
-    world.run(&[&import[..], &["--tenant", "lab"]].concat());
-    for (name, memory) in [("works", "256MiB"), ("starves", "4MiB")] {
-        let job = format!(
-            "apiVersion: holdfast/v1\nkind: Job\nmetadata: {{name: {name}}}\nspec:\n  kind: batch\n  tenant: lab\n  \
-             purpose: research\n  jurisdictions: [DE]\n  image: trainer@1\n  \
-             command: [/app/holdfast-trainer, --steps, \"5\", --checkpoint-every, \"0\"]\n  \
-             groups: [{{name: w, count: 1, resources: {{cores: 500m, memory: {memory}}}}}]\n  datasets: [{{dataset: corpus@1}}]\n"
-        );
-        fs::write(world.path(&format!("{name}.yaml")), job).unwrap();
-    }
-    world.run(&["job", "submit", "-f", "works.yaml", "--wait", "--timeout", "6m"]);
-    let (went_well, _, said) =
-        world.asks(&["job", "submit", "-f", "starves.yaml", "--wait", "--timeout", "6m"]);
-    assert!(!went_well && said.contains("memory"), "a limit that nobody keeps: {said}");
+    world.works();
     world.resets("n1", 21, agent, disk);
 }
 
@@ -316,7 +342,8 @@ fn a_controller_and_an_agent_on_a_network_run_a_job() {
 fn a_release_is_rolled_out_on_a_network() {
     let world = World::new();
     let _controller = world.controller();
-    let mut agent = world.whole(21, world.agent(21, "n1"));
+    let disk = world.agent(21, "n1");
+    let mut agent = world.whole(21, disk.clone());
     assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
     world.until(&["node", "list"], &["n1", "Ready"]);
     world.until(&["-o", "json", "node", "show", "n1"], &["\"healthy\": true"]);
@@ -324,7 +351,7 @@ fn a_release_is_rolled_out_on_a_network() {
 
     world.run(&["release", "trust", world.images.keys().join("1.root.json").as_str()]);
     world.release("0.2.0", "1", "");
-    let done = world.rollout("0.2.0");
+    let done = world.rollout("0.2.0", &["n1"]);
     assert!(done.contains("rollout-1 of release 0.2.0: Done"), "{done}");
     agent.event("machine.ends", LIMIT).unwrap();
     assert_eq!(agent.event("root.proved", LIMIT).unwrap()["slot"], "B");
@@ -337,11 +364,34 @@ fn a_release_is_rolled_out_on_a_network() {
 
     // Checks 28 and 35: the next one is sick. The machine goes back by itself, and the rollout stops and says why.
     world.release("0.3.0", "2", "console=ttyS0 holdfast.test=crash");
-    let stopped = world.rollout("0.3.0");
+    let stopped = world.rollout("0.3.0", &["n1"]);
     assert!(stopped.contains("of release 0.3.0: Stopped") && stopped.contains("attempt 3 of 3"), "{stopped}");
     let system = world.system();
     let of = |name: &str| system[name].as_str().unwrap_or_default().to_owned();
     assert_eq!([of("version"), of("slot")], ["0.2.0", "B"]);
     assert!(of("fallback").starts_with("release 0.3.0, attempt 3 of 3"), "{}", of("fallback"));
     println!("and a sick one: {:.1} CPU-s since its start", agent.cpu_seconds().unwrap());
+
+    // Check 30: the root of the release that runs rots. The machine leaves it, the cluster says so, and what it says to type mends it.
+    world.run(&["release", "rollout", "abort"]);
+    world.until(&["release", "rollout", "status"], &["Aborted"]);
+    agent.cut();
+    rot(&disk, Role::RootB);
+    let mut agent = world.again(21, disk);
+    assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
+    world.until(&["cluster", "status"], &["node n1 gave up release 0.2.0 and runs 0.1.0"]);
+    let done = world.rollout("0.2.0", &["n1"]);
+    assert!(done.contains(": Done"), "{done}");
+    assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "B");
+    let (_, status, _) = world.asks(&["cluster", "status"]);
+    assert!(!status.contains("gave up"), "{status}");
+}
+
+/// Changes a bit of a part, in its first block.
+fn rot(disk: &Utf8Path, role: Role) {
+    let file = File::options().read(true).write(true).open(disk).unwrap();
+    let layout = Layout::plan(Profile::Small, file.metadata().unwrap().len(), 512).unwrap();
+    let (at, mut byte) = (layout.part(role).unwrap().at + 1_024 + 40, [0; 1]);
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
 }
