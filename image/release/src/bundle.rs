@@ -15,7 +15,9 @@ mod trust;
 
 pub use error::BundleError;
 pub use expiry::parse as parse_expiry;
+pub(crate) use make::signed;
 pub use make::{Draft, Keyholder, Sink, Unsigned, pack, public_key_id};
+pub(crate) use metadata::Signed;
 pub use names::{PAYLOAD_NAMES, is_payload_name};
 pub use read::{Bundle, Checker};
 pub use role::Role as BundleRole;

@@ -25,7 +25,7 @@ pub enum Role {
     RootB,
     /// What proves it.
     HashB,
-    /// Extensions and the cache of bundles; ext4.
+    /// Extensions, a half for those of each slot.
     Ext,
     /// The configuration and the keys of this machine; LUKS2.
     State,
@@ -146,12 +146,12 @@ impl Role {
             Self::RootA | Self::RootB => Guid::from_number(0x4F68BCE3_E8CD_4DB1_96E7_FBCAF984B709),
             Self::HashA | Self::HashB => Guid::from_number(0x2C7357ED_EBD2_46D9_AEC1_23D437EC2BF5),
             Self::State | Self::Raft => Guid::from_number(0xCA7D7CCB_63ED_4C53_861C_1742536059CC),
-            Self::Ext | Self::Data => Guid::from_number(0x0FC63DAF_8483_4772_8E79_3D69D8477DE4),
-            Self::Meta => Guid::named("holdfast.partition", "META"),
+            Self::Data => Guid::from_number(0x0FC63DAF_8483_4772_8E79_3D69D8477DE4),
+            Self::Meta | Self::Ext => Guid::named("holdfast.partition", self.label()),
         }
     }
 
-    fn bytes(self, profile: Profile, sector: u32) -> u64 {
+    pub(crate) fn bytes(self, profile: Profile, sector: u32) -> u64 {
         let small = profile == Profile::Small;
         match self {
             // FAT32 has at least 65,525 clusters, and a cluster is at least a sector.

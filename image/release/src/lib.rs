@@ -8,6 +8,7 @@
 
 mod bundle;
 mod digest;
+mod extension;
 mod fat;
 mod fat_names;
 mod gpt;
@@ -26,6 +27,10 @@ pub use bundle::{
     Sink, Target, Trusted, Unsigned, Verified, is_payload_name, pack, parse_expiry, public_key_id, verify,
 };
 pub use digest::{Digest, NoDigest};
+pub use extension::{
+    Extension, ExtensionError, ExtensionHead, Installed, Laid, MOST_EXTENSION_HEAD, extension_room,
+    installed, laid_out,
+};
 pub use fat::{Fat, FatError, FatFile};
 pub use gpt::{Entry, GptError, Table};
 pub use guid::Guid;

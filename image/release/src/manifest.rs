@@ -179,7 +179,7 @@ impl Manifest {
 }
 
 /// A name that stays where it is put, and can be shown.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-~".contains(&byte);
     !name.is_empty() && name.len() <= LONGEST && !name.starts_with('.') && name.bytes().all(plain)
 }

@@ -125,17 +125,21 @@ impl Unsigned {
     ///
     /// One of them does not sign.
     pub fn sign(self, holders: &[&dyn Keyholder]) -> Result<Vec<u8>, BundleError> {
-        let failed = |why: String| BundleError::Metadata { role: self.role, why };
-        let spelled = |value: &Value| canonical(value).ok_or_else(|| failed("it has no spelling".to_owned()));
-        let message = spelled(&self.value)?;
-        let mut signatures = Vec::new();
-        for holder in holders {
-            let signature = holder.sign(&message).map_err(failed)?;
-            let id = public_key_id(&holder.public());
-            signatures.push(json!({"keyid": id, "sig": hex::encode(signature)}));
-        }
-        spelled(&json!({"signatures": signatures, "signed": self.value}))
+        signed(&self.value, holders).map_err(|why| BundleError::Metadata { role: self.role, why })
     }
+}
+
+/// A value in its one spelling, with the signatures of these.
+pub(crate) fn signed(value: &Value, holders: &[&dyn Keyholder]) -> Result<Vec<u8>, String> {
+    let spelled = |value: &Value| canonical(value).ok_or_else(|| "it has no spelling".to_owned());
+    let message = spelled(value)?;
+    let mut signatures = Vec::new();
+    for holder in holders {
+        let signature = holder.sign(&message)?;
+        let id = public_key_id(&holder.public());
+        signatures.push(json!({"keyid": id, "sig": hex::encode(signature)}));
+    }
+    spelled(&json!({"signatures": signatures, "signed": value}))
 }
 
 impl Draft {

@@ -29,7 +29,15 @@ pub(super) struct Document<T> {
     pub(super) head: Head,
     pub(super) body: T,
     role: Role,
-    signed: Vec<u8>,
+    signed: Signed,
+}
+
+/// A value with signatures that are still to be verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signed {
+    /// What was signed.
+    pub(crate) value: Value,
+    spelled: Vec<u8>,
     signatures: Vec<SignatureOf>,
 }
 
@@ -39,7 +47,7 @@ struct Envelope {
     signatures: Vec<SignatureOf>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 struct SignatureOf {
     keyid: String,
     sig: String,
@@ -118,6 +126,19 @@ impl Hashes {
     }
 }
 
+impl Signed {
+    /// Reads what is signed, in its one spelling.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let value = canonical::parse(bytes)?;
+        let envelope: Envelope = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        if envelope.signatures.len() > MOST_SIGNATURES {
+            return Err(format!("it has {} signatures", envelope.signatures.len()));
+        }
+        let spelled = canonical::canonical(&envelope.signed).ok_or("it has no spelling")?;
+        Ok(Self { value: envelope.signed, spelled, signatures: envelope.signatures })
+    }
+}
+
 /// Reads a file of the metadata. Its signatures are still to be verified.
 pub(super) fn read<T: DeserializeOwned>(role: Role, bytes: &[u8]) -> Result<Document<T>, BundleError> {
     let wrong = |why: String| BundleError::Metadata { role, why };
@@ -125,13 +146,9 @@ pub(super) fn read<T: DeserializeOwned>(role: Role, bytes: &[u8]) -> Result<Docu
     if length > role.most_bytes() {
         return Err(wrong(format!("it has {length} bytes, at most {} are read", role.most_bytes())));
     }
-    let value = canonical::parse(bytes).map_err(wrong)?;
     let json = |error: serde_json::Error| wrong(error.to_string());
-    let envelope: Envelope = serde_json::from_value(value).map_err(json)?;
-    if envelope.signatures.len() > MOST_SIGNATURES {
-        return Err(wrong(format!("it has {} signatures", envelope.signatures.len())));
-    }
-    let head: RawHead = serde_json::from_value(envelope.signed.clone()).map_err(json)?;
+    let signed = Signed::parse(bytes).map_err(wrong)?;
+    let head: RawHead = serde_json::from_value(signed.value.clone()).map_err(json)?;
     if head.kind != role.as_str() {
         return Err(wrong(format!("it is of type `{}`", head.kind.chars().take(20).collect::<String>())));
     }
@@ -139,15 +156,8 @@ pub(super) fn read<T: DeserializeOwned>(role: Role, bytes: &[u8]) -> Result<Docu
         return Err(wrong("it is of another specification, or of version 0".to_owned()));
     }
     let expires = expiry::parse(&head.expires).ok_or_else(|| wrong("`expires` is no instant".to_owned()))?;
-    let signed =
-        canonical::canonical(&envelope.signed).ok_or_else(|| wrong("it has no spelling".to_owned()))?;
-    Ok(Document {
-        head: Head { version: head.version, expires },
-        body: serde_json::from_value(envelope.signed).map_err(json)?,
-        role,
-        signed,
-        signatures: envelope.signatures,
-    })
+    let body = serde_json::from_value(signed.value.clone()).map_err(json)?;
+    Ok(Document { head: Head { version: head.version, expires }, body, role, signed })
 }
 
 impl RootBody {
@@ -181,20 +191,25 @@ impl RootBody {
 
     /// Checks that enough keys of its role have signed a file.
     pub(super) fn check<T>(&self, document: &Document<T>) -> Result<(), BundleError> {
-        let (keys, need) = self.holders(document.role)?;
+        self.check_signed(document.role, &document.signed)
+    }
+
+    /// Checks that enough keys of a role have signed a value.
+    pub(super) fn check_signed(&self, role: Role, signed: &Signed) -> Result<(), BundleError> {
+        let (keys, need) = self.holders(role)?;
         // By key and not by name of a key: one key under two names signs once.
-        let mut signed: BTreeSet<[u8; 32]> = BTreeSet::new();
-        for signature in &document.signatures {
+        let mut by: BTreeSet<[u8; 32]> = BTreeSet::new();
+        for signature in &signed.signatures {
             let Some(key) = keys.get(signature.keyid.as_str()) else { continue };
             let bytes = hex::decode(&signature.sig).ok().and_then(|bytes| bytes.try_into().ok());
             let Some(bytes) = bytes else { continue };
-            if key.verify_strict(&document.signed, &Signature::from_bytes(&bytes)).is_ok() {
-                signed.insert(key.to_bytes());
+            if key.verify_strict(&signed.spelled, &Signature::from_bytes(&bytes)).is_ok() {
+                by.insert(key.to_bytes());
             }
         }
-        let have = u64::try_from(signed.len()).unwrap_or(0);
+        let have = u64::try_from(by.len()).unwrap_or(0);
         if have < need {
-            return Err(BundleError::Signatures { role: document.role, have, need });
+            return Err(BundleError::Signatures { role, have, need });
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use holdfast_types::Time;
 use sha2::{Digest as _, Sha256};
 
 use super::error::BundleError;
-use super::metadata::{self, Document, Head, MetaBody, MetaFile, RootBody, TargetsBody};
+use super::metadata::{self, Document, Head, MetaBody, MetaFile, RootBody, Signed, TargetsBody};
 use super::names::{PAYLOAD_NAMES, is_payload_name};
 use super::role::Role;
 
@@ -94,6 +94,11 @@ impl Trusted {
     /// It is no root.
     pub fn root_version(&self) -> Result<u64, BundleError> {
         Ok(metadata::read::<RootBody>(Role::Root, &self.root)?.head.version)
+    }
+
+    /// Checks that enough keys of a role have signed a value.
+    pub(crate) fn check(&self, role: Role, signed: &Signed) -> Result<(), BundleError> {
+        metadata::read::<RootBody>(Role::Root, &self.root)?.body.check_signed(role, signed)
     }
 
     /// SHA-256 of the root, for people to compare.
