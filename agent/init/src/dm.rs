@@ -1,4 +1,4 @@
-//! The device mapper and loop devices, as far as a root that is proved needs them (include/uapi/linux/dm-ioctl.h and loop.h of
+//! The device mapper and loop devices, as far as what is proved needs them (include/uapi/linux/dm-ioctl.h and loop.h of
 //! Linux). The only place of this
 //! program with `unsafe`.
 
@@ -23,6 +23,10 @@ const LOOP_FREE: libc::c_ulong = 0x4c82;
 const READ_ONLY: u32 = 1;
 const HEADER: usize = 312;
 const TARGET: usize = 40;
+/// The device mapper counts in sectors.
+const SECTOR: u64 = 512;
+/// What is proved is whole blocks.
+const BLOCK: u64 = 4_096;
 
 /// A call: the header, and the targets behind it.
 fn call(
@@ -71,34 +75,58 @@ pub(crate) fn loop_device(file: &File) -> Result<Utf8PathBuf, String> {
 
 /// The device of a proved root. A block that is not what it was when it was hashed starts the machine again.
 pub(crate) fn verity(root: &Utf8Path, tree: &Utf8Path, proved: &Proved) -> Result<Utf8PathBuf, String> {
+    let parameters = verity_of(root, tree, 1, proved)?;
+    device("root", proved.data_blocks, ("verity", &format!("{parameters} 1 restart_on_corruption")))
+}
+
+/// The device of a proved file system that lies with its tree behind it in `device` from byte `at` on, both of whole blocks. A block
+/// that is not what it was when it was hashed cannot be read: the machine goes on without it.
+pub(crate) fn verity_within(
+    device_of_all: &Utf8Path,
+    name: &str,
+    (at, bytes): (u64, u64),
+    proved: &Proved,
+) -> Result<Utf8PathBuf, String> {
+    let from = format!("{} {}", number_of(device_of_all)?, at / SECTOR);
+    let both = device(&format!("{name}-both"), bytes / BLOCK, ("linear", &from))?;
+    // The superblock comes first.
+    device(name, proved.data_blocks, ("verity", &verity_of(&both, &both, proved.data_blocks + 1, proved)?))
+}
+
+/// What the device mapper is told of a tree that begins at this block of its device.
+fn verity_of(data: &Utf8Path, tree: &Utf8Path, begins: u64, proved: &Proved) -> Result<String, String> {
+    Ok(format!(
+        "1 {} {} 4096 4096 {} {begins} sha256 {} {}",
+        number_of(data)?,
+        number_of(tree)?,
+        proved.data_blocks,
+        hex::encode(proved.root_hash),
+        hex::encode(proved.salt),
+    ))
+}
+
+/// A device that is only read, of so many blocks, with one target.
+fn device(name: &str, blocks: u64, (kind, parameters): (&str, &str)) -> Result<Utf8PathBuf, String> {
     let control = File::options()
         .read(true)
         .write(true)
         .open("/dev/mapper/control")
         .map_err(|error| format!("open the device mapper: {error}"))?;
-    let parameters = format!(
-        "1 {} {} 4096 4096 {} 1 sha256 {} {} 1 restart_on_corruption",
-        number_of(root)?,
-        number_of(tree)?,
-        proved.data_blocks,
-        hex::encode(proved.root_hash),
-        hex::encode(proved.salt),
-    );
     let mut target = 0_u64.to_le_bytes().to_vec();
-    target.extend((proved.data_blocks * 8).to_le_bytes());
+    target.extend((blocks * (BLOCK / SECTOR)).to_le_bytes());
     target.extend([0; 8]);
-    target.extend(b"verity");
+    target.extend(kind.bytes());
     target.resize(TARGET, 0);
     target.extend(parameters.bytes());
     target.push(0);
     target.resize(target.len().next_multiple_of(8), 0);
     let failed = |act: &str| {
         let act = act.to_owned();
-        move |error: String| format!("{act} the proved root: {error}")
+        move |error: String| format!("{act} the device `{name}`: {error}")
     };
-    let created = call(&control, DEV_CREATE, READ_ONLY, "root", &[]).map_err(failed("create"))?;
-    call(&control, TABLE_LOAD, READ_ONLY, "root", &target).map_err(failed("describe"))?;
-    call(&control, DEV_SUSPEND, READ_ONLY, "root", &[]).map_err(failed("begin"))?;
+    let created = call(&control, DEV_CREATE, READ_ONLY, name, &[]).map_err(failed("create"))?;
+    call(&control, TABLE_LOAD, READ_ONLY, name, &target).map_err(failed("describe"))?;
+    call(&control, DEV_SUSPEND, READ_ONLY, name, &[]).map_err(failed("begin"))?;
     let device = created.get(40..48).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
     Ok(Utf8PathBuf::from(format!("/dev/dm-{}", minor(device))))
 }

@@ -15,6 +15,7 @@ mod dm;
 mod durable;
 mod etc;
 mod event;
+mod extensions;
 mod firmware;
 mod generations;
 mod glob;

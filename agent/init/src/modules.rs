@@ -6,13 +6,13 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::event::say;
+use crate::extensions;
 use crate::glob::matches;
 
 /// What there is, and what was loaded.
 #[derive(Debug, Default)]
 pub(crate) struct Modules {
-    dir: Utf8PathBuf,
-    files: BTreeMap<String, (String, Vec<String>)>,
+    files: BTreeMap<String, (Utf8PathBuf, Vec<String>)>,
     aliases: Vec<(String, String)>,
     loaded: BTreeSet<String>,
 }
@@ -20,24 +20,28 @@ pub(crate) struct Modules {
 impl Modules {
     /// The modules below `dir`, by its `index`; none where there is no index.
     pub(crate) fn open(dir: &Utf8Path) -> Self {
-        let text = fs::read_to_string(dir.join("index")).unwrap_or_default();
-        Self::parse(dir, &text)
+        let mut modules = Self::default();
+        modules.add(dir);
+        modules
     }
 
-    fn parse(dir: &Utf8Path, text: &str) -> Self {
-        let mut modules = Self { dir: dir.to_owned(), ..Self::default() };
+    /// Takes in the modules below another directory. One that is known already stays what it is.
+    pub(crate) fn add(&mut self, dir: &Utf8Path) {
+        self.take(dir, &fs::read_to_string(dir.join("index")).unwrap_or_default());
+    }
+
+    fn take(&mut self, dir: &Utf8Path, text: &str) {
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
                 ["module", name, path, needs] => {
                     let needs = needs.split(',').filter(|need| !need.is_empty()).map(str::to_owned).collect();
-                    modules.files.insert((*name).to_owned(), ((*path).to_owned(), needs));
+                    self.files.entry((*name).to_owned()).or_insert_with(|| (dir.join(path), needs));
                 }
-                ["alias", pattern, name] => modules.aliases.push(((*pattern).to_owned(), (*name).to_owned())),
+                ["alias", pattern, name] => self.aliases.push(((*pattern).to_owned(), (*name).to_owned())),
                 _ => {}
             }
         }
-        modules
     }
 
     /// The order in which `name` and what it needs are to be loaded, without those that are.
@@ -64,8 +68,7 @@ impl Modules {
     pub(crate) fn load(&mut self, name: &str) {
         for name in self.order(name) {
             let Some((path, _)) = self.files.get(&name) else { continue };
-            let path = self.dir.join(path);
-            let refused = match fs::File::open(&path) {
+            let refused = match fs::File::open(path) {
                 Ok(file) => rustix::system::finit_module(file, c"", 0).map_err(std::io::Error::from).err(),
                 Err(error) => Some(error),
             };
@@ -125,6 +128,7 @@ pub(crate) fn of_kernel() -> Utf8PathBuf {
 /// Loads what the kernel asks for by name or alias, as a kind of file system or network device that somebody wants to use.
 pub(crate) fn asked(name: &str) {
     let mut modules = Modules::open(&of_kernel());
+    extensions::modules().iter().for_each(|dir| modules.add(dir));
     for module in modules.called(name) {
         modules.load(&module);
     }
@@ -146,9 +150,27 @@ mod tests {
     const INDEX: &str = "module erofs k/erofs.ko libcrc32c,a\nmodule libcrc32c k/l.ko a\nmodule a k/a.ko \n\
         module loop1 k/1.ko loop2\nmodule loop2 k/2.ko loop1\nalias virtio:d2* a\nodd line\n";
 
+    fn parsed(text: &str) -> Modules {
+        let mut modules = Modules::default();
+        modules.take("/m".into(), text);
+        modules
+    }
+
+    #[test]
+    fn an_extension_adds_modules_and_replaces_none() {
+        let mut modules = parsed(INDEX);
+        modules.take("/x".into(), "module a k/a.ko erofs\nmodule gpu extra/gpu.ko a\nalias pci:v10DE* gpu\n");
+        assert_eq!(modules.order("gpu"), ["a", "gpu"]);
+        assert_eq!(
+            (modules.files["a"].0.as_str(), modules.files["gpu"].0.as_str()),
+            ("/m/k/a.ko", "/x/extra/gpu.ko")
+        );
+        assert_eq!(modules.wanted("pci:v10DEd1"), ["gpu"]);
+    }
+
     #[test]
     fn what_a_module_needs_comes_before_it_once() {
-        let mut modules = Modules::parse("/m".into(), INDEX);
+        let mut modules = parsed(INDEX);
         assert_eq!(modules.order("erofs"), ["a", "libcrc32c", "erofs"]);
         modules.loaded.insert("a".to_owned());
         assert_eq!(modules.order("erofs"), ["libcrc32c", "erofs"]);
@@ -158,10 +180,7 @@ mod tests {
 
     #[test]
     fn the_kernel_asks_by_name_or_alias() {
-        let modules = Modules::parse(
-            "/m".into(),
-            "module dm_crypt k/d.ko \nmodule overlay k/o.ko \nalias fs-overlay overlay\n",
-        );
+        let modules = parsed("module dm_crypt k/d.ko \nmodule overlay k/o.ko \nalias fs-overlay overlay\n");
         assert_eq!(modules.called("dm-crypt"), ["dm_crypt"]);
         assert_eq!(modules.called("fs-overlay"), ["overlay"]);
         assert_eq!(modules.called("fs-none"), [""; 0]);
@@ -169,7 +188,7 @@ mod tests {
 
     #[test]
     fn devices_name_their_modules() {
-        let modules = Modules::parse("/m".into(), INDEX);
+        let modules = parsed(INDEX);
         assert_eq!(modules.wanted("virtio:d2v1"), ["a"]);
         let sys = tempfile::tempdir().unwrap();
         let sys = Utf8Path::from_path(sys.path()).unwrap();

@@ -18,7 +18,7 @@ use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
-use crate::{disks, etc, firmware, installing, mounts, reset, stage1, told, uevents};
+use crate::{disks, etc, extensions, firmware, installing, mounts, reset, stage1, told, uevents};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         fs::read_to_string("/proc/cmdline").map_err(|error| format!("read the command line: {error}"))?;
     let cmdline = Cmdline::parse(&text);
     let signals = Signals::take()?;
-    let mut watchdog = devices();
+    let mut watchdog = devices(arguments);
     let switches = etc::switches(Utf8Path::new("/proc"));
     if arguments.first().is_some_and(|first| first == stage1::INSTALL) {
         etc::identity(Utf8Path::new("/etc"), None, NAMELESS)?;
@@ -83,12 +83,15 @@ fn divide() {
 }
 
 /// Loads what devices need, now and later, and wakes the watchdog.
-fn devices() -> Watchdog {
+fn devices(arguments: &[String]) -> Watchdog {
     let mut modules = Modules::open(&of_kernel());
     for name in ALWAYS {
         modules.load(name);
     }
     modules.settle(Utf8Path::new("/sys"));
+    if let Some((slot, disk)) = root_of(arguments) {
+        extensions::bring(disk, slot, &mut modules);
+    }
     if !Utf8Path::new(WATCHDOG).exists() {
         modules.load("softdog");
     }
@@ -98,6 +101,16 @@ fn devices() -> Watchdog {
         say(format_args!("without the firmware's variables: {error}"));
     }
     Watchdog::wake()
+}
+
+/// The slot and the disk of the root; nothing where a medium was started.
+fn root_of(arguments: &[String]) -> Option<(Slot, &str)> {
+    match arguments {
+        [slot, disk, ..] if slot != stage1::INSTALL => {
+            Some((if slot == "B" { Slot::B } else { Slot::A }, disk))
+        }
+        _ => None,
+    }
 }
 
 /// What the machine keeps.
@@ -112,8 +125,8 @@ struct Kept {
 
 /// Opens what the machine keeps.
 fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> Kept {
-    let slot = if arguments.first().is_some_and(|slot| slot == "B") { Slot::B } else { Slot::A };
-    let disk = arguments.get(1).cloned().unwrap_or_default();
+    let (slot, disk) =
+        root_of(arguments).map_or((Slot::A, String::new()), |(slot, disk)| (slot, disk.to_owned()));
     let all = disks::partitions(Utf8Path::new("/sys"));
     reset::finish(&disk, &all, &mut || watchdog.feed());
     let device = |label: &str| storage::device(&all, &disk, label);

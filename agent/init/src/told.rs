@@ -17,7 +17,7 @@ use crate::{durable, mounts, storage};
 
 /// A directory of links, by the labels of the parts (`agent/daemon` writes a release through them).
 const PARTS: &str = "/run/holdfast/parts";
-const LABELS: [&str; 5] = ["META", "ROOT-A", "HASH-A", "ROOT-B", "HASH-B"];
+const LABELS: [&str; 6] = ["META", "ROOT-A", "HASH-A", "ROOT-B", "HASH-B", "EXT"];
 /// Who lays this file asks for another start.
 const RESTART: &str = "/run/holdfast/restart";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";

@@ -6,10 +6,11 @@ use std::fs;
 use camino::Utf8Path;
 use holdfast_release::{Digest, FileSum, KERNEL, LOADER, Manifest, ManifestError, ROOT, ROOT_TREE, Verity};
 
+use crate::carried;
 use crate::contents::{os_release, root};
 use crate::cpio::{Archive, Node};
 use crate::inputs::{BuildError, Inputs, Packages, at, one, unpack};
-use crate::kernel::{Kernel, kernel};
+use crate::kernel::{Kernel, Own, kernel};
 use crate::measure;
 use crate::root::{Image, Root};
 use crate::sign;
@@ -50,15 +51,17 @@ pub struct Built {
 impl Built {
     /// The files of the release by name, the manifest left out.
     #[must_use]
-    pub fn files<'a>(&'a self, enrolment: &'a [(String, Vec<u8>)]) -> BTreeMap<&'a str, &'a [u8]> {
-        let keys = enrolment.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
-        keys.chain([
-            (ROOT, self.root.bytes.as_slice()),
-            (ROOT_TREE, &self.root.tree.bytes),
-            (KERNEL, &self.uki),
-            (LOADER, &self.loader),
-        ])
-        .collect()
+    pub fn files<'a>(&'a self, inputs: &'a Inputs<'_>) -> BTreeMap<&'a str, &'a [u8]> {
+        let keys = inputs.enrolment.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+        let extensions = inputs.extensions.iter().map(|one| (one.file.as_str(), one.bytes.as_slice()));
+        keys.chain(extensions)
+            .chain([
+                (ROOT, self.root.bytes.as_slice()),
+                (ROOT_TREE, &self.root.tree.bytes),
+                (KERNEL, &self.uki),
+                (LOADER, &self.loader),
+            ])
+            .collect()
     }
 }
 
@@ -75,7 +78,9 @@ pub fn build(
     tell("packages");
     let packages = unpack(inputs)?;
     tell("kernel and modules");
-    let kernel = kernel(inputs, &packages)?;
+    let files = packages.get(&inputs.recipe.kernel).map(Vec::as_slice).unwrap_or_default();
+    let kernel = kernel(inputs.recipe, files, Own { modules: inputs.modules, key: inputs.key })?;
+    let extensions = carried::fitting(inputs, &kernel)?;
     tell("root");
     let tree = root(inputs, &packages, &kernel)?;
     let id = uuid(&format!("{} {:?}", inputs.version, inputs.profile));
@@ -102,12 +107,12 @@ pub fn build(
             data_blocks: root.tree.data_blocks,
         },
         pcr11,
-        extensions: Vec::new(),
+        extensions,
     };
     let (netboot, kernel) = (Vec::new(), kernel.image);
     let mut built =
         Built { tree, root, uki, install, netboot, loader, kernel, initrd, cmdline, manifest, packages };
-    let sums = built.files(inputs.enrolment).into_iter();
+    let sums = built.files(inputs).into_iter();
     built.manifest.files = sums.map(|(name, bytes)| (name.to_owned(), FileSum::of(bytes))).collect();
     built.netboot = netboot_image(inputs, &built, &installs).map_err(at("make the kernel for netboot"))?;
     Ok(built)
@@ -122,7 +127,7 @@ fn netboot_image(inputs: &Inputs<'_>, built: &Built, cmdline: &str) -> Result<Ve
         archive.put(&format!("{MEDIUM}/{name}"), Node::File { content: content.to_vec(), program: false });
     };
     put(holdfast_release::MANIFEST, &manifest);
-    built.files(inputs.enrolment).into_iter().for_each(|(name, content)| put(name, content));
+    built.files(inputs).into_iter().for_each(|(name, content)| put(name, content));
     let initrd = [built.initrd.as_slice(), &archive.encode()].concat();
     let signing = Signing { inputs, packages: &built.packages, kernel: &built.kernel };
     Ok(signing.image(cmdline, &initrd)?.0)

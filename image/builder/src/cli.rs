@@ -1,5 +1,7 @@
 //! The commands of `holdfast-image`.
 
+mod extension;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -13,6 +15,7 @@ use holdfast_types::{Span, Time};
 
 use crate::build::build;
 use crate::bundle::Release;
+use crate::carried::Carried;
 use crate::inputs::{BuildError, Inputs};
 use crate::keys::{self, SigningKey};
 use crate::lock::{Cache, Lock};
@@ -46,6 +49,9 @@ enum Commands {
     /// The keys that firmware knows, and those that sign releases.
     #[command(subcommand)]
     Keys(Keys),
+    /// Drivers that the kernel of Debian does not have, with what belongs to them.
+    #[command(subcommand)]
+    Extension(extension::Extension),
     /// Makes a release of a payload: one file that a cluster imports.
     Bundle(BundleOptions),
 }
@@ -113,6 +119,9 @@ struct Build {
     /// A kernel module built for this kernel; it is signed with the key. May be given more than once.
     #[arg(long, value_name = "FILE")]
     module: Vec<Utf8PathBuf>,
+    /// An extension for this kernel: the release carries it to the machines. May be given more than once.
+    #[arg(long, value_name = "FILE")]
+    extension: Vec<Utf8PathBuf>,
     /// A further word of the kernel's command line, which is signed with it. May be given more than once.
     #[arg(long, value_name = "WORD")]
     append: Vec<String>,
@@ -175,6 +184,7 @@ pub fn main_with_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let rule = RootRule { keys: *root_keys, threshold: *threshold };
             release_keys::init(dir, rule, now()).map_err(|error| error.to_string())
         }
+        Commands::Extension(command) => extension::run(command).map_err(|error| error.to_string()),
         Commands::Bundle(options) => bundle(options),
     };
     match ended {
@@ -267,6 +277,8 @@ fn images(options: &Build) -> Result<(), BuildError> {
             .map_err(|error| failed("sign what enrols the keys", error))?,
         false => Vec::new(),
     };
+    let extensions: Result<Vec<Carried>, _> =
+        options.extension.iter().map(|path| Carried::read(path)).collect();
     let inputs = Inputs {
         version: &options.release,
         profile: options.profile,
@@ -275,6 +287,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
         recipe: &recipe,
         programs: &programs,
         modules: &options.module,
+        extensions: &extensions?,
         workspace: &options.workspace,
         key: &key,
         measured: measured.as_ref(),

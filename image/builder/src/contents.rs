@@ -12,7 +12,8 @@ use crate::measure;
 use crate::root::{Item, Root};
 
 /// Places of the root that other file systems are mounted at.
-const PLACES: [&str; 9] = ["dev", "proc", "sys", "run", "etc", "var", "tmp", "root", "data"];
+const PLACES: [&str; 10] =
+    ["dev", "proc", "sys", "run", "etc", "var", "tmp", "root", "data", "usr/lib/holdfast/extensions"];
 
 /// The root of the image.
 pub(crate) fn root(

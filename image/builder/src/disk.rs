@@ -48,6 +48,8 @@ pub struct Content<'a> {
     pub esp: &'a [FatFile<'a>],
     /// The root.
     pub root: &'a Image,
+    /// The extensions, each with where it begins on the disk.
+    pub extensions: &'a [(u64, &'a [u8])],
     /// What makes the numbers of this disk its own.
     pub disk: &'a str,
 }
@@ -79,6 +81,9 @@ pub fn write(path: &Utf8Path, layout: &Layout, content: &Content<'_>) -> Result<
             return Err(DiskError::TooLarge { what, bytes: length(bytes.len()), most: part.bytes });
         }
         file.write_all_at(bytes, part.at)?;
+    }
+    for (at, bytes) in content.extensions {
+        file.write_all_at(bytes, *at)?;
     }
     if let Some(part) = layout.part(Role::Meta) {
         let mut meta = Meta::default();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::Profile;
 
+use crate::carried::Carried;
 use crate::deb::{DebFile, DebKind, files};
 use crate::keys::SigningKey;
 use crate::lock::{Cache, Lock};
@@ -59,6 +60,8 @@ pub struct Inputs<'a> {
     pub programs: &'a BTreeMap<String, Utf8PathBuf>,
     /// Modules of the site for exactly this kernel: they are signed, and loaded like the kernel's own.
     pub modules: &'a [Utf8PathBuf],
+    /// Extensions for exactly this kernel, as they come from [`crate::extension`].
+    pub extensions: &'a [Carried],
     /// The workspace that our programs come from, whose crates are in them.
     pub workspace: &'a Utf8Path,
     /// The key of programs.

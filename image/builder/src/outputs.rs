@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use holdfast_release::{FatFile, FileSum, INSTALL_KERNEL, Layout, MANIFEST, Manifest};
 
 use crate::build::Built;
+use crate::carried;
 use crate::crates::linked;
 use crate::disk::{self, Content};
 use crate::inputs::{BuildError, Inputs, at};
@@ -28,7 +29,7 @@ pub fn write_all(
 ) -> Result<Manifest, BuildError> {
     tell("parts");
     let manifest = built.manifest.encode().map_err(at("write the manifest"))?;
-    let mut payload = built.files(inputs.enrolment);
+    let mut payload = built.files(inputs);
     payload.insert(MANIFEST, &manifest);
     let alone = [
         (INSTALL_KERNEL, built.install.as_slice()),
@@ -122,6 +123,13 @@ pub fn disk_image(inputs: &Inputs<'_>, built: &Built, bytes: u64, path: &Utf8Pat
         inputs.enrolment.iter().map(|(name, _)| format!("loader/keys/auto/{name}")).collect();
     let keys = named.iter().zip(inputs.enrolment);
     files.extend(keys.map(|(path, (_, content))| FatFile { path, content }));
-    let content = Content { version: inputs.version, esp: &files, root: &built.root, disk: &id(inputs) };
+    let extensions: Vec<(u64, &[u8])> = carried::placed(inputs, &built.manifest, &layout)?;
+    let content = Content {
+        version: inputs.version,
+        esp: &files,
+        root: &built.root,
+        extensions: &extensions,
+        disk: &id(inputs),
+    };
     disk::write(path, &layout, &content).map_err(at("write the disk image"))
 }
