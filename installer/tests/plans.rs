@@ -59,7 +59,9 @@ fn told(title: &str, facts: Facts, machine: Machine, consent: &Consent) -> Strin
     for disk in &facts.disks {
         writeln!(text, "   {}", disk_line(disk)).unwrap();
     }
-    let release = Release { version: "1.2.0".to_owned(), profile: Profile::Small, epoch: 1_793_491_200 };
+    let extensions = vec!["gpu".to_owned()];
+    let release =
+        Release { version: "1.2.0".to_owned(), profile: Profile::Small, epoch: 1_793_491_200, extensions };
     let refused = |text: &mut String, refusal: holdfast_installer::brain::Refusal| {
         writeln!(text, "refused ({}): {refusal}", refusal.word()).unwrap();
         for disk in refusal.disks() {
@@ -120,6 +122,12 @@ fn the_transcript_of_all_decisions_is_what_it_was() {
     let tiny = Facts { memory: 256 << 20, ..facts(vec![blank()]) };
     let sealed = machine("[spec.install]\ndisk = {}\nencryption = \"tpm\"", "controller");
     let agent = machine("[spec.install]\ndisk = {}", "agent");
+    let driven = |name: &str| {
+        machine(
+            &format!("[spec.install]\ndisk = {{}}\n[spec.health]\nextensions = [\"{name}\"]"),
+            "controller",
+        )
+    };
     let cases = [
         ("the only disk that can be taken", facts(vec![blank(), medium()]), by(""), &none),
         ("two disks fit", facts(vec![blank(), begun(), medium()]), by("minBytes = 1000"), &none),
@@ -170,6 +178,8 @@ fn the_transcript_of_all_decisions_is_what_it_was() {
             sealed,
             &none,
         ),
+        ("an extension that the release has", facts(vec![blank()]), driven("gpu"), &none),
+        ("an extension that the release has not", facts(vec![blank()]), driven("npu"), &none),
         ("no word of a disk", facts(vec![blank()]), machine("", "controller"), &none),
     ];
     let text: String = cases

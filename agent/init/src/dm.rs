@@ -6,6 +6,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::BLOCK_BYTES;
 use rustix::fs::{major, minor, stat};
 
 use crate::slot::Proved;
@@ -25,8 +26,6 @@ const HEADER: usize = 312;
 const TARGET: usize = 40;
 /// The device mapper counts in sectors.
 const SECTOR: u64 = 512;
-/// What is proved is whole blocks.
-const BLOCK: u64 = 4_096;
 
 /// A call: the header, and the targets behind it.
 fn call(
@@ -88,7 +87,7 @@ pub(crate) fn verity_within(
     proved: &Proved,
 ) -> Result<Utf8PathBuf, String> {
     let from = format!("{} {}", number_of(device_of_all)?, at / SECTOR);
-    let both = device(&format!("{name}-both"), bytes / BLOCK, ("linear", &from))?;
+    let both = device(&format!("{name}-both"), bytes / BLOCK_BYTES, ("linear", &from))?;
     // The superblock comes first.
     device(name, proved.data_blocks, ("verity", &verity_of(&both, &both, proved.data_blocks + 1, proved)?))
 }
@@ -113,7 +112,7 @@ fn device(name: &str, blocks: u64, (kind, parameters): (&str, &str)) -> Result<U
         .open("/dev/mapper/control")
         .map_err(|error| format!("open the device mapper: {error}"))?;
     let mut target = 0_u64.to_le_bytes().to_vec();
-    target.extend((blocks * (BLOCK / SECTOR)).to_le_bytes());
+    target.extend((blocks * (BLOCK_BYTES / SECTOR)).to_le_bytes());
     target.extend([0; 8]);
     target.extend(kind.bytes());
     target.resize(TARGET, 0);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bundle::{BundleError, BundleRole, Keyholder, Signed, Trusted, signed};
+use crate::machine::Name;
 use crate::manifest::{Verity, is_plain};
 use crate::verity::{BLOCK, BLOCK_BYTES};
 
@@ -20,8 +21,8 @@ pub use area::{Installed, Laid, extension_room, installed, laid_out};
 pub const MOST_EXTENSION_HEAD: usize = 64 << 10;
 /// Bytes of the longest file system, and of the longest proof: what a disk could hold, and far from what a number could.
 const MOST_BYTES: u64 = 1 << 40;
-/// Bytes of the longest name: the device mapper knows it by one that is little longer.
-const LONGEST_NAME: usize = 64;
+/// Bytes of the longest word.
+const LONGEST: usize = 128;
 const MAGIC: &[u8; 8] = b"HFEXT1\n\0";
 /// The magic and the length of what is signed.
 const PREFIX: usize = 12;
@@ -79,7 +80,7 @@ fn form(why: impl Into<String>) -> ExtensionError {
 /// What an extension says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extension {
-    /// Its name, and that of the directory where it is found in the system.
+    /// Its name, and that of the directory where it is found in the system: as the names of machines are.
     pub name: String,
     /// The version of what it brings.
     pub version: String,
@@ -138,15 +139,19 @@ impl Extension {
     }
 
     fn check(&self) -> Result<(), ExtensionError> {
-        let mut names = [&self.name, &self.version, &self.kernel].into_iter();
-        if let Some(name) = names.find(|name| !is_plain(name)) {
-            let name: String = name.chars().take(LONGEST_NAME).collect();
-            return Err(form(format!("`{name}` is no plain name")));
+        if let Err(error) = self.name.parse::<Name>() {
+            return Err(form(error.to_string()));
+        }
+        if let Some(word) = [&self.version, &self.kernel].into_iter().find(|word| !is_plain(word)) {
+            return Err(form(format!(
+                "`{}` is no plain word",
+                word.chars().take(LONGEST).collect::<String>()
+            )));
         }
         let printable = |byte: u8| (0x20..0x7f).contains(&byte);
         let build = self.build.as_bytes();
-        if self.name.len() > LONGEST_NAME || build.len() > 256 || !build.iter().copied().all(printable) {
-            return Err(form("its name or the build of its kernel is too long, or cannot be shown"));
+        if build.len() > LONGEST || !build.iter().copied().all(printable) {
+            return Err(form("the build of its kernel is too long, or cannot be shown"));
         }
         let fits =
             |bytes: u64| (BLOCK_BYTES..=MOST_BYTES).contains(&bytes) && bytes.is_multiple_of(BLOCK_BYTES);

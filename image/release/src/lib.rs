@@ -42,4 +42,4 @@ pub use manifest::{
 };
 pub use meta::{META_COPY_BYTES, Meta, MetaError};
 pub use slots::{Attempt, Boot, MOST_ATTEMPTS, Slot, Verdict, decide};
-pub use verity::{BLOCK, HashTree, RootHash, Salt, Tree, VerityError};
+pub use verity::{BLOCK, BLOCK_BYTES, HashTree, RootHash, Salt, Tree, VerityError};

@@ -214,11 +214,15 @@ pub struct Health {
     /// How many network cards must be there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_cards: Option<u32>,
+    /// The extensions without which a release is no good here: they must be in it, and be mounted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Name>,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { deadline_seconds: DEADLINE_SECONDS, accelerators: None, network_cards: None }
+        let deadline_seconds = DEADLINE_SECONDS;
+        Self { deadline_seconds, accelerators: None, network_cards: None, extensions: Vec::new() }
     }
 }
 
@@ -415,6 +419,7 @@ joinToken = "hf1-geheim"
 [spec.health]
 deadlineSeconds = 300
 accelerators = 8
+extensions = ["nvidia-535"]
 "#;
 
     #[test]
@@ -425,6 +430,7 @@ accelerators = 8
         assert_eq!(machine.spec.network.interfaces[1].bond.as_ref().unwrap().mode, BondMode::Lacp);
         assert_eq!(machine.spec.console, Console::default());
         assert_eq!(machine.spec.health.accelerators, Some(8));
+        assert_eq!(machine.spec.health.extensions, ["nvidia-535".parse().unwrap()]);
         assert_eq!(machine.spec.install.as_ref().unwrap().encryption, Encryption::Tpm);
         let first = "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"a\"\n\
             spec = { role = \"controller\", first = true, cluster = { name = \"prod\", jurisdiction = \"DE\" } }\n";
@@ -453,6 +459,7 @@ accelerators = 8
             ("joinToken = ", "admissionFile = \"../x\"\njoinToken = ", 37, 1, "either"),
             ("joinToken = \"hf1-geheim\"", "admissionFile = \"../x\"", 37, 1, "beside"),
             ("deadlineSeconds = 300", "deadlineSeconds = 1", 40, 1, "10 to 7200"),
+            ("[\"nvidia-535\"]", "[\"../nvidia\"]", 42, 15, "no name"),
             ("role = \"agent\"", "role = \"agent\"\nfirst = true", 9, 1, "begins no cluster"),
             ("role = \"agent\"", "role = \"controller\"", 37, 1, "lets agents in"),
             ("role = \"agent\"", "role = \"controller\"\nfirst = true", 36, 7, "let in by nobody"),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 /// Bytes of a block, of the data as of the tree.
 pub const BLOCK: usize = 4_096;
 /// The same as a length on a disk.
-pub(crate) const BLOCK_BYTES: u64 = 4_096;
+pub const BLOCK_BYTES: u64 = 4_096;
 /// Hashes in one block of the tree.
 const FAN: usize = BLOCK / 32;
 

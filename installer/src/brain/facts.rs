@@ -143,4 +143,6 @@ pub struct Release {
     pub profile: Profile,
     /// When it was made.
     pub epoch: u64,
+    /// The names of its extensions.
+    pub extensions: Vec<String>,
 }

@@ -64,6 +64,11 @@ pub enum Refusal {
     /// The configuration wants a TPM.
     #[error("the configuration has `encryption = \"tpm\"`, and this machine has no TPM 2.0")]
     NoTpm,
+    /// The configuration wants an extension.
+    #[error(
+        "the configuration has the extension `{0}` in `spec.health`, and the release on the medium has not"
+    )]
+    NoExtension(String),
     /// The machine lacks something.
     #[error("this machine cannot run the release: {found}", found = failed(.checks))]
     Checks {
@@ -90,6 +95,7 @@ impl Refusal {
             Self::Holds { .. } => "disk-in-use",
             Self::Typed { .. } => "wrong-serial",
             Self::NoTpm => "no-tpm",
+            Self::NoExtension(_) => "no-extension",
             Self::Checks { .. } => "checks",
         }
     }
@@ -105,6 +111,7 @@ impl Refusal {
             | Self::Holds { .. }
             | Self::Typed { .. }
             | Self::NoTpm
+            | Self::NoExtension(_)
             | Self::Checks { .. } => &[],
         }
     }

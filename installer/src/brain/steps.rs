@@ -106,6 +106,10 @@ impl Detected {
         if checks.iter().any(Check::is_failed) {
             return Err(Refusal::Checks { checks });
         }
+        let wanted = machine.spec.health.extensions.iter().map(ToString::to_string);
+        if let Some(missing) = wanted.into_iter().find(|name| !self.release.extensions.contains(name)) {
+            return Err(Refusal::NoExtension(missing));
+        }
         let enrols = self.facts.firmware == Firmware::Uefi(SecureBoot::Setup);
         let asked = machine.spec.install.as_ref().map(|install| install.encryption).unwrap_or_default();
         let locks = match (asked, self.facts.tpm) {

@@ -5,7 +5,7 @@ use std::io;
 use camino::Utf8PathBuf;
 use holdfast_release::machine::MachineError;
 use holdfast_release::writer::WriteError;
-use holdfast_release::{FatError, GptError, MetaError};
+use holdfast_release::{ExtensionError, FatError, GptError, MetaError};
 use holdfast_seal::{LuksError, SealError};
 
 use crate::hands::payload::PayloadError;
@@ -28,6 +28,9 @@ pub enum InstallError {
     /// META, or the record of the installation.
     #[error("make the record of the installation")]
     Meta(#[from] MetaError),
+    /// The extensions of the release.
+    #[error("lay out the extensions")]
+    Extension(#[from] ExtensionError),
     /// A partition is too small for what goes into it.
     #[error("{what} has {bytes} bytes; its partition has {room}")]
     Room {

@@ -89,7 +89,17 @@ impl Payload {
     #[must_use]
     pub fn release(&self) -> Release {
         let manifest = &self.manifest;
-        Release { version: manifest.version.clone(), profile: manifest.profile, epoch: manifest.epoch }
+        Release {
+            version: manifest.version.clone(),
+            profile: manifest.profile,
+            epoch: manifest.epoch,
+            extensions: manifest.extensions.iter().map(|one| one.name.clone()).collect(),
+        }
+    }
+
+    /// What the release says of itself.
+    pub(crate) const fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// Where a file lies, and what the manifest says of it.

@@ -7,7 +7,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::{
-    Boot, Digest, Fat, FatFile, Guid, KERNEL, Layout, Meta, Part, ROOT, ROOT_TREE, Role, Slot, machine,
+    BLOCK_BYTES, Boot, Digest, Fat, FatFile, Guid, KERNEL, Laid, Layout, Meta, Part, ROOT, ROOT_TREE, Role,
+    Slot, laid_out, machine,
 };
 
 use crate::brain::{Locks, Planned, describe};
@@ -102,7 +103,8 @@ pub(crate) fn content(planned: &Planned, work: &Work<'_>, id: &str) -> Result<Ve
             Role::Raft if vault.is_none() || planned.machine().spec.role != machine::Role::Controller => {
                 pieces.push(cleared(*part));
             }
-            Role::Ext | Role::Data => pieces.extend(file_system(work, id, *part, Fill::default())?),
+            Role::Ext => pieces.extend(extensions(work, *part)?),
+            Role::Data => pieces.extend(file_system(work, id, *part, Fill::default())?),
             Role::Raft => {
                 let fill = Fill { vault: vault.zip(Some(Second::Kept)), content: None };
                 pieces.extend(file_system(work, id, *part, fill)?);
@@ -121,6 +123,20 @@ pub(crate) fn content(planned: &Planned, work: &Work<'_>, id: &str) -> Result<Ve
 
 fn cleared(part: Part) -> Piece {
     Piece::zeros(&format!("the beginning of {}", part.role.label()), part.at, part.bytes.min(CLEARED))
+}
+
+/// The extensions of the release for slot A, and that there are none for slot B.
+fn extensions(work: &Work<'_>, part: Part) -> Result<Vec<Piece>, InstallError> {
+    let laid = laid_out(work.payload.manifest(), Slot::A, part.bytes)?;
+    let placed = laid.files.into_iter().map(|(name, at, _)| {
+        let room = Part { at: part.at + at, bytes: part.bytes - at, ..part };
+        whole(work, name, &format!("the extension {name}"), room)
+    });
+    let mut pieces = placed.collect::<Result<Vec<_>, _>>()?;
+    for end in laid.end.into_iter().chain(Laid::none(Slot::B, part.bytes).end) {
+        pieces.push(Piece::zeros("the end of the extensions", part.at + end, BLOCK_BYTES));
+    }
+    Ok(pieces)
 }
 
 fn whole(work: &Work<'_>, name: &str, what: &str, part: Part) -> Result<Piece, InstallError> {

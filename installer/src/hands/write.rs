@@ -61,6 +61,9 @@ pub fn install(
         on(&Progress { what: "checking the medium", done: 0, total: 0 });
         work.payload.prove(ROOT)?;
         work.payload.prove(ROOT_TREE)?;
+        for extension in &work.payload.manifest().extensions {
+            work.payload.prove(&extension.file)?;
+        }
     }
     let mut record =
         record::read(disk).map_err(|source| read_failed(planned.disk().path.as_ref(), source))?;

@@ -60,7 +60,12 @@ fn detected() -> Detected {
                 medium,
             ],
         },
-        release: Release { version: "1.2.0".to_owned(), profile: Profile::Metal, epoch: 1_793_491_200 },
+        release: Release {
+            version: "1.2.0".to_owned(),
+            profile: Profile::Metal,
+            epoch: 1_793_491_200,
+            extensions: Vec::new(),
+        },
     }
 }
 

@@ -133,7 +133,8 @@ impl World {
         fs::write(payload.join("loader.efi"), noise(90_000, 2)).unwrap();
         fs::write(payload.join("holdfast.efi"), noise(3 << 20, 3)).unwrap();
         let sum = |name: &str| FileSum::of(&fs::read(payload.join(name)).unwrap());
-        let names = ["root.erofs", "root.verity", "loader.efi", "holdfast.efi"];
+        fs::write(payload.join("gpu.ext"), noise(5 * BLOCK, 4)).unwrap();
+        let names = ["root.erofs", "root.verity", "loader.efi", "holdfast.efi", "gpu.ext"];
         let manifest = serde_json::json!({
             "version": "1.2.0", "profile": "small", "epoch": 1_793_491_200_u64, "kernel": "6.1.0-56-amd64",
             "files": names.iter().map(|name| ((*name).to_owned(), serde_json::to_value(sum(name)).unwrap()))
@@ -142,6 +143,7 @@ impl World {
                 "root_hash": proof.root.to_string(), "salt": Digest([3; 32]), "data_blocks": proof.data_blocks,
             },
             "pcr11": Digest([0; 32]),
+            "extensions": [{ "name": "gpu", "version": "1", "kernel": "6.1.0-56-amd64", "file": "gpu.ext" }],
         });
         fs::write(payload.join("manifest.json"), manifest.to_string()).unwrap();
         let text = holdfast_release::machine::write(&parse(MACHINE).unwrap()).unwrap();
@@ -308,7 +310,12 @@ impl World {
         let (root, hash) = (self.part(disk, Role::RootA, 512), self.part(disk, Role::HashA, 512));
         said(Command::new("fsck.erofs").arg(root.as_str()));
         said(Command::new("veritysetup").args(["verify", root.as_str(), hash.as_str(), &self.root_hash]));
-        for role in [Role::Ext, Role::State, Role::Data] {
+        let ext = fs::read(self.part(disk, Role::Ext, 512)).unwrap();
+        let gpu = fs::read(self.payload.join("gpu.ext")).unwrap();
+        let rest = &ext[gpu.len()..];
+        assert!(ext.starts_with(&gpu) && rest[..BLOCK] == [0; BLOCK], "the extension of slot A, and its end");
+        assert_eq!(ext[ext.len() / 2..][..BLOCK], [0; BLOCK], "none for slot B");
+        for role in [Role::State, Role::Data] {
             let part = self.part(disk, role, 512);
             said(Command::new("e2fsck").args(["-f", "-n", part.as_str()]));
         }

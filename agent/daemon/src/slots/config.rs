@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlotsConfig {
-    /// A directory with META, ROOT-A, HASH-A, ROOT-B and HASH-B: block devices, or files that stand for them.
+    /// A directory with META, ROOT-A, HASH-A, ROOT-B, HASH-B and EXT: block devices, or files that stand for them.
     pub parts: Utf8PathBuf,
     /// Where the partition of the loader is mounted.
     pub esp: Utf8PathBuf,

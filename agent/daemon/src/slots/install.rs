@@ -3,12 +3,14 @@
 //! when it is to be booted does its kernel get a name that the loader looks for.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use camino::Utf8Path;
 use holdfast_release::writer::{self, Job};
-use holdfast_release::{Boot, KERNEL, LOADER, Manifest, ROOT, ROOT_TREE, Role, Slot};
+use holdfast_release::{
+    BLOCK, BLOCK_BYTES, Boot, FileSum, KERNEL, LOADER, Manifest, ROOT, ROOT_TREE, Role, Slot, laid_out,
+};
 
 use super::kernels::{is_older, is_spent, staged, version_of};
 use super::machine::{Machine, Running};
@@ -54,8 +56,10 @@ pub(super) fn write(
     }
     let (root, tree) = parts(slot);
     for (name, role) in [(ROOT, root), (ROOT_TREE, tree)] {
-        fill(machine, manifest, payload, (name, role))?;
+        let sum = manifest.file(name).ok_or_else(|| format!("the release has no `{name}`"))?;
+        fill(machine, payload, (name, sum), (role, 0))?;
     }
+    extensions(machine, manifest, payload, slot)?;
     let loader = std::fs::read(payload.join(LOADER)).map_err(|error| failed("read the loader", error))?;
     machine.put_loader(&loader).map_err(|error| failed("write the loader", error))?;
     let mut kernel = File::open(payload.join(KERNEL)).map_err(|error| failed("read the kernel", error))?;
@@ -66,25 +70,55 @@ pub(super) fn write(
     machine.put_meta(&mut meta).map_err(|error| failed("write META", error))
 }
 
-fn fill(
+/// Writes the extensions of a release beside those of the one that runs. One without any has an end all the same: what the slot had
+/// before is not found any more.
+fn extensions(
     machine: &mut dyn Machine,
     manifest: &Manifest,
     payload: &Utf8Path,
-    (name, role): (&str, Role),
+    slot: Slot,
 ) -> Result<(), String> {
-    let sum = manifest.file(name).ok_or_else(|| format!("the release has no `{name}`"))?;
+    let size = machine.part(Role::Ext).map_err(|error| failed("open EXT", error))?.size();
+    let laid = laid_out(manifest, slot, size).map_err(|error| error.to_string())?;
+    for (name, at, sum) in laid.files {
+        fill(machine, payload, (name, sum), (Role::Ext, at))?;
+    }
+    let Some(at) = laid.end else { return Ok(()) };
+    let zeros = [0; BLOCK];
+    let job = Job {
+        what: "the end of the extensions".to_owned(),
+        at,
+        room: BLOCK_BYTES,
+        bytes: BLOCK_BYTES,
+        sha256: None,
+        verified: BLOCK_BYTES,
+    };
+    put(machine, Role::Ext, &job, &mut zeros.as_slice())
+}
+
+/// Writes a file of a release to a part, from a byte of it on.
+fn fill(
+    machine: &mut dyn Machine,
+    payload: &Utf8Path,
+    (name, sum): (&str, FileSum),
+    (role, at): (Role, u64),
+) -> Result<(), String> {
     let mut source = File::open(payload.join(name)).map_err(|error| failed("read the payload", error))?;
-    let mut target = machine.part(role).map_err(|error| failed("open the slot", error))?;
     let job = Job {
         what: format!("{name} to {}", role.label()),
-        at: 0,
-        room: target.size(),
+        at,
+        room: u64::MAX,
         bytes: sum.bytes,
         sha256: Some(sum.sha256),
         // The writer compares before it writes: what was there before a cut is not written again.
         verified: sum.bytes,
     };
-    let written = writer::write(&job, &mut source, target.as_mut(), &mut |_| ControlFlow::Continue(()));
+    put(machine, role, &job, &mut source)
+}
+
+fn put(machine: &mut dyn Machine, role: Role, job: &Job, source: &mut dyn Read) -> Result<(), String> {
+    let mut target = machine.part(role).map_err(|error| failed("open the slot", error))?;
+    let written = writer::write(job, source, target.as_mut(), &mut |_| ControlFlow::Continue(()));
     written.map(drop).map_err(|error| match std::error::Error::source(&error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

@@ -25,12 +25,13 @@ fn numbers(version: &str) -> Vec<u64> {
 }
 
 /// Bytes of the files that stand for the parts.
-const PARTS: [(Role, u64); 5] = [
+const PARTS: [(Role, u64); 6] = [
     (Role::Meta, 2 << 20),
     (Role::RootA, 256 << 20),
     (Role::HashA, 8 << 20),
     (Role::RootB, 256 << 20),
     (Role::HashB, 8 << 20),
+    (Role::Ext, 256 << 20),
 ];
 
 /// Makes the files that stand for a machine which was installed with this version, where there are none.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use holdfast_release::writer::Target;
 use holdfast_release::{
-    Boot, Digest, FileSum, META_COPY_BYTES, Manifest, Meta, Profile, Role, Slot, Verdict, Verity, decide,
+    BLOCK, Boot, Digest, ExtensionSum, FileSum, META_COPY_BYTES, Manifest, Meta, Profile, Role, Slot,
+    Verdict, Verity, decide,
 };
 use parking_lot::Mutex;
 
@@ -153,9 +154,10 @@ fn payload(dir: &Utf8Path, version: &str) -> Manifest {
         (0..length).map(|at| seed[at % 32]).collect()
     };
     let mut files = BTreeMap::new();
-    for (name, length) in
-        [("root.erofs", 4096 * 3), ("root.verity", 4096), ("holdfast.efi", 900), ("loader.efi", 50)]
-    {
+    let files_of_all =
+        [("root.erofs", 4096 * 3), ("root.verity", 4096), ("holdfast.efi", 900), ("loader.efi", 50)];
+    let extension = extends(version).then_some(("gpu.ext", 4096 * 2));
+    for (name, length) in files_of_all.into_iter().chain(extension) {
         let bytes = content(name, length);
         std::fs::write(dir.join(name), &bytes).unwrap();
         files.insert(name.to_owned(), FileSum::of(&bytes));
@@ -168,8 +170,17 @@ fn payload(dir: &Utf8Path, version: &str) -> Manifest {
         files,
         verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 3 },
         pcr11: Digest([3; 32]),
-        extensions: Vec::new(),
+        extensions: extension.map(|(file, _)| gpu(file)).into_iter().collect(),
     }
+}
+
+/// The first release that came without an extension is the last one here.
+fn extends(version: &str) -> bool {
+    version != "3.0"
+}
+
+fn gpu(file: &str) -> ExtensionSum {
+    ExtensionSum { name: "gpu".into(), version: "1".into(), kernel: "6.1".into(), file: file.into() }
 }
 
 struct World {
@@ -192,7 +203,7 @@ impl World {
             let manifest = payload(&place, version);
             payloads.insert(version, (place, manifest));
         }
-        let parts = ["ROOT-A", "ROOT-B", "HASH-A", "HASH-B"].map(|label| (label, vec![0; 1 << 20]));
+        let parts = ["ROOT-A", "ROOT-B", "HASH-A", "HASH-B", "EXT"].map(|label| (label, vec![0; 1 << 20]));
         let disk = Disk {
             parts: parts.into(),
             meta: [vec![0; META_COPY_BYTES], vec![0; META_COPY_BYTES]],
@@ -260,6 +271,12 @@ impl World {
                 .into_iter()
                 .find(|(_, root, tree)| whole(*root, "root.erofs") && whole(*tree, "root.verity"));
             if let Some((slot, ..)) = proved {
+                let half = &disk.parts["EXT"][if slot == Slot::A { 0 } else { 512 << 10 }..];
+                let (own, end) = match manifest.file("gpu.ext") {
+                    Some(sum) => (FileSum::of(&half[..2 * BLOCK]) == sum, &half[2 * BLOCK..]),
+                    None => (true, half),
+                };
+                assert!(own && end[..BLOCK] == [0; BLOCK], "{version} has its own extension and no other");
                 let mut meta = Meta::read(&disk.meta[0], &disk.meta[1]);
                 assert!(
                     matches!(decide(&mut meta, slot).unwrap(), Verdict::Go(_)),

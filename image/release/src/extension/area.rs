@@ -33,6 +33,14 @@ pub struct Laid<'a> {
     pub end: Option<u64>,
 }
 
+impl Laid<'_> {
+    /// No extensions for a slot, in an EXT of so many bytes.
+    #[must_use]
+    pub fn none(slot: Slot, bytes: u64) -> Self {
+        Self { files: Vec::new(), end: Some(half(slot, bytes).0) }
+    }
+}
+
 /// Bytes that the extensions of a release may have.
 #[must_use]
 pub fn extension_room(profile: Profile) -> u64 {
