@@ -25,13 +25,18 @@ const FIRMWARE_PATH: &str = "/sys/module/firmware_class/parameters/path";
 /// Directories below one another that firmware lies in.
 const DEEPEST: usize = 8;
 
+/// The names of the extensions that are mounted.
+pub(crate) fn names() -> Vec<String> {
+    let entries = Utf8Path::new(PLACE).read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_owned()).collect();
+    names.retain(|name| name != FIRMWARE);
+    names.sort();
+    names
+}
+
 /// The directories with the modules of all extensions that are mounted.
 pub(crate) fn modules() -> Vec<Utf8PathBuf> {
-    let entries = Utf8Path::new(PLACE).read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
-    let mut found: Vec<Utf8PathBuf> = entries.map(|entry| entry.path().join("modules")).collect();
-    found.sort();
-    found.retain(|dir| dir.is_dir());
-    found
+    names().iter().map(|name| Utf8Path::new(PLACE).join(name).join("modules")).collect()
 }
 
 /// Mounts the extensions that lie on this disk for this slot, and makes their modules and their firmware known.
@@ -94,7 +99,11 @@ fn bring_one(device: &Utf8Path, found: &Installed, root: &Trusted) {
             event("extension.mounted", &json!({ "name": says.name, "version": says.version }));
             firmware(&place.join("firmware"));
         }
-        Err(why) => refused(Some(&says.name), &ExtensionError::Form(why)),
+        Err(why) => {
+            // What is not mounted has no place.
+            drop(fs::remove_dir(&place));
+            refused(Some(&says.name), &ExtensionError::Form(why));
+        }
     }
 }
 

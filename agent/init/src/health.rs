@@ -57,14 +57,24 @@ impl Gate {
     }
 }
 
-/// The hardware that should be there and is not.
-pub(crate) fn missing(health: &Health, sys: &Utf8Path, cards: usize) -> Option<String> {
+/// The hardware and the extensions that should be there and are not.
+pub(crate) fn missing(
+    health: &Health,
+    sys: &Utf8Path,
+    cards: usize,
+    extensions: &[String],
+) -> Option<String> {
     let short = |what: &str, want: Option<u32>, have: usize| {
         let want = usize::try_from(want?).unwrap_or(usize::MAX);
         (have < want).then(|| format!("{have} of {want} {what}"))
     };
     short("accelerators", health.accelerators, accelerators(sys))
         .or_else(|| short("network cards", health.network_cards, cards))
+        .or_else(|| {
+            let wanted = health.extensions.iter().map(ToString::to_string);
+            let missing = wanted.into_iter().find(|name| !extensions.contains(name))?;
+            Some(format!("extension {missing} is not mounted"))
+        })
 }
 
 /// Devices on PCI whose class is a 3D controller or a processing accelerator.
@@ -104,9 +114,12 @@ mod tests {
             fs::write(dir.join("class"), class).unwrap();
         }
         let health = |accelerators| Health { accelerators: Some(accelerators), ..Health::default() };
-        assert_eq!(missing(&health(2), sys, 0), None);
-        assert_eq!(missing(&health(8), sys, 0).unwrap(), "2 of 8 accelerators");
+        assert_eq!(missing(&health(2), sys, 0, &[]), None);
+        assert_eq!(missing(&health(8), sys, 0, &[]).unwrap(), "2 of 8 accelerators");
         let cards = Health { network_cards: Some(1), ..Health::default() };
-        assert_eq!(missing(&cards, sys, 0).unwrap(), "0 of 1 network cards");
+        assert_eq!(missing(&cards, sys, 0, &[]).unwrap(), "0 of 1 network cards");
+        let gpu = Health { extensions: vec!["gpu".parse().unwrap()], ..Health::default() };
+        assert_eq!(missing(&gpu, sys, 0, &["npu".to_owned()]).unwrap(), "extension gpu is not mounted");
+        assert_eq!(missing(&gpu, sys, 0, &["gpu".to_owned()]), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::supervise::{Act, Now, Supervisor};
 use crate::told::{self, Told};
 use crate::unlock::By;
 use crate::watchdog::Watchdog;
-use crate::{durable, network, reset};
+use crate::{durable, extensions, network, reset};
 
 /// The directory of the configurations on STATE.
 pub(crate) const CONFIG: &str = "machine";
@@ -187,7 +187,8 @@ impl Life {
         let now = self.now();
         let ailing = if self.known.get() {
             // What is not there is the better reason: services may suffer from it.
-            let missing = health::missing(&self.health, Utf8Path::new("/sys"), network::cards().len());
+            let (sys, cards) = (Utf8Path::new("/sys"), network::cards().len());
+            let missing = health::missing(&self.health, sys, cards, &extensions::names());
             missing.or_else(|| self.supervisor.ailing(now))
         } else {
             Some("the time is not known".to_owned())

@@ -191,7 +191,7 @@ impl Appliance {
         };
         let way = controllers.first().map_or(ELSEWHERE, String::as_str);
         let settings = holdfast_agent::Config {
-            slots: slots_in(Utf8Path::new(RUN), &Utf8Path::new("/").join(RELEASE_ROOT)),
+            slots: slots_in(machine, Utf8Path::new(RUN), &Utf8Path::new("/").join(RELEASE_ROOT)),
             directory,
             name: machine.metadata.name.to_string(),
             advertise: Some(own_address(way)?),
@@ -225,7 +225,7 @@ fn prepared(place: &Utf8Path) -> Vec<String> {
 }
 
 /// The slots of the machine, where process 1 says what runs. `root` says whose releases it takes, where its image does.
-fn slots_in(run: &Utf8Path, root: &Utf8Path) -> Option<holdfast_agent::SlotsConfig> {
+fn slots_in(machine: &Machine, run: &Utf8Path, root: &Utf8Path) -> Option<holdfast_agent::SlotsConfig> {
     let boot = run.join("boot.json");
     boot.exists().then(|| holdfast_agent::SlotsConfig {
         parts: run.join("parts"),
@@ -234,7 +234,7 @@ fn slots_in(run: &Utf8Path, root: &Utf8Path) -> Option<holdfast_agent::SlotsConf
         restart: run.join("restart"),
         reset: run.join("reset"),
         release_root: root.exists().then(|| root.to_owned()),
-        extensions: Vec::new(),
+        extensions: machine.spec.health.extensions.iter().map(ToString::to_string).collect(),
         simulated: false,
     })
 }
