@@ -56,16 +56,34 @@ fn example(dir: &Utf8Path) -> Utf8PathBuf {
     source.join("holdfast_example.ko")
 }
 
-fn build(module: &Utf8Path, out: &Utf8Path) -> Output {
+fn builder(arguments: &[&str], keys: &Utf8Path, out: &Utf8Path) -> Output {
     // Set by `cargo xtask test --only image`.
     let builder = std::env::var("HOLDFAST_IMAGE_BUILDER").unwrap();
     Command::new(builder)
-        .args(["build", "--enrol", "--offline", "--module", module.as_str(), "--out", out.as_str()])
-        .args(["--programs", base().join("programs").as_str(), "--keys", base().join("keys").as_str()])
+        .args(arguments)
+        .args(["--offline", "--keys", keys.as_str(), "--out", out.as_str()])
         .args(["--package-cache", packages().as_str()])
         .current_dir(workspace())
         .output()
         .unwrap()
+}
+
+/// Builds the images with more in them.
+fn build(more: [&str; 2], out: &Utf8Path) -> Output {
+    let programs = base().join("programs");
+    let [what, which] = more;
+    let arguments = ["build", "--enrol", "--programs", programs.as_str(), what, which];
+    builder(&arguments, &base().join("keys"), out)
+}
+
+/// Builds an extension with the module and firmware for it.
+fn extension(dir: &Utf8Path, module: &Utf8Path, keys: &Utf8Path) -> Utf8PathBuf {
+    let (firmware, out) = (dir.join("example.txt"), dir.join("example.ext"));
+    fs::write(&firmware, "hello").unwrap();
+    let file = format!("{firmware}=firmware/holdfast/example.txt");
+    let arguments = ["extension", "build", "example", "--module", module.as_str(), "--file", &file];
+    done(&builder(&arguments, keys, &out));
+    out
 }
 
 /// Starts a disk under Secure Boot, with the keys of the site in a firmware that had none.
@@ -86,7 +104,7 @@ fn a_module_of_the_site_loads_under_lockdown_and_only_with_its_signature() {
     let dir = Utf8Path::from_path(temp.path()).unwrap();
     let module = example(dir);
     let out = dir.join("images");
-    done(&build(&module, &out));
+    done(&build(["--module", module.as_str()], &out));
     let disk = out.join("disk.raw");
     let mut machine = start(dir, &disk);
     machine.line("holdfast_example: loaded", LIMIT).unwrap();
@@ -133,9 +151,40 @@ fn a_module_of_the_site_loads_under_lockdown_and_only_with_its_signature() {
     let text = content_for_another_kernel(&module);
     let other = dir.join("holdfast_example.ko");
     fs::write(&other, text).unwrap();
-    let refused = build(&other, &dir.join("none"));
+    let refused = build(["--module", other.as_str()], &dir.join("none"));
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && said.contains("built for 6.1.0-55-cloud-amd64"), "{said}");
+}
+
+#[test]
+#[ignore = "builds a module and an image; cargo xtask test --full"]
+fn a_module_in_an_extension_loads_under_lockdown_and_finds_its_firmware() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = Utf8Path::from_path(temp.path()).unwrap();
+    let module = example(dir);
+    let (keys, strangers, out) = (base().join("keys"), dir.join("strangers"), dir.join("images"));
+    let made = Command::new(std::env::var("HOLDFAST_IMAGE_BUILDER").unwrap())
+        .args(["keys", "init", strangers.as_str(), "--site", "Elsewhere"])
+        .output();
+    done(&made.unwrap());
+    let foreign = extension(dir, &module, &strangers);
+    let refused = build(["--extension", foreign.as_str()], &out);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("it is not signed by this site"), "{said}");
+
+    let own = extension(dir, &module, &keys);
+    done(&build(["--extension", own.as_str()], &out));
+    let manifest = holdfast_release::Manifest::parse(&fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(
+        (manifest.extensions[0].name.as_str(), manifest.file("example.ext").is_some()),
+        ("example", true)
+    );
+    let mut machine = start(dir, &out.join("disk.raw"));
+    let mounted = machine.event("extension.mounted", LIMIT).unwrap();
+    assert_eq!(mounted["name"], "example");
+    machine.line("holdfast_example: loaded", LIMIT).unwrap();
+    machine.line("holdfast_example: its firmware says hello", LIMIT).unwrap();
+    machine.cut();
 }
 
 fn content_for_another_kernel(module: &Utf8Path) -> Vec<u8> {

@@ -1,11 +1,13 @@
-//! What comes on a stick: bundles of releases, and the roots that people are told to trust.
+//! What comes on a stick: bundles of releases, and the roots that people are told to trust. And extensions, as a machine finds them on a
+//! disk that somebody may have changed.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use ed25519_dalek::SigningKey;
 use holdfast_release::{
-    Bundle, BundleError, BundleRole, Draft, Keyholder, PAYLOAD_NAMES, Target as File, Trusted, Unsigned, pack,
+    BLOCK, Bundle, BundleError, BundleRole, Digest, Draft, Extension, ExtensionError, ExtensionHead,
+    Keyholder, PAYLOAD_NAMES, Slot, Target as File, Trusted, Unsigned, Verity, installed, pack, writer,
 };
 use holdfast_types::{AsProblem as _, Time};
 use sha2::{Digest as _, Sha256};
@@ -18,6 +20,7 @@ const LATER: Time = Time(1_900_000_000_000);
 pub(super) fn targets() -> Vec<Target> {
     let (root, bundle) = made().unwrap_or_default();
     let trusted = Trusted::first(&root).ok();
+    let site = trusted.clone();
     vec![
         Target::damaged("release-root", 2_000, vec![root], |bytes| way(Trusted::first(bytes))),
         Target::damaged("release-bundle", 2_000, vec![bundle], move |bytes| {
@@ -32,7 +35,62 @@ pub(super) fn targets() -> Vec<Target> {
             });
             way(read)
         }),
+        Target::damaged("extension", 20_000, extension().into_iter().collect(), move |bytes| {
+            let Some(site) = &site else { return "no root".to_owned() };
+            let mut disk = Half(bytes.to_vec());
+            let (found, rest) = installed(&mut disk, Slot::A).unwrap_or_default();
+            for one in &found {
+                if let Ok(says) = one.head.proved(site) {
+                    assert_eq!(says, gpu(), "what is believed is what was signed");
+                }
+            }
+            let read = ExtensionHead::parse(bytes).map(drop);
+            let way = |error: ExtensionError| error.to_string().chars().take(40).collect::<String>();
+            format!("{} {:?} {:?}", found.len(), rest.map(way), read.err().map(way))
+        }),
     ]
+}
+
+/// A disk with these bytes in the first half, and zeros behind them.
+struct Half(Vec<u8>);
+
+impl writer::Target for Half {
+    fn size(&self) -> u64 {
+        1 << 20
+    }
+
+    fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let from = self.0.get(usize::try_from(at).unwrap_or(usize::MAX)..).unwrap_or_default();
+        buffer.fill(0);
+        buffer.iter_mut().zip(from).for_each(|(to, byte)| *to = *byte);
+        Ok(buffer.len())
+    }
+
+    fn write_at(&mut self, _: u64, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn gpu() -> Extension {
+    Extension {
+        name: "gpu".to_owned(),
+        version: "1".to_owned(),
+        kernel: "6.1".to_owned(),
+        build: "#1 SMP".to_owned(),
+        verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 1 },
+        tree_bytes: 4096,
+    }
+}
+
+/// Two extensions, one behind the other.
+fn extension() -> Result<Vec<u8>, ExtensionError> {
+    let mut one = gpu().head(&[&SigningKey::from_bytes(&[7; 32])])?;
+    one.resize(one.len() + 2 * BLOCK, 0);
+    Ok([one.clone(), one].concat())
 }
 
 /// The code of the refusal and its first words: the rest holds hashes, which are never the same.
