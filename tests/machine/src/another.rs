@@ -1,12 +1,13 @@
 //! Another release, of the same root as the images under test: with another salt it has another root hash, and so its kernel boots
 //! no slot but its own.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
 use holdfast_release::{
-    Digest, FileSum, HashTree, INSTALL_KERNEL, KERNEL, MANIFEST, Manifest, ROOT, ROOT_TREE,
+    Digest, ExtensionSum, FileSum, HashTree, INSTALL_KERNEL, KERNEL, MANIFEST, Manifest, ROOT, ROOT_TREE,
 };
 
 use crate::Images;
@@ -24,6 +25,8 @@ pub struct Another {
     /// Its kernel, which nobody signed.
     pub kernel: Vec<u8>,
     manifest: Manifest,
+    /// Files that the images do not have, by name.
+    more: BTreeMap<String, Vec<u8>>,
 }
 
 impl Another {
@@ -56,7 +59,16 @@ impl Another {
         manifest.files.remove(INSTALL_KERNEL);
         manifest.files.insert(KERNEL.to_owned(), FileSum::of(&kernel));
         manifest.files.insert(ROOT_TREE.to_owned(), FileSum::of(&tree.bytes));
-        Ok(Self { root, tree: tree.bytes, kernel, manifest })
+        Ok(Self { root, tree: tree.bytes, kernel, manifest, more: BTreeMap::new() })
+    }
+
+    /// Lets it carry an extension.
+    pub fn carry(&mut self, name: &str, bytes: Vec<u8>) {
+        let (file, kernel) = (format!("{name}.ext"), self.manifest.kernel.clone());
+        let (name, version) = (name.to_owned(), "1.2".to_owned());
+        self.manifest.files.insert(file.clone(), FileSum::of(&bytes));
+        self.manifest.extensions.push(ExtensionSum { name, version, kernel, file: file.clone() });
+        self.more.insert(file, bytes);
     }
 
     /// Lays it out as `holdfast-image bundle` takes it.
@@ -70,7 +82,10 @@ impl Another {
             let content = match name.as_str() {
                 KERNEL => self.kernel.clone(),
                 ROOT_TREE => self.tree.clone(),
-                other => fs::read(images.path(other)).with_context(|| format!("read {other}"))?,
+                other => match self.more.get(other) {
+                    Some(content) => content.clone(),
+                    None => fs::read(images.path(other)).with_context(|| format!("read {other}"))?,
+                },
             };
             fs::write(payload.join(name), content).with_context(|| format!("write {name}"))?;
         }

@@ -6,6 +6,7 @@
 mod another;
 mod disk;
 mod esp;
+mod extension;
 mod images;
 mod machine;
 mod network;
@@ -15,6 +16,7 @@ mod volume;
 pub use another::Another;
 pub use disk::holds;
 pub use esp::{rewrite_esp, write_esp};
+pub use extension::extension;
 pub use images::{Images, images};
 pub use machine::{Firmware, Machine, Setup};
 pub use network::Switch;

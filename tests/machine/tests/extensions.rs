@@ -8,39 +8,11 @@ use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Setup, images};
+use camino::Utf8Path;
+use holdfast_machine::{Firmware, Setup, extension, images};
 use holdfast_release::{Digest, Extension, ExtensionHead, Keyholder, Layout, Profile, Role, Trusted};
 
 const LIMIT: Duration = Duration::from_secs(300);
-
-fn workspace() -> Utf8PathBuf {
-    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize_utf8().unwrap()
-}
-
-fn packages() -> Utf8PathBuf {
-    let beside = || images().unwrap().dir().parent().unwrap().canonicalize_utf8().unwrap().join("packages");
-    std::env::var("HOLDFAST_PACKAGE_CACHE").map_or_else(|_| beside(), Utf8PathBuf::from)
-}
-
-fn builder(arguments: &[&str]) {
-    // Set by `cargo xtask test --only image`.
-    let builder = std::env::var("HOLDFAST_IMAGE_BUILDER").unwrap();
-    let output = Command::new(builder).args(arguments).current_dir(workspace()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// An extension with one file, signed with these keys.
-fn build(dir: &Utf8Path, name: &str, keys: &Utf8Path) -> Vec<u8> {
-    let (file, out) = (dir.join("content"), dir.join(format!("{name}.ext")));
-    fs::write(&file, format!("{name}\n").repeat(5_000)).unwrap();
-    let file = format!("{file}=firmware/{name}.bin");
-    let mut arguments = vec!["extension", "build", name, "--release", "1.2", "--file", &file, "--offline"];
-    let packages = packages();
-    arguments.extend(["--package-cache", packages.as_str(), "--keys", keys.as_str(), "--out", out.as_str()]);
-    builder(&arguments);
-    fs::read(out).unwrap()
-}
 
 /// The key of the site that signs what files a release has, as openssl has it.
 struct Openssl<'a> {
@@ -79,14 +51,20 @@ fn an_extension_is_mounted_or_refused_with_its_reason_and_the_machine_goes_on() 
     let (images, temp) = (images().unwrap(), tempfile::tempdir().unwrap());
     let dir = Utf8Path::from_path(temp.path()).unwrap();
     let (keys, strangers) = (images.keys().canonicalize_utf8().unwrap(), dir.join("keys"));
-    builder(&["keys", "init", strangers.as_str(), "--site", "Elsewhere"]);
-    let own = build(dir, "gpu", &keys);
-    assert_eq!(own, build(dir, "gpu", &keys), "the same to the bit");
-    let older = changed(&build(dir, "older", &keys), &keys, dir, |says| says.build.push_str(" before"));
-    let mut torn = build(dir, "torn", &keys);
+    // Set by `cargo xtask test --only image`.
+    let made = Command::new(std::env::var("HOLDFAST_IMAGE_BUILDER").unwrap())
+        .args(["keys", "init", strangers.as_str(), "--site", "Elsewhere"])
+        .status();
+    assert!(made.unwrap().success());
+    let own = extension(&images, dir, "gpu", &keys).unwrap();
+    assert_eq!(own, extension(&images, dir, "gpu", &keys).unwrap(), "the same to the bit");
+    let older = changed(&extension(&images, dir, "older", &keys).unwrap(), &keys, dir, |says| {
+        says.build.push_str(" before")
+    });
+    let mut torn = extension(&images, dir, "torn", &keys).unwrap();
     let data = usize::try_from(ExtensionHead::parse(&torn).unwrap().unwrap().data_at()).unwrap();
     torn[data + 1_100] ^= 1;
-    let last = build(dir, "npu", &keys);
+    let last = extension(&images, dir, "npu", &keys).unwrap();
 
     let disk = dir.join("disk");
     let copied = Command::new("cp")
@@ -95,7 +73,7 @@ fn an_extension_is_mounted_or_refused_with_its_reason_and_the_machine_goes_on() 
     assert!(copied.unwrap().success());
     let layout = Layout::plan(Profile::Small, fs::metadata(&disk).unwrap().len(), 512).unwrap();
     let ext = layout.part(Role::Ext).unwrap();
-    let all = [own, build(dir, "foreign", &strangers), older, torn, last].concat();
+    let all = [own, extension(&images, dir, "foreign", &strangers).unwrap(), older, torn, last].concat();
     File::options().write(true).open(&disk).unwrap().write_all_at(&all, ext.at).unwrap();
 
     let firmware = Firmware::Direct {

@@ -11,7 +11,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Another, Firmware, Images, Machine, Setup, Switch, holds, images, rewrite_esp};
+use holdfast_machine::{
+    Another, Firmware, Images, Machine, Setup, Switch, extension, holds, images, rewrite_esp,
+};
 use holdfast_release::{Layout, Profile, Role};
 use tempfile::TempDir;
 
@@ -174,8 +176,8 @@ impl World {
         self.disk(number, name, &spec, None)
     }
 
-    /// Takes in release `version`, number `number`, whose command line begins with `words`.
-    fn release(&self, version: &str, number: &str, words: &str) {
+    /// Takes in release `version`, number `number`, whose command line begins with `words`, and which carries extension `carried`.
+    fn release(&self, version: &str, number: &str, words: &str, carried: &str) {
         let builder = std::env::var("HOLDFAST_IMAGE_BUILDER").unwrap();
         let makes = |args: &[&str]| {
             let output = Command::new(&builder).args(args).current_dir(self.temp.path()).output().unwrap();
@@ -184,10 +186,10 @@ impl World {
         // A machine takes releases of the site that built its image and nobody else's.
         let keys = self.images.keys();
         let (payload, bundle) = (format!("payload-{version}"), format!("{version}.bundle"));
-        Another::new(&self.images, version, words)
-            .unwrap()
-            .lay_out(&self.images, &self.path(&payload))
-            .unwrap();
+        let mut another = Another::new(&self.images, version, words).unwrap();
+        let scratch = Utf8Path::from_path(self.temp.path()).unwrap();
+        another.carry(carried, extension(&self.images, scratch, carried, &keys).unwrap());
+        another.lay_out(&self.images, &self.path(&payload)).unwrap();
         makes(&["bundle", &payload, "--keys", keys.as_str(), "--number", number, "--out", &bundle]);
         self.run(&["release", "import", &bundle]);
         fs::remove_dir_all(self.path(&payload)).unwrap();
@@ -350,11 +352,12 @@ fn a_release_is_rolled_out_on_a_network() {
     assert_eq!((&world.system()["version"], &world.system()["slot"]), (&"0.1.0".into(), &"A".into()));
 
     world.run(&["release", "trust", world.images.keys().join("1.root.json").as_str()]);
-    world.release("0.2.0", "1", "");
+    world.release("0.2.0", "1", "", "gpu");
     let done = world.rollout("0.2.0", &["n1"]);
     assert!(done.contains("rollout-1 of release 0.2.0: Done"), "{done}");
     agent.event("machine.ends", LIMIT).unwrap();
     assert_eq!(agent.event("root.proved", LIMIT).unwrap()["slot"], "B");
+    assert_eq!(agent.event("extension.mounted", LIMIT).unwrap()["name"], "gpu");
     assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "B");
     let system = world.system();
     let of = |name: &str| system[name].as_str().unwrap_or_default().to_owned();
@@ -363,12 +366,16 @@ fn a_release_is_rolled_out_on_a_network() {
     println!("a rollout to one machine: {:.1} CPU-s since its start", agent.cpu_seconds().unwrap());
 
     // Checks 28 and 35: the next one is sick. The machine goes back by itself, and the rollout stops and says why.
-    world.release("0.3.0", "2", "console=ttyS0 holdfast.test=crash");
+    world.release("0.3.0", "2", "console=ttyS0 holdfast.test=crash", "npu");
     let stopped = world.rollout("0.3.0", &["n1"]);
     assert!(stopped.contains("of release 0.3.0: Stopped") && stopped.contains("attempt 3 of 3"), "{stopped}");
     let system = world.system();
     let of = |name: &str| system[name].as_str().unwrap_or_default().to_owned();
     assert_eq!([of("version"), of("slot")], ["0.2.0", "B"]);
+    // On each of its starts the sick one had its own extension; what it went back to has the one of before.
+    for name in ["npu", "npu", "npu", "gpu"] {
+        assert_eq!(agent.event("extension.mounted", LIMIT).unwrap()["name"], name);
+    }
     assert!(of("fallback").starts_with("release 0.3.0, attempt 3 of 3"), "{}", of("fallback"));
     println!("and a sick one: {:.1} CPU-s since its start", agent.cpu_seconds().unwrap());
 

@@ -112,7 +112,7 @@ fn a_site_from_the_medium_takes_a_release_on_a_network() {
     for name in ["c1", "c2", "c3", "n1"] {
         world.until(&["-o", "json", "node", "show", name], &["\"healthy\": true"]);
     }
-    world.release("0.2.0", "1", "");
+    world.release("0.2.0", "1", "", "gpu");
     let (before, end) = (World::took(&machines), AtomicBool::new(false));
     let (done, (count, slowest)) = std::thread::scope(|scope| {
         let writer = scope.spawn(|| world.writes(&end));
