@@ -1,59 +1,9 @@
-//! What programs expect to find on a machine: its name, its number, the files that say who it is. And the switches of the kernel.
+//! What programs expect to find on a machine: its name, its number, the files that say who it is.
 
 use std::fs;
 use std::io::Read as _;
 
 use camino::Utf8Path;
-
-use crate::event::say;
-
-/// The switches, as the Kernel Self Protection Project recommends them, and those that keep packets where they belong. One that
-/// this kernel does not have is left out.
-const SWITCHES: [(&str, &str); 25] = [
-    // Who loads what the kernel asks for: this program.
-    ("kernel/modprobe", "/usr/bin/holdfast-init"),
-    ("kernel/kptr_restrict", "2"),
-    ("kernel/dmesg_restrict", "1"),
-    ("kernel/perf_event_paranoid", "3"),
-    ("kernel/kexec_load_disabled", "1"),
-    ("kernel/randomize_va_space", "2"),
-    ("kernel/yama/ptrace_scope", "3"),
-    ("kernel/unprivileged_bpf_disabled", "1"),
-    ("kernel/sysrq", "0"),
-    ("kernel/panic", "5"),
-    ("kernel/panic_on_oops", "1"),
-    ("kernel/printk_devkmsg", "on"),
-    ("net/core/bpf_jit_harden", "2"),
-    ("dev/tty/ldisc_autoload", "0"),
-    ("dev/tty/legacy_tiocsti", "0"),
-    ("vm/unprivileged_userfaultfd", "0"),
-    ("vm/mmap_min_addr", "65536"),
-    ("fs/protected_symlinks", "1"),
-    ("fs/protected_hardlinks", "1"),
-    ("fs/protected_fifos", "2"),
-    ("fs/protected_regular", "2"),
-    ("fs/suid_dumpable", "0"),
-    ("net/ipv4/tcp_syncookies", "1"),
-    ("net/ipv4/conf/all/accept_redirects", "0"),
-    ("net/ipv4/conf/all/accept_source_route", "0"),
-];
-
-/// Throws the switches; how many.
-pub(crate) fn switches(proc: &Utf8Path) -> usize {
-    let thrown = SWITCHES.iter().filter(|(name, value)| {
-        let path = proc.join("sys").join(name);
-        // Some take no value without the end of its line.
-        match fs::write(&path, format!("{value}\n")) {
-            Ok(()) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-            Err(error) => {
-                say(format_args!("switch {name} to {value}: {error}"));
-                false
-            }
-        }
-    });
-    thrown.count()
-}
 
 /// Writes who the machine is to `etc`. Its number is kept on `state` and made where there is none.
 pub(crate) fn identity(etc: &Utf8Path, state: Option<&Utf8Path>, name: &str) -> Result<(), String> {
@@ -104,15 +54,5 @@ mod tests {
         let second = number(Some(dir)).unwrap();
         assert_eq!((second.len(), second == first), (33, false));
         assert_eq!(fs::read_to_string(dir.join("hostname")).unwrap(), "de-1\n");
-    }
-
-    #[test]
-    fn switches_that_a_kernel_does_not_have_are_left_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = Utf8Path::from_path(dir.path()).unwrap();
-        fs::create_dir_all(dir.join("sys/kernel")).unwrap();
-        fs::write(dir.join("sys/kernel/sysrq"), "1").unwrap();
-        switches(dir);
-        assert_eq!(fs::read_to_string(dir.join("sys/kernel/sysrq")).unwrap(), "0\n");
     }
 }

@@ -19,6 +19,7 @@ mod extensions;
 mod firmware;
 mod generations;
 mod glob;
+mod hardening;
 mod health;
 mod installing;
 mod life;

@@ -18,7 +18,9 @@ use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
-use crate::{disks, etc, extensions, firmware, installing, mounts, reset, stage1, told, uevents};
+use crate::{
+    disks, etc, extensions, firmware, hardening, installing, mounts, reset, stage1, told, uevents,
+};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
@@ -43,8 +45,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         fs::read_to_string("/proc/cmdline").map_err(|error| format!("read the command line: {error}"))?;
     let cmdline = Cmdline::parse(&text);
     let signals = Signals::take()?;
+    let proc = Utf8Path::new("/proc");
+    // Before there are cards: each begins as these switches say.
+    hardening::harden(proc);
     let mut watchdog = devices(arguments);
-    let switches = etc::switches(Utf8Path::new("/proc"));
+    let (lockdown, weak) = (hardening::lockdown(), hardening::weak(proc));
+    event("machine.hardened", &json!({ "lockdown": lockdown, "weak": weak }));
     if arguments.first().is_some_and(|first| first == stage1::INSTALL) {
         etc::identity(Utf8Path::new("/etc"), None, NAMELESS)?;
         event("ready", &json!({ "installs": true }));
@@ -60,7 +66,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let (uptime, generation) = (uptime.split(' ').next(), chosen.as_ref().map(|one| one.number));
-    event("ready", &json!({ "uptime": uptime, "generation": generation, "switches": switches }));
+    event("ready", &json!({ "uptime": uptime, "generation": generation }));
     match cmdline.get("holdfast.test") {
         Some("power-off") => {
             say("powers off, as the command line asks");
