@@ -201,10 +201,12 @@ pub(crate) fn seal_up(by: Option<By>, volumes: &[&str]) {
     let by = by.map(By::name);
     match Tpm::open() {
         Ok(mut tpm) => {
-            let register = tpm.register().map(hex::encode);
-            match register {
-                Ok(register) => event("machine.measured", &json!({ "pcr11": register })),
-                Err(error) => say(error),
+            match (tpm.register(), tpm.secure_boot()) {
+                (Ok(kernel), Ok(keys)) => {
+                    let (kernel, keys) = (hex::encode(kernel), hex::encode(keys));
+                    event("machine.measured", &json!({ "pcr11": kernel, "pcr7": keys }));
+                }
+                (Err(error), _) | (_, Err(error)) => say(error),
             }
             if let Err(error) = tpm.extend(UNLOCKED.as_bytes()) {
                 say(error);

@@ -12,8 +12,17 @@ pub(crate) const POLICY_PCR: u32 = 0x17f;
 pub(crate) const POLICY_AUTHORIZE: u32 = 0x16a;
 pub(crate) const SHA256: u16 = 0x0b;
 
-/// The selection of [`REGISTER`] alone (TPML_PCR_SELECTION).
-pub(crate) const SELECTION: [u8; 10] = [0, 0, 0, 1, 0, 0x0b, 3, 0, 1 << (REGISTER - 8), 0];
+/// The register that firmware measures the state and the keys of Secure Boot into, with the list of what is revoked.
+pub(crate) const SECURE_BOOT: u8 = 7;
+
+/// The selection of [`REGISTER`] alone.
+pub(crate) const SELECTION: [u8; 10] = selection(REGISTER);
+
+/// The selection of one register (TPML_PCR_SELECTION), in SHA-256.
+pub(crate) const fn selection(register: u8) -> [u8; 10] {
+    let bits = (1_u32 << register).to_le_bytes();
+    [0, 0, 0, 1, 0, 0x0b, 3, bits[0], bits[1], bits[2]]
+}
 
 /// The digest of the policy that the register holds `register`: what is signed.
 #[must_use]

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::error::SealError;
 use crate::key::PublicKey;
 use crate::policy::{
-    POLICY_AUTHORIZE, POLICY_PCR, REGISTER, SELECTION, SHA256, measurement_policy, signed_policy,
+    POLICY_AUTHORIZE, POLICY_PCR, REGISTER, SECURE_BOOT, SELECTION, SHA256, measurement_policy, selection,
+    signed_policy,
 };
 use crate::sealed::{SECRET_BYTES, Sealed};
 use crate::signature::Signatures;
@@ -263,11 +264,25 @@ impl Tpm {
     ///
     /// The TPM does not have it in SHA-256.
     pub fn register(&mut self) -> Result<[u8; 32], SealError> {
-        let answer = self.send(PCR_READ, &[], None, &SELECTION)?;
+        self.read(SELECTION)
+    }
+
+    /// What the register holds that the state and the keys of Secure Boot were measured into. No key depends on it: it changes
+    /// whenever the firmware learns what is revoked.
+    ///
+    /// # Errors
+    ///
+    /// The TPM does not have it in SHA-256.
+    pub fn secure_boot(&mut self) -> Result<[u8; 32], SealError> {
+        self.read(selection(SECURE_BOOT))
+    }
+
+    fn read(&mut self, selection: [u8; 10]) -> Result<[u8; 32], SealError> {
+        let answer = self.send(PCR_READ, &[], None, &selection)?;
         let read = || -> Result<[u8; 32], Cut> {
             let mut reader = Reader::new(&answer);
             let _counter = reader.long()?;
-            if reader.take(SELECTION.len())? != SELECTION || reader.long()? != 1 {
+            if reader.take(selection.len())? != selection || reader.long()? != 1 {
                 return Err(Cut);
             }
             reader.sized()?.try_into().map_err(|_| Cut)

@@ -118,6 +118,7 @@ fn a_key_comes_out_where_what_runs_was_signed_and_nowhere_else() {
         assert_eq!(tpm.register().unwrap(), [0; 32]);
         tpm.extend(release).unwrap();
         assert_eq!(tpm.register().unwrap(), register);
+        assert_eq!(tpm.secure_boot().unwrap(), [0; 32], "another register");
         let signed = signer.sign(&register);
         assert_eq!(tpm.unseal(&signer.public, &signed, &sealed).unwrap().as_slice(), secret);
         // Somebody else's signature, also under our key's name.
