@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, images};
+use holdfast_image::{Parts, SigningKey, assemble, init, program};
+use holdfast_machine::{Firmware, Images, Machine, Setup, images, rewrite_esp};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
@@ -15,6 +16,9 @@ const LIMIT: Duration = Duration::from_secs(300);
 const MIB: u64 = 1 << 20;
 /// Where the root of slot A lies: behind the table, the loader's partition and META.
 const ROOT_A: u64 = (1 + 128 + 2) * MIB;
+/// The loader and the stub as Debian has them, which no site signed.
+const LOADER: &str = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
+const STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 
 struct World {
     temp: TempDir,
@@ -56,6 +60,16 @@ impl World {
         Setup { disks: vec![disk.to_owned()], ..setup }.start().unwrap()
     }
 
+    /// The kernel image of the release once more, without a signature.
+    fn unsigned(&self) -> Vec<u8> {
+        let read = |name: &str| fs::read(self.images.path(name)).unwrap();
+        let (kernel, initrd, stub) = (read("vmlinuz"), read("initrd.zst"), fs::read(STUB).unwrap());
+        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
+        let os_release = "ID=holdfast\nVERSION_ID=1\n";
+        let (kernel, initrd, stub) = (&kernel[..], &initrd[..], &stub[..]);
+        assemble(&Parts { stub, os_release, cmdline: &cmdline, kernel, initrd, signatures: None }).unwrap()
+    }
+
     fn variables(&self) -> Utf8PathBuf {
         let path = self.path("variables.fd");
         fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &path).unwrap();
@@ -94,26 +108,44 @@ fn a_root_that_was_changed_is_never_served() {
     machine.ended(LIMIT).unwrap();
 }
 
-/// The first boot enrols the site's keys; from then on only what they signed is booted.
+/// Check 23: the first boot enrols the site's keys; from then on only what they signed is booted, and the kernel locks itself down.
 #[test]
 fn firmware_with_the_keys_of_the_site_boots_nothing_else() {
     let world = World::new();
     let (disk, variables) = (world.disk("disk"), world.variables());
     let mut machine = world.uefi(&disk, true, &variables);
+    machine.line("Kernel is locked down from EFI Secure Boot", LIMIT).unwrap();
     machine.line("key of programs and modules", LIMIT).unwrap();
+    assert_eq!(machine.event("machine.hardened", LIMIT).unwrap()["lockdown"], "integrity");
     machine.event("ready", LIMIT).unwrap();
     println!("firmware, enrolment and a second start to ready: {:.1} CPU-s", machine.cpu_seconds().unwrap());
     machine.cut();
-    // One byte of the kernel's section, somewhere in the partition of the loader.
-    let file = File::options().write(true).read(true).open(&disk).unwrap();
-    let mut esp = vec![0; usize::try_from(64 * MIB).unwrap()];
-    file.read_exact_at(&mut esp, MIB).unwrap();
-    let kernel = fs::read(world.images.path("vmlinuz")).unwrap();
-    let needle = &kernel[kernel.len() / 2..][..64];
-    let at = esp.windows(64).position(|window| window == needle).unwrap();
-    file.write_all_at(&[esp[at] ^ 1], MIB + u64::try_from(at).unwrap()).unwrap();
-    let mut machine = world.uefi(&disk, true, &variables);
-    machine.line("Access Denied", LIMIT).unwrap();
+
+    let read = |path: &Utf8Path| fs::read(path).unwrap();
+    let (loader, kernel) = (read(&world.images.path("loader.efi")), read(&world.images.path("holdfast.efi")));
+    let mut flipped = kernel.clone();
+    flipped[kernel.len() / 2] ^= 1;
+    let keys = world.path("keys");
+    init(&keys, "Another").unwrap();
+    let unsigned = world.unsigned();
+    let foreign = program(unsigned.clone(), &SigningKey::load(&keys, "db").unwrap()).unwrap();
+    let nobodys = read(Utf8Path::new(LOADER));
+    for (what, loader, kernel, by) in [
+        ("a loader that nobody signed", &nobodys, &kernel, "BdsDxe: failed to load"),
+        ("a kernel with another byte", &loader, &flipped, "holdfast.efi"),
+        ("a kernel that nobody signed", &loader, &unsigned, "holdfast.efi"),
+        ("a kernel that another site signed", &loader, &foreign, "holdfast.efi"),
+    ] {
+        let files: [(&str, &[u8]); 3] = [
+            ("EFI/BOOT/BOOTX64.EFI", loader),
+            ("EFI/Linux/holdfast.efi", kernel),
+            ("loader/loader.conf", b"timeout 0\n"),
+        ];
+        rewrite_esp(&disk, &files).unwrap();
+        let mut machine = world.uefi(&disk, true, &variables);
+        let line = machine.line("Access Denied", LIMIT).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(line.contains(by), "{what}: {line}");
+    }
 }
 
 /// The medium as a disc and as a stick: the firmware finds the kernel that installs on both.
