@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use anyhow::{Context as _, Result};
 use camino::Utf8Path;
 use holdfast_release::{Fat, FatFile, Layout, Profile, Role};
+use rustix::fs::{FallocateFlags, fallocate};
 
 /// Writes the file system of a loader with these files, by path, into `bytes` of a disk from `at` on.
 ///
@@ -16,6 +17,8 @@ pub fn write_esp(disk: &Utf8Path, at: u64, bytes: u64, files: &[(&str, &[u8])]) 
     let files: Vec<FatFile<'_>> = files.iter().map(|(path, content)| FatFile { path, content }).collect();
     let fat = Fat { bytes, sector: 512, serial: 1, label: "ESP".to_owned() };
     let file = File::options().write(true).open(disk).with_context(|| format!("open {disk}"))?;
+    // What is written is what is not zero, and nothing of the files before may show between.
+    fallocate(&file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, bytes)?;
     for (offset, part) in fat.encode(&files)? {
         file.write_all_at(&part, at + offset)?;
     }
