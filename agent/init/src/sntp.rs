@@ -109,12 +109,14 @@ mod tests {
     #[test]
     fn a_clock_learns_how_far_behind_it_is() {
         let real = now();
-        let behind = 3_600 * SECOND;
         let reply = answer(&question(7), real, true).unwrap();
         let took = Duration::from_millis(20);
-        let sample = read(&reply, 7, real - behind, took).unwrap();
-        assert!((sample.offset - behind).abs() < SECOND / 10, "{sample:?}");
-        assert!(sample.delay <= took);
+        let decade = 10 * 365 * 86_400;
+        for behind in [3_600, decade, -decade].map(|seconds| seconds * SECOND) {
+            let sample = read(&reply, 7, real - behind, took).unwrap();
+            assert!((sample.offset - behind).abs() < SECOND / 10, "{sample:?}");
+            assert!(sample.delay <= took);
+        }
         assert_eq!(read(&reply, 8, real, took), None, "an answer to another question");
         assert_eq!(
             read(&answer(&question(7), real, false).unwrap(), 7, real, took),
