@@ -19,7 +19,7 @@ use crate::supervise::{Act, Now, Supervisor};
 use crate::told::{self, Told};
 use crate::unlock::By;
 use crate::watchdog::Watchdog;
-use crate::{durable, extensions, network, reset};
+use crate::{durable, extensions, memory, network, reset};
 
 /// The directory of the configurations on STATE.
 pub(crate) const CONFIG: &str = "machine";
@@ -225,10 +225,8 @@ impl Life {
             }
         }
         let generation = self.begun.chosen.as_ref().map(|chosen| chosen.number);
-        event(
-            "boot.healthy",
-            &json!({ "slot": self.begun.places.slot.to_string(), "generation": generation }),
-        );
+        let (slot, resident) = (self.begun.places.slot.to_string(), memory::resident("/proc".into()));
+        event("boot.healthy", &json!({ "slot": slot, "generation": generation, "resident": resident }));
         let (Some(all), Some(chosen)) = (self.generations(), &self.begun.chosen) else { return };
         match all.bless(chosen.number) {
             Ok(()) if chosen.trial => event("config.blessed", &json!({ "generation": chosen.number })),

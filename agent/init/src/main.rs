@@ -24,6 +24,7 @@ mod health;
 mod installing;
 mod life;
 mod medium;
+mod memory;
 mod modules;
 mod mounts;
 mod network;
