@@ -55,7 +55,7 @@ pub struct Setup {
     pub restarts: bool,
     /// The socket of a TPM, by swtpm.
     pub tpm: Option<Utf8PathBuf>,
-    /// More arguments for QEMU; a network among them, which it has not otherwise.
+    /// More arguments for QEMU; a network among them, which it has not otherwise, or another serial line than the one that is heard.
     pub more: Vec<String>,
     /// The network namespace it runs in, where its network is one.
     pub within: Option<String>,
@@ -152,7 +152,10 @@ impl Setup {
             }
         };
         command.args(["-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
-        command.args(["-m", &self.megabytes.to_string(), "-display", "none", "-serial", "stdio"]);
+        command.args(["-m", &self.megabytes.to_string(), "-display", "none"]);
+        if !self.more.iter().any(|word| word == "-serial") {
+            command.args(["-serial", "stdio"]);
+        }
         if !self.restarts {
             command.arg("-no-reboot");
         }

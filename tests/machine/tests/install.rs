@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::{Firmware, Images, Machine, Setup, configuration_volume, images};
@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
 const LIMIT: Duration = Duration::from_secs(300);
+/// How slow a disc may be, in bytes a second, and how long the whole of it may take.
+const SLOW: u32 = 500_000;
+const SLOW_LIMIT: Duration = Duration::from_secs(900);
 const DISK_BYTES: u64 = 1536 << 20;
 
 struct World {
@@ -53,13 +56,18 @@ impl World {
     }
 
     fn with_discs(&self, discs: Vec<Utf8PathBuf>, disks: &[Utf8PathBuf]) -> Machine {
+        let setup = self.direct("holdfast.mode=install");
+        Setup { disks: disks.to_vec(), discs, megabytes: 1024, ..setup }.start().unwrap()
+    }
+
+    /// A machine without firmware, whose command line has `more`.
+    fn direct(&self, more: &str) -> Setup {
         let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let firmware = Firmware::Direct {
+        Setup::new(Firmware::Direct {
             kernel: self.images.path("vmlinuz"),
             initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{cmdline} holdfast.mode=install"),
-        };
-        Setup { disks: disks.to_vec(), discs, megabytes: 1024, ..Setup::new(firmware) }.start().unwrap()
+            cmdline: format!("{cmdline} {more}"),
+        })
     }
 }
 
@@ -75,6 +83,63 @@ fn digest(path: &Utf8Path) -> Digest {
         let digest = if buffer[..count] == zeros[..count] { [0; 32] } else { Digest::of(&buffer[..count]).0 };
         all.extend(digest);
     }
+}
+
+/// Check 14: a machine that has a screen and no serial line is installed, and starts from its disk.
+#[test]
+fn a_machine_without_a_serial_line_is_installed() {
+    let world = World::new();
+    let disk = world.disk("disk");
+    let volume = world.volume("disk = { serial = \"disk0\" }\nafter = \"powerOff\"");
+    let discs = vec![world.images.medium().unwrap(), volume];
+    let more = ["-serial", "none"].map(str::to_owned).to_vec();
+    let setup = Setup {
+        disks: vec![disk.clone()],
+        discs,
+        megabytes: 1024,
+        more,
+        ..world.direct("holdfast.mode=install")
+    };
+    setup.start().unwrap().ended(LIMIT).unwrap();
+    assert!(has_table(&disk));
+    let mut machine = Setup { disks: vec![disk], ..world.direct("") }.start().unwrap();
+    machine.event("ready", LIMIT).unwrap();
+}
+
+/// Check 13: a disc behind a slow line, as a server's controller lends one, takes its time and is no failure.
+#[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
+fn a_medium_that_is_slow_installs_all_the_same() {
+    let world = World::new();
+    let disk = world.disk("disk");
+    let volume = world.volume("disk = { serial = \"disk0\" }\nafter = \"powerOff\"");
+    let variables = world.path("variables.fd");
+    fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).unwrap();
+    let medium = world.images.medium().unwrap();
+    let drive = format!(
+        "file={medium},format=raw,if=none,media=cdrom,readonly=on,id=slow,throttling.bps-read={SLOW}"
+    );
+    let more = ["-drive", &drive, "-device", "scsi-cd,bus=scsi.0,drive=slow,bootindex=0"]
+        .map(str::to_owned)
+        .to_vec();
+    let setup = Setup {
+        disks: vec![disk.clone()],
+        discs: vec![volume],
+        megabytes: 1024,
+        more,
+        ..Setup::new(Firmware::Uefi { variables, secure: false })
+    };
+    let (began, mut machine) = (Instant::now(), setup.start().unwrap());
+    machine.line("holdfast.mode=install", SLOW_LIMIT).unwrap();
+    machine.event("ready", SLOW_LIMIT).unwrap();
+    let ready = began.elapsed().as_secs();
+    machine.event("install.done", SLOW_LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+    println!(
+        "at {SLOW} bytes a second: ready after {ready} s, installed after {} s",
+        began.elapsed().as_secs()
+    );
+    assert!(has_table(&disk));
 }
 
 fn has_table(disk: &Utf8Path) -> bool {
@@ -161,10 +226,7 @@ fn an_installation_that_lost_its_power_goes_on_by_itself() {
     machine.line("a half-made installation", LIMIT).unwrap();
     machine.event("install.done", LIMIT).unwrap();
     machine.ended(LIMIT).unwrap();
-    let cmdline = fs::read_to_string(world.images.path("cmdline")).unwrap();
-    let (kernel, initrd) = (world.images.path("vmlinuz"), world.images.path("initrd.zst"));
-    let firmware = Firmware::Direct { kernel, initrd, cmdline };
-    let mut machine = Setup { disks: vec![disk], ..Setup::new(firmware) }.start().unwrap();
+    let mut machine = Setup { disks: vec![disk], ..world.direct("") }.start().unwrap();
     machine.event("ready", LIMIT).unwrap();
 }
 
