@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod another;
+mod capture;
 mod disk;
 mod esp;
 mod extension;
@@ -14,6 +15,7 @@ mod tpm;
 mod volume;
 
 pub use another::Another;
+pub use capture::{Sent, captured, sent};
 pub use disk::holds;
 pub use esp::{rewrite_esp, write_esp};
 pub use extension::extension;

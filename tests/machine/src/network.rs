@@ -1,10 +1,24 @@
 //! A network of machines: a switch in a network namespace of its own, and a cable to it for each machine. What a test runs beside
 //! the machines runs in the same namespace, so that nothing else on this host is reached or heard.
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::fd::AsFd as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use camino::Utf8Path;
+use parking_lot::Mutex;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::captured;
+
+/// How many ports are knocked at together, and how long an answer may take.
+const KNOCKS: usize = 16;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -17,6 +31,8 @@ pub struct Switch {
 impl Switch {
     /// The address of this host on the switch, with the length of the network.
     pub const HOST: &str = "10.77.0.1/24";
+    /// The network, all of whose addresses begin alike.
+    pub const SITE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 0);
 
     /// A switch without cables.
     ///
@@ -46,24 +62,26 @@ impl Switch {
         format!("52:54:00:77:00:{number:02x}")
     }
 
-    /// A cable for machine `number`: arguments for QEMU.
+    /// A cable for machine `number`, on which everything is written down in `capture`: arguments for QEMU.
     ///
     /// # Errors
     ///
     /// The kernel has no such devices.
-    pub fn cable(&self, number: u8) -> Result<Vec<String>> {
+    pub fn cable(&self, number: u8, capture: &Utf8Path) -> Result<Vec<String>> {
         let tap = format!("tap{number}");
         // One that an earlier start of the machine left.
         drop(self.ip(&["tuntap", "del", &tap, "mode", "tap"]));
         self.ip(&["tuntap", "add", &tap, "mode", "tap"])?;
         self.ip(&["link", "set", &tap, "master", "switch", "up"])?;
         let card = Self::card(number);
-        Ok(vec![
+        let cable = [
             "-netdev".to_owned(),
-            format!("tap,id=net,ifname={tap},script=no,downscript=no"),
+            // Frames as they are on a cable, without what cards of software say of them to each other: so they are written down.
+            format!("tap,id=net,ifname={tap},script=no,downscript=no,vnet_hdr=off"),
             "-device".to_owned(),
             format!("virtio-net-pci,netdev=net,mac={card}"),
-        ])
+        ];
+        Ok(cable.into_iter().chain(captured(capture)).collect())
     }
 
     /// A command that runs on the network.
@@ -72,6 +90,37 @@ impl Switch {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
+    }
+
+    /// The TCP ports of a machine that take a connection; all others refuse one.
+    ///
+    /// # Errors
+    ///
+    /// A port neither takes nor refuses one in time.
+    pub fn open_ports(&self, of: Ipv4Addr) -> Result<Vec<u16>> {
+        let (next, open) = (AtomicU32::new(1), Mutex::new(Vec::new()));
+        let knock = || -> Result<()> {
+            // The thread goes over into the namespace, and ends there.
+            let space = File::open(format!("/run/netns/{}", self.name))?;
+            move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network))?;
+            while let Ok(port) = u16::try_from(next.fetch_add(1, Ordering::Relaxed)) {
+                match TcpStream::connect_timeout(&(of, port).into(), PATIENCE) {
+                    Ok(_) => open.lock().push(port),
+                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                    Err(error) => return Err(error).with_context(|| format!("knock at port {port} of {of}")),
+                }
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let knocking: Vec<_> = (0..KNOCKS).map(|_| scope.spawn(knock)).collect();
+            let ended =
+                knocking.into_iter().map(|one| one.join().unwrap_or_else(|_| bail!("a thread ended")));
+            ended.collect::<Result<()>>()
+        })?;
+        let mut open = open.into_inner();
+        open.sort_unstable();
+        Ok(open)
     }
 
     fn ip(&self, words: &[&str]) -> Result<()> {

@@ -4,11 +4,14 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, configuration_volume, images};
+use holdfast_machine::{
+    Firmware, Images, Machine, Sent, Setup, Switch, captured, configuration_volume, images, sent,
+};
 use holdfast_release::Digest;
 use tempfile::TempDir;
 
@@ -83,6 +86,33 @@ fn digest(path: &Utf8Path) -> Digest {
         let digest = if buffer[..count] == zeros[..count] { [0; 32] } else { Digest::of(&buffer[..count]).0 };
         all.extend(digest);
     }
+}
+
+/// Check 42: who is installed with a network asks it for an address, and then nobody for anything, although the network offers
+/// a way to everywhere and somebody who knows names.
+#[test]
+fn an_installation_on_a_network_asks_for_an_address_and_for_nothing_else() {
+    let (world, switch) = (World::new(), Switch::new().unwrap());
+    let disk = world.disk("disk");
+    let volume = world.volume("disk = { serial = \"disk0\" }\nafter = \"powerOff\"");
+    let (card, capture) = (Switch::card(31), world.path("capture"));
+    // The network that QEMU plays, in a namespace in which it reaches nobody.
+    let device = format!("virtio-net-pci,netdev=net,mac={card}");
+    let mut more = ["-netdev", "user,id=net", "-device", &device].map(str::to_owned).to_vec();
+    more.extend(captured(&capture));
+    let discs = vec![world.images.medium().unwrap(), volume];
+    let (within, megabytes) = (Some(switch.namespace().to_owned()), 1024);
+    let setup = world.direct("holdfast.mode=install");
+    let setup = Setup { disks: vec![disk], discs, megabytes, more, within, ..setup };
+    let mut machine = setup.start().unwrap();
+    assert_eq!(machine.event("network.up", LIMIT).unwrap()["addresses"][0], "10.0.2.15/24");
+    machine.event("install.done", LIMIT).unwrap();
+    machine.ended(LIMIT).unwrap();
+    let all = sent(&capture, &card).unwrap();
+    let asked = Sent::Packet { to: Ipv4Addr::BROADCAST.into(), protocol: 17, port: 67 };
+    assert!(all.contains(&asked), "nothing was written down: {all:?}");
+    let strangers: Vec<&Sent> = all.iter().filter(|one| !one.stays([10, 0, 2, 0].into())).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
 }
 
 /// Check 14: a machine that has a screen and no serial line is installed, and starts from its disk.

@@ -5,20 +5,25 @@
 
 mod medium;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::net::IpAddr;
 use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::{
-    Another, Firmware, Images, Machine, Setup, Switch, extension, holds, images, rewrite_esp,
+    Another, Firmware, Images, Machine, Sent, Setup, Switch, extension, holds, images, rewrite_esp, sent,
 };
 use holdfast_release::{Layout, Profile, Role};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests.
 const LIMIT: Duration = Duration::from_secs(400);
+/// What all processes of an idle machine hold at most, in bytes.
+const MOST_RESIDENT: u64 = 100_000_000;
 /// What a command says where nobody answers in time, a controller or a node.
 const NO_ANSWER: [&str; 2] = ["E5201", "transport error"];
 /// Where our programs for this host are, as the suite `image` says.
@@ -29,13 +34,16 @@ struct World {
     images: Images,
     switch: Switch,
     programs: Utf8PathBuf,
+    /// What every start of a machine sent, with the number of the machine.
+    captures: RefCell<Vec<(u8, Utf8PathBuf)>>,
 }
 
 impl World {
     fn new() -> Self {
         let programs = std::env::var(PROGRAMS).unwrap();
-        let temp = tempfile::tempdir().unwrap();
-        Self { temp, images: images().unwrap(), switch: Switch::new().unwrap(), programs: programs.into() }
+        let (temp, switch) = (tempfile::tempdir().unwrap(), Switch::new().unwrap());
+        let captures = RefCell::default();
+        Self { temp, images: images().unwrap(), switch, programs: programs.into(), captures }
     }
 
     fn path(&self, name: &str) -> Utf8PathBuf {
@@ -77,7 +85,8 @@ impl World {
         }
     }
 
-    /// The disk of machine `number` as the installer leaves it, with this configuration and this admission.
+    /// The disk of machine `number` as the installer leaves it, with this configuration and this admission. It has a way to
+    /// everywhere and somebody to ask for names: what it wants to send elsewhere can be seen on its cable.
     fn disk(&self, number: u8, name: &str, spec: &str, admission: Option<&Utf8Path>) -> Utf8PathBuf {
         let disk = self.path(&format!("{name}.raw"));
         copy(&self.images.path("disk.raw"), &disk);
@@ -86,7 +95,8 @@ impl World {
         let card = Switch::card(number);
         let text = format!(
             "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"{name}\"\n[spec]\n{spec}\n\
-             [[spec.network.interfaces]]\nmac = \"{card}\"\naddresses = [\"10.77.0.{number}/24\"]\n"
+             [spec.network]\ndns = [\"10.77.0.1\"]\n[[spec.network.interfaces]]\nmac = \"{card}\"\n\
+             addresses = [\"10.77.0.{number}/24\"]\ngateway = \"10.77.0.1\"\n"
         );
         fs::write(tree.join("machine/generation-1.toml"), text).unwrap();
         fs::write(tree.join("machine/current"), "1\n").unwrap();
@@ -105,10 +115,15 @@ impl World {
         restarts: bool,
         clock: &[&str],
     ) -> Machine {
-        let mut more = self.switch.cable(number).unwrap();
+        let mut captures = self.captures.borrow_mut();
+        let capture = self.path(&format!("capture-{}", captures.len()));
+        let mut more = self.switch.cable(number, &capture).unwrap();
+        captures.push((number, capture));
         more.extend(clock.iter().map(|&word| word.to_owned()));
         let within = Some(self.switch.namespace().to_owned());
-        let setup = Setup { megabytes: 1024, more, within, restarts, ..Setup::new(firmware) };
+        // The firmware needs more than the system.
+        let megabytes = if matches!(firmware, Firmware::Direct { .. }) { 512 } else { 1024 };
+        let setup = Setup { megabytes, more, within, restarts, ..Setup::new(firmware) };
         Setup { disks: vec![disk], ..setup }.start().unwrap()
     }
 
@@ -123,7 +138,7 @@ impl World {
     }
 
     /// Starts a disk with firmware and the loader, over and over again.
-    fn whole(&self, number: u8, disk: Utf8PathBuf) -> Machine {
+    fn whole(&self, number: u8, disk: Utf8PathBuf, clock: &[&str]) -> Machine {
         let variables = self.path(&format!("{number}.fd"));
         fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).unwrap();
         let read = |name: &str| fs::read(self.images.path(name)).unwrap();
@@ -136,32 +151,22 @@ impl World {
         let files: Vec<(&str, &[u8])> =
             files.iter().map(|(path, content)| (*path, content.as_slice())).collect();
         rewrite_esp(&disk, &files).unwrap();
-        self.again(number, disk)
+        self.again(number, disk, clock)
     }
 
     /// Starts a disk with firmware as it is.
-    fn again(&self, number: u8, disk: Utf8PathBuf) -> Machine {
+    fn again(&self, number: u8, disk: Utf8PathBuf, clock: &[&str]) -> Machine {
         let variables = self.path(&format!("{number}.fd"));
-        self.start(number, disk, Firmware::Uefi { variables, secure: false }, true, &[])
+        self.start(number, disk, Firmware::Uefi { variables, secure: false }, true, clock)
     }
 
     /// A cluster of one controller, which is healthy.
     fn controller(&self) -> Machine {
-        self.run(&[
-            "site",
-            "init",
-            "site",
-            "--name",
-            "s",
-            "--jurisdiction",
-            "DE",
-            "--controller",
-            "c1=10.77.0.11:7443",
-        ]);
+        let named = ["site", "init", "site", "--name", "s", "--jurisdiction", "DE"];
+        self.run(&[&named[..], &["--controller", "c1=10.77.0.11:7443"]].concat());
         let admission = self.path("site/c1.admission");
         let mut controller = self.quick(11, self.disk(11, "c1", CONTROLLER, Some(&admission)), &[]);
-        let healthy = controller.event("boot.healthy", LIMIT).unwrap();
-        println!("a controller is healthy after {:.1} CPU-s: {healthy}", controller.cpu_seconds().unwrap());
+        healthy("a controller", &mut controller);
         self.until(&["cluster", "status"], &["c1"]);
         controller
     }
@@ -254,6 +259,19 @@ impl World {
         }
     }
 
+    /// Check 42: no machine sent anything to anybody outside of the site, or asked for a name.
+    fn spoke_with_nobody_else(&self) {
+        let mut all = Vec::new();
+        for (number, capture) in self.captures.borrow().iter() {
+            all.extend(sent(capture, &Switch::card(*number)).unwrap());
+        }
+        let strangers: BTreeSet<&Sent> = all.iter().filter(|one| !one.stays(Switch::SITE)).collect();
+        assert!(strangers.is_empty(), "{strangers:?}");
+        let spoke = |one: &Sent| matches!(one, Sent::Packet { protocol: 6, to: IpAddr::V4(_), .. });
+        assert!(all.iter().any(spoke), "nothing was written down");
+        println!("{} frames, all of them within the site", all.len());
+    }
+
     /// Brings a container and data, and runs a job with them; another has less memory than it needs.
     fn works(&self) {
         let trainer = self.programs.join("holdfast-trainer");
@@ -291,6 +309,14 @@ impl World {
     }
 }
 
+/// Check 43: it gets healthy in 512 MB, and its processes have little of them.
+fn healthy(what: &str, machine: &mut Machine) {
+    let healthy = machine.event("boot.healthy", LIMIT).unwrap();
+    let (spent, resident) = (machine.cpu_seconds().unwrap(), healthy["resident"].as_u64().unwrap());
+    println!("{what} is healthy after {spent:.1} CPU-s; its processes hold {} MB", resident / 1_000_000);
+    assert!((1..=MOST_RESIDENT).contains(&resident), "{healthy}");
+}
+
 fn unanswered(said: &str) -> bool {
     NO_ANSWER.iter().any(|words| said.contains(words))
 }
@@ -324,8 +350,7 @@ fn a_controller_and_an_agent_on_a_network_run_a_job() {
     let mut agent = world.quick(21, disk.clone(), &["-rtc", "base=2015-01-01T00:00:00"]);
     let set = agent.event("time.set", LIMIT).unwrap();
     assert!(set["offset_ms"].as_i64().unwrap() > 10 * 365 * 86_400_000, "{set}");
-    agent.event("boot.healthy", LIMIT).unwrap();
-    println!("an agent is healthy after {:.1} CPU-s", agent.cpu_seconds().unwrap());
+    healthy("an agent", &mut agent);
     world.until(&["node", "list"], &["n1", "Ready"]);
     // The machine of the controller is a node as well, which takes no work.
     world.until(&["-o", "json", "node", "show", "c1"], &["\"healthy\": true"]);
@@ -336,6 +361,7 @@ fn a_controller_and_an_agent_on_a_network_run_a_job() {
 
     world.works();
     world.resets("n1", 21, agent, disk);
+    world.spoke_with_nobody_else();
 }
 
 /// Check 27 on a machine with firmware: a release comes over the network into the slot that does not run, is tried and kept.
@@ -344,8 +370,11 @@ fn a_controller_and_an_agent_on_a_network_run_a_job() {
 fn a_release_is_rolled_out_on_a_network() {
     let world = World::new();
     let _controller = world.controller();
+    // Check 22: its board is years ahead, and every certificate of today would be long over.
     let disk = world.agent(21, "n1");
-    let mut agent = world.whole(21, disk.clone());
+    let mut agent = world.whole(21, disk.clone(), &["-rtc", "base=2036-06-01T00:00:00"]);
+    let set = agent.event("time.set", LIMIT).unwrap();
+    assert!(set["offset_ms"].as_i64().unwrap() < -9 * 365 * 86_400_000, "{set}");
     assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
     world.until(&["node", "list"], &["n1", "Ready"]);
     world.until(&["-o", "json", "node", "show", "n1"], &["\"healthy\": true"]);
@@ -384,7 +413,7 @@ fn a_release_is_rolled_out_on_a_network() {
     world.until(&["release", "rollout", "status"], &["Aborted"]);
     agent.cut();
     rot(&disk, Role::RootB);
-    let mut agent = world.again(21, disk);
+    let mut agent = world.again(21, disk, &[]);
     assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
     world.until(&["cluster", "status"], &["node n1 gave up release 0.2.0 and runs 0.1.0"]);
     let done = world.rollout("0.2.0", &["n1"]);
@@ -392,6 +421,7 @@ fn a_release_is_rolled_out_on_a_network() {
     assert_eq!(agent.event("boot.healthy", LIMIT).unwrap()["slot"], "B");
     let (_, status, _) = world.asks(&["cluster", "status"]);
     assert!(!status.contains("gave up"), "{status}");
+    world.spoke_with_nobody_else();
 }
 
 /// Changes a bit of a part, in its first block.
@@ -401,4 +431,18 @@ fn rot(disk: &Utf8Path, role: Role) {
     let (at, mut byte) = (layout.part(role).unwrap().at + 1_024 + 40, [0; 1]);
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+/// Check 41: nothing listens but what docs/install/README.md says.
+#[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
+fn machines_listen_where_it_is_written_and_nowhere_else_on_a_network() {
+    let world = World::new();
+    let _controller = world.controller();
+    let mut agent = world.quick(21, world.agent(21, "n1"), &[]);
+    healthy("an agent", &mut agent);
+    world.until(&["node", "list"], &["n1", "Ready"]);
+    world.until(&["node", "list"], &["c1", "Cordoned"]);
+    assert_eq!(world.switch.open_ports([10, 77, 0, 11].into()).unwrap(), [7443, 7444, 7445]);
+    assert_eq!(world.switch.open_ports([10, 77, 0, 21].into()).unwrap(), [7444, 7445]);
 }
