@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
 const LIMIT: Duration = Duration::from_secs(300);
+/// How often the power is cut.
+const STARTS: u32 = 100;
 /// A controller that founds its cluster by itself and speaks with nobody.
 const ALONE: &str = r#"apiVersion = "holdfast/v1"
 kind = "Machine"
@@ -93,7 +95,7 @@ impl World {
             initrd: self.images.path("initrd.zst"),
             cmdline: format!("{cmdline} {more}"),
         };
-        self.start(Setup { megabytes: 768, ..Setup::new(firmware) })
+        self.start(Setup::new(firmware))
     }
 
     /// With firmware, which starts again by itself.
@@ -144,12 +146,24 @@ fn configured(text: &str) -> World {
     World::new(&[("generation-1.toml", text), ("current", "1\n")])
 }
 
-/// Check 43 and the way every machine goes: its own network, the time, its service, and then the start is good.
+/// Checks 41 and 43, and the way every machine goes: what it lets nobody do, its own network, the time, its service, and then the
+/// start is good.
 #[test]
 fn a_first_controller_gets_healthy_and_its_start_is_kept() {
     let text = format!("{ALONE}[[spec.network.interfaces]]\nname = \"eth0\"\ndhcp = true\n");
     let world = configured(&text);
     let mut machine = world.direct("");
+    let cmdline = machine.line("Kernel command line: ", LIMIT).unwrap();
+    for word in [
+        "slab_nomerge",
+        "init_on_alloc=1",
+        "page_alloc.shuffle=1",
+        "randomize_kstack_offset=on",
+        "vsyscall=none",
+    ] {
+        assert!(cmdline.split(' ').any(|one| one == word), "{word} is not in `{cmdline}`");
+    }
+    assert_eq!(machine.event("machine.hardened", LIMIT).unwrap()["weak"], serde_json::json!([]));
     assert_eq!(machine.event("ready", LIMIT).unwrap()["generation"], 1);
     machine.event("service.started", LIMIT).unwrap();
     assert_eq!(machine.event("network.up", LIMIT).unwrap()["addresses"][0], "10.0.2.15/24");
@@ -159,6 +173,22 @@ fn a_first_controller_gets_healthy_and_its_start_is_kept() {
     let mut meta = world.meta();
     assert_eq!(meta.number("slot.a.attempts"), 0);
     assert_eq!(Boot::new(&mut meta).good(), Some(Slot::A));
+}
+
+/// Check 22: a controller whom nobody tells the time writes nothing down: its service does not start, and the start is not good.
+#[test]
+fn a_controller_that_is_told_no_time_does_not_begin() {
+    let time = "time = { servers = [\"10.0.2.77\"] }\nhealth = { deadlineSeconds = 20 }\n";
+    let network = "[[spec.network.interfaces]]\nname = \"eth0\"\ndhcp = true\n";
+    let world = configured(&format!("{ALONE}{time}{network}"));
+    let mut machine = world.direct("");
+    machine.event("ready", LIMIT).unwrap();
+    let mut event = String::new();
+    while !event.contains("\"boot.failed\"") {
+        event = machine.line("HOLDFAST-EVENT ", LIMIT).unwrap();
+        assert!(!event.contains("\"service.started\""), "{event}");
+    }
+    assert!(event.contains("the time is not known"), "{event}");
 }
 
 /// Two cards as one, and a VLAN on them: each comes up with its address.
@@ -287,4 +317,22 @@ fn a_trial_that_fails_goes_back_to_the_configuration_that_worked() {
     let mut machine = world.direct("");
     assert_eq!(machine.event("config.reverted", LIMIT).unwrap()["generation"], 2);
     assert_eq!(machine.event("ready", LIMIT).unwrap()["generation"], 1);
+}
+
+/// Check 45: a machine that loses its power a hundred times comes up a hundred times, each tenth time through its firmware.
+#[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
+fn a_machine_comes_up_however_often_its_power_is_cut() {
+    let world = configured(ALONE);
+    let mut spent = 0.0;
+    for start in 0..STARTS {
+        let mut machine = if start % 10 == 0 { world.uefi() } else { world.direct("") };
+        let healthy =
+            machine.event("boot.healthy", LIMIT).unwrap_or_else(|why| panic!("start {start}: {why}"));
+        assert_eq!(healthy["slot"], "A", "start {start}");
+        spent += machine.cpu_seconds().unwrap();
+        machine.cut();
+        assert_eq!(world.meta().number("slot.a.attempts"), 0, "start {start}");
+    }
+    println!("{STARTS} starts after cuts: {:.1} CPU-s each", spent / f64::from(STARTS));
 }
