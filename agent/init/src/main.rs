@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     if let [quiet, end, name] = arguments.as_slice()
         && (quiet.as_str(), end.as_str()) == ("-q", "--")
     {
-        modules::asked(name);
+        modules::asked(name, &extensions::modules());
         return ExitCode::SUCCESS;
     }
     if rustix::process::getpid() != rustix::process::Pid::INIT {

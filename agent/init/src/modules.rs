@@ -6,7 +6,6 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::event::say;
-use crate::extensions;
 use crate::glob::matches;
 
 /// What there is, and what was loaded.
@@ -125,10 +124,11 @@ pub(crate) fn of_kernel() -> Utf8PathBuf {
     Utf8Path::new("/usr/lib/modules").join(release)
 }
 
-/// Loads what the kernel asks for by name or alias, as a kind of file system or network device that somebody wants to use.
-pub(crate) fn asked(name: &str) {
+/// Loads what the kernel asks for by name or alias, as a kind of file system or network device that somebody wants to use: a module of
+/// its own, or one in these other directories.
+pub(crate) fn asked(name: &str, more: &[Utf8PathBuf]) {
     let mut modules = Modules::open(&of_kernel());
-    extensions::modules().iter().for_each(|dir| modules.add(dir));
+    more.iter().for_each(|dir| modules.add(dir));
     for module in modules.called(name) {
         modules.load(&module);
     }

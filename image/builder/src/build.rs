@@ -6,7 +6,7 @@ use std::fs;
 use camino::Utf8Path;
 use holdfast_release::{Digest, FileSum, KERNEL, LOADER, Manifest, ManifestError, ROOT, ROOT_TREE, Verity};
 
-use crate::carried;
+use crate::carrying;
 use crate::contents::{os_release, root};
 use crate::cpio::{Archive, Node};
 use crate::inputs::{BuildError, Inputs, Packages, at, one, unpack};
@@ -94,7 +94,7 @@ pub fn build(
     tell("kernel and modules");
     let files = packages.get(&inputs.recipe.kernel).map(Vec::as_slice).unwrap_or_default();
     let kernel = kernel(inputs.recipe, files, Own { modules: inputs.modules, key: inputs.key })?;
-    let extensions = carried::fitting(inputs, &kernel)?;
+    let extensions = carrying::fitting(inputs, &kernel)?;
     tell("root");
     let tree = root(inputs, &packages, &kernel)?;
     let id = uuid(&format!("{} {:?}", inputs.version, inputs.profile));

@@ -229,6 +229,12 @@ fn failed(step: &str, why: impl ToString) -> BuildError {
     BuildError::new(step, why.to_string())
 }
 
+fn carried(path: &Utf8Path) -> Result<Carried, BuildError> {
+    let step = format!("read the extension `{path}`");
+    let bytes = fs::read(path).map_err(|error| failed(&step, error))?;
+    Carried::parse(bytes).map_err(|error| failed(&step, error))
+}
+
 fn images(options: &Build) -> Result<(), BuildError> {
     let began = Instant::now();
     let lock = Lock::read(&options.source.join("packages.lock"))
@@ -277,8 +283,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
             .map_err(|error| failed("sign what enrols the keys", error))?,
         false => Vec::new(),
     };
-    let extensions: Result<Vec<Carried>, _> =
-        options.extension.iter().map(|path| Carried::read(path)).collect();
+    let extensions: Result<Vec<Carried>, _> = options.extension.iter().map(|path| carried(path)).collect();
     let inputs = Inputs {
         version: &options.release,
         profile: options.profile,

@@ -9,6 +9,7 @@ mod build;
 mod bundle;
 mod calendar;
 mod carried;
+mod carrying;
 mod cli;
 mod contents;
 mod cpio;

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use holdfast_release::{FatFile, FileSum, INSTALL_KERNEL, Layout, MANIFEST, Manifest};
 
 use crate::build::Built;
-use crate::carried;
+use crate::carrying;
 use crate::crates::linked;
 use crate::disk::{self, Content};
 use crate::inputs::{BuildError, Inputs, at};
@@ -123,7 +123,7 @@ pub fn disk_image(inputs: &Inputs<'_>, built: &Built, bytes: u64, path: &Utf8Pat
         inputs.enrolment.iter().map(|(name, _)| format!("loader/keys/auto/{name}")).collect();
     let keys = named.iter().zip(inputs.enrolment);
     files.extend(keys.map(|(path, (_, content))| FatFile { path, content }));
-    let extensions: Vec<(u64, &[u8])> = carried::placed(inputs, &built.manifest, &layout)?;
+    let extensions: Vec<(u64, &[u8])> = carrying::placed(inputs, &built.manifest, &layout)?;
     let content = Content {
         version: inputs.version,
         esp: &files,

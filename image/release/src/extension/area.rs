@@ -10,7 +10,7 @@ use crate::slots::Slot;
 use crate::verity::BLOCK_BYTES;
 use crate::writer::Target;
 
-use super::{ExtensionError, ExtensionHead, MOST_EXTENSION_HEAD};
+use super::file::{ExtensionError, ExtensionHead, MOST_EXTENSION_HEAD};
 
 /// So many extensions are looked for in a half.
 const MOST: usize = 64;

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::SigningKey;
-use holdfast_types::Time;
+use holdfast_types::{AsProblem as _, Time};
 use proptest::prelude::*;
+use serde_json::json;
 
+use super::file::{MAGIC, PREFIX, form};
 use super::*;
-use crate::bundle::Unsigned;
+use crate::bundle::{BundleRole, Keyholder, Trusted, Unsigned, signed};
 use crate::digest::Digest;
 use crate::layout::Profile;
-use crate::manifest::{ExtensionSum, FileSum, Manifest};
+use crate::manifest::{ExtensionSum, FileSum, Manifest, Verity};
 use crate::slots::Slot;
+use crate::verity::{BLOCK, BLOCK_BYTES};
 use crate::writer::Target;
 
 const BUILD: &str = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-16)";
