@@ -18,9 +18,7 @@ use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
-use crate::{
-    disks, etc, extensions, firmware, hardening, installing, mounts, reset, stage1, told, uevents,
-};
+use crate::{disks, etc, extensions, firmware, hardening, installing, mounts, reset, stage1, told, uevents};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];

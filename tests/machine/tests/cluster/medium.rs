@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8Path;
 use holdfast_machine::{Firmware, Machine, Setup, Switch};
 
-use super::{CONTROLLER, LIMIT, World};
+use crate::world::{CONTROLLER, LIMIT, World};
 
 /// How much room the disk of a machine has: the least of the small profile.
 const DISK: u64 = 1536 << 20;
@@ -38,7 +38,7 @@ impl World {
             disks: vec![disk, volume],
             discs: vec![self.images.medium().unwrap()],
             megabytes: 1024,
-            more: self.switch.cable(number).unwrap(),
+            more: self.cable(number),
             within: Some(self.switch.namespace().to_owned()),
             restarts: true,
             ..Setup::new(firmware)
@@ -132,4 +132,5 @@ fn a_site_from_the_medium_takes_a_release_on_a_network() {
         assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "B", "{name}");
     }
     world.until(&["node", "list"], &["c1", "Cordoned", "n1", "Ready"]);
+    world.spoke_with_nobody_else();
 }
