@@ -3,13 +3,12 @@
 //! look further.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_fetch::get;
 use rustix::mount::{MountFlags, mount};
 
 use crate::brain::Facts;
@@ -23,7 +22,6 @@ pub(crate) const VOLUME: &str = "/run/holdfast-config";
 const NAME: &str = "machine.toml";
 /// More than any configuration or admission has.
 const MOST_BYTES: u64 = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A configuration, and what lies beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,29 +143,17 @@ fn mounted(device: &Utf8Path, place: &Utf8Path) -> anyhow::Result<()> {
 
 /// Fetches a small text by plain HTTP: a configuration comes from the site's own network, and what has secrets comes by volume.
 fn fetch(address: &str) -> anyhow::Result<String> {
-    let rest = address.strip_prefix("http://").context("the address does not begin with http://")?;
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-    let socket = with_port.to_socket_addrs()?.next().context("the host has no address")?;
-    let mut stream = TcpStream::connect_timeout(&socket, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream
-        .write_all(format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(MOST_BYTES).read_to_end(&mut answer)?;
-    let answer = String::from_utf8(answer).context("the answer is no text")?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end of its head")?;
-    let status = head.lines().next().unwrap_or_default();
-    if status.split(' ').nth(1) != Some("200") {
-        bail!("the answer is `{status}`");
-    }
-    Ok(body.to_owned())
+    let mut bytes = Vec::new();
+    get(&address.parse()?, MOST_BYTES, &mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    })?;
+    String::from_utf8(bytes).context("the answer is no text")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufRead as _;
+    use std::io::{BufRead as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_release::Digest;
+
 /// The settings of ours, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cmdline {
@@ -22,6 +24,11 @@ impl Cmdline {
     pub(crate) fn root_hash(&self) -> Option<[u8; 32]> {
         hex::decode(self.get("holdfast.roothash")?).ok()?.try_into().ok()
     }
+
+    /// The digest of the manifest of the release, where it comes over the network.
+    pub(crate) fn manifest(&self) -> Option<Digest> {
+        self.get("holdfast.manifest")?.parse().ok()
+    }
 }
 
 #[cfg(test)]
@@ -34,5 +41,7 @@ mod tests {
         assert_eq!((line.get("quiet"), line.get("panic"), line.get("no")), (Some(""), Some("1"), None));
         assert_eq!(line.root_hash(), Some([0xab; 32]));
         assert_eq!(Cmdline::parse("holdfast.roothash=abc").root_hash(), None);
+        let named = Cmdline::parse(&format!("holdfast.manifest={}", "cd".repeat(32)));
+        assert_eq!((named.manifest(), line.manifest()), (Some(Digest([0xcd; 32])), None));
     }
 }

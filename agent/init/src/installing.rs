@@ -11,9 +11,10 @@ use serde_json::json;
 
 use crate::consoles::consoles;
 use crate::event::{event, power_off, restart, say};
+use crate::medium;
+use crate::network::{self, Asks};
 use crate::signals::{End, Signals, reap};
 use crate::watchdog::Watchdog;
-use crate::{medium, network};
 
 const INSTALLER: &str = "/usr/bin/holdfast-installer";
 /// How an installer ends that has installed.
@@ -51,7 +52,7 @@ impl Place {
 /// Installs until the machine ends.
 pub(crate) fn live(signals: &Signals, watchdog: &mut Watchdog) -> Result<(), String> {
     medium::bring()?;
-    let _told = network::bring_up(&Network::default(), "holdfast");
+    let _told = network::bring_up(&Network::default(), "holdfast", Asks::Network);
     let began = Instant::now();
     let place = |console| Place { console, runs: None, next: began };
     let mut places: Vec<Place> = consoles().into_iter().map(place).collect();

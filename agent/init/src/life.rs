@@ -12,6 +12,7 @@ use crate::clock::{self, Known};
 use crate::event::{event, power_off, restart, say};
 use crate::generations::{Chosen, Generations};
 use crate::health::{self, Gate, Verdict};
+use crate::network::{self, Asks};
 use crate::service::{self, Service};
 use crate::signals::{End, Signals, reap};
 use crate::storage::{DATA, RAFT, STATE};
@@ -19,7 +20,7 @@ use crate::supervise::{Act, Now, Supervisor};
 use crate::told::{self, Told};
 use crate::unlock::By;
 use crate::watchdog::Watchdog;
-use crate::{durable, extensions, memory, network, reset};
+use crate::{durable, extensions, memory, reset};
 
 /// The directory of the configurations on STATE.
 pub(crate) const CONFIG: &str = "machine";
@@ -126,7 +127,7 @@ impl Life {
         self.tell(false);
         let Some(chosen) = &self.begun.chosen else { return };
         let spec = &chosen.machine.spec;
-        let told = network::bring_up(&spec.network, &chosen.machine.metadata.name.to_string());
+        let told = network::bring_up(&spec.network, &chosen.machine.metadata.name.to_string(), Asks::Network);
         self.known = clock::keep(spec, &told);
         self.health = spec.health.clone();
         if chosen.trial {

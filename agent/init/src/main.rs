@@ -27,6 +27,7 @@ mod medium;
 mod memory;
 mod modules;
 mod mounts;
+mod netboot;
 mod network;
 mod reset;
 mod service;

@@ -1,17 +1,20 @@
-//! The medium that installs: a disc, or a stick with the same bytes, with the root as a file. It is believed as little as a disk:
-//! only the root that the command line names is used.
+//! The medium that installs: a disc, or a stick with the same bytes, with the root as a file; or memory, where the network brought
+//! the same files. It is believed as little as a disk: only the root that the command line names is used.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_release::{ROOT, ROOT_TREE};
 use rustix::mount::{MountFlags, UnmountFlags, mount_move, unmount};
 
 use crate::slot::{Proved, proved};
 use crate::{dm, mounts};
 
 /// Where it is mounted before there is a root.
-const FIRST: &str = "/medium";
+pub(crate) const FIRST: &str = "/medium";
+/// Its directory with the files of the release.
+pub(crate) const RELEASE: &str = "holdfast";
 /// A place of the root that a medium does not need for anything else, until `/run` is there.
 const BETWEEN: &str = "/data";
 /// Where the installer looks for it.
@@ -25,7 +28,7 @@ const NAME_AT: usize = 40;
 /// A root on a medium.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Medium {
-    /// The medium's device.
+    /// The medium's device, or where its files were fetched.
     pub(crate) device: Utf8PathBuf,
     /// What proves the root on it.
     pub(crate) proved: Proved,
@@ -49,9 +52,10 @@ pub(crate) fn find(sys: &Utf8Path, root_hash: [u8; 32]) -> Option<Medium> {
     })
 }
 
-fn files() -> (Utf8PathBuf, Utf8PathBuf) {
-    let release = Utf8Path::new(FIRST).join("holdfast");
-    (release.join("root.erofs"), release.join("root.verity"))
+/// The root on it, and the tree that proves it.
+pub(crate) fn files() -> (Utf8PathBuf, Utf8PathBuf) {
+    let release = Utf8Path::new(FIRST).join(RELEASE);
+    (release.join(ROOT), release.join(ROOT_TREE))
 }
 
 fn is_medium(device: &Utf8Path) -> bool {

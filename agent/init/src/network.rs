@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::event::{event, say};
+pub(crate) use dhcp::{Asks, BootFile};
 use lease::Client;
 use netlink::{Message, Netlink, Way, attribute};
 
@@ -36,27 +37,37 @@ const ETHERNET: &str = "1";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Told(Arc<Mutex<BTreeMap<String, Servers>>>);
 
-/// Who answers questions for names, and who knows the time.
-type Servers = (Vec<IpAddr>, Vec<IpAddr>);
+/// What one lease named.
+#[derive(Debug, Clone)]
+struct Servers {
+    dns: Vec<IpAddr>,
+    time: Vec<IpAddr>,
+    boot: BootFile,
+}
 
 impl Told {
-    fn set(&self, device: &str, dns: Vec<IpAddr>, time: Vec<IpAddr>) {
-        self.0.lock().insert(device.to_owned(), (dns, time));
+    fn set(&self, device: &str, servers: Servers) {
+        self.0.lock().insert(device.to_owned(), servers);
     }
 
     /// Who answers questions for names.
     fn dns(&self) -> Vec<IpAddr> {
-        self.0.lock().values().flat_map(|(dns, _)| dns.clone()).collect()
+        self.0.lock().values().flat_map(|servers| servers.dns.clone()).collect()
     }
 
     /// Who knows the time.
     pub(crate) fn time(&self) -> Vec<IpAddr> {
-        self.0.lock().values().flat_map(|(_, time)| time.clone()).collect()
+        self.0.lock().values().flat_map(|servers| servers.time.clone()).collect()
+    }
+
+    /// Where each lease says that this machine was to be booted from; nothing before there is a lease.
+    pub(crate) fn boot(&self) -> Vec<BootFile> {
+        self.0.lock().values().map(|servers| servers.boot.clone()).collect()
     }
 }
 
 /// Brings the network up, and keeps it so from threads of its own. A part that does not come up is told and left.
-pub(crate) fn bring_up(network: &Network, name: &str) -> Told {
+pub(crate) fn bring_up(network: &Network, name: &str, asks: Asks) -> Told {
     let told = Told::default();
     let mut wanted = network.interfaces.clone();
     if let Ok(mut line) = Netlink::open() {
@@ -70,7 +81,8 @@ pub(crate) fn bring_up(network: &Network, name: &str) -> Told {
     for interface in wanted {
         let (told, network, name) = (told.clone(), network.clone(), name.to_owned());
         let kept = std::thread::Builder::new().name("network".to_owned()).spawn(move || {
-            if let Err(error) = keep(&interface, &network, &name, &told) {
+            let client = Client { device: String::new(), mac: [0; 6], name, asks };
+            if let Err(error) = keep(&interface, &network, client, &told) {
                 event("network.failed", &json!({ "why": error }));
             }
         });
@@ -82,7 +94,7 @@ pub(crate) fn bring_up(network: &Network, name: &str) -> Told {
 }
 
 /// Brings one interface up and, where it has a lease, keeps it.
-fn keep(interface: &Interface, network: &Network, name: &str, told: &Told) -> Result<(), String> {
+fn keep(interface: &Interface, network: &Network, client: Client, told: &Told) -> Result<(), String> {
     let mut line = Netlink::open()?;
     let device = made(&mut line, interface)?;
     let index = wait_for(&device)?;
@@ -108,7 +120,7 @@ fn keep(interface: &Interface, network: &Network, name: &str, told: &Told) -> Re
         event("network.up", &json!({ "interface": device, "addresses": addresses }));
     }
     if interface.dhcp {
-        let client = Client { mac: mac(&device).unwrap_or_default(), device, name: name.to_owned() };
+        let client = Client { mac: mac(&device).unwrap_or_default(), device, ..client };
         leased(&mut line, index, &client, network, told);
     }
     Ok(())
@@ -127,7 +139,8 @@ fn leased(line: &mut Netlink, index: u32, client: &Client, network: &Network, to
         if let Err(error) = given.and(routed) {
             say(format_args!("{}: {error}", client.device));
         }
-        told.set(&client.device, ip(&lease.dns), ip(&lease.time));
+        let boot = lease.boot.clone();
+        told.set(&client.device, Servers { dns: ip(&lease.dns), time: ip(&lease.time), boot });
         write_resolver(network, told);
         let text = format!("{address}/{length}");
         event(

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::cmdline::Cmdline;
 use crate::event::{event, say};
+use crate::medium::{self, Medium};
 use crate::modules::Modules;
 use crate::slot::{Found, Proved, find, read_meta, write_meta};
-use crate::{disks, dm, firmware, medium, mounts};
+use crate::{disks, dm, firmware, mounts, netboot};
 
 /// How the second stage is told that it is.
 pub(crate) const SECOND: &str = "--in-root";
@@ -36,8 +37,13 @@ pub(crate) fn run() -> Result<(), String> {
     for name in ALWAYS {
         modules.load(name);
     }
-    if cmdline.get("holdfast.mode") == Some("install") {
-        return Err(from_medium(&mut modules, root_hash)?);
+    match cmdline.get("holdfast.mode") {
+        Some("install") => return Err(install(&medium(&mut modules, root_hash)?)?),
+        Some("netboot") => {
+            modules.load("loop");
+            return Err(install(&netboot::fetch(&mut modules, &cmdline, root_hash)?)?);
+        }
+        _ => {}
     }
     let sys = Utf8Path::new(SYS);
     let found = disks::wait(sys, || modules.settle(sys), |all| find(all, root_hash));
@@ -61,15 +67,19 @@ fn signatures() -> Option<String> {
     (text.len() <= MOST_SIGNATURE_BYTES && !text.contains('\0')).then_some(text)
 }
 
-/// Goes over to the root on the medium, never to one on a disk: whoever starts from a medium means it.
-fn from_medium(modules: &mut Modules, root_hash: [u8; 32]) -> Result<String, String> {
+/// Waits for a medium with the root, and never takes one on a disk: whoever starts from a medium means it.
+fn medium(modules: &mut Modules, root_hash: [u8; 32]) -> Result<Medium, String> {
     for name in ["loop", "isofs"] {
         modules.load(name);
     }
     let sys = Utf8Path::new(SYS);
     let medium = disks::wait(sys, || modules.settle(sys), |_| medium::find(sys, root_hash));
-    let medium = medium.ok_or("no medium has the root that the command line names")?;
-    let device = medium::open(&medium)?;
+    medium.ok_or_else(|| "no medium has the root that the command line names".to_owned())
+}
+
+/// Goes over to the root of a medium, where the machine is installed from it.
+fn install(medium: &Medium) -> Result<String, String> {
+    let device = medium::open(medium)?;
     mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
     event("root.proved", &json!({ "medium": medium.device, "blocks": medium.proved.data_blocks }));
     medium::take_along("/root")?;

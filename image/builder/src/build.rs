@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::Utf8Path;
+use holdfast_fetch::Address;
 use holdfast_release::{Digest, FileSum, KERNEL, LOADER, Manifest, ManifestError, ROOT, ROOT_TREE, Verity};
 
 use crate::carrying;
@@ -18,6 +19,8 @@ use crate::uki::{self, Parts};
 
 /// What makes a kernel install instead of running what is installed.
 const INSTALLS: &str = "holdfast.mode=install";
+/// What makes it fetch what it installs.
+const FETCHES: &str = "holdfast.mode=netboot";
 /// What every kernel of ours is told against attacks on itself, as the Kernel Self Protection Project recommends it. The switches
 /// that are thrown later are in `agent/init/src/hardening.rs`. How a processor's flaws are met is left to the kernel, which knows it.
 const HARDENED: [&str; 6] = [
@@ -32,8 +35,6 @@ const HARDENED: [&str; 6] = [
     // No door for debugging.
     "debugfs=off",
 ];
-/// Where the installer looks for the files of the release.
-const MEDIUM: &str = "run/media/holdfast";
 
 /// What was built.
 #[derive(Debug)]
@@ -46,8 +47,12 @@ pub struct Built {
     pub uki: Vec<u8>,
     /// The signed kernel that installs from a medium.
     pub install: Vec<u8>,
-    /// The signed kernel that installs from what it carries itself.
+    /// The signed kernel that installs from what it fetches over the network.
     pub netboot: Vec<u8>,
+    /// Its first archive, with the drivers of network cards.
+    pub netboot_initrd: Vec<u8>,
+    /// Its command line.
+    pub netboot_cmdline: String,
     /// The signed boot loader.
     pub loader: Vec<u8>,
     /// The kernel alone, for a start without firmware.
@@ -100,7 +105,8 @@ pub fn build(
     let id = uuid(&format!("{} {:?}", inputs.version, inputs.profile));
     let root = tree.image(scratch, &id, inputs.lock.epoch).map_err(at("make the root"))?;
     tell("first archive");
-    let initrd = first_archive(inputs, &kernel)?;
+    let initrd = first_archive(inputs, &kernel, &[])?;
+    let netboot_initrd = first_archive(inputs, &kernel, &inputs.recipe.netboot_modules)?;
     tell("kernel images and signatures");
     let cmdline = cmdline(inputs, &root);
     let signing = Signing { inputs, packages: &packages, kernel: &kernel.image };
@@ -124,27 +130,40 @@ pub fn build(
         extensions,
     };
     let (netboot, kernel) = (Vec::new(), kernel.image);
-    let mut built =
-        Built { tree, root, uki, install, netboot, loader, kernel, initrd, cmdline, manifest, packages };
+    let mut built = Built {
+        tree,
+        root,
+        uki,
+        install,
+        netboot,
+        netboot_initrd,
+        netboot_cmdline: String::new(),
+        loader,
+        kernel,
+        initrd,
+        cmdline,
+        manifest,
+        packages,
+    };
     let sums = built.files(inputs).into_iter();
     built.manifest.files = sums.map(|(name, bytes)| (name.to_owned(), FileSum::of(bytes))).collect();
-    built.netboot = netboot_image(inputs, &built, &installs).map_err(at("make the kernel for netboot"))?;
+    let manifest = built.manifest.encode().map_err(at::<ManifestError>("write the manifest"))?;
+    let words = netboot_words(&Digest::of(&manifest), inputs.netboot_from);
+    built.netboot_cmdline = format!("{} {words}", built.cmdline);
+    built.netboot = netboot_image(inputs, &built)?;
     Ok(built)
 }
 
-/// The kernel that carries everything that is installed: whoever can start it needs no other server, and its signature covers it
-/// all.
-fn netboot_image(inputs: &Inputs<'_>, built: &Built, cmdline: &str) -> Result<Vec<u8>, BuildError> {
-    let manifest = built.manifest.encode().map_err(at::<ManifestError>("write the manifest"))?;
-    let mut archive = Archive::default();
-    let mut put = |name: &str, content: &[u8]| {
-        archive.put(&format!("{MEDIUM}/{name}"), Node::File { content: content.to_vec(), program: false });
-    };
-    put(holdfast_release::MANIFEST, &manifest);
-    built.files(inputs).into_iter().for_each(|(name, content)| put(name, content));
-    let initrd = [built.initrd.as_slice(), &archive.encode()].concat();
+/// The kernel that fetches everything that is installed. It names the manifest, so its signature covers what comes, too.
+fn netboot_image(inputs: &Inputs<'_>, built: &Built) -> Result<Vec<u8>, BuildError> {
     let signing = Signing { inputs, packages: &built.packages, kernel: &built.kernel };
-    Ok(signing.image(cmdline, &initrd)?.0)
+    Ok(signing.image(&built.netboot_cmdline, &built.netboot_initrd)?.0)
+}
+
+/// The words of the command line that bring a machine to its root over the network: whose files, and from where if that is known.
+fn netboot_words(manifest: &Digest, from: Option<&Address>) -> String {
+    let from = from.map(|from| format!(" holdfast.root={from}")).unwrap_or_default();
+    format!("{FETCHES} holdfast.manifest={manifest}{from}")
 }
 
 /// What every signed kernel image of a release has.
@@ -175,7 +194,8 @@ impl Signing<'_> {
     }
 }
 
-fn first_archive(inputs: &Inputs<'_>, kernel: &Kernel<'_>) -> Result<Vec<u8>, BuildError> {
+/// What a kernel unpacks first, with `more` modules than it takes to reach a root on a disk or a medium.
+fn first_archive(inputs: &Inputs<'_>, kernel: &Kernel<'_>, more: &[String]) -> Result<Vec<u8>, BuildError> {
     let missing = || BuildError {
         step: "make the first archive".to_owned(),
         why: "there is no program `holdfast-init`".to_owned(),
@@ -187,7 +207,8 @@ fn first_archive(inputs: &Inputs<'_>, kernel: &Kernel<'_>) -> Result<Vec<u8>, Bu
     for place in ["dev", "proc", "sys", "root"] {
         archive.put(place, Node::Directory);
     }
-    let first = inputs.recipe.first_modules.iter().cloned().chain(kernel.own().map(str::to_owned));
+    let first = inputs.recipe.first_modules.iter().chain(more);
+    let first = first.cloned().chain(kernel.own().map(str::to_owned));
     let first: Vec<String> = first.collect();
     let chosen = kernel.modules.closed(&first).map_err(at("choose the first modules"))?;
     for name in &chosen {
@@ -215,4 +236,21 @@ fn cmdline(inputs: &Inputs<'_>, image: &Image) -> String {
 /// The number that a name gives, as text in small letters.
 fn uuid(name: &str) -> String {
     holdfast_release::Guid::named("holdfast.image", name).to_string().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_for_the_network_names_its_files_and_where_they_are_if_that_is_known() {
+        let manifest = Digest([0xab; 32]);
+        let named = format!("holdfast.mode=netboot holdfast.manifest={}", "ab".repeat(32));
+        assert_eq!(netboot_words(&manifest, None), named);
+        let from = "http://10.0.0.5/boot/".parse().unwrap();
+        assert_eq!(
+            netboot_words(&manifest, Some(&from)),
+            format!("{named} holdfast.root=http://10.0.0.5/boot/")
+        );
+    }
 }

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Parser, Subcommand};
+use holdfast_fetch::{Address, NoAddress};
 use holdfast_release::{Profile, parse_expiry};
 use holdfast_types::{Span, Time};
 
@@ -125,6 +126,9 @@ struct Build {
     /// A further word of the kernel's command line, which is signed with it. May be given more than once.
     #[arg(long, value_name = "WORD")]
     append: Vec<String>,
+    /// Where machines that start `netboot.efi` fetch the release, as http://10.0.0.5/holdfast/; otherwise their lease says it.
+    #[arg(long, value_name = "URL", value_parser = netboot_from)]
+    netboot_url: Option<Address>,
     /// Where the images go.
     #[arg(long)]
     out: Utf8PathBuf,
@@ -225,6 +229,17 @@ fn relock(source: &Utf8Path) -> Result<(), String> {
     Ok(())
 }
 
+/// An address that a machine can use that knows no names yet.
+fn netboot_from(text: &str) -> Result<Address, String> {
+    let address: Address = text.parse().map_err(|error: NoAddress| error.to_string())?;
+    match address.number() {
+        Some(_) => Ok(address),
+        None => {
+            Err("give the number of the server: names are not known yet when the root is fetched".to_owned())
+        }
+    }
+}
+
 fn failed(step: &str, why: impl ToString) -> BuildError {
     BuildError::new(step, why.to_string())
 }
@@ -294,6 +309,7 @@ fn images(options: &Build) -> Result<(), BuildError> {
         modules: &options.module,
         extensions: &extensions?,
         workspace: &options.workspace,
+        netboot_from: options.netboot_url.as_ref(),
         key: &key,
         measured: measured.as_ref(),
         release_root,

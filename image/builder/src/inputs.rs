@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_fetch::Address;
 use holdfast_release::Profile;
 
 use crate::carried::Carried;
@@ -64,6 +65,8 @@ pub struct Inputs<'a> {
     pub extensions: &'a [Carried],
     /// The workspace that our programs come from, whose crates are in them.
     pub workspace: &'a Utf8Path,
+    /// Where machines that start from the network find the files of the release; otherwise their lease says it.
+    pub netboot_from: Option<&'a Address>,
     /// The key of programs.
     pub key: &'a SigningKey,
     /// The key of measurements; without it no TPM opens a volume for what is built.

@@ -71,7 +71,7 @@ pub(crate) fn kernel<'a>(
     for (path, content) in &own {
         modules.add(path, content).map_err(at("read the modules of the site"))?;
     }
-    let all = recipe.modules.iter().chain(&recipe.first_modules);
+    let all = recipe.modules.iter().chain(&recipe.first_modules).chain(&recipe.netboot_modules);
     let all: Vec<String> = all.cloned().chain((!own.is_empty()).then(|| OWN.to_owned())).collect();
     let chosen = modules.closed(&all).map_err(at("choose the modules"))?;
     let index = modules.index(&chosen);

@@ -34,6 +34,8 @@ pub fn write_all(
     let alone = [
         (INSTALL_KERNEL, built.install.as_slice()),
         ("netboot.efi", &built.netboot),
+        ("netboot.zst", &built.netboot_initrd),
+        ("netboot.cmdline", built.netboot_cmdline.as_bytes()),
         ("vmlinuz", &built.kernel),
         ("initrd.zst", &built.initrd),
         ("cmdline", built.cmdline.as_bytes()),

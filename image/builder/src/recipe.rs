@@ -23,6 +23,8 @@ pub struct Recipe {
     pub loader: String,
     /// Names or directories of modules for the first archive: what it takes to reach the root.
     pub first_modules: Vec<String>,
+    /// The same for the first archive of the kernel that fetches the root: the drivers of network cards.
+    pub netboot_modules: Vec<String>,
     /// The same for the root.
     pub modules: Vec<String>,
     /// More words of the command line.

@@ -48,8 +48,9 @@ fn every_file_is_as_the_manifest_says_and_no_larger_than_promised() {
     assert!(payload.files.iter().all(|(name, sum)| whole.files.get(name) == Some(sum)));
     assert_eq!(payload.verity, whole.verity);
     let medium = images.medium().unwrap();
-    let most = [(KERNEL, 20 * MB), (INSTALL_KERNEL, 20 * MB), (ROOT, 80 * MB)];
-    for (name, most) in most.into_iter().chain([(medium.file_name().unwrap(), 150 * MB)]) {
+    let kernels = [KERNEL, INSTALL_KERNEL, "netboot.efi"].map(|name| (name, 20 * MB));
+    let most = kernels.into_iter().chain([(ROOT, 80 * MB)]);
+    for (name, most) in most.chain([(medium.file_name().unwrap(), 150 * MB)]) {
         assert!(whole.files[name].bytes <= most, "{name}");
     }
 }
@@ -67,10 +68,15 @@ fn signatures_and_the_proof_of_the_root_hold_for_the_tools_of_others() {
     says("fsck.erofs", &[root.as_str()]);
     let cmdline = fs::read_to_string(images.path("cmdline")).unwrap();
     assert!(cmdline.contains(&format!("holdfast.roothash={root_hash}")));
-    for (name, installs) in [(KERNEL, false), (INSTALL_KERNEL, true), ("netboot.efi", true)] {
+    let manifest = Digest::of(&fs::read(images.path(MANIFEST)).unwrap());
+    let fetches = format!("holdfast.mode=netboot holdfast.manifest={manifest}");
+    let modes =
+        [(KERNEL, None), (INSTALL_KERNEL, Some("holdfast.mode=install")), ("netboot.efi", Some(&*fetches))];
+    for (name, mode) in modes {
         let kernel = fs::read(images.path(name)).unwrap();
         let has = |what: &str| kernel.windows(what.len()).any(|window| window == what.as_bytes());
-        assert!(has(&cmdline) && has("holdfast.mode=install") == installs, "{name}");
+        assert!(has(&cmdline) && has("holdfast.mode=") == mode.is_some(), "{name}");
+        assert!(mode.is_none_or(has), "{name}");
     }
 }
 

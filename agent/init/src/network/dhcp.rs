@@ -7,6 +7,10 @@ const OPTIONS: usize = 240;
 const MARK: [u8; 4] = [0x63, 0x82, 0x53, 0x63];
 /// More of one kind are not used.
 const MOST: usize = 8;
+/// What firmware calls itself that boots by HTTP (UEFI 2.10, 24.7.3): who answers it with a file answers this machine with the same.
+const BOOTS: &[u8] = b"HTTPClient:Holdfast";
+/// Where the name of a file stands that is not an option.
+const FILE: std::ops::Range<usize> = 108..236;
 /// A lease is at least so long, in seconds: shorter ones would make a storm.
 const SHORTEST: u32 = 60;
 
@@ -20,6 +24,24 @@ pub(super) enum Kind {
     Refused = 6,
 }
 
+/// What is asked for beside an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// Ways, names, time.
+    Network,
+    /// What firmware is told that boots from the network, too.
+    Boot,
+}
+
+/// Where this machine was to be booted from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BootFile {
+    /// The server of files.
+    pub(crate) server: Ipv4Addr,
+    /// What the firmware is to fetch: a name or an address. Empty where nothing is said.
+    pub(crate) file: String,
+}
+
 /// What a client says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Say<'a> {
@@ -27,6 +49,7 @@ pub(super) struct Say<'a> {
     pub(super) number: u32,
     pub(super) mac: [u8; 6],
     pub(super) name: &'a str,
+    pub(super) asks: Asks,
     /// The address that is asked for, and the server that offered it.
     pub(super) wanted: Option<(Ipv4Addr, Ipv4Addr)>,
     /// The address that it has.
@@ -43,6 +66,7 @@ pub(super) struct Answer {
     pub(super) routers: Vec<Ipv4Addr>,
     pub(super) dns: Vec<Ipv4Addr>,
     pub(super) time: Vec<Ipv4Addr>,
+    pub(super) boot: BootFile,
     /// Seconds.
     pub(super) lease: u32,
 }
@@ -72,7 +96,11 @@ pub(super) fn write(say: &Say<'_>) -> Vec<u8> {
         bytes.extend([12, length]);
         bytes.extend_from_slice(name);
     }
-    bytes.extend([55, 5, 1, 3, 6, 42, 51, 255]);
+    bytes.extend(match say.asks {
+        Asks::Network => vec![55, 5, 1, 3, 6, 42, 51],
+        Asks::Boot => [&[60, 19], BOOTS, &[55, 7, 1, 3, 6, 42, 51, 66, 67]].concat(),
+    });
+    bytes.push(255);
     // Some servers drop what is shorter than BOOTP's messages were.
     bytes.resize(bytes.len().max(300), 0);
     bytes
@@ -102,16 +130,31 @@ pub(super) fn read(bytes: &[u8], number: u32, mac: [u8; 6]) -> Option<Answer> {
     if kind != Kind::Refused && (!useful || mask.count_ones() != length || length == 0) {
         return None;
     }
+    let server = addresses(bytes, 54).first().copied()?;
     Some(Answer {
         kind,
         address,
         length: u8::try_from(length).ok()?,
-        server: addresses(bytes, 54).first().copied()?,
+        server,
+        boot: boot_file(bytes, server),
         routers: addresses(bytes, 3),
         dns: addresses(bytes, 6),
         time: addresses(bytes, 42),
         lease: lease.max(SHORTEST),
     })
+}
+
+/// What a server says of booting. A field that options flow over into (option 52) names no file.
+fn boot_file(bytes: &[u8], server: Ipv4Addr) -> BootFile {
+    let next = bytes.get(20..24).and_then(|four| <[u8; 4]>::try_from(four).ok()).map(Ipv4Addr::from);
+    let field = bytes.get(FILE).filter(|_| option(bytes, 52).is_none());
+    let name = option(bytes, 67).or(field).unwrap_or_default();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    let plain = name.iter().all(u8::is_ascii_graphic);
+    BootFile {
+        server: next.filter(|next| !next.is_unspecified()).unwrap_or(server),
+        file: if plain { String::from_utf8_lossy(name).into_owned() } else { String::new() },
+    }
 }
 
 /// The value of the first option with this number.
@@ -147,7 +190,15 @@ mod tests {
     const MAC: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
 
     fn offer() -> Vec<u8> {
-        let say = Say { kind: Kind::Discover, number: 7, mac: MAC, name: "", wanted: None, own: None };
+        let say = Say {
+            kind: Kind::Discover,
+            number: 7,
+            mac: MAC,
+            name: "",
+            asks: Asks::Network,
+            wanted: None,
+            own: None,
+        };
         let mut bytes = write(&say);
         bytes[0] = 2;
         bytes[16..20].copy_from_slice(&[10, 0, 2, 15]);
@@ -175,10 +226,37 @@ mod tests {
     #[test]
     fn a_request_names_what_was_offered() {
         let wanted = Some(([10, 0, 2, 15].into(), [10, 0, 2, 2].into()));
-        let bytes = write(&Say { kind: Kind::Request, number: 7, mac: MAC, name: "de-1", wanted, own: None });
+        let say = Say {
+            kind: Kind::Request,
+            number: 7,
+            mac: MAC,
+            name: "de-1",
+            asks: Asks::Boot,
+            wanted,
+            own: None,
+        };
+        let bytes = write(&say);
         assert_eq!(option(&bytes, 50), Some(&[10, 0, 2, 15][..]));
         assert_eq!(option(&bytes, 12), Some(&b"de-1"[..]));
+        assert_eq!((option(&bytes, 60), option(&bytes, 55).unwrap().len()), (Some(BOOTS), 7));
         assert!(bytes.len() >= 300);
+        let bytes = write(&Say { asks: Asks::Network, ..say });
+        assert_eq!((option(&bytes, 60), option(&bytes, 55).unwrap().len()), (None, 5));
+    }
+
+    #[test]
+    fn an_answer_says_what_boots_in_a_field_or_in_an_option() {
+        let boot = |bytes: &[u8]| read(bytes, 7, MAC).unwrap().boot;
+        let mut bytes = offer();
+        assert_eq!(boot(&bytes), BootFile { server: [10, 0, 2, 2].into(), file: String::new() });
+        bytes[20..24].copy_from_slice(&[10, 0, 2, 9]);
+        bytes[FILE][..11].copy_from_slice(b"netboot.efi");
+        assert_eq!(boot(&bytes), BootFile { server: [10, 0, 2, 9].into(), file: "netboot.efi".to_owned() });
+        let at = bytes.len() - 1;
+        let with = |more: &[u8]| [&bytes[..at], more, &[255]].concat();
+        assert_eq!(boot(&with(b"\x43\x09http://h/")).file, "http://h/");
+        assert_eq!(boot(&with(b"\x34\x01\x01")).file, "", "a field of options");
+        assert_eq!(boot(&with(b"\x43\x03a b")).file, "");
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
-use super::dhcp::{Answer, Kind, Say, read, write};
+use super::dhcp::{Answer, Asks, Kind, Say, read, write};
 
 const CLIENT: u16 = 68;
 const SERVER: u16 = 67;
@@ -20,6 +20,7 @@ pub(super) struct Client {
     pub(super) device: String,
     pub(super) mac: [u8; 6],
     pub(super) name: String,
+    pub(super) asks: Asks,
 }
 
 impl Client {
@@ -41,8 +42,7 @@ impl Client {
             std::thread::park_timeout(wait);
             return Ok(None);
         };
-        let said =
-            Say { kind: Kind::Discover, number, mac: self.mac, name: &self.name, wanted: None, own: None };
+        let said = self.says(Kind::Discover, number);
         let Some(offer) = self.ask(&socket, &said, Kind::Offer, wait)? else { return Ok(None) };
         let wanted = Some((offer.address, offer.server));
         self.ask(&socket, &Say { kind: Kind::Request, wanted, ..said }, Kind::Agreed, wait)
@@ -51,10 +51,13 @@ impl Client {
     /// Asks to keep `lease`: the new one, or none where it is not to be had any more.
     pub(super) fn renew(&self, lease: &Answer) -> Option<Answer> {
         let own = Some(lease.address);
-        let said =
-            Say { kind: Kind::Request, number: number(), mac: self.mac, name: &self.name, wanted: None, own };
+        let said = Say { own, ..self.says(Kind::Request, number()) };
         let socket = self.socket().ok()?;
         self.ask(&socket, &said, Kind::Agreed, LONGEST_WAIT).ok().flatten()
+    }
+
+    fn says(&self, kind: Kind, number: u32) -> Say<'_> {
+        Say { kind, number, mac: self.mac, name: &self.name, asks: self.asks, wanted: None, own: None }
     }
 
     fn ask(
