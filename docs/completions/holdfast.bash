@@ -544,6 +544,9 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__site,volume)
                 cmd="holdfast__subcmd__help__subcmd__site__subcmd__volume"
                 ;;
+            holdfast__subcmd__help__subcmd__support__subcmd__bundle,__machine)
+                cmd="holdfast__subcmd__help__subcmd__support__subcmd__bundle__subcmd____machine"
+                ;;
             holdfast__subcmd__help__subcmd__support__subcmd__bundle,open)
                 cmd="holdfast__subcmd__help__subcmd__support__subcmd__bundle__subcmd__open"
                 ;;
@@ -856,11 +859,17 @@ _holdfast() {
             holdfast__subcmd__site__subcmd__help,volume)
                 cmd="holdfast__subcmd__site__subcmd__help__subcmd__volume"
                 ;;
+            holdfast__subcmd__support__subcmd__bundle,__machine)
+                cmd="holdfast__subcmd__support__subcmd__bundle__subcmd____machine"
+                ;;
             holdfast__subcmd__support__subcmd__bundle,help)
                 cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__help"
                 ;;
             holdfast__subcmd__support__subcmd__bundle,open)
                 cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__open"
+                ;;
+            holdfast__subcmd__support__subcmd__bundle__subcmd__help,__machine)
+                cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd____machine"
                 ;;
             holdfast__subcmd__support__subcmd__bundle__subcmd__help,help)
                 cmd="holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd__help"
@@ -4213,8 +4222,22 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__support__subcmd__bundle)
-            opts="open"
+            opts="open __machine"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__support__subcmd__bundle__subcmd____machine)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -7033,7 +7056,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__support__subcmd__bundle)
-            opts="-o -v -h -V --to --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version open help"
+            opts="-o -v -h -V --to --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version open __machine help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -7070,9 +7093,73 @@ _holdfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        holdfast__subcmd__support__subcmd__bundle__subcmd__help)
-            opts="open help"
+        holdfast__subcmd__support__subcmd__bundle__subcmd____machine)
+            opts="-o -v -h -V --machine --into --run --log --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --machine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle__subcmd__help)
+            opts="open __machine help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__support__subcmd__bundle__subcmd__help__subcmd____machine)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -1378,23 +1378,24 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -l wait -d 'Re
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand doctor" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l to -d 'Whom it is for, as the public half of a key, instead of those to whom backups are encrypted; may be repeated' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l to -d 'Whom it is for, as the public half of a key, instead of those to whom backups are encrypted; may be repeated' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l context -d 'The context file: which cluster, and who you are there' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l watch -d 'Keep printing what changes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l dry-run -d 'Check and decide everything, change nothing'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l yes -d 'Do not ask before something is destroyed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -l wait -d 'Return only when it is done'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -s v -l verbose -d 'Say more on stderr; twice for everything'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -a "open" -d 'Open a bundle, offline'
-complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -a "open" -d 'Open a bundle, offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -a "__machine" -d 'Make the bundle of one machine of the appliance, at its console'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and not __fish_seen_subcommand_from open __machine help" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from open" -l key -d 'The key that opens it, as `holdfast cluster backup-key` made it' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from open" -l into -d 'The directory of its parts; it is made' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from open" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
@@ -1411,7 +1412,26 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from open" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from open" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from open" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l machine -d 'Its configuration' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l into -d 'The directory that the bundle is written into' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l run -d 'Where process 1 tells of the system, and is told what was made' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l log -d 'The log of the kernel' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from __machine" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from help" -f -a "open" -d 'Open a bundle, offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from help" -f -a "__machine" -d 'Make the bundle of one machine of the appliance, at its console'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
@@ -1605,3 +1625,4 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Verify an exported log; works offline'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from event" -f -a "list" -d 'List events'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from support-bundle" -f -a "open" -d 'Open a bundle, offline'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from support-bundle" -f -a "__machine" -d 'Make the bundle of one machine of the appliance, at its console'

@@ -17,6 +17,7 @@ use crate::service::{self, Service};
 use crate::signals::{End, Signals, reap};
 use crate::storage::{DATA, RAFT, STATE};
 use crate::supervise::{Act, Now, Supervisor};
+use crate::support::Support;
 use crate::told::{self, Told};
 use crate::unlock::By;
 use crate::watchdog::Watchdog;
@@ -62,6 +63,7 @@ struct Life {
     health: Health,
     known: Known,
     told: Told,
+    support: Support,
     /// When a machine goes down that was told to forget everything.
     leaves: Option<Instant>,
 }
@@ -76,6 +78,7 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         health: Health::default(),
         known: Known::default(),
         told: Told::new(begun.places.slot, begun.places.meta.as_deref(), begun.unlocked),
+        support: Support::listen(),
         leaves: None,
         begun,
     };
@@ -89,6 +92,7 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         life.carry_out();
         life.judge();
         life.take_proposed();
+        life.support();
         if told::restart_asked() {
             say("starts again, as a service asks");
             life.end(End::Restart);
@@ -146,6 +150,9 @@ impl Life {
     fn gather(&mut self) {
         let now = self.now();
         for (pid, how) in reap() {
+            if self.support.ended(pid) {
+                continue;
+            }
             if let Some((name, ends)) = self.supervisor.ended(pid, now) {
                 event("service.failed", &json!({ "service": name, "how": how, "ends": ends }));
             }
@@ -263,6 +270,21 @@ impl Life {
             }
             Err(error) => event("config.failed", &json!({ "why": error })),
         }
+    }
+
+    /// Makes what somebody at a console asks for to help this machine.
+    fn support(&mut self) {
+        if !self.support.asked() {
+            return;
+        }
+        let now = self.now();
+        let services: Vec<serde_json::Value> = self
+            .services
+            .iter()
+            .map(|one| json!({ "name": one.name, "command": one.command, "alive": one.alive() }))
+            .collect();
+        let services = json!({ "services": services, "ailing": self.supervisor.ailing(now) });
+        self.support.make(self.generations().as_ref(), self.begun.chosen.as_ref(), &services);
     }
 
     /// Whether it is time to go down and forget everything, as somebody asks.

@@ -38,6 +38,7 @@ mod stage1;
 mod stage2;
 mod storage;
 mod supervise;
+mod support;
 mod terminals;
 mod told;
 mod uevents;

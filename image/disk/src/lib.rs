@@ -6,5 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod disk;
+mod volumes;
 
 pub use disk::{Access, Disk, FILE_SECTOR};
+pub use volumes::labelled;

@@ -10,7 +10,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use network::{Bond, BondMode, Interface, Network, Route, Vlan};
-pub use text::{Cidr, DeviceName, Endpoint, Host, Mac, Name, Network as NetworkAddress, Secret, WordError};
+pub use text::{
+    Cidr, DeviceName, Endpoint, Host, Mac, Name, Network as NetworkAddress, OperatorKey, Secret, WordError,
+};
 
 /// The largest configuration that is read, in bytes.
 pub const MAX_BYTES: usize = 256 << 10;
@@ -81,6 +83,9 @@ pub struct Spec {
     /// Where it can be seen.
     #[serde(default)]
     pub console: Console,
+    /// Who reads what it says of itself when it needs help.
+    #[serde(default)]
+    pub support: Support,
 }
 
 /// What runs on a machine.
@@ -224,6 +229,15 @@ impl Default for Health {
         let deadline_seconds = DEADLINE_SECONDS;
         Self { deadline_seconds, accelerators: None, network_cards: None, extensions: Vec::new() }
     }
+}
+
+/// Who reads what a machine says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Support {
+    /// The operators to whom a support bundle is encrypted that is made at its console.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<OperatorKey>,
 }
 
 /// Where a machine can be seen.

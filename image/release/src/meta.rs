@@ -40,6 +40,11 @@ impl Meta {
         self.values.get(name).map(String::as_str)
     }
 
+    /// Every name with its value.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of `name` as a number; 0 where there is none.
     #[must_use]
     pub fn number(&self, name: &str) -> u64 {

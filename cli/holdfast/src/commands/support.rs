@@ -1,18 +1,22 @@
 //! `holdfast support-bundle`: what somebody who helps has to know of a cluster, as one file that only the operators open.
 
 mod archive;
+mod contents;
+mod machine;
 mod parts;
 mod scan;
+mod whom;
 
 use camino::Utf8PathBuf;
 use holdfast_api::v1::ListRecipientsRequest;
 use holdfast_api::v1::backups_client::BackupsClient;
-use holdfast_controller::sealed_problem;
 use holdfast_identity::Recipient;
-use holdfast_types::{Bytes, Problem, ProblemKind};
+use holdfast_types::{Bytes, Problem};
 use serde_json::json;
 
+use self::contents::{cleaned, described};
 use self::parts::Part;
+use self::whom::{nobody, recipient};
 use super::cluster::backup_key;
 use super::doctor;
 use crate::answers::{merge, now};
@@ -61,11 +65,17 @@ Examples:
         #[arg(long, value_name = "DIR")]
         into: Utf8PathBuf,
     },
+    /// Make the bundle of one machine of the appliance, at its console
+    #[command(name = "__machine", hide = true)]
+    Machine(machine::Machine),
 }
 
 /// Runs the command.
 pub(crate) async fn run(globals: &Globals, args: &Args) -> Result<(), Failure> {
     let printer = Printer::new(globals.output);
+    if let Some(What::Machine(machine)) = &args.what {
+        return Ok(machine.make()?);
+    }
     if let Some(What::Open { file, key, into }) = &args.what {
         let names = archive::unpack(file, &backup_key(key)?, into)?;
         return match printer.format() {
@@ -115,14 +125,12 @@ async fn recipients(session: &Session, named: &[String]) -> Result<Vec<Recipient
         named => named.to_vec(),
     };
     if known.is_empty() {
-        let problem = Problem::new(7140, ProblemKind::Conflict, "there is nobody to encrypt the bundle to");
-        return Err(problem
+        return Err(nobody()
             .because("the cluster has no backup key, and none is named with --to")
             .next("holdfast cluster backup-key --out FILE")
             .next("holdfast support-bundle FILE --to KEY"));
     }
-    let parsed = known.iter().map(|text| text.trim().parse().map_err(|error| sealed_problem(&error)));
-    parsed.collect()
+    known.iter().map(|text| recipient(text)).collect()
 }
 
 /// The parts without their secrets, and what there is to know of them, which is a part itself.
@@ -130,25 +138,12 @@ async fn gather(session: &Session) -> Result<(Vec<(String, String)>, serde_json:
     let (report, answers) = Box::pin(doctor::examine(&session.globals)).await;
     let mut parts = parts::of_cluster(session, &answers, &session.own()).await;
     parts.push(Part { name: "doctor.txt".to_owned(), content: Ok(report.text()) });
-    let (mut files, mut missing, mut removed) = (Vec::new(), Vec::new(), 0);
-    for Part { name, content } in parts {
-        match content {
-            Ok(text) => {
-                let (clean, count) = scan::without_secrets(&text);
-                removed += count;
-                files.push((name, clean));
-            }
-            Err(why) => missing.push(json!({"part": name, "why": scan::without_secrets(&why).0})),
-        }
-    }
+    let (mut files, missing, removed) = cleaned(parts);
     let cluster = merge(&answers).map(|status| (status.cluster_id, status.name)).unwrap_or_default();
     let about = json!({
         "madeAt": now().to_string(), "program": env!("CARGO_PKG_VERSION"), "clusterId": cluster.0, "cluster": cluster.1,
         "parts": files.iter().map(|(name, _)| name).collect::<Vec<_>>(), "missing": missing, "removed": removed,
     });
-    let text = serde_json::to_string_pretty(&about).map_err(|error| {
-        Problem::new(7141, ProblemKind::Failed, "the bundle cannot be described").because(error.to_string())
-    })?;
-    files.insert(0, ("about.json".to_owned(), text));
+    files.insert(0, described(&about)?);
     Ok((files, about))
 }

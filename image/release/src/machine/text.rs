@@ -7,6 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+/// Bytes of the longest public key.
+const LONGEST_KEY: usize = 8 << 10;
+
 /// Why a word is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WordError {
@@ -36,6 +39,14 @@ pub enum WordError {
     /// A host.
     #[error("`{0}` is no host: use an address or a name of letters, digits, `-` and `.`")]
     Host(String),
+    /// What nobody can be encrypted to.
+    #[error("this is no public half of a backup key, as `holdfast cluster backup-key` prints it")]
+    OperatorKey,
+    /// The half that opens everything, where the other one belongs.
+    #[error(
+        "this is the secret half of a backup key: keep it with its operator, and give the other half here"
+    )]
+    SecretHalf,
     /// A secret that cannot be one.
     #[error("the secret is empty, too long, or has white space")]
     Secret,
@@ -55,6 +66,35 @@ macro_rules! word {
             }
         }
     };
+}
+
+/// The public half of an operator's key: what is encrypted to it nobody else reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OperatorKey(String);
+
+word!(OperatorKey);
+
+impl FromStr for OperatorKey {
+    type Err = WordError;
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        if text.starts_with("HOLDFAST-BACKUP-SECRET-") {
+            return Err(WordError::SecretHalf);
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        let formed = text.starts_with("holdfast-backup-") && text.bytes().all(plain);
+        if formed && text.len() <= LONGEST_KEY {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(WordError::OperatorKey)
+        }
+    }
+}
+
+impl fmt::Display for OperatorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The name of a machine, which is its host name.
@@ -342,6 +382,17 @@ mod tests {
             "52-54-00-12-34-56".parse::<Mac>().map(|mac| mac.0),
             Ok([0x52, 0x54, 0, 0x12, 0x34, 0x56])
         );
+    }
+
+    #[test]
+    fn only_the_public_half_of_a_key_is_one_of_an_operator() {
+        let key = |text: &str| text.parse::<OperatorKey>();
+        assert_eq!(key("holdfast-backup-1-ab_C-9").unwrap().to_string(), "holdfast-backup-1-ab_C-9");
+        assert_eq!(key("HOLDFAST-BACKUP-SECRET-1-ab"), Err(WordError::SecretHalf));
+        let long = format!("holdfast-backup-1-{}", "a".repeat(LONGEST_KEY));
+        for text in ["", "age1xyz", "holdfast-backup-1-a b", "holdfast-backup-1-a\n", &long] {
+            assert_eq!(key(text), Err(WordError::OperatorKey), "{text}");
+        }
     }
 
     #[test]
