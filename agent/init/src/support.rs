@@ -119,6 +119,7 @@ fn begun(all: Option<&Generations>, chosen: Option<&Chosen>, services: &Value) -
         name: "support".to_owned(),
         command: words.map(str::to_owned).into(),
         sign: Default::default(),
+        matters: false,
     };
     say(format_args!("makes a support bundle on {device}"));
     service.start().inspect_err(|_| {

@@ -150,7 +150,8 @@ impl Node {
         let (config, root) = client_config_pinned(token.root(), Alpn::H2).unwrap();
         let client = ClusterClient::new(vec![controller.to_owned()], config, PATIENCE);
         let (key, csr_pem) = Identity::generate_csr().unwrap();
-        let request = EnrolRequest { token: text.to_owned(), node: name.to_owned(), csr_pem };
+        let token = text.to_owned();
+        let request = EnrolRequest { token, node: name.to_owned(), csr_pem, ..EnrolRequest::default() };
         let call = |channel| {
             let request = request.clone();
             async move { EnrolmentClient::new(channel).enrol(request).await }

@@ -92,7 +92,7 @@ impl Agent {
         let (tls, captured) = client_config_pinned(root, Alpn::H2)?;
         let stranger = ClusterClient::new(operator.endpoints(), tls, PATIENCE);
         let (key, csr_pem) = Identity::generate_csr()?;
-        let ask = EnrolRequest { token, node: name(number), csr_pem };
+        let ask = EnrolRequest { token, node: name(number), csr_pem, ..EnrolRequest::default() };
         let enrolled = stranger.call(|channel| {
             let ask = ask.clone();
             async move { EnrolmentClient::new(channel).enrol(ask).await }
