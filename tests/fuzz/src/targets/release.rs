@@ -35,7 +35,7 @@ pub(super) fn targets() -> Vec<Target> {
             });
             way(read)
         }),
-        Target::damaged("extension", 20_000, extension().into_iter().collect(), move |bytes| {
+        Target::damaged("extension", 2_000, extension().into_iter().collect(), move |bytes| {
             let Some(site) = &site else { return "no root".to_owned() };
             let mut disk = Half(bytes.to_vec());
             let (found, rest) = installed(&mut disk, Slot::A).unwrap_or_default();
