@@ -1028,7 +1028,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd____machine)
-            opts="-o -v -h -V --machine --state --raft --data --data-listen --relay-listen --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            opts="-o -v -h -V --machine --state --raft --data --data-listen --relay-listen --agent --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1507,8 +1507,8 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -l wait -d 'R
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __agent" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l machine -d 'Its configuration' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l state -d 'Where its keys and its admission are' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l machine -d 'Its configuration, with its admission beside it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l state -d 'Where its keys are' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l raft -d 'Where the log of a controller is' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l data -d 'Where a node stores things' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l data-listen -d 'Where the data of a node is served' -r
@@ -1520,6 +1520,7 @@ name\t'Names alone, one a line'"
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l context -d 'The context file: which cluster, and who you are there' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l agent -d 'Run the agent, also on the machine of a controller'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand __machine" -l yes -d 'Do not ask before something is destroyed'
