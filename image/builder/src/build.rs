@@ -227,7 +227,8 @@ fn first_archive(inputs: &Inputs<'_>, kernel: &Kernel<'_>, more: &[String]) -> R
 
 fn cmdline(inputs: &Inputs<'_>, image: &Image) -> String {
     let mut words = inputs.recipe.cmdline.clone();
-    words.push("panic=1".to_owned());
+    // Process 1 speaks over the kernel's log, from its first word on; none of them may be dropped for there being many.
+    words.extend(["panic=1", "printk.devkmsg=on"].map(str::to_owned));
     words.extend(HARDENED.map(str::to_owned));
     words.push(format!("holdfast.roothash={}", image.tree.root));
     words.join(" ")

@@ -473,7 +473,7 @@ extensions = ["nvidia-535"]
             ("joinToken = ", "admissionFile = \"../x\"\njoinToken = ", 37, 1, "either"),
             ("joinToken = \"hf1-geheim\"", "admissionFile = \"../x\"", 37, 1, "beside"),
             ("deadlineSeconds = 300", "deadlineSeconds = 1", 40, 1, "10 to 7200"),
-            ("[\"nvidia-535\"]", "[\"../nvidia\"]", 42, 15, "no name"),
+            ("[\"nvidia-535\"]", "[\"../nvidia\"]", 42, 14, "no name"),
             ("role = \"agent\"", "role = \"agent\"\nfirst = true", 9, 1, "begins no cluster"),
             ("role = \"agent\"", "role = \"controller\"", 37, 1, "lets agents in"),
             ("role = \"agent\"", "role = \"controller\"\nfirst = true", 36, 7, "let in by nobody"),

@@ -20,7 +20,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(400);
 /// What all processes of an idle agent hold at most, in bytes.
 pub(crate) const AGENT_BYTES: u64 = 100_000_000;
 /// The machine of a controller runs an agent as well.
-const CONTROLLER_BYTES: u64 = 150_000_000;
+const CONTROLLER_BYTES: u64 = 200_000_000;
 /// What a command says where nobody answers in time, a controller or a node.
 const NO_ANSWER: [&str; 2] = ["E5201", "transport error"];
 /// Where our programs for this host are, as the suite `image` says.
