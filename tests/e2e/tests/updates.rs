@@ -133,7 +133,7 @@ impl Maker {
             ("root.verity", 4096),
             ("holdfast.efi", 70_000),
             ("loader.efi", 900),
-            ("gpu.raw", 5_000),
+            ("gpu.ext", 2 * 4096),
         ] {
             let bytes = content(name, length);
             fs::write(payload.join(name), &bytes).unwrap();
@@ -143,7 +143,7 @@ impl Maker {
             name: "gpu".to_owned(),
             version: "535".to_owned(),
             kernel: kernel.to_owned(),
-            file: "gpu.raw".to_owned(),
+            file: "gpu.ext".to_owned(),
         };
         let manifest = Manifest {
             version: version.to_owned(),
