@@ -28,6 +28,36 @@ pub trait Target {
     /// The device fails.
     fn read_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// Reads the whole buffer from `at`, or as much as there is; how much.
+    ///
+    /// # Errors
+    ///
+    /// The device fails.
+    fn fill_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.read_at(at + length(done), rest) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Reads the whole buffer from `at`.
+    ///
+    /// # Errors
+    ///
+    /// The device fails, or ends before.
+    fn read_exact_at(&mut self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+        if self.fill_at(at, buffer)? < buffer.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
     /// Writes some of the bytes at `at`; how many.
     ///
     /// # Errors

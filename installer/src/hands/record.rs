@@ -21,17 +21,8 @@ pub(crate) fn read(target: &mut dyn Target) -> io::Result<Meta> {
 /// Reads a range, or as much as there is of it.
 pub(crate) fn read_range(target: &mut dyn Target, at: u64, count: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; count];
-    let mut done = 0;
-    while let Some(place) = bytes.get_mut(done..).filter(|place| !place.is_empty()) {
-        let here = at + u64::try_from(done).unwrap_or(0);
-        match target.read_at(here, place) {
-            Ok(0) => break,
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(done);
+    let there = target.fill_at(at, &mut bytes)?;
+    bytes.truncate(there);
     Ok(bytes)
 }
 

@@ -69,7 +69,7 @@ impl Machine for Files {
         let half = disk.size() / 2;
         let mut copies = [vec![0; META_COPY_BYTES], vec![0; META_COPY_BYTES]];
         for (at, copy) in [0, half].into_iter().zip(&mut copies) {
-            read_all(&mut disk, at, copy)?;
+            disk.read_exact_at(at, copy)?;
         }
         let [first, second] = &copies;
         Ok(Meta::read(first, second))
@@ -126,16 +126,4 @@ impl Machine for Files {
         }
         fs::write(&self.config.restart, "restart\n")
     }
-}
-
-fn read_all(disk: &mut Disk, at: u64, into: &mut [u8]) -> io::Result<()> {
-    let mut done = 0;
-    while done < into.len() {
-        let rest = into.get_mut(done..).unwrap_or_default();
-        match disk.read_at(at + u64::try_from(done).unwrap_or(0), rest)? {
-            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-            count => done += count,
-        }
-    }
-    Ok(())
 }

@@ -89,7 +89,7 @@ pub fn installed(ext: &mut dyn Target, slot: Slot) -> io::Result<(Vec<Installed>
     while found.len() < MOST {
         let at = start + used;
         let mut head = vec![0; MOST_EXTENSION_HEAD.min(usize::try_from(room - used).unwrap_or(usize::MAX))];
-        fill(ext, at, &mut head)?;
+        ext.read_exact_at(at, &mut head)?;
         match ExtensionHead::parse(&head) {
             Ok(None) => return Ok((found, None)),
             Err(error) => return Ok((found, Some(error))),
@@ -106,17 +106,4 @@ pub fn installed(ext: &mut dyn Target, slot: Slot) -> io::Result<(Vec<Installed>
         }
     }
     Ok((found, None))
-}
-
-fn fill(ext: &mut dyn Target, at: u64, into: &mut [u8]) -> io::Result<()> {
-    let mut done = 0;
-    while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match ext.read_at(at + u64::try_from(done).unwrap_or(0), rest) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
