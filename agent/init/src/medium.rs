@@ -43,8 +43,7 @@ pub(crate) fn find(sys: &Utf8Path, root_hash: [u8; 32]) -> Option<Medium> {
     devices.into_iter().filter(|device| is_medium(device)).find_map(|device| {
         mounts::at("iso9660", device.as_str(), FIRST, MountFlags::RDONLY, "").ok()?;
         let (root, tree) = files();
-        if let Some((data_blocks, salt)) = proved(&tree, &root, root_hash) {
-            let proved = Proved { data_blocks, salt, root_hash };
+        if let Some(proved) = proved(&tree, &root, root_hash) {
             return Some(Medium { device, proved });
         }
         let _ = unmount(FIRST, UnmountFlags::empty());

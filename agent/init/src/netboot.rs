@@ -72,11 +72,7 @@ fn fetched(modules: &mut Modules, cmdline: &Cmdline, root_hash: [u8; 32]) -> Res
         "netboot.fetched",
         &json!({ "from": from, "version": version, "bytes": needs, "seconds": seconds }),
     );
-    let (data_blocks, salt) = proved;
-    Ok(Medium {
-        device: Utf8PathBuf::from(from),
-        proved: crate::slot::Proved { data_blocks, salt, root_hash },
-    })
+    Ok(Medium { device: Utf8PathBuf::from(from), proved })
 }
 
 /// Brings every card up and waits until one of them has a lease: what it says of booting.

@@ -21,8 +21,8 @@ pub(crate) struct Found {
     pub(crate) disk: String,
     /// META of the same disk.
     pub(crate) meta: Option<Utf8PathBuf>,
-    pub(crate) data_blocks: u64,
-    pub(crate) salt: [u8; 32],
+    /// What proves its root.
+    pub(crate) proved: Proved,
 }
 
 /// What proves a root.
@@ -42,21 +42,20 @@ pub(crate) fn find(partitions: &[Partition], root_hash: [u8; 32]) -> Option<Foun
     partitions.iter().find_map(|hash| {
         let (_, root, slot) = slots.into_iter().find(|(label, ..)| *label == hash.label)?;
         let root = by(root, &hash.disk)?;
-        let (data_blocks, salt) = proved(&hash.device, &root, root_hash)?;
+        let proved = proved(&hash.device, &root, root_hash)?;
         Some(Found {
             slot,
             root,
             hash: hash.device.clone(),
             disk: hash.disk.clone(),
             meta: by("META", &hash.disk),
-            data_blocks,
-            salt,
+            proved,
         })
     })
 }
 
-/// How many blocks the data has and the salt, where the topmost block of the tree has the root hash.
-pub(crate) fn proved(hash: &Utf8Path, root: &Utf8Path, root_hash: [u8; 32]) -> Option<(u64, [u8; 32])> {
+/// What proves a root, where the topmost block of the tree has the root hash.
+pub(crate) fn proved(hash: &Utf8Path, root: &Utf8Path, root_hash: [u8; 32]) -> Option<Proved> {
     let file = File::open(hash).ok()?;
     let mut block = vec![0; BLOCK];
     file.read_exact_at(&mut block, 0).ok()?;
@@ -71,7 +70,7 @@ pub(crate) fn proved(hash: &Utf8Path, root: &Utf8Path, root_hash: [u8; 32]) -> O
         file.read_exact_at(&mut block, u64::try_from(BLOCK).ok()?).ok()?;
     }
     let top: [u8; 32] = Sha256::new().chain_update(salt).chain_update(&block).finalize().into();
-    (top == root_hash).then_some((data_blocks, salt))
+    (top == root_hash).then_some(Proved { data_blocks, salt, root_hash })
 }
 
 /// Reads META. What cannot be read is as if it were new: a machine must come up all the same.
@@ -120,8 +119,8 @@ mod tests {
             roots.push(tree.root.0);
         }
         let (a, b) = (find(&partitions, roots[0]).unwrap(), find(&partitions, roots[1]).unwrap());
-        assert_eq!((a.slot, a.data_blocks, a.salt), (Slot::A, 300, [1; 32]));
-        assert_eq!((b.slot, b.data_blocks, b.meta), (Slot::B, 1, None));
+        assert_eq!((a.slot, a.proved.data_blocks, a.proved.salt), (Slot::A, 300, [1; 32]));
+        assert_eq!((b.slot, b.proved.data_blocks, b.meta), (Slot::B, 1, None));
         assert_eq!(find(&partitions, [9; 32]), None);
         partitions.retain(|partition| partition.label != "ROOT-A");
         assert_eq!(find(&partitions, roots[0]), None, "a tree alone is no slot");

@@ -12,7 +12,7 @@ use crate::cmdline::Cmdline;
 use crate::event::{event, say};
 use crate::medium::{self, Medium};
 use crate::modules::Modules;
-use crate::slot::{Found, Proved, find, read_meta, write_meta};
+use crate::slot::{Found, find, read_meta, write_meta};
 use crate::{disks, dm, firmware, mounts, netboot};
 
 /// How the second stage is told that it is.
@@ -49,10 +49,9 @@ pub(crate) fn run() -> Result<(), String> {
     let found = disks::wait(sys, || modules.settle(sys), |all| find(all, root_hash));
     let found = found.ok_or("no disk has the root that the command line names")?;
     count(&found)?;
-    let proved = Proved { data_blocks: found.data_blocks, salt: found.salt, root_hash };
-    let device = dm::verity(&found.root, &found.hash, &proved)?;
+    let device = dm::verity(&found.root, &found.hash, &found.proved)?;
     mounts::at("erofs", device.as_str(), "/root", MountFlags::RDONLY, "")?;
-    event("root.proved", &json!({ "slot": found.slot.to_string(), "blocks": found.data_blocks }));
+    event("root.proved", &json!({ "slot": found.slot.to_string(), "blocks": found.proved.data_blocks }));
     let slot = found.slot.to_string();
     let signatures = signatures();
     let mut words = vec![SECOND, &slot, &found.disk];
