@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 
 use crate::app::{App, now};
 use crate::caller;
+use crate::services::nodes::new_token;
 
 /// A token that is made for the machine of a controller is spent at once.
 const AT_ONCE: Span = Span::from_secs(60);
@@ -36,17 +37,10 @@ impl Service {
         };
         let bundle = self.0.bundle()?;
         let mut sites = bundle.law().sites.iter().filter(|(_, site)| site.jurisdiction == *jurisdiction);
-        let token =
-            JoinToken::create(self.0.trust.root_pin()).map_err(|e| status_from_problem(&e.problem()))?;
-        let body = CreateToken {
-            id: token.id().to_string(),
-            hash: token.hash().to_string(),
-            jurisdiction: jurisdiction.to_string(),
-            // Nothing is placed there, so a law without a site for it is no reason to leave it out.
-            site: sites.next().map(|(name, _)| name.as_str().to_owned()).unwrap_or_default(),
-            expires_at_ms: (now().max(self.0.with(holdfast_state::State::time)) + AT_ONCE).0,
-            approve: true,
-        };
+        // Nothing is placed there, so a law without a site for it is no reason to leave it out.
+        let site = sites.next().map(|(name, _)| name.as_str().to_owned()).unwrap_or_default();
+        let (token, body) = new_token(&self.0, jurisdiction, site, AT_ONCE)?;
+        let body = CreateToken { approve: true, ..body };
         let actor = format!("controller/{name}");
         self.0
             .propose(Command { actor, body: Some(command::Body::CreateToken(body)), ..Command::default() })

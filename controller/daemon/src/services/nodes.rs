@@ -11,7 +11,7 @@ use holdfast_api::v1::{
 use holdfast_api::{status_from_problem, timestamp};
 use holdfast_identity::JoinToken;
 use holdfast_policy::SiteName;
-use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span};
+use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span, Time};
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Write, now};
@@ -30,6 +30,27 @@ fn not_found(name: &str) -> Status {
 fn invalid(because: String) -> Status {
     let problem = Problem::new(1209, ProblemKind::Invalid, "the join token cannot be made");
     status_from_problem(&problem.because(because).next("holdfast policy show"))
+}
+
+/// A join token, and what the log is to keep of it.
+pub(super) fn new_token(
+    app: &App,
+    jurisdiction: &Jurisdiction,
+    site: String,
+    valid: Span,
+) -> Result<(JoinToken, CreateToken), Status> {
+    let token = JoinToken::create(app.trust.root_pin()).map_err(|e| status_from_problem(&e.problem()))?;
+    // The time of the log is what a token runs out by. It is ahead of this clock where a leader's was set back.
+    let expires = now().max(app.with(holdfast_state::State::time)) + valid;
+    let body = CreateToken {
+        id: token.id().to_string(),
+        hash: token.hash().to_string(),
+        jurisdiction: jurisdiction.to_string(),
+        site,
+        expires_at_ms: expires.0,
+        approve: false,
+    };
+    Ok((token, body))
 }
 
 impl Service {
@@ -152,18 +173,9 @@ impl Nodes for Service {
         if asked > LONGEST_TOKEN {
             return Err(invalid(format!("validMs is {asked}, at most {LONGEST_TOKEN} is allowed")));
         }
-        let token =
-            JoinToken::create(self.0.trust.root_pin()).map_err(|e| status_from_problem(&e.problem()))?;
-        // The time of the log is what a token runs out by. It is ahead of this clock where a leader's was set back.
-        let expires = now().max(self.0.with(holdfast_state::State::time)) + asked;
-        let body = CreateToken {
-            id: token.id().to_string(),
-            hash: token.hash().to_string(),
-            jurisdiction: jurisdiction.to_string(),
-            site,
-            expires_at_ms: expires.0,
-            approve: request.approve,
-        };
+        let (token, body) = new_token(&self.0, &jurisdiction, site, asked)?;
+        let body = CreateToken { approve: request.approve, ..body };
+        let expires = Time(body.expires_at_ms);
         // A token is made anew by every call, so a key could only give back a token that was never shown.
         let options = request.options.take().unwrap_or_default();
         let options = WriteOptions { idempotency_key: String::new(), ..options };
