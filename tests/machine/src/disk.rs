@@ -1,10 +1,12 @@
 //! What lies on a disk, whatever its file systems say.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
+use holdfast_release::{Layout, Profile, Role};
 use memchr::memmem;
 use rustix::fs::{SeekFrom, seek};
 use rustix::io::Errno;
@@ -34,6 +36,22 @@ pub fn holds(disk: &Utf8Path, needle: &[u8]) -> Result<bool> {
         }
         at += u64::try_from(count.min(PIECE))?;
     }
+}
+
+/// Puts a file system with what is in `tree` where STATE lies on a disk of the small profile. It is made in `scratch`.
+///
+/// # Errors
+///
+/// A file cannot be read or written, or `mkfs.ext4` is missing or fails.
+pub fn put_state(disk: &Utf8Path, tree: &Utf8Path, scratch: &Utf8Path) -> Result<()> {
+    let file = File::options().write(true).open(disk).with_context(|| format!("open {disk}"))?;
+    let part = Layout::plan(Profile::Small, file.metadata()?.len(), 512)?.part(Role::State);
+    let part = part.context("the disk has no STATE")?;
+    File::create(scratch).and_then(|scratch| scratch.set_len(part.bytes)).context("make the file system")?;
+    let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), scratch.as_str()]).status();
+    ensure!(made.context("run mkfs.ext4")?.success(), "make a file system of {tree}");
+    let made = fs::read(scratch).with_context(|| format!("read {scratch}"))?;
+    file.write_all_at(&made, part.at).with_context(|| format!("write {disk}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The images under test, built by the suite.
 
-use anyhow::{Context as _, Result, bail};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::{MANIFEST, Manifest};
 
@@ -29,6 +31,18 @@ impl Images {
     #[must_use]
     pub fn path(&self, name: &str) -> Utf8PathBuf {
         self.dir.join(name)
+    }
+
+    /// Copies the disk image. Only what is written takes space.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be copied.
+    pub fn copy_disk(&self, to: &Utf8Path) -> Result<()> {
+        let from = self.path("disk.raw");
+        let status = Command::new("cp").args(["--sparse=always", from.as_str(), to.as_str()]).status();
+        ensure!(status.context("run cp")?.success(), "copy {from} to {to}");
+        Ok(())
     }
 
     /// The directory.

@@ -17,7 +17,7 @@ mod volume;
 
 pub use another::{Another, netboot_kernel};
 pub use capture::{Sent, captured, sent};
-pub use disk::holds;
+pub use disk::{holds, put_state};
 pub use esp::{rewrite_esp, write_esp};
 pub use extension::extension;
 pub use images::{Images, images};

@@ -34,13 +34,10 @@ impl World {
         Utf8Path::from_path(self.temp.path()).unwrap().join(name)
     }
 
-    /// A copy of the disk image. Only what is written takes space.
+    /// A copy of the disk image.
     fn disk(&self, name: &str) -> Utf8PathBuf {
         let path = self.path(name);
-        let status = std::process::Command::new("cp")
-            .args(["--sparse=always", self.images.path("disk.raw").as_str(), path.as_str()])
-            .status();
-        assert!(status.unwrap().success());
+        self.images.copy_disk(&path).unwrap();
         path
     }
 

@@ -67,10 +67,7 @@ fn an_extension_is_mounted_or_refused_with_its_reason_and_the_machine_goes_on() 
     let last = extension(&images, dir, "npu", &keys).unwrap();
 
     let disk = dir.join("disk");
-    let copied = Command::new("cp")
-        .args(["--sparse=always", images.path("disk.raw").as_str(), disk.as_str()])
-        .status();
-    assert!(copied.unwrap().success());
+    images.copy_disk(&disk).unwrap();
     let layout = Layout::plan(Profile::Small, fs::metadata(&disk).unwrap().len(), 512).unwrap();
     let ext = layout.part(Role::Ext).unwrap();
     let all = [own, extension(&images, dir, "foreign", &strangers).unwrap(), older, torn, last].concat();

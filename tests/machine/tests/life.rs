@@ -5,11 +5,10 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Another, Firmware, Images, Machine, Setup, images};
+use holdfast_machine::{Another, Firmware, Images, Machine, Setup, images, put_state};
 use holdfast_release::{Boot, Fat, FatFile, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
 use tempfile::TempDir;
 
@@ -41,10 +40,7 @@ impl World {
     fn new(state: &[(&str, &str)]) -> Self {
         let (temp, images) = (tempfile::tempdir().unwrap(), images().unwrap());
         let disk = Utf8Path::from_path(temp.path()).unwrap().join("disk");
-        let copied = Command::new("cp")
-            .args(["--sparse=always", images.path("disk.raw").as_str(), disk.as_str()])
-            .status();
-        assert!(copied.unwrap().success());
+        images.copy_disk(&disk).unwrap();
         let layout = Layout::plan(Profile::Small, fs::metadata(&disk).unwrap().len(), 512).unwrap();
         let world = Self { temp, images, layout, disk };
         world.state(state);
@@ -70,10 +66,7 @@ impl World {
         for (name, text) in files {
             fs::write(tree.join("machine").join(name), text).unwrap();
         }
-        File::create(&image).unwrap().set_len(self.part(Role::State).bytes).unwrap();
-        let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), image.as_str()]).status();
-        assert!(made.unwrap().success());
-        self.write(Role::State, &fs::read(&image).unwrap());
+        put_state(&self.disk, &tree, &image).unwrap();
     }
 
     fn meta(&self) -> Meta {

@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, images};
-use holdfast_release::{Fat, Layout, Profile, Role};
+use holdfast_machine::{Firmware, Images, Machine, Setup, images, put_state};
+use holdfast_release::Fat;
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
@@ -38,22 +38,13 @@ impl World {
     fn new(configuration: impl FnOnce(&Self) -> String) -> Self {
         let (temp, images) = (tempfile::tempdir().unwrap(), images().unwrap());
         let disk = Utf8Path::from_path(temp.path()).unwrap().join("disk");
-        let copied = Command::new("cp")
-            .args(["--sparse=always", images.path("disk.raw").as_str(), disk.as_str()])
-            .status();
-        assert!(copied.unwrap().success());
+        images.copy_disk(&disk).unwrap();
         let world = Self { temp, images, disk };
         let (tree, image) = (world.path("state"), world.path("state.ext4"));
         fs::create_dir_all(tree.join("machine")).unwrap();
         fs::write(tree.join("machine/generation-1.toml"), configuration(&world)).unwrap();
         fs::write(tree.join("machine/current"), "1\n").unwrap();
-        let bytes = fs::metadata(&world.disk).unwrap().len();
-        let part = Layout::plan(Profile::Small, bytes, 512).unwrap().part(Role::State).unwrap();
-        File::create(&image).unwrap().set_len(part.bytes).unwrap();
-        let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), image.as_str()]).status();
-        assert!(made.unwrap().success());
-        let disk = File::options().write(true).open(&world.disk).unwrap();
-        disk.write_all_at(&fs::read(&image).unwrap(), part.at).unwrap();
+        put_state(&world.disk, &tree, &image).unwrap();
         world
     }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::{
-    Another, Firmware, Images, Machine, Sent, Setup, Switch, extension, holds, images, rewrite_esp, sent,
+    Another, Firmware, Images, Machine, Sent, Setup, Switch, extension, holds, images, put_state,
+    rewrite_esp, sent,
 };
 use holdfast_release::{Layout, Profile, Role};
 use parking_lot::Mutex;
@@ -93,7 +94,7 @@ impl World {
         admission: Option<&Utf8Path>,
     ) -> Utf8PathBuf {
         let disk = self.path(&format!("{name}.raw"));
-        copy(&self.images.path("disk.raw"), &disk);
+        self.images.copy_disk(&disk).unwrap();
         let tree = self.path(&format!("{name}.state"));
         fs::create_dir_all(tree.join("machine")).unwrap();
         let card = Switch::card(number);
@@ -107,7 +108,7 @@ impl World {
         if let Some(admission) = admission {
             fs::copy(admission, tree.join("machine/admission")).unwrap();
         }
-        put_state(&disk, &tree, &self.path(&format!("{name}.ext4")));
+        put_state(&disk, &tree, &self.path(&format!("{name}.ext4"))).unwrap();
         disk
     }
 
@@ -329,23 +330,6 @@ pub(crate) fn healthy(what: &str, machine: &mut Machine, most: u64) {
 
 fn unanswered(said: &str) -> bool {
     NO_ANSWER.iter().any(|words| said.contains(words))
-}
-
-/// A copy that keeps its holes.
-fn copy(from: &Utf8Path, to: &Utf8Path) {
-    let status = Command::new("cp").args(["--sparse=always", from.as_str(), to.as_str()]).status();
-    assert!(status.unwrap().success());
-}
-
-/// Puts a file system with what is in `tree` where STATE lies on `disk`.
-fn put_state(disk: &Utf8Path, tree: &Utf8Path, scratch: &Utf8Path) {
-    let file = File::options().write(true).open(disk).unwrap();
-    let layout = Layout::plan(Profile::Small, file.metadata().unwrap().len(), 512).unwrap();
-    let part = layout.part(Role::State).unwrap();
-    File::create(scratch).unwrap().set_len(part.bytes).unwrap();
-    let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), scratch.as_str()]).status();
-    assert!(made.unwrap().success());
-    file.write_all_at(&fs::read(scratch).unwrap(), part.at).unwrap();
 }
 
 /// A controller that somebody else founded.
