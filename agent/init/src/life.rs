@@ -21,12 +21,11 @@ use crate::support::Support;
 use crate::told::{self, Told};
 use crate::unlock::By;
 use crate::watchdog::Watchdog;
-use crate::{durable, extensions, memory, reset};
+use crate::words::{Asked, Words};
+use crate::{extensions, memory, reset};
 
 /// The directory of the configurations on STATE.
 pub(crate) const CONFIG: &str = "machine";
-/// A configuration that is laid here is tried at the next start, which follows at once.
-const PROPOSED: &str = "/run/holdfast/proposed.toml";
 const PROGRAM: &str = "/usr/bin/holdfast";
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -64,6 +63,7 @@ struct Life {
     known: Known,
     told: Told,
     support: Support,
+    words: Words,
     /// When a machine goes down that was told to forget everything.
     leaves: Option<Instant>,
 }
@@ -78,7 +78,8 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         health: Health::default(),
         known: Known::default(),
         told: Told::new(begun.places.slot, begun.places.meta.as_deref(), begun.unlocked),
-        support: Support::listen(),
+        support: Support::default(),
+        words: Words::listen(begun.chosen.as_ref().map(|chosen| &chosen.machine)),
         leaves: None,
         begun,
     };
@@ -91,8 +92,11 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         life.gather();
         life.carry_out();
         life.judge();
-        life.take_proposed();
-        life.support();
+        match life.words.heard() {
+            Some(Asked::Support) => life.support(),
+            Some(Asked::Configuration(text)) => life.try_configuration(&text),
+            None => {}
+        }
         if told::restart_asked() {
             say("starts again, as a service asks");
             life.end(End::Restart);
@@ -258,25 +262,20 @@ impl Life {
         self.end(End::Restart);
     }
 
-    /// Takes a configuration in that somebody proposed, and starts again with it.
-    fn take_proposed(&mut self) {
-        let path = Utf8Path::new(PROPOSED);
-        let (Some(all), Ok(text)) = (self.generations(), std::fs::read_to_string(path)) else { return };
-        let taken = durable::remove(path).and_then(|()| all.propose(&text));
-        match taken {
+    /// Takes a configuration in that somebody at a console made, and starts again with it.
+    fn try_configuration(&mut self, text: &str) {
+        let none = || "there is no STATE to keep it on".to_owned();
+        match self.generations().ok_or_else(none).and_then(|all| all.propose(text)) {
             Ok(number) => {
-                say(format_args!("starts again to try generation {number}"));
+                event("config.proposed", &json!({ "generation": number, "by": "console" }));
                 self.end(End::Restart);
             }
-            Err(error) => event("config.failed", &json!({ "why": error })),
+            Err(why) => event("config.failed", &json!({ "why": why })),
         }
     }
 
     /// Makes what somebody at a console asks for to help this machine.
     fn support(&mut self) {
-        if !self.support.asked() {
-            return;
-        }
         let now = self.now();
         let services: Vec<serde_json::Value> = self
             .services

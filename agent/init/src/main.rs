@@ -44,6 +44,7 @@ mod told;
 mod uevents;
 mod unlock;
 mod watchdog;
+mod words;
 
 use std::process::ExitCode;
 

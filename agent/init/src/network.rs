@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use holdfast_release::machine::{Bond, BondMode, DeviceName, Interface, Network};
+use holdfast_release::machine::{Bond, BondMode, DeviceName, Interface, Mac, Network};
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -231,13 +231,33 @@ pub(crate) fn cards() -> Vec<String> {
     cards
 }
 
+/// A card, as somebody is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Card {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its address.
+    pub(crate) mac: Option<Mac>,
+    /// What the kernel says of its link.
+    pub(crate) state: String,
+}
+
+/// The cards of the machine.
+pub(crate) fn present() -> Vec<Card> {
+    let card = |name: String| {
+        let state = fs::read_to_string(format!("/sys/class/net/{name}/operstate")).unwrap_or_default();
+        Card { mac: mac(&name).map(Mac), state: state.trim_end().to_owned(), name }
+    };
+    cards().into_iter().map(card).collect()
+}
+
 fn index(device: &str) -> Option<u32> {
     fs::read_to_string(format!("/sys/class/net/{device}/ifindex")).ok()?.trim_end().parse().ok()
 }
 
 fn mac(device: &str) -> Option<[u8; 6]> {
     let text = fs::read_to_string(format!("/sys/class/net/{device}/address")).ok()?;
-    text.trim_end().parse::<holdfast_release::machine::Mac>().ok().map(|mac| mac.0)
+    text.trim_end().parse::<Mac>().ok().map(|mac| mac.0)
 }
 
 fn wait_for(device: &str) -> Result<u32, String> {

@@ -1,8 +1,7 @@
-//! What helps a machine that nobody reaches: somebody types a word at a console, and what the machine knows of itself lies on a
-//! volume, encrypted to the operators that its configuration names. `holdfast` makes it; here are the word and the volume.
+//! What helps a machine that nobody reaches: somebody asks for it at a console, and what the machine knows of itself lies on a
+//! volume, encrypted to the operators that its configuration names. `holdfast` makes it; here is the volume.
 
 use std::fs;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use camino::Utf8Path;
 use holdfast_disk::labelled;
@@ -14,12 +13,9 @@ use crate::event::{event, say};
 use crate::generations::{Chosen, Generations};
 use crate::mounts;
 use crate::service::Service;
-use crate::terminals::Terminals;
 
-/// What is typed.
-const WORD: &str = "support";
 /// How the volume is labelled that takes it.
-const LABEL: &str = "HOLDFASTOUT";
+pub(crate) const LABEL: &str = "HOLDFASTOUT";
 /// Where it is mounted meanwhile.
 const VOLUME: &str = "/run/holdfast-out";
 const PROGRAM: &str = "/usr/bin/holdfast";
@@ -27,31 +23,18 @@ const PROGRAM: &str = "/usr/bin/holdfast";
 const SERVICES: &str = "/run/holdfast/services.json";
 const MADE: &str = "/run/holdfast/support.json";
 
-/// Who listens at the consoles, and what is being made.
-#[derive(Debug)]
+/// What is being made.
+#[derive(Debug, Default)]
 pub(crate) struct Support {
-    asked: Receiver<()>,
     runs: Option<i32>,
 }
 
 impl Support {
-    /// Listens from now on.
-    pub(crate) fn listen() -> Self {
-        let (send, asked) = sync_channel(1);
-        let heard = std::thread::Builder::new().name("consoles".to_owned()).spawn(move || hear(&send));
-        if let Err(error) = heard {
-            say(format_args!("listen at the consoles: {error}"));
-        }
-        Self { asked, runs: None }
-    }
-
-    /// Whether somebody asks, and nothing is being made yet.
-    pub(crate) fn asked(&self) -> bool {
-        self.asked.try_recv().is_ok() && self.runs.is_none()
-    }
-
-    /// Begins to make it.
+    /// Begins to make it. Who asks again while it is made means the same one.
     pub(crate) fn make(&mut self, all: Option<&Generations>, chosen: Option<&Chosen>, services: &Value) {
+        if self.runs.is_some() {
+            return;
+        }
         match begun(all, chosen, services) {
             Ok(pid) => self.runs = Some(pid),
             Err(why) => event("support.refused", &json!({ "why": why })),
@@ -78,18 +61,6 @@ impl Support {
             }
         }
         true
-    }
-}
-
-/// Hears what is typed, for as long as the machine lives.
-fn hear(send: &SyncSender<()>) {
-    let mut terminals = Terminals::open();
-    say(format_args!("who types `{WORD}` at a console gets a support bundle on a volume {LABEL}"));
-    while let Some(line) = terminals.line(None, &mut || {}) {
-        if line.trim().eq_ignore_ascii_case(WORD) {
-            // Who types it again while it is made means the same one.
-            let _ = send.try_send(());
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Software emulation beside other tests; a machine alone takes a twentieth.
 const LIMIT: Duration = Duration::from_secs(300);
 /// What is said once somebody is listened to.
-const LISTENS: &str = "who types `support` at a console";
+const LISTENS: &str = "listens at its consoles";
 /// A controller that founds its cluster by itself and speaks with nobody: it has no network card.
 const ALONE: &str = r#"apiVersion = "holdfast/v1"
 kind = "Machine"
