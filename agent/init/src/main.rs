@@ -7,6 +7,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod bless;
+mod buttons;
 mod clock;
 mod cmdline;
 mod consoles;

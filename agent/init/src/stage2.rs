@@ -18,7 +18,9 @@ use crate::signals::{End, Signals};
 use crate::storage::{self, DATA, RAFT, STATE};
 use crate::unlock::{self, By, Keyring, Waiting};
 use crate::watchdog::Watchdog;
-use crate::{disks, etc, extensions, firmware, hardening, installing, mounts, reset, stage1, told, uevents};
+use crate::{
+    buttons, disks, etc, extensions, firmware, hardening, installing, mounts, reset, stage1, told, uevents,
+};
 
 /// Modules that no device asks for.
 const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
@@ -47,6 +49,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     // Before there are cards: each begins as these switches say.
     hardening::harden(proc);
     let mut watchdog = devices(arguments);
+    buttons::follow();
     let (lockdown, weak) = (hardening::lockdown(), hardening::weak(proc));
     event("machine.hardened", &json!({ "lockdown": lockdown, "weak": weak }));
     if arguments.first().is_some_and(|first| first == stage1::INSTALL) {
