@@ -7,14 +7,15 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Another, Firmware, Images, Machine, Setup, images, put_state};
+use holdfast_machine::{Another, Firmware, Images, Machine, Monitor, Setup, images, put_state};
 use holdfast_release::{Boot, Fat, FatFile, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
 const LIMIT: Duration = Duration::from_secs(300);
-/// How often the power is cut.
+/// How often the power is cut, and how often a machine is told to start again.
 const STARTS: u32 = 100;
 /// A controller that founds its cluster by itself and speaks with nobody.
 const ALONE: &str = r#"apiVersion = "holdfast/v1"
@@ -82,13 +83,25 @@ impl World {
 
     /// Without firmware: the quick way to the system of slot A.
     fn direct(&self, more: &str) -> Machine {
+        self.start(self.without_firmware(more))
+    }
+
+    fn without_firmware(&self, more: &str) -> Setup {
         let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
         let firmware = Firmware::Direct {
             kernel: self.images.path("vmlinuz"),
             initrd: self.images.path("initrd.zst"),
             cmdline: format!("{cmdline} {more}"),
         };
-        self.start(Setup::new(firmware))
+        Setup::new(firmware)
+    }
+
+    /// The same, with somebody before it; where it `restarts` it does so by itself.
+    fn attended(&self, restarts: bool) -> (Machine, Monitor) {
+        let place = Utf8Path::from_path(self.temp.path()).unwrap();
+        let more = Monitor::arguments(place).to_vec();
+        let machine = self.start(Setup { restarts, more, ..self.without_firmware("") });
+        (machine, Monitor::new(place).unwrap())
     }
 
     /// With firmware, which starts again by itself.
@@ -103,7 +116,7 @@ impl World {
 
     fn start(&self, setup: Setup) -> Machine {
         let card = ["-nic", "user,model=virtio-net-pci,restrict=on"].map(str::to_owned);
-        let more = [card.clone(), card].concat();
+        let more = [&card, &card, setup.more.as_slice()].concat();
         Setup { disks: vec![self.disk.clone()], more, ..setup }.start().unwrap()
     }
 
@@ -327,4 +340,54 @@ fn a_machine_comes_up_however_often_its_power_is_cut() {
         assert_eq!(world.meta().number("slot.a.attempts"), 0, "start {start}");
     }
     println!("{STARTS} starts after cuts: {:.1} CPU-s each", spent / f64::from(STARTS));
+}
+
+/// The services stop one after the other, the last one first; then the machine ends as `restarts` says.
+fn ends_in_order(machine: &mut Machine, restarts: bool) {
+    assert_eq!(machine.event("machine.ends", LIMIT).unwrap()["restarts"], restarts);
+    for service in ["agent", "controller"] {
+        let stopped = machine.event("service.stopped", LIMIT).unwrap();
+        assert_eq!((&stopped["service"], &stopped["how"]), (&service.into(), &"exit code 0".into()));
+    }
+}
+
+/// An operator presses the power button, or has the management controller press it: nothing is torn down, and the machine is off.
+#[test]
+fn a_machine_goes_off_in_order_when_its_power_button_is_pressed() {
+    let world = configured(ALONE);
+    let (mut machine, mut person) = world.attended(true);
+    machine.event("boot.healthy", LIMIT).unwrap();
+    person.power_button().unwrap();
+    assert_eq!(machine.event("machine.button", LIMIT).unwrap()["button"], "power");
+    ends_in_order(&mut machine, false);
+    machine.ended(LIMIT).unwrap();
+    assert_eq!(world.meta().number("slot.a.attempts"), 0);
+}
+
+/// A machine that starts again as often, each time by Ctrl-Alt-Del at its keyboard, gets healthy each time.
+fn starts_again(times: u32) {
+    let world = configured(ALONE);
+    let (mut machine, mut person) = world.attended(true);
+    for start in 0..times {
+        let healthy = machine.event("boot.healthy", LIMIT).with_context(|| format!("start {start}")).unwrap();
+        assert_eq!(healthy["slot"], "A", "start {start}");
+        person.presses(&["ctrl", "alt", "delete"]).unwrap();
+        ends_in_order(&mut machine, true);
+    }
+    println!("{times} restarts: {:.1} CPU-s each", machine.cpu_seconds().unwrap() / f64::from(times));
+    machine.event("boot.healthy", LIMIT).unwrap();
+    machine.cut();
+    assert_eq!(world.meta().number("slot.a.attempts"), 0);
+}
+
+#[test]
+fn a_machine_starts_again_in_order_when_somebody_says_so() {
+    starts_again(2);
+}
+
+/// Check 45, for restarts.
+#[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
+fn a_machine_comes_up_however_often_it_is_started_again() {
+    starts_again(STARTS);
 }
