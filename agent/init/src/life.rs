@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_release::machine::{Health, Role};
+use holdfast_release::machine::{Health, Machine, Role, write};
 use rustix::mount::{UnmountFlags, unmount};
 use serde_json::json;
 
@@ -94,7 +94,7 @@ pub(crate) fn live(begun: Begun) -> Result<(), String> {
         life.judge();
         match life.words.heard() {
             Some(Asked::Support) => life.support(),
-            Some(Asked::Configuration(text)) => life.try_configuration(&text),
+            Some(Asked::Configuration(machine)) => life.try_configuration(&machine),
             None => {}
         }
         if told::restart_asked() {
@@ -263,9 +263,10 @@ impl Life {
     }
 
     /// Takes a configuration in that somebody at a console made, and starts again with it.
-    fn try_configuration(&mut self, text: &str) {
-        let none = || "there is no STATE to keep it on".to_owned();
-        match self.generations().ok_or_else(none).and_then(|all| all.propose(text)) {
+    fn try_configuration(&mut self, machine: &Machine) {
+        let text = write(machine).map_err(|error| error.to_string());
+        let all = self.generations().ok_or_else(|| "there is no STATE to keep it on".to_owned());
+        match all.and_then(|all| all.propose(&text?)) {
             Ok(number) => {
                 event("config.proposed", &json!({ "generation": number, "by": "console" }));
                 self.end(End::Restart);

@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use holdfast_release::machine::Machine;
-use zeroize::Zeroizing;
 
 use crate::event::say;
 use crate::network;
@@ -31,7 +30,7 @@ pub(crate) enum Asked {
     /// A support bundle.
     Support,
     /// To try this configuration.
-    Configuration(Zeroizing<String>),
+    Configuration(Box<Machine>),
 }
 
 /// Who listens at the consoles.
@@ -71,9 +70,9 @@ fn hear(mut terminal: Terminals, machine: Option<&Machine>, send: &SyncSender<As
                 // Before the last words: who hears them may type the next one.
                 terminal.set(Typed::Hidden);
                 match ended {
-                    Ok(text) => {
+                    Ok(machine) => {
                         terminal.say("\r\nThe machine restarts.\r\n");
-                        drop(send.send(Asked::Configuration(text)));
+                        drop(send.send(Asked::Configuration(machine)));
                     }
                     Err(last) => terminal.say(&on_a_terminal(&last)),
                 }
@@ -94,7 +93,7 @@ fn on_a_terminal(text: &str) -> String {
 }
 
 /// Asks for the network: the configuration that is to be tried, or the last words where none is.
-fn asked(terminal: &mut Terminals, machine: Option<&Machine>) -> Result<Zeroizing<String>, String> {
+fn asked(terminal: &mut Terminals, machine: Option<&Machine>) -> Result<Box<Machine>, String> {
     let none = "\nThis machine has no configuration: start it from the medium.\n";
     let machine = machine.ok_or_else(|| none.to_owned())?;
     let (mut dialogue, mut words) = Dialogue::begin(machine.clone(), network::present());
@@ -104,7 +103,7 @@ fn asked(terminal: &mut Terminals, machine: Option<&Machine>) -> Result<Zeroizin
         match dialogue.answer(&line.ok_or_else(|| "\nNobody answered. All is as it was.\n".to_owned())?) {
             Next::Ask(more) => words = more,
             Next::Leave(last) => return Err(last),
-            Next::Try(text) => return Ok(text),
+            Next::Try(machine) => return Ok(machine),
         }
     }
 }

@@ -128,9 +128,7 @@ pub(crate) fn replaceable(network: &Network) -> Vec<usize> {
     all.filter(|(_, one)| plain(one)).map(|(at, _)| at).collect()
 }
 
-/// The text of a configuration; why it is none, in the words of its reader.
-pub(crate) fn text(machine: &Machine) -> Result<String, String> {
-    let text = write(machine).map_err(|error| error.reason)?;
-    parse(&text).map_err(|error| error.reason)?;
-    Ok(text)
+/// Reads a configuration again as it would be written: why it is none, in the words of its reader.
+pub(crate) fn check(machine: &Machine) -> Result<(), String> {
+    write(machine).and_then(|text| parse(&text)).map(drop).map_err(|error| error.reason)
 }

@@ -1,7 +1,6 @@
 //! The questions about the network, one after the other, and what each answer does. Nothing in here reads or writes anything.
 
 use holdfast_release::machine::{Interface, Machine, Role};
-use zeroize::Zeroizing;
 
 use super::answers::{self, EVERY, Meant, NONE, addresses, list, name};
 use crate::network::Card;
@@ -19,7 +18,7 @@ pub(crate) enum Next {
     /// Say this; nothing is to be done.
     Leave(String),
     /// Try this configuration.
-    Try(Zeroizing<String>),
+    Try(Box<Machine>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +72,7 @@ impl Dialogue {
         let kept = self.after.clone();
         // What is kept was checked when it was said.
         let step = if answer.is_empty() { Ok(self.keep()) } else { self.take(answer) };
-        match step.and_then(|step| answers::text(&self.after).map(|_| step)) {
+        match step.and_then(|step| answers::check(&self.after).map(|()| step)) {
             Ok(step) => {
                 self.step = self.without_questions(step);
                 if self.step == Step::Confirm && self.after == self.before {
@@ -89,12 +88,10 @@ impl Dialogue {
     }
 
     fn confirmed(&self, answer: &str) -> Next {
-        if answer != YES {
-            return Next::Leave(AS_IT_WAS.to_owned());
-        }
-        match answers::text(&self.after) {
-            Ok(text) => Next::Try(Zeroizing::new(text)),
-            Err(why) => Next::Leave(format!("  {why}\n{AS_IT_WAS}")),
+        if answer == YES {
+            Next::Try(Box::new(self.after.clone()))
+        } else {
+            Next::Leave(AS_IT_WAS.to_owned())
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whole conversations, as somebody at a console has them.
 
-use holdfast_release::machine::{Mac, parse};
+use holdfast_release::machine::{Mac, parse, write};
 use proptest::prelude::*;
 
 use super::*;
@@ -68,7 +68,7 @@ fn talk(machine: Machine, answers: &[&str]) -> (String, Option<Next>) {
 
 fn tried(machine: Machine, answers: &[&str]) -> Machine {
     match talk(machine, answers) {
-        (_, Some(Next::Try(text))) => parse(&text).unwrap(),
+        (_, Some(Next::Try(after))) => parse(&write(&after).unwrap()).unwrap(),
         (said, other) => panic!("{other:?} after:\n{said}"),
     }
 }
@@ -212,8 +212,8 @@ proptest! {
         let before = machine(["", ONE, MADE][which]);
         let mut said: Vec<&str> = answers.iter().map(String::as_str).collect();
         said.push("yes");
-        if let (_, Some(Next::Try(text))) = talk(before.clone(), &said) {
-            let mut after = parse(&text).unwrap();
+        if let (_, Some(Next::Try(after))) = talk(before.clone(), &said) {
+            let mut after = parse(&write(&after).unwrap()).unwrap();
             let made = |machine: &Machine| {
                 let all = machine.spec.network.interfaces.iter();
                 all.filter(|one| one.bond.is_some() || one.vlan.is_some())
