@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -90,6 +91,10 @@ pub(crate) fn become_one(arguments: &[String]) -> String {
     let [name, program, rest @ ..] = arguments else {
         return "a service has a name and a program".to_owned();
     };
+    // Process 1 holds back the signals that it reads from a file, and who it starts inherits that: SIGTERM would never arrive.
+    if let Err(error) = SigSet::empty().thread_set_mask() {
+        return format!("let signals through: {error}");
+    }
     let group = Utf8Path::new(GROUPS).join(name);
     let joined = fs::create_dir_all(&group).and_then(|()| fs::write(group.join("cgroup.procs"), "0"));
     if let Err(error) = joined {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Modules that no device asks for.
-const ALWAYS: [&str; 7] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding"];
+const ALWAYS: [&str; 8] = ["ext4", "vfat", "nls_cp437", "nls_ascii", "efivarfs", "8021q", "bonding", "evdev"];
 /// How long somebody is waited for where another kernel can be gone back to.
 const TRIED: Duration = Duration::from_secs(600);
 const WATCHDOG: &str = "/dev/watchdog";
