@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use holdfast_release::machine::{Cidr, DeviceName, Interface, Mac, Machine, Network, parse, write};
+use holdfast_release::machine::{DeviceName, Interface, Mac, Machine, Network, parse, write};
 
 use crate::network::Card;
 
@@ -68,14 +68,7 @@ pub(crate) fn give(interface: &mut Interface, answer: &str) -> Result<(), String
     let fixed = words(answer).filter(|word| !word.eq_ignore_ascii_case(DHCP));
     interface.addresses =
         fixed.map(|word| word.parse()).collect::<Result<_, _>>().map_err(|error| format!("{error}"))?;
-    let reaches = |router: IpAddr| {
-        let within = |cidr: &Cidr| {
-            cidr.address.is_ipv4() == router.is_ipv4()
-                && cidr.network() == Cidr { address: router, length: cidr.length }.network()
-        };
-        interface.addresses.iter().any(within)
-    };
-    interface.gateway = interface.gateway.filter(|router| reaches(*router));
+    interface.gateway = interface.gateway.filter(|router| interface.reaches(*router));
     Ok(())
 }
 

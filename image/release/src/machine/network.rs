@@ -180,7 +180,9 @@ impl Interface {
         fault.map(|(_, field, why)| (field, why.to_owned()))
     }
 
-    fn reaches(&self, router: IpAddr) -> bool {
+    /// Whether one of its addresses is in the network of this router.
+    #[must_use]
+    pub fn reaches(&self, router: IpAddr) -> bool {
         let same = |cidr: &Cidr| {
             cidr.address.is_ipv4() == router.is_ipv4()
                 && cidr.network() == Cidr { address: router, length: cidr.length }.network()
