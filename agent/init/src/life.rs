@@ -326,6 +326,7 @@ impl Life {
             for (pid, how) in reap() {
                 if let Some((name, _)) = self.supervisor.ended(pid, self.now()) {
                     event("service.stopped", &json!({ "service": name, "how": how }));
+                    service::sweep(&name);
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::SigSet;
@@ -18,6 +19,9 @@ const SELF: &str = "/usr/bin/holdfast-init";
 const GROUPS: &str = "/sys/fs/cgroup";
 /// A line of a service that is longer is cut.
 const LINE: u64 = 800;
+/// How long what was killed may take to be gone, and how often it is looked for.
+const SWEPT: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How a service is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +81,17 @@ pub(crate) fn stop(name: &str, pid: i32) {
 pub(crate) fn kill(name: &str, pid: i32) {
     drop(fs::write(Utf8Path::new(GROUPS).join(name).join("cgroup.kill"), "1"));
     tell(name, pid, Signal::KILL);
+}
+
+/// Ends what a service that ended left behind: the tasks of an agent outlive it, and hold what is about to be unmounted.
+pub(crate) fn sweep(name: &str) {
+    let group = Utf8Path::new(GROUPS).join(name);
+    drop(fs::write(group.join("cgroup.kill"), "1"));
+    let (events, began) = (group.join("cgroup.events"), Instant::now());
+    let lives = || fs::read_to_string(&events).is_ok_and(|text| text.contains("populated 1"));
+    while lives() && began.elapsed() < SWEPT {
+        std::thread::park_timeout(LOOK);
+    }
 }
 
 fn tell(name: &str, pid: i32, signal: Signal) {
