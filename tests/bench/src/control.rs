@@ -9,7 +9,7 @@ mod etcd;
 mod fleet;
 mod frames;
 mod gap;
-mod host;
+pub(crate) mod host;
 mod large;
 mod load;
 mod log;

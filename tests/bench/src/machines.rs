@@ -1,14 +1,18 @@
 //! The images: how large they are, how long they take to build, and what it costs a machine to start with them, in CPU-seconds of
-//! QEMU's emulation. The peer is a minimal Debian with systemd, made in the same run and started the same way.
+//! QEMU's emulation. The peer is a minimal Debian with systemd, made in the same run and started the same way. And what an update takes.
 
 mod debian;
+mod update;
 
+use std::fs::File;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, images, rewrite_esp};
+use holdfast_machine::{
+    Firmware, Images, Machine, Setup, configuration_volume, images, put_state, rewrite_esp,
+};
 use holdfast_release::{KERNEL, ROOT};
 
 use crate::measure::{Bench, Measurement, Promise};
@@ -16,6 +20,8 @@ use crate::measure::{Bench, Measurement, Promise};
 /// How long a machine may take beside other work.
 const LIMIT: Duration = Duration::from_secs(400);
 const MB: f64 = 1e6;
+/// A disk to install on.
+const DISK_BYTES: u64 = 1536 << 20;
 /// Names the program that builds images, and the packages it builds them from.
 const BUILDER: &str = "HOLDFAST_IMAGE_BUILDER";
 const PACKAGES: &str = "HOLDFAST_PACKAGE_CACHE";
@@ -33,7 +39,11 @@ pub(crate) fn rows() -> Vec<Promise> {
         row("image-secure-boot", Some(secure_boot)),
         row("image-iso-ready", Some(iso_ready)),
         row("image-iso-ready-ratio", Some(iso_ready)),
-        row("image-install", None),
+        row("image-install", Some(install)),
+        row("image-memory", Some(memory)),
+        row("update-bundle", Some(update::bundle_bytes)),
+        row("update-install", Some(update::against_rauc)),
+        row("update-install-swupdate", Some(update::against_swupdate)),
     ]
 }
 
@@ -107,13 +117,16 @@ const READY: &str = "{\"event\":\"ready\"";
 fn direct(bench: &Bench) -> Result<Measurement> {
     let images = images()?;
     let (disk, _) = fresh(bench, &images)?;
-    let firmware = Firmware::Direct {
+    let machine = Setup { disks: vec![disk], ..Setup::new(without_firmware(&images)?) }.start()?;
+    Ok(alone(spent(machine, READY)?, "CPU-s"))
+}
+
+fn without_firmware(images: &Images) -> Result<Firmware> {
+    Ok(Firmware::Direct {
         kernel: images.path("vmlinuz"),
         initrd: images.path("initrd.zst"),
         cmdline: std::fs::read_to_string(images.path("cmdline"))?,
-    };
-    let machine = Setup { disks: vec![disk], ..Setup::new(firmware) }.start()?;
-    Ok(alone(spent(machine, READY)?, "CPU-s"))
+    })
 }
 
 /// Ours and Debian from a disk, with firmware and the same loader and kernel.
@@ -168,4 +181,51 @@ fn secure_boot(bench: &Bench) -> Result<Measurement> {
     let mut measured = alone(figure, "CPU-s");
     measured.details.push(format!("with the enrolment of the keys and a restart: {whole:.1} CPU-s"));
     Ok(measured)
+}
+
+/// A machine that says of itself what [`memory`] asks, and founds its cluster alone.
+const CONTROLLER: &str = r#"apiVersion = "holdfast/v1"
+kind = "Machine"
+metadata = { name = "c1" }
+[spec]
+role = "controller"
+first = true
+time = { allowUnsynced = true }
+cluster = { name = "prod", jurisdiction = "DE", controllers = ["127.0.0.1:7443"] }
+"#;
+/// The same on the way to a disk.
+const INSTALLED: &str = "install = { disk = { serial = \"disk0\" } }\n";
+
+/// From the firmware and the medium to the machine that has started from the disk it was installed on.
+fn install(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let disk = bench.scratch.join("installed");
+    File::create(&disk)?.set_len(DISK_BYTES)?;
+    let (_, variables) = fresh(bench, &images)?;
+    let volume = configuration_volume(&bench.scratch, &format!("{CONTROLLER}{INSTALLED}"))?;
+    let firmware = Firmware::Uefi { variables, secure: false };
+    let discs = vec![images.medium()?, volume];
+    let setup = Setup { disks: vec![disk], discs, megabytes: 1024, restarts: true, ..Setup::new(firmware) };
+    let mut machine = setup.start()?;
+    machine.event("install.done", LIMIT)?;
+    let written = machine.cpu_seconds()?;
+    machine.event("root.proved", LIMIT)?;
+    let mut measured = alone(spent(machine, READY)?, "CPU-s");
+    measured.details.push(format!("installed after {written:.1} CPU-s"));
+    Ok(measured)
+}
+
+/// What all processes of ours hold once a machine is healthy: a controller, with the agent that looks after it.
+fn memory(bench: &Bench) -> Result<Measurement> {
+    let images = images()?;
+    let (disk, _) = fresh(bench, &images)?;
+    let tree = bench.scratch.join("state");
+    std::fs::create_dir_all(tree.join("machine"))?;
+    std::fs::write(tree.join("machine/generation-1.toml"), CONTROLLER)?;
+    std::fs::write(tree.join("machine/current"), "1\n")?;
+    put_state(&disk, &tree, &bench.scratch.join("state.ext4"))?;
+    let mut machine = Setup { disks: vec![disk], ..Setup::new(without_firmware(&images)?) }.start()?;
+    let healthy = machine.event("boot.healthy", LIMIT)?;
+    let resident = healthy["resident"].as_f64().context("boot.healthy tells no memory")?;
+    Ok(alone(resident / MB, "MB"))
 }

@@ -51,18 +51,49 @@ const CABLES: &str = "on_a_network";
 /// Machines at a time: more of them only wait for each other.
 const MACHINES: &str = "2";
 
+/// How the programs of the images are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// As all tests are: soon.
+    Debug,
+    /// As they ship. What is measured is this, and several machines at a time are quick enough only so.
+    Release,
+}
+
+impl Build {
+    /// The directory of cargo that has them.
+    fn directory(self) -> &'static str {
+        match self {
+            Build::Debug => "debug",
+            Build::Release => "release",
+        }
+    }
+}
+
 /// The places of the suite, all below the target directory.
 struct Places {
     target: Utf8PathBuf,
+    // What all builds share.
+    shared: Utf8PathBuf,
     base: Utf8PathBuf,
     packages: Utf8PathBuf,
+    build: Build,
 }
 
 impl Places {
-    fn new(target: Utf8PathBuf) -> Self {
-        let base = target.join("image");
-        let packages = std::env::var(PACKAGE_CACHE).map_or_else(|_| base.join("packages"), Utf8PathBuf::from);
-        Self { target, base, packages }
+    fn new(target: Utf8PathBuf, build: Build) -> Self {
+        let shared = target.join("image");
+        let base = match build {
+            Build::Debug => shared.clone(),
+            Build::Release => shared.join("release"),
+        };
+        let packages =
+            std::env::var(PACKAGE_CACHE).map_or_else(|_| shared.join("packages"), Utf8PathBuf::from);
+        Self { target, shared, base, packages, build }
+    }
+
+    fn programs(&self) -> Utf8PathBuf {
+        self.target.join(self.build.directory())
     }
 
     fn builder(&self) -> Utf8PathBuf {
@@ -78,7 +109,8 @@ pub(super) fn run(shell: &Shell, tier: Tier) -> Outcome {
     command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-release", "-p", "holdfast-image"]);
     command.args(["-p", "holdfast-installer", "-p", "holdfast-seal"]);
     let (mut sum, beside) = run_counted(tools(&mut command));
-    let booted = built(shell).and_then(|known| {
+    let build = if tier == Tier::Full { Build::Release } else { Build::Debug };
+    let booted = built(shell, build).and_then(|known| {
         let mut command = shell.cargo();
         command.args(["test", "--locked", "--no-fail-fast", "-p", "holdfast-machine", "--"]);
         // What each boot costs is worth reading in a run that passes, too.
@@ -96,19 +128,19 @@ pub(super) fn run(shell: &Shell, tier: Tier) -> Outcome {
         sum.ignored += ignored;
         result
     });
-    let metal = if tier == Tier::Full { metal(shell) } else { Ok(()) };
+    let metal = if tier == Tier::Full { metal(shell, build) } else { Ok(()) };
     counted((sum, beside.and(booted).and(metal)))
 }
 
 /// Builds the images, and says where they are and what built them, as those who use them read it from their environment.
-pub(crate) fn built(shell: &Shell) -> Result<[(&'static str, Utf8PathBuf); 4]> {
-    let places = Places::new(target_directory(shell)?);
+pub(crate) fn built(shell: &Shell, build: Build) -> Result<[(&'static str, Utf8PathBuf); 4]> {
+    let places = Places::new(target_directory(shell)?, build);
     let images = images(shell, &places)?;
     let builder = places.builder();
     Ok([
         ("HOLDFAST_IMAGES", images),
         ("HOLDFAST_IMAGE_BUILDER", builder),
-        ("HOLDFAST_BIN_DIR", places.target.join("debug")),
+        ("HOLDFAST_BIN_DIR", places.programs()),
         (PACKAGE_CACHE, places.packages),
     ])
 }
@@ -135,11 +167,11 @@ fn images(shell: &Shell, places: &Places) -> Result<Utf8PathBuf> {
             run_command(command.args(["keys", by, keys.as_str()]).args(more))?;
         }
     }
-    build(shell, places, "small", &images)?;
+    assembled(shell, places, "small", &images)?;
     Ok(images)
 }
 
-fn build(shell: &Shell, places: &Places, profile: &str, images: &Utf8Path) -> Result<()> {
+fn assembled(shell: &Shell, places: &Places, profile: &str, images: &Utf8Path) -> Result<()> {
     let mut command = shell.program(places.builder().as_str());
     command.args(["build", "--profile", profile, "--enrol"]);
     command.args(["--programs", places.base.join("programs").as_str()]);
@@ -149,10 +181,10 @@ fn build(shell: &Shell, places: &Places, profile: &str, images: &Utf8Path) -> Re
 }
 
 /// Builds the images for servers, which no machine here can start, and has them judged by the tools of others.
-fn metal(shell: &Shell) -> Result<()> {
-    let places = Places::new(target_directory(shell)?);
+fn metal(shell: &Shell, build: Build) -> Result<()> {
+    let places = Places::new(target_directory(shell)?, build);
     let images = places.base.join("metal");
-    build(shell, &places, "metal", &images)?;
+    assembled(shell, &places, "metal", &images)?;
     let mut command = shell.cargo();
     command.args(["test", "--locked", "-p", "holdfast-machine", "--test", "images"]);
     run_command(tools(command.env("HOLDFAST_IMAGES", images)))
@@ -166,7 +198,7 @@ fn programs(shell: &Shell, places: &Places) -> Result<()> {
     command.args(["build", "--locked", "--release", "--target", HOST]);
     command.args(STATIC.iter().flat_map(|name| ["-p", name]));
     // A directory of its own: the flags are others than those of every other build.
-    let own = places.base.join("build");
+    let own = places.shared.join("build");
     command.env("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols");
     run_command(command.args(["--target-dir", own.as_str()]))?;
     for name in STATIC {
@@ -175,10 +207,13 @@ fn programs(shell: &Shell, places: &Places) -> Result<()> {
     }
     let mut command = shell.cargo();
     command.args(["build", "--locked"]);
+    if places.build == Build::Release {
+        command.arg("--release");
+    }
     command.args(DYNAMIC.iter().chain([&JOB]).flat_map(|name| ["-p", name]));
     run_command(&mut command)?;
     for name in DYNAMIC {
-        stripped(shell, &places.target.join("debug").join(name), &directory.join(name))?;
+        stripped(shell, &places.programs().join(name), &directory.join(name))?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ const TICKS: f64 = 100.0;
 const BYTES_OF_KB: f64 = 1024.0;
 /// Where a process stands in its `stat` after the name: user and system time.
 const CPU_FIELDS: std::ops::Range<usize> = 11..13;
+/// The same of its children that were waited for, and of theirs.
+const CHILDREN_FIELDS: std::ops::Range<usize> = 13..15;
 
 /// Children that are killed and waited for when they are dropped.
 #[derive(Default)]
@@ -28,11 +30,20 @@ impl Drop for Children {
 
 /// CPU time that a process has used.
 pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
+    ticks(pid, CPU_FIELDS)
+}
+
+/// CPU time that the children of this process have used, those that have ended.
+pub(crate) fn cpu_of_children() -> Result<Duration> {
+    ticks(std::process::id(), CHILDREN_FIELDS)
+}
+
+fn ticks(pid: u32, of: std::ops::Range<usize>) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let (_, after) = text.rsplit_once(')').context("a name in brackets")?;
     let fields: Vec<&str> = after.split_whitespace().collect();
-    let ticks = fields.get(CPU_FIELDS).context("too few fields")?.iter().map(|field| field.parse::<f64>());
+    let ticks = fields.get(of).context("too few fields")?.iter().map(|field| field.parse::<f64>());
     let ticks: f64 = ticks.sum::<Result<f64, _>>().context("a number")?;
     Ok(Duration::from_secs_f64(ticks / TICKS))
 }
