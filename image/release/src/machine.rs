@@ -1,5 +1,10 @@
 //! The configuration of a machine: one TOML file, the same for the installer and for the machine that it makes. Every error
 //! says where it stands.
+//!
+//! A release reads what the two before it wrote, and `corpus/machine` keeps every form there was: a field that gets another name
+//! keeps the old one beside it, and what does not fit beside the old form gets a new `apiVersion` with a type of its own. What
+//! a later release has and this one does not know is refused: who goes back starts with what he can read (`agent/init`). So
+//! what is written here leaves out what is as it is without a word.
 
 mod network;
 mod text;
@@ -69,22 +74,22 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install: Option<Install>,
     /// How it reaches others.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub network: Network,
     /// How it knows the time.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub time: Time,
     /// The cluster it belongs to.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cluster: Cluster,
     /// When it counts as healthy.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub health: Health,
     /// Where it can be seen.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub console: Console,
     /// Who reads what it says of itself when it needs help.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub support: Support,
 }
 
@@ -108,10 +113,10 @@ pub struct Install {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wipe: Option<String>,
     /// What the machine does once it is installed.
-    #[serde(default, skip_serializing_if = "After::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub after: After,
     /// How its configuration, its keys and the log of a controller are encrypted.
-    #[serde(default, skip_serializing_if = "Encryption::is_default")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub encryption: Encryption,
 }
 
@@ -130,12 +135,6 @@ pub enum Encryption {
     None,
 }
 
-impl Encryption {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// What a machine does once it is installed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -145,12 +144,6 @@ pub enum After {
     Reboot,
     /// It goes off, to be moved to its place.
     PowerOff,
-}
-
-impl After {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// Which disk is meant: all that is said must fit.
@@ -200,7 +193,7 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_token: Option<Secret>,
     /// The name of the file beside this one that lets this machine in, once: a founding, an admission or a token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", alias = "joinTokenFile")]
     pub admission_file: Option<String>,
     /// The jurisdiction of a controller's machine, and of the cluster where it begins one by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -296,6 +289,11 @@ pub fn parse(text: &str) -> Result<Machine, MachineError> {
 /// Never in practice: every value has a form in TOML.
 pub fn write(machine: &Machine) -> Result<String, MachineError> {
     toml::to_string(machine).map_err(|fault| error("", 0, fault.to_string()))
+}
+
+/// Whether nothing has to be said of a value: a release that does not know it reads the rest.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn error(text: &str, at: usize, reason: String) -> MachineError {
