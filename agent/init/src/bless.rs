@@ -72,6 +72,13 @@ pub(crate) fn has_other(places: &Places) -> bool {
     Boot::new(&mut meta).version(places.slot.other()).is_some()
 }
 
+/// Whether the other slot is still worth a start.
+pub(crate) fn may_go_back(places: &Places) -> bool {
+    let mut meta = places.meta.as_deref().map(read_meta).unwrap_or_default();
+    let (boot, other) = (Boot::new(&mut meta), places.slot.other());
+    boot.version(other).is_some() && boot.attempts(other) < MOST_ATTEMPTS
+}
+
 /// Renames the kernels in `linux`: the one that was counted, and the one of a version that had its attempts.
 fn rename(linux: &Utf8Path, counted: Option<&str>, spent: Option<&str>) -> Result<(), String> {
     let counted = counted.and_then(|path| path.rsplit(['\\', '/']).next());

@@ -25,6 +25,15 @@ pub(crate) fn remove(path: &Utf8Path) -> Result<(), String> {
     }
 }
 
+/// Gives a file of a directory another name in it; one that is gone has it already.
+pub(crate) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), String> {
+    match fs::rename(from, to) {
+        Ok(()) => sync_directory(to),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("rename `{from}`: {error}")),
+    }
+}
+
 /// Makes names durable.
 pub(crate) fn sync_directory(path: &Utf8Path) -> Result<(), String> {
     let directory = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));

@@ -240,7 +240,7 @@ impl Life {
         let (slot, resident) = (self.begun.places.slot.to_string(), memory::resident("/proc".into()));
         event("boot.healthy", &json!({ "slot": slot, "generation": generation, "resident": resident }));
         let (Some(all), Some(chosen)) = (self.generations(), &self.begun.chosen) else { return };
-        match all.bless(chosen.number) {
+        match all.bless(chosen) {
             Ok(()) if chosen.trial => event("config.blessed", &json!({ "generation": chosen.number })),
             Ok(()) => {}
             Err(error) => say(format_args!("keep the configuration: {error}")),

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::bless::{self, Places};
 use crate::cmdline::Cmdline;
 use crate::event::{self, event, power_off, restart, say};
-use crate::generations::{Chosen, Generations};
+use crate::generations::{Chosen, Found, Generations};
 use crate::life::{self, Begun};
 use crate::modules::{Modules, of_kernel};
 use crate::signals::{End, Signals};
@@ -58,7 +58,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         return installing::live(&signals, &mut watchdog);
     }
     let Kept { places, state, unlocked } = keep(arguments, &signals, &mut watchdog);
-    let chosen = state.as_deref().and_then(configuration);
+    let all = state.as_deref().map(|state| Generations::new(&state.join(life::CONFIG)));
+    let all = all.map(|all| if cmdline.get("holdfast.test") == Some("older") { all.older() } else { all });
+    let chosen = all.and_then(|all| configuration(&all, &places));
     let name =
         chosen.as_ref().map_or_else(|| NAMELESS.to_owned(), |one| one.machine.metadata.name.to_string());
     etc::identity(Utf8Path::new("/etc"), state.as_deref(), &name)?;
@@ -208,22 +210,30 @@ fn patience(places: &Places) -> Option<Duration> {
     None
 }
 
-/// The configuration of this start.
-fn configuration(state: &Utf8Path) -> Option<Chosen> {
-    let chosen = Generations::new(&state.join(life::CONFIG)).choose();
-    match chosen {
-        Ok(chosen) => {
-            if let Some((number, why)) = chosen.as_ref().and_then(|chosen| chosen.reverted.as_ref()) {
-                event("config.reverted", &json!({ "generation": number, "why": why }));
+/// The configuration of this start. A release that can read none of those that are there does not stay: the one in the other slot
+/// has one that works.
+fn configuration(all: &Generations, places: &Places) -> Option<Chosen> {
+    let chosen = match all.choose() {
+        Ok(Found::One(chosen)) => *chosen,
+        Ok(Found::Nothing) => return None,
+        Ok(Found::Unreadable(why)) if bless::may_go_back(places) => {
+            let why = format!("no configuration can be read: {why}");
+            if let Err(error) = bless::bad(places, &why) {
+                say(format_args!("write down that the start was bad: {error}"));
             }
-            if let Some(chosen) = chosen.as_ref().filter(|chosen| chosen.trial) {
-                event("config.trial", &json!({ "generation": chosen.number }));
-            }
-            chosen
+            event("boot.failed", &json!({ "why": why }));
+            restart();
         }
-        Err(error) => {
-            event("config.failed", &json!({ "why": error }));
-            None
+        Ok(Found::Unreadable(why)) | Err(why) => {
+            event("config.failed", &json!({ "why": why }));
+            return None;
         }
+    };
+    if let Some((number, why)) = &chosen.reverted {
+        event("config.reverted", &json!({ "generation": number, "why": why }));
     }
+    if chosen.trial {
+        event("config.trial", &json!({ "generation": chosen.number }));
+    }
+    Some(chosen)
 }
