@@ -173,7 +173,8 @@ pub(crate) fn release(version: &str, because: &str) -> Problem {
 }
 
 /// A rollout, or a node in one, that cannot go on so.
-pub(crate) fn rollout(name: &str, because: &str) -> Problem {
+#[must_use]
+pub fn rollout(name: &str, because: &str) -> Problem {
     Problem::new(1161, ProblemKind::Conflict, format!("`{name}` cannot be rolled out"))
         .because(because.to_owned())
         .next("holdfast release rollout status")

@@ -9,7 +9,7 @@ use crate::act::{Act, Answer};
 use crate::releases::payload_key;
 use crate::rollout_phases::{ACTIVE, NodeStep, Phase};
 use crate::state::State;
-use crate::{artifacts, nodes, record, refuse};
+use crate::{artifacts, nodes, record, refuse, rollout_return};
 
 /// The most rollouts that are kept.
 const MOST_ROLLOUTS: usize = 32;
@@ -74,7 +74,8 @@ pub(crate) fn start(act: &mut Act<'_>, start: StartRollout) -> Answer {
         created_at: Some(timestamp(act.now)),
         ..v1::Metadata::default()
     };
-    let status = v1::RolloutStatus { nodes: places, ..v1::RolloutStatus::default() };
+    let feature_level = act.state.feature_level();
+    let status = v1::RolloutStatus { nodes: places, feature_level, ..v1::RolloutStatus::default() };
     let mut rollout =
         v1::Rollout { metadata: Some(metadata), spec: Some(spec.clone()), status: Some(status) };
     set_phase(act, &mut rollout, Phase::Running, "");
@@ -130,9 +131,18 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeRollout) -> Answer {
             set_phase(act, &mut rollout, Phase::Running, &change.reason);
         }
         ("resume", _) => return wrong("resumed", "only one that is paused or stopped is"),
-        ("abort", Phase::Running | Phase::Paused | Phase::Stopped) => {
+        ("abort", Phase::Running | Phase::Paused | Phase::Stopped | Phase::Done)
+            if phase != Phase::Done || change.all =>
+        {
+            if phase == Phase::Done {
+                rollout_return::check_done(act, &name, &rollout)?;
+            }
+            rollout_return::check(act, &rollout, change.all)?;
             send_back(act, &mut rollout, change.all);
             set_phase(act, &mut rollout, Phase::Aborting, &change.reason);
+        }
+        ("abort", Phase::Done) => {
+            return wrong("aborted", "it is over; `--all` sends the nodes back that are done");
         }
         ("abort", _) => return wrong("aborted", "it is over"),
         (other, _) => return Err(refuse::undecodable(&format!("`{other}` is not a change of a rollout"))),
@@ -163,18 +173,9 @@ fn try_again(act: &Act<'_>, rollout: &mut v1::Rollout) {
 /// Nodes that are under way or failed go back. Those that are done do where all should, one after another: they work.
 fn send_back(act: &Act<'_>, rollout: &mut v1::Rollout, all: bool) {
     let since = Some(timestamp(act.now));
+    let release = rollout.spec.as_ref().map(|spec| spec.release.clone()).unwrap_or_default();
     for node in &mut rollout.status.get_or_insert_default().nodes {
-        let back = match NodeStep::from_word(&node.phase) {
-            // One that failed and should begin anew is drained still.
-            NodeStep::Pending if node.attempt > 1 => NodeStep::Returning,
-            NodeStep::Done if all => NodeStep::Recalled,
-            NodeStep::Pending
-            | NodeStep::Done
-            | NodeStep::Recalled
-            | NodeStep::Returned
-            | NodeStep::Returning => continue,
-            _ => NodeStep::Returning,
-        };
+        let Some(back) = rollout_return::back(node, &release, all) else { continue };
         back.as_str().clone_into(&mut node.phase);
         node.since = since;
         node.attempt += 1;

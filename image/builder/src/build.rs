@@ -5,7 +5,9 @@ use std::fs;
 
 use camino::Utf8Path;
 use holdfast_fetch::Address;
-use holdfast_release::{Digest, FileSum, KERNEL, LOADER, Manifest, ManifestError, ROOT, ROOT_TREE, Verity};
+use holdfast_release::{
+    Digest, FileSum, KERNEL, LOADER, Manifest, ManifestError, ROOT, ROOT_TREE, TAKES_OVER_FROM, Verity,
+};
 
 use crate::carrying;
 use crate::contents::{os_release, root};
@@ -128,6 +130,7 @@ pub fn build(
         },
         pcr11,
         extensions,
+        from: Some(TAKES_OVER_FROM.to_owned()),
     };
     let (netboot, kernel) = (Vec::new(), kernel.image);
     let mut built = Built {

@@ -160,6 +160,7 @@ mod tests {
             files,
             verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 2 },
             pcr11: Digest([3; 32]),
+            from: None,
             extensions: Vec::new(),
         };
         fs::write(payload.join(MANIFEST), manifest.encode().unwrap()).unwrap();

@@ -11,6 +11,19 @@ pub fn kernel_parts(name: &str) -> Option<(&str, Option<&str>)> {
     if number(left) && number(done) { Some((front, Some(counter))) } else { Some((stem, None)) }
 }
 
+/// Whether a version comes before another, in the order in which the loader takes them. What is no number is left to it.
+#[must_use]
+pub fn is_older(version: &str, than: &str) -> bool {
+    let numbers = |version: &str| -> Vec<u64> {
+        version.split(['.', '-', '~', '+']).map_while(|part| part.parse().ok()).collect()
+    };
+    numbers(version)
+        .into_iter()
+        .zip(numbers(than))
+        .find(|(one, other)| one != other)
+        .is_some_and(|(one, other)| one < other)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +40,12 @@ mod tests {
             assert_eq!(kernel_parts(name), Some((front, counter)), "{name}");
         }
         assert_eq!(kernel_parts("random-seed"), None);
+    }
+
+    #[test]
+    fn versions_are_ordered_as_the_loader_orders_them() {
+        assert!(is_older("0.9.9", "0.10.0") && !is_older("0.10.0", "0.9.9"));
+        // What only the loader can order is left to it.
+        assert!(!is_older("1.0~rc1", "1.0") && !is_older("1.0", "1.0~rc1") && !is_older("1.0", "1.0"));
     }
 }

@@ -34,11 +34,11 @@ pub use extension::{
 pub use fat::{Fat, FatError, FatFile};
 pub use gpt::{Entry, GptError, Table};
 pub use guid::Guid;
-pub use kernels::kernel_parts;
+pub use kernels::{is_older, kernel_parts};
 pub use layout::{Layout, LayoutError, Part, Profile, Role};
 pub use manifest::{
     ExtensionSum, FileSum, INSTALL_KERNEL, KERNEL, LOADER, MANIFEST, MANIFEST_MOST_BYTES, Manifest,
-    ManifestError, ROOT, ROOT_TREE, Verity,
+    ManifestError, ROOT, ROOT_TREE, TAKES_OVER_FROM, Verity,
 };
 pub use meta::{META_COPY_BYTES, Meta, MetaError};
 pub use slots::{Attempt, Boot, MOST_ATTEMPTS, Slot, Verdict, decide};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::kernels::is_older;
 use crate::layout::Profile;
 
 /// The name of the manifest among the files of a release.
@@ -20,6 +21,9 @@ pub const KERNEL: &str = "holdfast.efi";
 pub const LOADER: &str = "loader.efi";
 /// The signed kernel that installs; on the medium alone.
 pub const INSTALL_KERNEL: &str = "install.efi";
+/// The oldest release that what is built here takes over from: it reads everything that this one and those after it wrote on a
+/// machine (`corpus`). Never later than the one before the last.
+pub const TAKES_OVER_FROM: &str = "0.1.0";
 
 /// Bytes of the longest manifest that is read.
 pub const MANIFEST_MOST_BYTES: usize = 1 << 20;
@@ -46,6 +50,16 @@ pub enum ManifestError {
     /// A file that every release has is not in it.
     #[error("the manifest has no `{0}`")]
     Missing(&'static str),
+    /// What runs is older than what the release takes over from.
+    #[error("release {version} takes over from {from} and later; what runs is {running}")]
+    TooOld {
+        /// The release.
+        version: String,
+        /// The oldest that it takes over from.
+        from: String,
+        /// What runs.
+        running: String,
+    },
     /// The root and its proof do not belong together.
     #[error("the manifest proves {proved} bytes of the root, which has {bytes}")]
     Root {
@@ -117,6 +131,9 @@ pub struct Manifest {
     /// What comes with it for accelerators.
     #[serde(default)]
     pub extensions: Vec<ExtensionSum>,
+    /// The oldest release it takes a machine over from; any where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl Manifest {
@@ -142,7 +159,8 @@ impl Manifest {
         }
         let extensions =
             self.extensions.iter().flat_map(|one| [&one.name, &one.version, &one.kernel, &one.file]);
-        let mut names = [&self.version, &self.kernel].into_iter().chain(self.files.keys()).chain(extensions);
+        let versions = [&self.version, &self.kernel].into_iter().chain(&self.from);
+        let mut names = versions.chain(self.files.keys()).chain(extensions);
         if let Some(name) = names.find(|name| !is_plain(name)) {
             return Err(ManifestError::Name(name.chars().take(LONGEST).collect()));
         }
@@ -163,6 +181,22 @@ impl Manifest {
     #[must_use]
     pub fn file(&self, name: &str) -> Option<FileSum> {
         self.files.get(name).copied()
+    }
+
+    /// Whether it reads what this release wrote on a machine.
+    ///
+    /// # Errors
+    ///
+    /// That is older than what it takes over from.
+    pub fn takes_over(&self, running: &str) -> Result<(), ManifestError> {
+        match &self.from {
+            Some(from) if is_older(running, from) => Err(ManifestError::TooOld {
+                version: self.version.clone(),
+                from: from.clone(),
+                running: running.to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The manifest as it is written: always the same bytes for the same release.
@@ -207,6 +241,7 @@ mod tests {
                 kernel: "6.1.0-56-amd64".to_owned(),
                 file: "example.ext".to_owned(),
             }],
+            from: Some("1.0".to_owned()),
         }
     }
 
@@ -225,6 +260,18 @@ mod tests {
         assert_eq!(Manifest::parse(later.as_bytes()).unwrap(), manifest());
         let upper = text.replace("6.1.0-56-amd64", "6.1\\u0000");
         assert!(matches!(Manifest::parse(upper.as_bytes()), Err(ManifestError::Name(_))));
+    }
+
+    #[test]
+    fn a_release_takes_over_from_those_it_can_read() {
+        let manifest = manifest();
+        for running in ["1.0", "1.1.7", "1.2.3"] {
+            manifest.takes_over(running).unwrap();
+        }
+        let told = manifest.takes_over("0.9").unwrap_err().to_string();
+        assert_eq!(told, "release 1.2.3-rc.1 takes over from 1.0 and later; what runs is 0.9");
+        changed(|m| m.from = None).unwrap().takes_over("0.9").unwrap();
+        assert!(changed(|m| m.from = Some("../x".to_owned())).is_err());
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::ops::ControlFlow;
 use camino::Utf8Path;
 use holdfast_release::writer::{self, Job};
 use holdfast_release::{
-    BLOCK, BLOCK_BYTES, Boot, FileSum, KERNEL, LOADER, Manifest, ROOT, ROOT_TREE, Role, Slot, laid_out,
+    BLOCK, BLOCK_BYTES, Boot, FileSum, KERNEL, LOADER, Manifest, ROOT, ROOT_TREE, Role, Slot, is_older, laid_out,
 };
 
-use super::kernels::{is_older, is_spent, staged, version_of};
+use super::kernels::{is_spent, staged, version_of};
 use super::machine::{Machine, Running};
 
 /// How often the loader tries a new kernel before it takes the other one.
@@ -41,6 +41,7 @@ pub(super) fn write(
     if manifest.version == running.version {
         return Err(format!("release {} runs already, from the other slot", manifest.version));
     }
+    manifest.takes_over(&running.version).map_err(|error| error.to_string())?;
     if is_older(&manifest.version, &running.version) {
         let (new, old) = (&manifest.version, &running.version);
         return Err(format!("the loader boots the newest: release {new} would never run beside {old}"));

@@ -23,18 +23,6 @@ pub(super) fn is_spent(name: &str) -> bool {
     counter(name).is_some_and(|(left, _)| left == 0)
 }
 
-/// Whether a version comes before another, in the order in which the loader takes them. What is no number is left to it.
-pub(super) fn is_older(version: &str, than: &str) -> bool {
-    let numbers = |version: &str| -> Vec<u64> {
-        version.split(['.', '-', '~', '+']).map_while(|part| part.parse().ok()).collect()
-    };
-    numbers(version)
-        .into_iter()
-        .zip(numbers(than))
-        .find(|(one, other)| one != other)
-        .is_some_and(|(one, other)| one < other)
-}
-
 /// A name that the loader does not look at.
 pub(super) fn staged(version: &str) -> String {
     format!("holdfast-{version}.staged")
@@ -45,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_versions_counters_and_their_order() {
+    fn names_tell_versions_and_counters() {
         for (name, version, spent) in [
             ("holdfast-1.0.efi", Some("1.0"), false),
             ("holdfast-1.0+3.efi", Some("1.0"), false),
@@ -57,8 +45,5 @@ mod tests {
         ] {
             assert_eq!((version_of(name), is_spent(name)), (version, spent), "{name}");
         }
-        assert!(is_older("0.9.9", "0.10.0") && !is_older("0.10.0", "0.9.9"));
-        // What only the loader can order is left to it.
-        assert!(!is_older("1.0~rc1", "1.0") && !is_older("1.0", "1.0~rc1") && !is_older("1.0", "1.0"));
     }
 }

@@ -170,6 +170,7 @@ fn payload(dir: &Utf8Path, version: &str) -> Manifest {
         files,
         verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 3 },
         pcr11: Digest([3; 32]),
+        from: None,
         extensions: extension.map(|(file, _)| gpu(file)).into_iter().collect(),
     }
 }

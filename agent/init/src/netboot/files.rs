@@ -161,6 +161,7 @@ mod tests {
             files: files.iter().map(|(name, bytes)| (name.clone(), FileSum::of(bytes))).collect(),
             verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 1 },
             pcr11: Digest([3; 32]),
+            from: None,
             extensions: Vec::new(),
         };
         files.insert(MANIFEST.to_owned(), manifest.encode().unwrap());

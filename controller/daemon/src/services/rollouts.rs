@@ -8,6 +8,7 @@ use holdfast_api::v1::rollouts_server::Rollouts;
 use holdfast_api::v1::{
     GetRequest, ListRequest, Node, Rollout, RolloutList, RolloutRequest, RolloutSpec, StartRolloutRequest,
 };
+use holdfast_release::Manifest;
 use holdfast_types::NodePhase;
 use tonic::{Request, Response, Status};
 
@@ -58,6 +59,22 @@ impl Service {
             self.0.raft.status().members.into_iter().map(|m| m.member.name).collect();
         names.sort_by_key(|name| (controllers.contains(name), name.clone()));
         Ok(names)
+    }
+
+    /// Whether the release reads what each of the nodes has: refused here, no node is drained for it.
+    fn take_over(&self, release: &str, nodes: &[String]) -> Result<(), Status> {
+        let found = self.0.with(|state| state.release(release)).and_then(|record| record.metadata);
+        let manifest = found.and_then(|metadata| Manifest::parse(&metadata.manifest).ok());
+        let Some(manifest) = manifest else { return Ok(()) };
+        for node in nodes {
+            let record = self.0.with(|state| state.node(node).and_then(|record| record.node.clone()));
+            let system = record.and_then(|node| node.status).and_then(|status| status.system);
+            let running = system.unwrap_or_default().version;
+            manifest.takes_over(&running).map_err(|error| {
+                status_from_problem(&holdfast_state::rollout_refused(node, &error.to_string()))
+            })?;
+        }
+        Ok(())
     }
 
     async fn change(
@@ -121,8 +138,10 @@ impl Rollouts for Service {
         } else {
             key
         };
+        let nodes = self.chosen(&ask)?;
+        self.take_over(&ask.release, &nodes)?;
         let spec = RolloutSpec {
-            nodes: self.chosen(&ask)?,
+            nodes,
             release: ask.release,
             max_unavailable: ask.max_unavailable,
             deadlines: ask.deadlines,

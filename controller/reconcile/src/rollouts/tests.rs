@@ -61,6 +61,7 @@ impl World {
         self.apply(command::Body::EnrolNode(store::EnrolNode {
             token_id: node.to_owned(),
             node: node.to_owned(),
+            controller: node.starts_with('c'),
             ..Default::default()
         }));
         let alive = store::SetNodePhase { node: node.to_owned(), alive: true, reason: String::new() };
@@ -75,12 +76,15 @@ impl World {
     }
 
     fn apply(&mut self, body: command::Body) {
-        self.now += 1_000;
-        let command = Command { actor: "test".to_owned(), body: Some(body), ..Command::default() };
-        let outcome = self.state.apply(Time(self.now), &command.encode_to_vec()).outcome;
-        if let Some(outcome::Result::Refusal(refusal)) = outcome.result {
+        if let Some(outcome::Result::Refusal(refusal)) = self.outcome(body) {
             panic!("{refusal:?}");
         }
+    }
+
+    fn outcome(&mut self, body: command::Body) -> Option<outcome::Result> {
+        self.now += 1_000;
+        let command = Command { actor: "test".to_owned(), body: Some(body), ..Command::default() };
+        self.state.apply(Time(self.now), &command.encode_to_vec()).outcome.result
     }
 
     fn says(&mut self, node: &str, system: v1::NodeSystem) {
@@ -141,8 +145,10 @@ impl World {
                 system.fallback = "attempt 3 of 3: agent is in a crash loop".to_owned();
                 system.update = say("Failed", "booted 0.1.0: attempt 3 of 3: agent is in a crash loop");
             }
-            ("boot", "sickens") => (system.version, system.healthy) = (release, false),
-            ("boot", _) => (system.version, system.healthy) = (release, true),
+            ("boot", habit) => {
+                (system.version, system.healthy) = (release, habit != "sickens");
+                system.other = from;
+            }
             ("return", _) => {
                 (system.version, system.healthy) = (from, true);
                 system.update = say("Returned", "");
@@ -426,7 +432,8 @@ fn those_that_are_done_go_back_one_after_another_and_the_leader_hands_over_befor
          c2 Returning -> Returned
          Aborted (every node that had begun is back): 4 Returned",
     );
-    assert!(["a1", "c1", "c2", "c3"].iter().all(|node| !world.node(node).spec.unwrap().cordoned));
+    // The machine of a controller takes no work, before and after.
+    assert!(["a1", "c1", "c2", "c3"].iter().all(|node| world.node(node).spec.unwrap().cordoned == node.starts_with('c')));
 }
 
 #[test]
@@ -452,4 +459,70 @@ fn nothing_older_than_what_runs_is_rolled_out() {
     let outcome = world.state.apply(Time(world.now + 1), &command.encode_to_vec()).outcome;
     let Some(outcome::Result::Refusal(refusal)) = outcome.result else { panic!("it was started") };
     assert!(format!("{refusal:?}").contains("it runs 0.1.0, which is newer than 0.2.0"), "{refusal:?}");
+}
+
+/// A rollout that is over: its nodes go back to what is in their other slots, and to nothing else.
+#[test]
+fn a_release_that_came_to_all_is_left_again_where_the_one_before_is_still_there() {
+    let mut world = World::new(&["n1", "n2"]);
+    world.start(&["n1", "n2"], 1);
+    world.run();
+    world.lines.clear();
+    let abort = |world: &mut World, all: bool| {
+        let name = world.state.rollouts().next().unwrap().metadata.clone().unwrap().name;
+        let change =
+            store::ChangeRollout { name, change: "abort".to_owned(), reason: String::new(), all };
+        world.outcome(command::Body::ChangeRollout(change))
+    };
+    let refused = |outcome: Option<outcome::Result>| match outcome {
+        Some(outcome::Result::Refusal(refusal)) => format!("{} {:?}", refusal.summary, refusal.because),
+        other => panic!("{other:?}"),
+    };
+    assert!(refused(abort(&mut world, false)).contains("`--all` sends the nodes back"));
+    let before = world.systems["n2"].clone();
+    world.says("n2", v1::NodeSystem { other: "0.1.7".to_owned(), ..before.clone() });
+    let told = refused(abort(&mut world, true));
+    assert!(told.contains("n2") && told.contains("its other slot has 0.1.7; it had 0.1.0"), "{told}");
+    world.says("n2", before);
+    abort(&mut world, true);
+    world.run();
+    check(
+        &world,
+        "n1 Recalled -> Returning
+         n1 Returning -> Returned
+         n2 Recalled -> Returning
+         n2 Returning -> Returned
+         Aborted (every node that had begun is back): 2 Returned",
+    );
+    assert_eq!(world.systems["n1"].version, "0.1.0");
+    // Those that had the release before have nothing to go back to.
+    world.start(&["n1", "n2"], 1);
+    world.run();
+    world.start(&["n1", "n2"], 1);
+    world.run();
+    let name = world.state.rollouts().next_back().unwrap().metadata.clone().unwrap().name;
+    let change = store::ChangeRollout { name, change: "abort".to_owned(), reason: String::new(), all: true };
+    let told = refused(world.outcome(command::Body::ChangeRollout(change)));
+    assert!(told.contains("every node of it had 0.2.0 before"), "{told}");
+}
+
+/// Its log may have what the release before cannot read.
+#[test]
+fn a_controller_does_not_go_back_below_the_feature_level() {
+    let mut world = World::new(&["c1"]);
+    world.controllers = ControllerFacts {
+        voters: ["c1".to_owned()].into(),
+        all_well: true,
+        ..ControllerFacts::default()
+    };
+    world.start(&["c1"], 1);
+    world.run();
+    assert_eq!(world.lines.last().unwrap(), "Done: 1 Done");
+    world.apply(command::Body::RaiseLevel(store::RaiseLevel { level: 5 }));
+    let name = world.state.rollouts().next().unwrap().metadata.clone().unwrap().name;
+    let change = store::ChangeRollout { name, change: "abort".to_owned(), reason: String::new(), all: true };
+    let Some(outcome::Result::Refusal(refusal)) = world.outcome(command::Body::ChangeRollout(change)) else {
+        panic!("it goes back");
+    };
+    assert!(refusal.because[0].contains("feature level 5 is in force since its rollout began at level 4"));
 }

@@ -300,6 +300,7 @@ fn release(change: impl FnOnce(&mut Manifest)) -> BTreeMap<String, Vec<u8>> {
         files: sums.collect(),
         verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 3 },
         pcr11: Digest([3; 32]),
+        from: None,
         extensions: vec![extension],
     };
     change(&mut manifest);

@@ -88,6 +88,7 @@ fn manifest(files: &[(&str, &[u8])]) -> Manifest {
         files: files.iter().map(|(name, bytes)| ((*name).to_owned(), FileSum::of(bytes))).collect(),
         verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 2 },
         pcr11: Digest([3; 32]),
+        from: None,
         extensions: files.iter().map(sum).collect(),
     }
 }

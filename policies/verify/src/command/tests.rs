@@ -195,6 +195,7 @@ fn release() -> (Vec<u8>, Vec<u8>) {
         files: files.iter().map(|(name, bytes)| (name.clone(), FileSum::of(bytes))).collect(),
         verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 1 },
         pcr11: Digest([3; 32]),
+        from: None,
         extensions: Vec::new(),
     };
     files.insert("manifest.json".to_owned(), manifest.encode().unwrap());

@@ -38,9 +38,9 @@ pub(crate) enum Command {
     /// Go on, and try nodes again that failed
     #[command(after_help = "Examples:\n  holdfast release rollout resume")]
     Resume(Change),
-    /// End it: nodes that are under way or failed go back to what they had
+    /// End it, or leave its release again: nodes go back to what they had
     #[command(
-        after_help = "Examples:\n  holdfast release rollout abort\n  holdfast release rollout abort --all --yes"
+        after_help = "Examples:\n  holdfast release rollout abort\n  holdfast release rollout abort --all --yes\n  holdfast release rollout abort rollout-2 --all --wait"
     )]
     Abort(Abort),
 }
@@ -93,7 +93,7 @@ pub(crate) struct Change {
 pub(crate) struct Abort {
     #[command(flatten)]
     change: Change,
-    /// Bring nodes back that are done, too
+    /// Bring nodes back that are done, too; also after the rollout is over
     #[arg(long)]
     all: bool,
 }
