@@ -1,13 +1,13 @@
 //! The leader takes a rollout forward: what the planner finds in the state becomes commands, and leadership is handed over
-//! before the machine of the leader goes.
+//! before the machine of the leader goes. Where none is under way it begins one for a slot that rots.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use holdfast_api::store::command;
+use holdfast_api::store::{StartRollout, command};
 use holdfast_raft::{MemberStatus, Role};
-use holdfast_reconcile::{ControllerFacts, RolloutAction, rollout_actions};
+use holdfast_reconcile::{ControllerFacts, RolloutAction, repair, rollout_actions};
 use holdfast_types::AsProblem as _;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -17,6 +17,8 @@ use crate::members;
 
 /// How often it is looked: steps take seconds at the least.
 const EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked for slots that rot.
+const LOOK: Duration = Duration::from_secs(5);
 /// A controller that answered a call of raft within this time is there.
 const HEARD_MS: u64 = 3_000;
 /// A controller this near to the end of the log has caught up.
@@ -26,15 +28,24 @@ const NEAR: u64 = 500;
 pub(crate) async fn tend(app: Arc<App>, stop: CancellationToken) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looked = Instant::now();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if !app.raft.is_leader() || app.with(|state| state.active_rollout().is_none()) {
+        if !app.raft.is_leader() {
             continue;
         }
-        if let Err(status) = round(&app).await {
+        let done = if app.with(|state| state.active_rollout().is_some()) {
+            round(&app).await
+        } else if looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            mend(&app).await
+        } else {
+            continue;
+        };
+        if let Err(status) = done {
             tracing::warn!(error = status.message(), "a round of the rollout was not finished");
         }
     }
@@ -66,6 +77,19 @@ async fn round(app: &App) -> Result<(), Status> {
         }
     }
     Ok(())
+}
+
+/// Begins a rollout for a slot that rots.
+async fn mend(app: &App) -> Result<(), Status> {
+    let Some(spec) = app.with(|state| repair(state, now())) else { return Ok(()) };
+    let key = holdfast_client::idempotency_key().map_err(|problem| holdfast_api::status_from_problem(&problem))?;
+    tracing::warn!(
+        node = spec.nodes.first().map_or("", String::as_str),
+        release = spec.release,
+        "a release that a node gave up is written to it again"
+    );
+    let body = StartRollout { uid: format!("rollout-{key}"), spec: Some(spec) };
+    app.propose(system(command::Body::StartRollout(body))).await.map(drop)
 }
 
 fn facts(app: &App) -> ControllerFacts {

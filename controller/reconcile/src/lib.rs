@@ -32,4 +32,6 @@ pub use placement::{
     MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, explanation, next_start, snapshot,
 };
 pub use replication::{Lacking, replica_targets};
-pub use rollouts::{ControllerFacts, RolloutAction, rollout_actions, rollout_counts};
+pub use rollouts::{
+    ControllerFacts, MOST_REPAIRS, RolloutAction, Rot, given_up, repair, rollout_actions, rollout_counts, rot,
+};

@@ -1,6 +1,8 @@
 //! How a rollout goes on: from what nodes say of themselves to the next step of each. One controller at a time, never the
 //! quorum; nothing begins while a node is not well; every step has its time.
 
+mod repair;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_api::store::StepRollout;
@@ -9,6 +11,8 @@ use holdfast_state::{NodeStep, RolloutPhase, State, payload_key};
 use holdfast_types::{NodePhase, Span, Time};
 
 use crate::update::is_drained;
+
+pub use repair::{MOST_REPAIRS, Rot, given_up, repair, rot};
 
 const MINUTE: u64 = 60_000;
 

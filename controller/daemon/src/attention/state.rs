@@ -1,6 +1,7 @@
 //! What is wrong with nodes, artifacts and jobs.
 
 use holdfast_api::v1::NodeSystem;
+use holdfast_reconcile::{MOST_REPAIRS, Rot, given_up, rot};
 use holdfast_state::State;
 use holdfast_types::{JobPhase, NodePhase};
 
@@ -36,18 +37,25 @@ fn nodes(state: &State, out: &mut Findings) {
         }
         // While a rollout is under way that is what tells of it.
         if let Some(system) = status.system.as_ref().filter(|_| state.active_rollout().is_none()) {
-            gave_up(name, system, out);
+            gave_up(name, system, rot(state, name).as_ref(), out);
         }
     }
 }
 
-/// A node that went back to the release before the one it had.
-fn gave_up(node: &str, system: &NodeSystem, out: &mut Findings) {
-    let named = system.fallback.strip_prefix("release ").and_then(|rest| rest.split_once(','));
-    let Some((given_up, _)) = named.filter(|(given_up, _)| *given_up != system.version) else { return };
+/// A node that went back to the release before the one it had; with what is known of it where that had been well.
+fn gave_up(node: &str, system: &NodeSystem, rot: Option<&Rot>, out: &mut Findings) {
+    let Some(given_up) = given_up(system) else { return };
+    let why = match rot {
+        None => system.fallback.clone(),
+        Some(rot) if rot.repairs < MOST_REPAIRS => {
+            let times = rot.repairs;
+            format!("{}; written again {times} times, at most once a day while no work is on it", system.fallback)
+        }
+        Some(_) => format!("{}; written again {MOST_REPAIRS} times: look at its disk", system.fallback),
+    };
     let what = format!("node {node} gave up release {given_up} and runs {}", system.version);
     let next = format!("holdfast release rollout start {given_up} --node {node}");
-    out.add(Severity::Warning, what, system.fallback.as_str(), next);
+    out.add(Severity::Warning, what, why, next);
 }
 
 fn artifacts(state: &State, out: &mut Findings) {
@@ -99,7 +107,7 @@ mod tests {
         let said = |fallback: &str| {
             let mut findings = Findings::default();
             let (version, fallback) = ("0.1.0".to_owned(), fallback.to_owned());
-            gave_up("n1", &NodeSystem { version, fallback, ..NodeSystem::default() }, &mut findings);
+            gave_up("n1", &NodeSystem { version, fallback, ..NodeSystem::default() }, None, &mut findings);
             format!("{findings:?}")
         };
         let rotten = said("release 0.2.0, attempt 3 of 3: its root is not what was signed");

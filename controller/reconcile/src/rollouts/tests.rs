@@ -1,5 +1,7 @@
 //! Rollouts as transcripts: the planner and the state machine with agents that say what a script lets them.
 
+mod repairs;
+
 use holdfast_api::internal::UpdateAssignment;
 use holdfast_api::store::{self, Command, command, outcome};
 use prost::Message as _;
