@@ -1138,7 +1138,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from rollout" -f -a "status" -d 'Show a rollout'
 complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from rollout" -f -a "pause" -d 'Begin no further node'
 complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from rollout" -f -a "resume" -d 'Go on, and try nodes again that failed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from rollout" -f -a "abort" -d 'End it: nodes that are under way or failed go back to what they had'
+complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from rollout" -f -a "abort" -d 'End it, or leave its release again: nodes go back to what they had'
 complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from rollout" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the releases'
 complete -c holdfast -n "__fish_holdfast_using_subcommand release; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one release'
