@@ -82,7 +82,8 @@ async fn round(app: &App) -> Result<(), Status> {
 /// Begins a rollout for a slot that rots.
 async fn mend(app: &App) -> Result<(), Status> {
     let Some(spec) = app.with(|state| repair(state, now())) else { return Ok(()) };
-    let key = holdfast_client::idempotency_key().map_err(|problem| holdfast_api::status_from_problem(&problem))?;
+    let key =
+        holdfast_client::idempotency_key().map_err(|problem| holdfast_api::status_from_problem(&problem))?;
     tracing::warn!(
         node = spec.nodes.first().map_or("", String::as_str),
         release = spec.release,

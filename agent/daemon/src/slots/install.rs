@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use camino::Utf8Path;
 use holdfast_release::writer::{self, Job};
 use holdfast_release::{
-    BLOCK, BLOCK_BYTES, Boot, FileSum, KERNEL, LOADER, Manifest, ROOT, ROOT_TREE, Role, Slot, is_older, laid_out,
+    BLOCK, BLOCK_BYTES, Boot, FileSum, KERNEL, LOADER, Manifest, ROOT, ROOT_TREE, Role, Slot, is_older,
+    laid_out,
 };
 
 use super::kernels::{is_spent, staged, version_of};

@@ -49,7 +49,10 @@ fn gave_up(node: &str, system: &NodeSystem, rot: Option<&Rot>, out: &mut Finding
         None => system.fallback.clone(),
         Some(rot) if rot.repairs < MOST_REPAIRS => {
             let times = rot.repairs;
-            format!("{}; written again {times} times, at most once a day while no work is on it", system.fallback)
+            format!(
+                "{}; written again {times} times, at most once a day while no work is on it",
+                system.fallback
+            )
         }
         Some(_) => format!("{}; written again {MOST_REPAIRS} times: look at its disk", system.fallback),
     };

@@ -43,7 +43,9 @@ pub fn rot(state: &State, node: &str) -> Option<Rot> {
         let brought = rollout.spec.as_ref().is_some_and(|spec| spec.release == release);
         match NodeStep::from_word(&place.phase) {
             NodeStep::Done if brought && place.from != release => {
-                written.push(millis(rollout.metadata.as_ref().and_then(|metadata| metadata.created_at.as_ref())));
+                written.push(millis(
+                    rollout.metadata.as_ref().and_then(|metadata| metadata.created_at.as_ref()),
+                ));
             }
             NodeStep::Done if brought => {}
             NodeStep::Returned if place.from == release => {}

@@ -435,7 +435,11 @@ fn those_that_are_done_go_back_one_after_another_and_the_leader_hands_over_befor
          Aborted (every node that had begun is back): 4 Returned",
     );
     // The machine of a controller takes no work, before and after.
-    assert!(["a1", "c1", "c2", "c3"].iter().all(|node| world.node(node).spec.unwrap().cordoned == node.starts_with('c')));
+    assert!(
+        ["a1", "c1", "c2", "c3"]
+            .iter()
+            .all(|node| world.node(node).spec.unwrap().cordoned == node.starts_with('c'))
+    );
 }
 
 #[test]
@@ -472,8 +476,7 @@ fn a_release_that_came_to_all_is_left_again_where_the_one_before_is_still_there(
     world.lines.clear();
     let abort = |world: &mut World, all: bool| {
         let name = world.state.rollouts().next().unwrap().metadata.clone().unwrap().name;
-        let change =
-            store::ChangeRollout { name, change: "abort".to_owned(), reason: String::new(), all };
+        let change = store::ChangeRollout { name, change: "abort".to_owned(), reason: String::new(), all };
         world.outcome(command::Body::ChangeRollout(change))
     };
     let refused = |outcome: Option<outcome::Result>| match outcome {
@@ -512,11 +515,8 @@ fn a_release_that_came_to_all_is_left_again_where_the_one_before_is_still_there(
 #[test]
 fn a_controller_does_not_go_back_below_the_feature_level() {
     let mut world = World::new(&["c1"]);
-    world.controllers = ControllerFacts {
-        voters: ["c1".to_owned()].into(),
-        all_well: true,
-        ..ControllerFacts::default()
-    };
+    world.controllers =
+        ControllerFacts { voters: ["c1".to_owned()].into(), all_well: true, ..ControllerFacts::default() };
     world.start(&["c1"], 1);
     world.run();
     assert_eq!(world.lines.last().unwrap(), "Done: 1 Done");

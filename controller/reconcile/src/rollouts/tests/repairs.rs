@@ -92,7 +92,8 @@ fn a_node_with_work_or_without_health_and_the_machine_of_a_controller_wait() {
     assert!(world.repairs());
 
     let mut world = World::new(&["c1"]);
-    world.controllers = ControllerFacts { voters: ["c1".to_owned()].into(), all_well: true, ..Default::default() };
+    world.controllers =
+        ControllerFacts { voters: ["c1".to_owned()].into(), all_well: true, ..Default::default() };
     world.start(&["c1"], 1);
     world.run();
     world.rots("c1");
