@@ -5,12 +5,15 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Another, Firmware, Images, Machine, Monitor, Setup, images, put_state};
-use holdfast_release::{Boot, Fat, FatFile, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
+use holdfast_machine::{
+    Another, Firmware, Images, Machine, Monitor, Setup, images, put_state, rewrite_esp,
+};
+use holdfast_release::{Boot, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
@@ -26,7 +29,16 @@ role = "controller"
 first = true
 cluster = { name = "prod", jurisdiction = "DE", controllers = ["127.0.0.1:7443"] }
 "#;
-/// The same with hardware that no machine here has.
+/// One whose cluster somebody else founded, who also speaks with nobody.
+const ADMITTED: &str = r#"apiVersion = "holdfast/v1"
+kind = "Machine"
+metadata = { name = "c1" }
+[spec]
+role = "controller"
+time = { allowUnsynced = true }
+cluster = { admissionFile = "admission" }
+"#;
+/// What asks for hardware that no machine here has.
 const SICK: &str = "health = { deadlineSeconds = 20, accelerators = 8 }\n";
 
 struct World {
@@ -59,6 +71,15 @@ impl World {
     fn write(&self, role: Role, bytes: &[u8]) {
         let disk = File::options().write(true).open(&self.disk).unwrap();
         disk.write_all_at(bytes, self.part(role).at).unwrap();
+    }
+
+    /// Changes a bit of a part, in its first block.
+    fn rot(&self, role: Role) {
+        let at = self.part(role).at + 1_024 + 40;
+        let disk = File::options().read(true).write(true).open(&self.disk).unwrap();
+        let mut byte = [0; 1];
+        disk.read_exact_at(&mut byte, at).unwrap();
+        disk.write_all_at(&[byte[0] ^ 1], at).unwrap();
     }
 
     fn state(&self, files: &[(&str, &str)]) {
@@ -123,28 +144,57 @@ impl World {
     /// Puts a newer version with three attempts into slot B: the same system with another salt, and so with another root hash.
     /// `cmdline` is what stands in place of the first words of its command line, of which there are as many bytes.
     fn second(&self, cmdline: &str) {
-        let new = Another::new(&self.images, "0.2.0", cmdline).unwrap();
-        self.write(Role::RootB, &new.root);
-        self.write(Role::HashB, &new.tree);
+        let new = self.put(Slot::B, "0.2.0", cmdline);
         let old = fs::read(self.images.path("holdfast.efi")).unwrap();
-        let loader = fs::read(self.images.path("loader.efi")).unwrap();
-        let part = self.part(Role::Esp);
-        let fat = Fat { bytes: part.bytes, sector: 512, serial: 1, label: "ESP".to_owned() };
-        let files = [
-            FatFile { path: "EFI/BOOT/BOOTX64.EFI", content: &loader },
-            FatFile { path: "loader/loader.conf", content: b"timeout 0\n" },
-            FatFile { path: "EFI/Linux/holdfast-0.1.0.efi", content: &old },
-            FatFile { path: "EFI/Linux/holdfast-0.2.0+3.efi", content: &new.kernel },
-        ];
-        let disk = File::options().write(true).open(&self.disk).unwrap();
-        for (at, bytes) in fat.encode(&files).unwrap() {
-            disk.write_all_at(&bytes, part.at + at).unwrap();
-        }
+        self.loader(&[("holdfast-0.1.0.efi", &old), ("holdfast-0.2.0+3.efi", &new)]);
+    }
+
+    /// Writes a release to a slot; its kernel, which is still to be named to the loader.
+    fn put(&self, slot: Slot, version: &str, cmdline: &str) -> Vec<u8> {
+        let new = Another::new(&self.images, version, cmdline).unwrap();
+        let (root, hash) = match slot {
+            Slot::A => (Role::RootA, Role::HashA),
+            Slot::B => (Role::RootB, Role::HashB),
+        };
+        self.write(root, &new.root);
+        self.write(hash, &new.tree);
         let mut meta = self.meta();
-        Boot::new(&mut meta).written(Slot::B, "0.2.0").unwrap();
+        Boot::new(&mut meta).written(slot, version).unwrap();
         let (half, bytes) = meta.next_copy().unwrap();
         let meta = self.part(Role::Meta);
+        let disk = File::options().write(true).open(&self.disk).unwrap();
         disk.write_all_at(&bytes, meta.at + u64::try_from(half).unwrap() * meta.bytes / 2).unwrap();
+        new.kernel
+    }
+
+    /// Writes the loader's partition anew, with these kernels.
+    fn loader(&self, kernels: &[(&str, &[u8])]) {
+        let loader = fs::read(self.images.path("loader.efi")).unwrap();
+        let paths: Vec<String> = kernels.iter().map(|(name, _)| format!("EFI/Linux/{name}")).collect();
+        let mut files: Vec<(&str, &[u8])> =
+            vec![("EFI/BOOT/BOOTX64.EFI", &loader), ("loader/loader.conf", b"timeout 0\n")];
+        files.extend(paths.iter().zip(kernels).map(|(path, (_, kernel))| (path.as_str(), *kernel)));
+        rewrite_esp(&self.disk, &files).unwrap();
+    }
+
+    /// Lays more files beside the configurations on STATE, which stays as it is otherwise.
+    fn adds(&self, files: &[(&str, &str)]) {
+        let (part, image) = (self.part(Role::State), self.path("state.now"));
+        let mut bytes = vec![0; usize::try_from(part.bytes).unwrap()];
+        File::open(&self.disk).unwrap().read_exact_at(&mut bytes, part.at).unwrap();
+        fs::write(&image, bytes).unwrap();
+        // The power went: its journal has the last word.
+        let mended = Command::new("e2fsck").args(["-f", "-y", image.as_str()]).output().unwrap();
+        assert!(mended.status.code().is_some_and(|code| code <= 1), "{mended:?}");
+        for (name, text) in files {
+            let file = self.path("added");
+            fs::write(&file, text).unwrap();
+            let write = format!("write {file} machine/{name}");
+            let done = Command::new("debugfs").args(["-w", "-R", &write, image.as_str()]).output().unwrap();
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert!(done.status.success() && said.lines().count() == 1, "{said}");
+        }
+        self.write(Role::State, &fs::read(&image).unwrap());
     }
 }
 
@@ -255,11 +305,7 @@ fn a_blessed_slot_that_rots_is_left() {
     let mut machine = world.uefi();
     assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "B");
     machine.cut();
-    let at = world.part(Role::RootB).at + 1_024 + 40;
-    let disk = File::options().read(true).write(true).open(&world.disk).unwrap();
-    let mut byte = [0; 1];
-    disk.read_exact_at(&mut byte, at).unwrap();
-    disk.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    world.rot(Role::RootB);
     let mut machine = world.uefi();
     for _ in 0..3 {
         machine.line("data block 0 is corrupted", LIMIT).unwrap();
@@ -275,6 +321,74 @@ fn a_blessed_slot_that_rots_is_left() {
     File::open(&world.disk).unwrap().read_exact_at(&mut bytes, esp.at).unwrap();
     let piece: Vec<u8> = "0+0-3".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert!(bytes.windows(piece.len()).any(|window| window == piece));
+}
+
+/// Check 33: a machine leaves out a release, which takes over the configuration in a form of before; it gets one that only that
+/// release can read, goes back with the one of before, and has the newer one again when it is there again.
+#[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
+fn a_release_is_left_out_and_gone_back_from_and_each_has_the_configuration_it_can_read() {
+    let holdfast = Utf8PathBuf::from(std::env::var("HOLDFAST_BIN_DIR").unwrap()).join("holdfast");
+    let world = World::new(&[]);
+    let named = ["site", "init", "site", "--name", "s", "--jurisdiction", "DE"];
+    let founded = Command::new(holdfast)
+        .args(named)
+        .args(["--controller", "c1=127.0.0.1:7443"])
+        .current_dir(world.temp.path())
+        .output()
+        .unwrap();
+    assert!(founded.status.success(), "{founded:?}");
+    let admission = fs::read_to_string(world.path("site/c1.admission")).unwrap();
+    // As the first form said it.
+    let old_form = ADMITTED.replace("admissionFile", "joinTokenFile");
+    world.state(&[("generation-1.toml", &old_form), ("current", "1\n"), ("admission", &admission)]);
+    let old = world.put(Slot::A, "0.1.0", "console=ttyS0 holdfast.test=older");
+    world.loader(&[("holdfast-0.1.0.efi", &old)]);
+    let mut machine = world.uefi();
+    let healthy = |machine: &mut Machine, slot: &str, generation: u64| {
+        let said = machine.event("boot.healthy", LIMIT).unwrap();
+        assert_eq!((&said["slot"], &said["generation"]), (&slot.into(), &generation.into()));
+    };
+    healthy(&mut machine, "A", 1);
+    machine.cut();
+
+    let new = world.put(Slot::B, "0.3.0", "");
+    world.loader(&[("holdfast-0.1.0.efi", &old), ("holdfast-0.3.0+3.efi", &new)]);
+    let mut machine = world.uefi();
+    healthy(&mut machine, "B", 1);
+    machine.cut();
+    let later = format!("{ADMITTED}support = {{ to = [\"holdfast-backup-1-x\"] }}\n");
+    world.adds(&[("generation-2.toml", &later), ("trial", "2 0\n")]);
+    let mut machine = world.uefi();
+    assert_eq!(machine.event("config.trial", LIMIT).unwrap()["generation"], 2);
+    healthy(&mut machine, "B", 2);
+    machine.event("config.blessed", LIMIT).unwrap();
+    machine.cut();
+
+    world.rot(Role::RootB);
+    let mut machine = world.uefi();
+    machine.event("slot.left", LIMIT).unwrap();
+    machine.line("configuration 2 is left out", LIMIT).unwrap();
+    healthy(&mut machine, "A", 1);
+    machine.cut();
+
+    world.put(Slot::B, "0.3.0", "");
+    world.loader(&[("holdfast-0.1.0.efi", &old), ("holdfast-0.3.0+3.efi", &new)]);
+    let mut machine = world.uefi();
+    healthy(&mut machine, "B", 2);
+}
+
+/// A release that can read no configuration of the machine does not stay.
+#[test]
+fn a_release_that_can_read_no_configuration_is_left() {
+    let world = configured(&format!("{ALONE}support = {{ to = [\"holdfast-backup-1-x\"] }}\n"));
+    world.second("console=ttyS0 holdfast.test=older");
+    let mut machine = world.uefi();
+    for _ in 0..3 {
+        let why = machine.event("boot.failed", LIMIT).unwrap()["why"].to_string();
+        assert!(why.contains("no configuration can be read") && why.contains("support"), "{why}");
+    }
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
 }
 
 /// Check 44: nobody feeds the watchdog of a machine whose process 1 hangs.
