@@ -98,6 +98,19 @@ impl World {
         }
     }
 
+    /// What init says of a node that left the slot with `lost` and runs `now` from the other one.
+    fn rots(&self, node: &str, lost: &str, now: &str) {
+        let place = self.path(&format!("up/{node}/slots/boot.json"));
+        let mut said: Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+        assert_eq!(said["version"], lost);
+        let slot = if said["slot"] == "A" { "B" } else { "A" };
+        said["version"] = now.into();
+        said["slot"] = slot.into();
+        said["boot"] = "1000".into();
+        said["fallback"] = format!("release {lost}, attempt 3 of 3: it did not come to say why").into();
+        fs::write(&place, said.to_string()).unwrap();
+    }
+
     /// Releases that a node does not get healthy with.
     fn sick(&self, node: &str, versions: &str) {
         fs::write(self.path(&format!("up/{node}/slots/sick")), versions).unwrap();
@@ -107,12 +120,14 @@ impl World {
 /// Whoever makes releases.
 struct Maker {
     dir: Utf8PathBuf,
+    /// The oldest release that what it makes takes over from.
+    from: Option<String>,
 }
 
 impl Maker {
     fn new(dir: Utf8PathBuf) -> Self {
         init_release_keys(&dir.join("keys"), RootRule { keys: 2, threshold: 2 }, now()).unwrap();
-        Self { dir }
+        Self { dir, from: None }
     }
 
     fn root(&self) -> String {
@@ -153,6 +168,7 @@ impl Maker {
             files,
             verity: Verity { root_hash: Digest([1; 32]), salt: Digest([2; 32]), data_blocks: 64 },
             pcr11: Digest([3; 32]),
+            from: self.from.clone(),
             extensions: vec![extension],
         };
         fs::write(payload.join("manifest.json"), manifest.encode().unwrap()).unwrap();
@@ -170,6 +186,12 @@ impl Maker {
 
     fn good(&self, version: &str, number: u64) -> String {
         self.bundle(version, number, 3_600_000, "6.1.0-56")
+    }
+
+    /// One that reads nothing older than what `from` wrote.
+    fn taking_over(mut self, version: &str, number: u64, from: &str) -> String {
+        self.from = Some(from.to_owned());
+        self.good(version, number)
     }
 }
 
@@ -244,6 +266,36 @@ fn releases_are_proved_before_anything_is_touched_and_come_to_one_node_after_ano
     assert!(aborted.contains("Aborted"), "{aborted}");
     assert_eq!(world.versions(), ["0.3.0"; 3]);
     assert!(world.nodes().iter().all(|(_, works, _)| *works), "{:?}", world.nodes());
+
+    // A rollout that is over is left again, by those alone whose other slot still has what they had before it.
+    let status = world.cli.json(&["release", "rollout", "status", "rollout-2"]);
+    assert_eq!(status["status"]["phase"], "Done");
+    let told = world.cli.refused(&["release", "rollout", "abort", "rollout-2", "--all", "--yes"], "E1161");
+    assert!(told.contains("node-01") && told.contains("it had 0.2.0 before"), "{told}");
+    world.sick("node-01", "");
+    world.cli.done(&["release", "rollout", "start", "0.4.0", "--wait", "--timeout", "6m"]);
+    assert_eq!(world.nodes(), all("0.4.0", "0.3.0"));
+    let last = world.cli.done(&["release", "rollout", "status", "-o", "name"]);
+    let abort = ["release", "rollout", "abort", last.trim(), "--all", "--yes", "--wait", "--timeout", "6m"];
+    assert!(world.cli.done(&abort).contains("Aborted"));
+    assert_eq!(world.versions(), ["0.3.0"; 3]);
+    assert!(world.nodes().iter().all(|(_, works, _)| *works), "{:?}", world.nodes());
+    // And one that reads nothing as old as what they run is not begun.
+    world.cli.done(&["release", "import", &ours.taking_over("0.9.0", 10, "0.7.0")]);
+    let told = world.cli.refused(&["release", "rollout", "start", "0.9.0"], "E1161");
+    assert!(told.contains("takes over from 0.7.0 and later; what runs is 0.3.0"), "{told}");
+
+    // A slot that rots is written again by the leader: the node says that it gave up what it was healthy with.
+    world.cli.done(&["release", "rollout", "start", "0.4.0", "--wait", "--timeout", "6m"]);
+    world.rots("node-02", "0.4.0", "0.3.0");
+    let deadline = Instant::now() + PATIENCE;
+    while world.versions() != ["0.4.0"; 3] {
+        assert!(Instant::now() < deadline, "{:?}", world.nodes());
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+    let began = world.cli.json(&["release", "rollout", "status"]);
+    assert_eq!(began["spec"]["nodes"], serde_json::json!(["node-02"]), "{began}");
+
     let audit = world.cli.done(&["audit", "list", "-o", "json"]);
     for act in [
         "trust-releases",
