@@ -3,8 +3,6 @@
 //! `corpus/machine/N.toml` came with one change of the form after another, `N.now` is what is read in it today, as it is written
 //! today. With `HOLDFAST_CORPUS=write` the latter is written again; no `N.toml` is ever changed.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

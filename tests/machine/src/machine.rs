@@ -47,6 +47,8 @@ pub struct Setup {
     pub firmware: Firmware,
     /// Its disks; each has the serial number `disk` and its place, from 0.
     pub disks: Vec<Utf8PathBuf>,
+    /// Bytes of a sector of its disks.
+    pub sector: u32,
     /// Its discs, which are only read.
     pub discs: Vec<Utf8PathBuf>,
     /// Its memory.
@@ -133,6 +135,7 @@ impl Setup {
         Self {
             firmware,
             disks: Vec::new(),
+            sector: 512,
             discs: Vec::new(),
             megabytes: 512,
             restarts: false,
@@ -203,7 +206,8 @@ impl Setup {
         for (at, disk) in self.disks.iter().enumerate() {
             let drive = format!("file={disk},format=raw,if=none,cache=unsafe,id=disk{at}");
             command.arg("-drive").arg(drive);
-            command.arg("-device").arg(format!("virtio-blk-pci,drive=disk{at},serial=disk{at}"));
+            let sectors = format!("logical_block_size={0},physical_block_size={0}", self.sector);
+            command.arg("-device").arg(format!("virtio-blk-pci,drive=disk{at},serial=disk{at},{sectors}"));
         }
     }
 
