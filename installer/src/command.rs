@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 
 use crate::file::{self, FileOptions};
-use crate::medium;
+use crate::{listening, medium};
 
 const USAGE: &str = "\
 usage: holdfast-installer
            on the medium: installs as the configuration says, or asks
+       holdfast-installer listen
+           on the medium, while somebody is asked: installs as somebody at his desk says
        holdfast-installer file --disk FILE --config FILE --payload DIR [--serial TEXT] [--scratch DIR]
            installs into a file that stands for a disk; --serial is the serial number that the configuration names";
 
@@ -25,6 +27,7 @@ pub fn run(arguments: Vec<String>) -> ExitCode {
             Ok(options) => file::run(&options),
             Err(why) => usage(&why),
         },
+        Some("listen") => listening::run(),
         Some("--help" | "-h") => {
             println!("{USAGE}");
             ExitCode::SUCCESS

@@ -14,6 +14,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 
 use crate::brain::{Confirmed, Detected};
 use crate::line::Line;
+use crate::notice;
 use crate::ui::{Effect, Event, Installed, Model, Work};
 
 /// How long a turn waits for a key; also how long an escape may be the beginning of another key.
@@ -62,7 +63,12 @@ fn turns(
             }
         }
         events = heard(&mut decoder, &receive)?;
-        let lines_of_others = |event: &Event| matches!(event, Event::Key(Key::Redraw) | Event::Ended(_));
+        let desk = notice::read();
+        if desk != model.desk {
+            events.push(Event::Desk(desk));
+        }
+        let lines_of_others =
+            |event: &Event| matches!(event, Event::Key(Key::Redraw) | Event::Ended(_) | Event::Desk(_));
         if events.iter().any(lines_of_others) {
             terminal.clear()?;
         }

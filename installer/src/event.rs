@@ -5,8 +5,6 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use camino::Utf8Path;
-use holdfast_release::machine::Name;
-use holdfast_seal::RecoveryKey;
 use rustix::termios::tcdrain;
 use serde_json::Value;
 
@@ -20,11 +18,10 @@ const CONSOLES: &str = "/sys/class/tty/console/active";
 /// Which lines of the kernel's log go to the consoles.
 const LEVEL: &str = "/proc/sys/kernel/printk";
 
-/// Shows the recovery key of a machine that nobody was asked about: on its consoles, once, and not in the log of the kernel, which is
-/// read by others and kept.
-pub(crate) fn shown(machine: &Name, key: &RecoveryKey) -> anyhow::Result<()> {
-    let fields = serde_json::json!({ "machine": machine.to_string(), "key": key.text() });
-    let event = serde_json::json!({ "event": "install.recovery-key", "fields": fields });
+/// Shows a secret to whoever stands before this machine: on its consoles, once, and not in the log of the kernel, which is read by
+/// others and kept.
+pub(crate) fn shown(name: &str, fields: &Value) -> anyhow::Result<()> {
+    let event = serde_json::json!({ "event": name, "fields": fields });
     let line = format!("\r\nholdfast: {MARK}{event}\r\n");
     // The kernel says nothing meanwhile: nobody copies a key with a line across it.
     let level = std::fs::read_to_string(LEVEL).with_context(|| format!("read `{LEVEL}`"))?;

@@ -8,12 +8,15 @@
 pub mod brain;
 pub mod hands;
 mod line;
+pub mod remote;
 
 mod command;
 mod console;
 mod event;
 mod file;
+mod listening;
 mod medium;
+mod notice;
 mod scratch;
 mod sources;
 mod ui;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use camino::Utf8Path;
@@ -32,9 +32,14 @@ const VARIABLES: &str = "/sys/firmware/efi/efivars";
 /// Held by the one that installs: the program runs on each console.
 const LOCK: &str = "/run/holdfast-installer.lock";
 /// How this ends where another console has installed: what comes then is said there.
-const ELSEWHERE: u8 = 3;
-/// Is there once a configuration was found, so that nobody is asked.
+pub(crate) const ELSEWHERE: u8 = 3;
+/// Is there once a configuration was found or the machine is installed, so that nobody is asked.
 const ANSWERED: &str = "/run/holdfast-installer.answered";
+/// Is there while somebody is asked: process 1 starts what listens then, and at no other time.
+const ASKED: &str = "/run/holdfast-installer.asked";
+/// How long somebody who only looks may hold the lock, and how often it is tried meanwhile.
+const LOOKS: Duration = Duration::from_secs(20);
+const TRY: Duration = Duration::from_millis(200);
 /// Bytes between two lines about how far it is.
 const TOLD: u64 = 32 << 20;
 const KEPT: [(&str, &str); 2] = [(MEDIA, "the medium"), (VOLUME, "the configuration")];
@@ -63,21 +68,22 @@ pub(crate) fn run() -> ExitCode {
 fn installed(events: &mut Events) -> anyhow::Result<Option<After>> {
     let payload = payload()?;
     let locked = lock()?;
-    if Utf8Path::new(ANSWERED).exists() {
+    if is_answered() {
         return Ok(None);
     }
     let facts = probe(Utf8Path::new("/"), &kept());
     let cmdline = sources::read(Utf8Path::new("/proc/cmdline"))?;
     let found = sources::find(&cmdline, &facts, &Utf8Path::new(MEDIA).join(RELEASE))?;
     // The volume is known to be kept only once it is mounted.
-    let detected = Detected { facts: probe(Utf8Path::new("/"), &kept()), release: payload.release() };
+    let detected = detected(&payload);
     tell(&detected, events);
     let Some(found) = found else {
         drop(locked);
+        File::create(ASKED).with_context(|| format!("write `{ASKED}`"))?;
         events.line("no configuration was found: somebody is asked");
         return console::ask(detected, write_asked).map(|()| Some(After::Reboot));
     };
-    File::create(ANSWERED).with_context(|| format!("write `{ANSWERED}`"))?;
+    answered()?;
     let machine = parse(&found.text).with_context(|| format!("`{}`", found.from))?;
     let admission = admission(&machine, &found)?;
     let install = machine.spec.install.clone();
@@ -87,13 +93,34 @@ fn installed(events: &mut Events) -> anyhow::Result<Option<After>> {
     let confirmed = planned.confirm(&Consent::Configured(wipe))?;
     let name = confirmed.planned().machine().metadata.name.clone();
     if let Some(key) = write(confirmed, &payload, admission.as_ref(), events, &mut |_| {})? {
-        shown(&name, &key)?;
+        show_key(&name, &key)?;
     }
-    done(&name, events);
+    done(&name, events)?;
     Ok(Some(install.map(|install| install.after).unwrap_or_default()))
 }
 
-fn payload() -> anyhow::Result<Payload> {
+/// The key of a machine that nobody was asked about, or where nobody took it.
+pub(crate) fn show_key(machine: &Name, key: &RecoveryKey) -> anyhow::Result<()> {
+    shown("install.recovery-key", &json!({ "machine": machine.to_string(), "key": key.text() }))
+}
+
+/// Nobody is asked any more.
+fn answered() -> anyhow::Result<()> {
+    let _ = std::fs::remove_file(ASKED);
+    File::create(ANSWERED).map(drop).with_context(|| format!("write `{ANSWERED}`"))
+}
+
+/// Whether a configuration was found, or the machine is installed.
+pub(crate) fn is_answered() -> bool {
+    Utf8Path::new(ANSWERED).exists()
+}
+
+/// What there is, and what would be installed.
+pub(crate) fn detected(payload: &Payload) -> Detected {
+    Detected { facts: probe(Utf8Path::new("/"), &kept()), release: payload.release() }
+}
+
+pub(crate) fn payload() -> anyhow::Result<Payload> {
     Ok(Payload::open(&Utf8Path::new(MEDIA).join(RELEASE))?)
 }
 
@@ -108,9 +135,24 @@ fn lock() -> anyhow::Result<File> {
     Ok(file)
 }
 
+/// The right to install this machine, which was asked for; nothing where somebody else installs it, or did already.
+pub(crate) fn claim() -> anyhow::Result<Option<File>> {
+    let file = File::create(LOCK).with_context(|| format!("make `{LOCK}`"))?;
+    let began = Instant::now();
+    loop {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok((!is_answered()).then_some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() >= LOOKS => return Ok(None),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::park_timeout(TRY),
+            Err(error) => return Err(error).with_context(|| format!("lock `{LOCK}`")),
+        }
+    }
+}
+
 /// Writes what somebody confirmed at a terminal; the name of the machine.
 fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Result<ui::Installed> {
-    let _locked = lock()?;
+    let _claimed =
+        claim()?.context("another console or somebody at his desk installs this machine, or did already")?;
     let payload = payload()?;
     let machine = confirmed.planned().machine().clone();
     let beside = Utf8Path::new(VOLUME).to_owned();
@@ -118,7 +160,7 @@ fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Re
     let admission = admission(&machine, &found)?;
     let mut events = Events::log();
     let recovery = write(confirmed, &payload, admission.as_ref(), &mut events, on)?;
-    done(&machine.metadata.name, &mut events);
+    done(&machine.metadata.name, &mut events)?;
     Ok(ui::Installed { machine: machine.metadata.name.to_string(), recovery })
 }
 
@@ -136,7 +178,7 @@ fn tell(detected: &Detected, events: &mut Events) {
     );
 }
 
-fn show(planned: &Planned, from: &str, events: &mut Events) {
+pub(crate) fn show(planned: &Planned, from: &str, events: &mut Events) {
     for check in planned.checks() {
         events.line(&check.line());
     }
@@ -161,7 +203,7 @@ fn admission(machine: &Machine, found: &Found) -> anyhow::Result<Option<Admissio
 }
 
 /// Writes a confirmed plan and says what came of it.
-fn write(
+pub(crate) fn write(
     confirmed: Confirmed,
     payload: &Payload,
     admission: Option<&Admission>,
@@ -217,8 +259,10 @@ fn vault(planned: &Planned) -> anyhow::Result<Option<Vault>> {
     Ok(Some(Vault::new(signer)?))
 }
 
-fn done(name: &Name, events: &mut Events) {
+pub(crate) fn done(name: &Name, events: &mut Events) -> anyhow::Result<()> {
+    answered()?;
     events.say("install.done", &json!({ "machine": name.to_string() }));
+    Ok(())
 }
 
 fn esp(planned: &Planned, id: &str) -> Option<Esp> {
@@ -230,7 +274,7 @@ fn esp(planned: &Planned, id: &str) -> Option<Esp> {
 }
 
 /// Starts the machine again or turns it off; everything is on its disk by now.
-fn leave(after: After) -> ExitCode {
+pub(crate) fn leave(after: After) -> ExitCode {
     rustix::fs::sync();
     let command = match after {
         After::Reboot => RebootCommand::Restart,

@@ -12,6 +12,8 @@ use crate::ui::answers::{Role, machine, network};
 pub(crate) enum Event {
     /// A key.
     Key(Key),
+    /// What somebody has to know to install it from his desk; nothing where that is not possible.
+    Desk(Vec<String>),
     /// The work is so far.
     Progress(Work),
     /// The work ended, or failed and why.
@@ -77,6 +79,8 @@ pub(crate) enum Step {
 pub(crate) struct Model {
     pub(crate) detected: Detected,
     pub(crate) step: Step,
+    /// What somebody has to know at his desk.
+    pub(crate) desk: Vec<String>,
     /// The number of the chosen role.
     pub(crate) role: usize,
     /// The number of the chosen disk.
@@ -91,7 +95,17 @@ impl Model {
     /// At the first step.
     pub(crate) fn new(detected: Detected) -> Self {
         let cluster = Role::First.cluster();
-        Self { detected, step: Step::Hardware, role: 0, disk: 0, network: network(), cluster, wrong: None }
+        let desk = Vec::new();
+        Self {
+            detected,
+            step: Step::Hardware,
+            desk,
+            role: 0,
+            disk: 0,
+            network: network(),
+            cluster,
+            wrong: None,
+        }
     }
 
     pub(crate) fn chosen_role(&self) -> Role {

@@ -12,6 +12,8 @@ const STEPS: [&str; 7] = ["Hardware", "Role", "Disk", "Network", "Cluster", "Rev
 const BAR: u64 = 60;
 /// Disks that the first screen has room for; the third one has all.
 const SHOWN: usize = 3;
+/// Lines that a page has room for.
+const LINES: usize = 20;
 const NEXT: Hint = ("enter", "next");
 const BACK: Hint = ("esc", "back");
 const MOVE: Hint = ("up/down", "choose");
@@ -69,11 +71,16 @@ fn hardware(model: &Model) -> Vec<String> {
     let mut lines = vec![format!("What was found out about {product}:"), String::new()];
     lines.extend(model.checks().iter().map(|check| check.line()));
     lines.push(String::new());
-    lines.extend(facts.disks.iter().take(SHOWN).flat_map(disk_lines));
-    let installed = model.detected.installed().count();
-    if installed > 0 {
+    let mut below = Vec::new();
+    if model.detected.installed().count() > 0 {
+        below.push("Holdfast is on a disk already; take this medium out to boot it.".to_owned());
+    }
+    below.extend(model.desk.iter().cloned());
+    let room = LINES.saturating_sub(lines.len() + below.len() + 1) / 2;
+    lines.extend(facts.disks.iter().take(SHOWN.min(room)).flat_map(disk_lines));
+    if !below.is_empty() {
         lines.push(String::new());
-        lines.push("Holdfast is on a disk already; take this medium out to boot it.".to_owned());
+        lines.extend(below);
     }
     lines
 }

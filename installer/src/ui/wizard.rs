@@ -12,6 +12,7 @@ impl Screen for Model {
     fn update(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Key(key) => return self.key(key),
+            Event::Desk(lines) => self.desk = lines,
             Event::Progress(work) => self.step = Step::Writing(work),
             Event::Ended(Ok(installed)) => self.step = Step::Done(installed),
             Event::Ended(Err(why)) => self.step = Step::Failed(why),
