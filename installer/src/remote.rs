@@ -13,3 +13,6 @@ pub use claim::{Claim, Hands};
 pub use desk::{Desk, Ended};
 pub use serve::serve;
 pub use shown::Notice;
+
+#[cfg(test)]
+mod tests;

@@ -79,11 +79,32 @@ impl AsProblem for ClientError {
     }
 }
 
+/// A channel to one machine.
+pub type Channel = StreamOwned<ClientConnection, Within>;
+
 /// A conversation with one machine.
 #[derive(Debug)]
 pub struct Client {
     address: String,
-    stream: StreamOwned<ClientConnection, Within>,
+    stream: Channel,
+}
+
+/// A channel to the machine of this fingerprint at `host:port`, on which nothing was said yet.
+///
+/// # Errors
+///
+/// It is not there, or it is not the machine of the fingerprint.
+pub fn channel(address: &str, expected: Fingerprint) -> Result<Channel, ClientError> {
+    let reach = |source| ClientError::Reach { address: address.to_owned(), source };
+    let broken = |error: Error| broken(address, io::Error::other(error).into());
+    let name = ServerName::try_from(UNUSED_NAME).map_err(|error| reach(io::Error::other(error)))?;
+    let tls = ClientConnection::new(client_config(expected).map_err(broken)?, name).map_err(broken)?;
+    let stream = Within::new(connected(address).map_err(reach)?, PATIENCE);
+    let mut stream = StreamOwned::new(tls, stream);
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).map_err(|error| fault(address, expected, error))?;
+    }
+    Ok(stream)
 }
 
 impl Client {
@@ -93,15 +114,7 @@ impl Client {
     ///
     /// It is not there, it is not the machine of the fingerprint, or it does not take the code.
     pub fn connect(address: &str, expected: Fingerprint, code: &OneTimeCode) -> Result<Self, ClientError> {
-        let reach = |source| ClientError::Reach { address: address.to_owned(), source };
-        let broken = |error: Error| broken(address, io::Error::other(error).into());
-        let name = ServerName::try_from(UNUSED_NAME).map_err(|error| reach(io::Error::other(error)))?;
-        let tls = ClientConnection::new(client_config(expected).map_err(broken)?, name).map_err(broken)?;
-        let stream = Within::new(connected(address).map_err(reach)?, PATIENCE);
-        let mut stream = StreamOwned::new(tls, stream);
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).map_err(|error| fault(address, expected, error))?;
-        }
+        let stream = channel(address, expected)?;
         let mut client = Self { address: address.to_owned(), stream };
         client.exchange(&Hello { code: code.text().to_string() }, MOST_HELLO)?;
         Ok(client)

@@ -15,7 +15,7 @@ mod refused;
 mod tls;
 mod within;
 
-pub use client::{Client, ClientError};
+pub use client::{Channel, Client, ClientError, channel};
 pub use code::{CodeError, OneTimeCode};
 pub use fingerprint::{Fingerprint, NoFingerprint};
 pub use frame::{FrameError, MOST_ANSWER, MOST_HELLO, MOST_REQUEST, read_frame, write_frame};

@@ -1,5 +1,6 @@
 //! The targets, one file for each place that bytes come from.
 
+mod desk;
 mod join;
 mod kept;
 mod machine;
@@ -27,6 +28,7 @@ pub fn all() -> Result<Vec<Target>> {
     targets.extend(people::targets()?);
     targets.extend(join::targets()?);
     targets.extend(kept::targets());
+    targets.extend(desk::targets());
     targets.extend(machine::targets());
     targets.extend(release::targets());
     targets.extend(sealed::targets());

@@ -39,12 +39,13 @@ fn failed(because: impl Into<String>) -> Problem {
 
 /// Writes it.
 pub(super) fn run(printer: Printer, volume: &Volume) -> Result<(), Failure> {
-    let machine = read(&volume.machine)?;
+    let machine = read(&volume.machine).map_err(failed)?;
     let text = std::str::from_utf8(&machine)
         .map_err(|error| failed(format!("`{}` is no text: {error}", volume.machine)))?;
     let parsed = machine::parse(text)
         .map_err(|error| failed(format!("`{}`, {error}", volume.machine)).next("holdfast explain E7122"))?;
-    let admission = admission(volume, &parsed.spec.cluster)?;
+    let admission =
+        admission(&volume.machine, volume.admission.as_deref(), &parsed.spec.cluster).map_err(failed)?;
     let mut files = vec![FatFile { path: "machine.toml", content: text.as_bytes() }];
     if let Some((name, content)) = &admission {
         files.push(FatFile { path: name, content });
@@ -69,15 +70,18 @@ pub(super) fn run(printer: Printer, volume: &Volume) -> Result<(), Failure> {
 }
 
 /// What lets the machine in, under the name that its configuration has for it.
-fn admission(volume: &Volume, cluster: &Cluster) -> Result<Option<(String, Vec<u8>)>, Problem> {
-    match (&cluster.admission_file, &volume.admission) {
+pub(super) fn admission(
+    machine: &Utf8Path,
+    file: Option<&Utf8Path>,
+    cluster: &Cluster,
+) -> Result<Option<(String, Vec<u8>)>, String> {
+    match (&cluster.admission_file, file) {
         (None, None) => Ok(None),
         (Some(name), Some(path)) => Ok(Some((name.clone(), read(path)?))),
-        (Some(name), None) => Err(failed(format!("`{}` speaks of a file `{name}`", volume.machine))
-            .next(format!("holdfast site volume {} --admission FILE --out {}", volume.machine, volume.out))),
-        (None, Some(path)) => {
-            Err(failed(format!("`{path}` would not be read: `{}` has no `admissionFile`", volume.machine)))
+        (Some(name), None) => {
+            Err(format!("`{machine}` speaks of a file `{name}`: name it with --admission FILE"))
         }
+        (None, Some(path)) => Err(format!("`{path}` would not be read: `{machine}` has no `admissionFile`")),
     }
 }
 
@@ -91,14 +95,13 @@ fn crc(files: &[FatFile<'_>]) -> u32 {
     hash.as_bytes().first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes))
 }
 
-fn read(path: &Utf8Path) -> Result<Vec<u8>, Problem> {
+/// A file, with a limit.
+pub(super) fn read(path: &Utf8Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| failed(format!("open `{path}`: {error}")))?;
-    file.take(MAX_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed(format!("read `{path}`: {error}")))?;
+    let file = File::open(path).map_err(|error| format!("open `{path}`: {error}"))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| format!("read `{path}`: {error}"))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
-        return Err(failed(format!("`{path}` is longer than {MAX_FILE} bytes")));
+        return Err(format!("`{path}` is longer than {MAX_FILE} bytes"));
     }
     Ok(bytes)
 }
