@@ -151,7 +151,7 @@ pub(crate) fn claim() -> anyhow::Result<Option<File>> {
 
 /// Writes what somebody confirmed at a terminal; the name of the machine.
 fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Result<ui::Installed> {
-    let _claimed =
+    let claimed =
         claim()?.context("another console or somebody at his desk installs this machine, or did already")?;
     let payload = payload()?;
     let machine = confirmed.planned().machine().clone();
@@ -161,6 +161,8 @@ fn write_asked(confirmed: Confirmed, on: &mut dyn FnMut(ui::Work)) -> anyhow::Re
     let mut events = Events::log();
     let recovery = write(confirmed, &payload, admission.as_ref(), &mut events, on)?;
     done(&machine.metadata.name, &mut events)?;
+    // Nobody else installs before the machine starts again.
+    std::mem::forget(claimed);
     Ok(ui::Installed { machine: machine.metadata.name.to_string(), recovery })
 }
 

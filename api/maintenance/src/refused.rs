@@ -58,7 +58,7 @@ impl AsProblem for Refused {
             }
             Because::Plan => Problem::new(
                 7182,
-                ProblemKind::Refused,
+                ProblemKind::Invalid,
                 "the machine cannot be installed as the configuration says",
             )
             .next("change the configuration and ask again"),

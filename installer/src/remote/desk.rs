@@ -117,12 +117,12 @@ impl Desk {
     pub(super) fn enter(&self, peer: IpAddr) -> bool {
         let mut state = self.state.lock();
         let all: usize = state.open.values().sum();
-        let own = state.open.entry(peer).or_default();
-        let room = all < CONNECTIONS && *own < CONNECTIONS_EACH;
-        if room {
-            *own += 1;
+        let own = state.open.get(&peer).copied().unwrap_or_default();
+        let has_room = all < CONNECTIONS && own < CONNECTIONS_EACH;
+        if has_room {
+            state.open.insert(peer, own + 1);
         }
-        room
+        has_room
     }
 
     /// Counts it out.
@@ -166,10 +166,17 @@ impl Desk {
             Stage::Idle | Stage::Failed(_) => {}
         }
         let confirmed = planned.confirm(&consent).map_err(|refusal| refused(&refusal))?;
-        let claim = self.hands.claim().map_err(|error| troubled(&error))?;
-        let claim = claim.ok_or_else(|| busy("somebody at its console installs it, or did already"))?;
+        // Nobody else begins from here on; the claim is waited for beside the others.
         state.work = Stage::Writing(Work::default());
         drop(state);
+        let claim = match self.hands.claim() {
+            Ok(Some(claim)) => claim,
+            other => {
+                self.state.lock().work = Stage::Idle;
+                let late = || busy("somebody at its console installs it, or did already");
+                return Err(other.map_or_else(|error| troubled(&error), |_| late()));
+            }
+        };
         let desk = Arc::clone(self);
         std::thread::spawn(move || desk.write(claim, confirmed, admission, after));
         Ok(self.progress())

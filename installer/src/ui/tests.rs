@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use holdfast_maintenance::{Fingerprint, OneTimeCode, PORT};
 use holdfast_release::Profile;
 use holdfast_tui::{Key, Theme, turn};
 use proptest::prelude::*;
@@ -13,6 +14,7 @@ use super::model::{Effect, Event, Installed, Model, Step, Work};
 use crate::brain::{
     Detected, Disk, Facts, Firmware, Held, Holds, Nic, Release, SecureBoot, System, Transport,
 };
+use crate::remote::Notice;
 
 /// The guide; `HOLDFAST_WRITE=1` puts the screens of today into it.
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/install/README.md");
@@ -69,6 +71,15 @@ fn detected() -> Detected {
     }
 }
 
+fn notice() -> Notice {
+    Notice {
+        addresses: vec![([10, 0, 0, 107], PORT).into()],
+        fingerprint: Fingerprint::of(b"a certificate"),
+        code: OneTimeCode::typed("7K3M-9QXA").ok().unwrap(),
+        is_used: false,
+    }
+}
+
 struct Session {
     model: Model,
     terminal: Terminal<TestBackend>,
@@ -110,6 +121,8 @@ fn screens() -> BTreeMap<&'static str, String> {
     let mut screens = BTreeMap::new();
     session.events(Vec::new());
     screens.insert("hardware", session.shown());
+    session.events(vec![Event::Desk(notice().lines())]);
+    screens.insert("desk", session.shown());
     session.press("\n");
     screens.insert("role", session.shown());
     session.press("\n↓");

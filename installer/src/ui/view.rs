@@ -13,7 +13,7 @@ const BAR: u64 = 60;
 /// Disks that the first screen has room for; the third one has all.
 const SHOWN: usize = 3;
 /// Lines that a page has room for.
-const LINES: usize = 20;
+const LINES: usize = 18;
 const NEXT: Hint = ("enter", "next");
 const BACK: Hint = ("esc", "back");
 const MOVE: Hint = ("up/down", "choose");

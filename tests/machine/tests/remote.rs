@@ -51,10 +51,12 @@ fn a_machine_is_installed_from_a_desk_and_does_not_listen_any_more() {
     fs::write(&config, MACHINE).unwrap();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let network = format!("user,id=net,hostfwd=tcp:{free}-:{PORT}");
-    let more = ["-netdev", &network, "-device", "virtio-net-pci,netdev=net,romfile="].map(str::to_owned).into();
+    let more =
+        ["-netdev", &network, "-device", "virtio-net-pci,netdev=net,romfile="].map(str::to_owned).into();
     let discs = vec![images.medium().unwrap()];
     let firmware = Firmware::Uefi { variables, secure: false };
-    let setup = Setup { disks: vec![disk], discs, megabytes: 1024, restarts: true, more, ..Setup::new(firmware) };
+    let setup =
+        Setup { disks: vec![disk], discs, megabytes: 1024, restarts: true, more, ..Setup::new(firmware) };
     let mut machine = setup.start().unwrap();
 
     let ready = machine.event("maintenance.ready", LIMIT).unwrap();
@@ -70,7 +72,11 @@ fn a_machine_is_installed_from_a_desk_and_does_not_listen_any_more() {
     assert!(!unpinned.status.success() && said(&unpinned).contains("E5160"), "{}", said(&unpinned));
     let other = "00:".repeat(31) + "00";
     let elsewhere = holdfast(&[&inspect[..], &["--fingerprint", &other]].concat(), code);
-    assert!(said(&elsewhere).contains("E5161") && said(&elsewhere).contains(fingerprint), "{}", said(&elsewhere));
+    assert!(
+        said(&elsewhere).contains("E5161") && said(&elsewhere).contains(fingerprint),
+        "{}",
+        said(&elsewhere)
+    );
     let pinned = [&inspect[..], &["--fingerprint", fingerprint]].concat();
     let wrong = holdfast(&pinned, "0000-0000");
     assert!(said(&wrong).contains("E7180"), "{}", said(&wrong));
@@ -83,7 +89,11 @@ fn a_machine_is_installed_from_a_desk_and_does_not_listen_any_more() {
     let installed = holdfast(&install, &typed);
     assert!(installed.status.success(), "{}", said(&installed));
     assert_eq!(String::from_utf8_lossy(&installed.stdout), "ctl-1\n");
-    assert!(said(&installed).contains("now                                  | after"), "{}", said(&installed));
+    assert!(
+        said(&installed).contains("now                                  | after"),
+        "{}",
+        said(&installed)
+    );
     machine.event("install.planned", LIMIT).unwrap();
     machine.event("install.done", LIMIT).unwrap();
     println!("it is installed after {:.1} CPU-s", machine.cpu_seconds().unwrap());

@@ -44,16 +44,18 @@ fn request() -> Target {
 
 fn hello() -> Target {
     let seeds = vec![framed(&Hello { code: "7K3M-9QXA".to_owned() })];
-    Target::damaged("desk-hello", 20_000, seeds, |bytes| match read_frame::<Hello>(&mut &*bytes, MOST_HELLO) {
-        Ok(hello) => match OneTimeCode::typed(&hello.code) {
-            Ok(code) => {
-                let again = OneTimeCode::typed(&code.text());
-                assert!(again.is_ok_and(|again| again.is(&code)), "a code is typed as it is shown");
-                "code".to_owned()
-            }
-            Err(error) => error.to_string(),
-        },
-        Err(error) => failed(&error),
+    Target::damaged("desk-hello", 20_000, seeds, |bytes| {
+        match read_frame::<Hello>(&mut &*bytes, MOST_HELLO) {
+            Ok(hello) => match OneTimeCode::typed(&hello.code) {
+                Ok(code) => {
+                    let again = OneTimeCode::typed(&code.text());
+                    assert!(again.is_ok_and(|again| again.is(&code)), "a code is typed as it is shown");
+                    "code".to_owned()
+                }
+                Err(error) => error.to_string(),
+            },
+            Err(error) => failed(&error),
+        }
     })
 }
 
