@@ -541,6 +541,12 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__site,init)
                 cmd="holdfast__subcmd__help__subcmd__site__subcmd__init"
                 ;;
+            holdfast__subcmd__help__subcmd__site,inspect)
+                cmd="holdfast__subcmd__help__subcmd__site__subcmd__inspect"
+                ;;
+            holdfast__subcmd__help__subcmd__site,install)
+                cmd="holdfast__subcmd__help__subcmd__site__subcmd__install"
+                ;;
             holdfast__subcmd__help__subcmd__site,volume)
                 cmd="holdfast__subcmd__help__subcmd__site__subcmd__volume"
                 ;;
@@ -847,6 +853,12 @@ _holdfast() {
             holdfast__subcmd__site,init)
                 cmd="holdfast__subcmd__site__subcmd__init"
                 ;;
+            holdfast__subcmd__site,inspect)
+                cmd="holdfast__subcmd__site__subcmd__inspect"
+                ;;
+            holdfast__subcmd__site,install)
+                cmd="holdfast__subcmd__site__subcmd__install"
+                ;;
             holdfast__subcmd__site,volume)
                 cmd="holdfast__subcmd__site__subcmd__volume"
                 ;;
@@ -855,6 +867,12 @@ _holdfast() {
                 ;;
             holdfast__subcmd__site__subcmd__help,init)
                 cmd="holdfast__subcmd__site__subcmd__help__subcmd__init"
+                ;;
+            holdfast__subcmd__site__subcmd__help,inspect)
+                cmd="holdfast__subcmd__site__subcmd__help__subcmd__inspect"
+                ;;
+            holdfast__subcmd__site__subcmd__help,install)
+                cmd="holdfast__subcmd__site__subcmd__help__subcmd__install"
                 ;;
             holdfast__subcmd__site__subcmd__help,volume)
                 cmd="holdfast__subcmd__site__subcmd__help__subcmd__volume"
@@ -4180,7 +4198,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__site)
-            opts="init volume"
+            opts="init volume inspect install"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4194,6 +4212,34 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__site__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__site__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__site__subcmd__install)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -6866,7 +6912,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__site)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version init volume help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version init volume inspect install help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6900,7 +6946,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__site__subcmd__help)
-            opts="init volume help"
+            opts="init volume inspect install help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6928,6 +6974,34 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__site__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__site__subcmd__help__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__site__subcmd__help__subcmd__install)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -6983,6 +7057,102 @@ _holdfast() {
                     return 0
                     ;;
                 --lease)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__site__subcmd__inspect)
+            opts="-o -v -h -V --address --fingerprint --code-file --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --code-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__site__subcmd__install)
+            opts="-o -v -h -V --admission --address --fingerprint --code-file --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --admission)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --code-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -201,23 +201,25 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Begin the cluster again from a backup, on this machine'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l context -d 'The context file: which cluster, and who you are there' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l watch -d 'Keep printing what changes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l dry-run -d 'Check and decide everything, change nothing'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l yes -d 'Do not ask before something is destroyed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -l wait -d 'Return only when it is done'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s v -l verbose -d 'Say more on stderr; twice for everything'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
-complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -f -a "inspect" -d 'See what a machine has that waits for its configuration'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -f -a "install" -d 'Install a machine that waits for its configuration, from here'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and not __fish_seen_subcommand_from init volume inspect install help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l name -d 'The name of the cluster' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l controller -d 'A first controller: its name, and where everybody reaches it. Give 1, 3 or 5' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from init" -l jurisdiction -d 'Where its machines stand; each gets a CA of its own' -r
@@ -254,8 +256,45 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from volume" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l address -d 'Where it listens, as its console shows it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l fingerprint -d 'The fingerprint that its console shows: who presents another is told nothing' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l code-file -d 'A file with the code that its console shows; where not given it is asked for' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from inspect" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l admission -d 'What lets it in: of `site init`, of `controller add --out`, or the token of `node token`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l address -d 'Where it listens, as its console shows it' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l fingerprint -d 'The fingerprint that its console shows: who presents another is told nothing' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l code-file -d 'A file with the code that its console shows; where not given it is asked for' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from install" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'See what a machine has that waits for its configuration'
+complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "install" -d 'Install a machine that waits for its configuration, from here'
 complete -c holdfast -n "__fish_holdfast_using_subcommand site; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and not __fish_seen_subcommand_from list add replace join remove transfer run help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
@@ -1575,6 +1614,8 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from cluster" -f -a "recover" -d 'Go on with one controller when the majority of them is lost for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from site" -f -a "init" -d 'Found a cluster: its CA, its law, its first controllers and its first operator'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from site" -f -a "volume" -d 'Write the volume that makes a blank machine a part of the cluster'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from site" -f -a "inspect" -d 'See what a machine has that waits for its configuration'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from site" -f -a "install" -d 'Install a machine that waits for its configuration, from here'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "list" -d 'List controllers, those that are only admitted among them'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "add" -d 'Let one more controller in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from controller" -f -a "replace" -d 'Let a controller in that takes the place of another, dead or alive'

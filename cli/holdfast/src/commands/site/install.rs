@@ -49,22 +49,41 @@ pub(super) fn run(globals: &Globals, printer: Printer, install: &Install) -> Res
             None => None,
         };
     let mut client = install.desk.connect(printer)?;
-    let plan = planned(&mut client, text, admission)?;
-    shown(printer, &plan);
-    if globals.dry_run {
-        printer.note("nothing was written (dry run)");
-        return printer.line(&plan.machine);
+    let name = parsed.metadata.name.to_string();
+    if globals.dry_run || !is_under_way(&mut client)? {
+        let plan = planned(&mut client, text, admission)?;
+        shown(printer, &plan);
+        if globals.dry_run {
+            printer.note("nothing was written (dry run)");
+            return printer.line(&name);
+        }
+        begin(&mut client, globals, printer, &plan)?;
     }
-    begin(&mut client, globals, printer, &plan)?;
-    let recovery = followed(&mut client, printer)?;
+    let (machine, recovery) = followed(&mut client, printer)?;
+    if machine != name {
+        return Err(failed(format!("another desk installed it as `{machine}`, not as `{name}`")).into());
+    }
     if let Some(key) = &recovery {
-        printer.note("Its recovery key opens its disk where its TPM does not. Keep it: it is shown this once, and kept nowhere.");
+        printer.note(
+            "Its recovery key opens its disk where its TPM does not. Keep it: it is shown this once, and kept nowhere.",
+        );
         printer.line(key)?;
     }
-    // The key is on its way to whoever reads: only now may the machine forget it.
+    // The key is with whoever reads: only now may the machine forget it.
     ask(&mut client, &Request::Leave {})?;
-    printer.note(format!("{} is installed, and starts from its disk.", plan.machine));
-    if recovery.is_none() { printer.line(&plan.machine) } else { Ok(()) }
+    printer.note(format!("{name} is installed, and starts from its disk."));
+    if recovery.is_none() { printer.line(&name) } else { Ok(()) }
+}
+
+/// Whether it was begun before, by this command and a connection that broke off.
+fn is_under_way(client: &mut Client) -> Result<bool, Problem> {
+    match ask(client, &Request::Progress {})? {
+        Answer::Progress(Progress::Writing(_) | Progress::Done { .. }) => Ok(true),
+        Answer::Progress(Progress::Idle | Progress::Failed { .. }) => Ok(false),
+        Answer::Welcome { .. } | Answer::Facts(_) | Answer::Plan(_) | Answer::Refused(_) => {
+            Err(client.astray().problem())
+        }
+    }
 }
 
 fn words(path: &Utf8Path) -> Result<String, Problem> {
@@ -104,8 +123,8 @@ fn begin(client: &mut Client, globals: &Globals, printer: Printer, plan: &Plan) 
     ask(client, &Request::Install { serial }).map(drop)
 }
 
-/// Waits until it is written; its recovery key.
-fn followed(client: &mut Client, printer: Printer) -> Result<Option<String>, Problem> {
+/// Waits until it is written; what it is called, and its recovery key.
+fn followed(client: &mut Client, printer: Printer) -> Result<(String, Option<String>), Problem> {
     let mut tenth = 0;
     loop {
         match ask(client, &Request::Progress {})? {
@@ -117,7 +136,7 @@ fn followed(client: &mut Client, printer: Printer) -> Result<Option<String>, Pro
                 }
                 std::thread::park_timeout(LOOK);
             }
-            Answer::Progress(Progress::Done { recovery, .. }) => return Ok(recovery),
+            Answer::Progress(Progress::Done { machine, recovery }) => return Ok((machine, recovery)),
             Answer::Progress(Progress::Failed { why }) => {
                 return Err(failed(why).next("its disk boots nothing, or what it booted before: try again"));
             }

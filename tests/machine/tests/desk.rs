@@ -114,7 +114,7 @@ impl World {
 
     /// The command line, with this on its standard input.
     fn site(&self, arguments: &[&str], typed: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        let mut command = Command::new(format!("{}/holdfast", std::env::var("HOLDFAST_BIN_DIR").unwrap()));
         command.arg("site").args(arguments).args(["--address", &self.address]).env_clear();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
