@@ -53,7 +53,7 @@ fn listened() -> anyhow::Result<Option<Ended>> {
 
 /// On the consoles as an event, then on the screens, which are drawn anew over it.
 fn show(notice: &Notice) {
-    let told = shown("maintenance.ready", &notice.fields());
+    let told = if notice.is_used { Ok(()) } else { shown("maintenance.ready", &notice.fields()) };
     if let Err(error) = told.and_then(|()| notice::put(&notice.lines())) {
         Events::log().say("maintenance.failed", &json!({ "why": format!("{error:#}") }));
     }
