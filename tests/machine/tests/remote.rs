@@ -102,8 +102,8 @@ fn a_machine_is_installed_from_a_desk_and_does_not_listen_any_more() {
     machine.ended(LIMIT).unwrap();
     let mut machine = setup("", Vec::new()).start().unwrap();
     assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
-    machine.event("network.up", LIMIT).unwrap();
     machine.event("ready", LIMIT).unwrap();
+    machine.event("network.up", LIMIT).unwrap();
     // QEMU takes the connection before it asks the machine, which refuses it.
     TcpStream::connect(free).unwrap();
     let gone = holdfast(&pinned, code);
