@@ -22,6 +22,13 @@ pub(crate) fn tell(app: &App) {
     }
 }
 
+/// Gives the sign for a controller that is not up yet and works on its disk.
+pub(crate) fn works(directory: &Utf8Path) {
+    if let Err(error) = renew(directory) {
+        tracing::debug!(%error, "the sign of life is not written");
+    }
+}
+
 /// `BOOT-ID DEADLINE`, the deadline in milliseconds of the boot clock: a sign of an earlier boot means nothing.
 fn renew(directory: &Utf8Path) -> io::Result<()> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;

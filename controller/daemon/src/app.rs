@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::apart::Apart;
@@ -68,6 +69,8 @@ pub(crate) struct App {
     pub(crate) apart: Apart,
     /// How often each call was made and how it ended.
     pub(crate) calls: CallStats,
+    /// Cancelled when this controller was ordered to begin again as another one.
+    pub(crate) ordered: CancellationToken,
     pool: DescriptorPool,
     bundle: Mutex<Option<(String, Arc<Bundle>)>>,
 }
@@ -157,6 +160,7 @@ impl App {
             explained: Explained::default(),
             apart: Apart::default(),
             calls,
+            ordered: CancellationToken::new(),
             pool,
             bundle,
         }

@@ -28,6 +28,7 @@ use crate::loops::{keep_desk, lead, renew_certificate, renewed, worn};
 use crate::machine::StateMachine;
 use crate::metrics::{Metrics, scrape};
 use crate::network::GrpcNetwork;
+use crate::orders::carry_out;
 use crate::platform::Platform;
 use crate::recovery::disk_is_back;
 use crate::removed::Outcast;
@@ -53,7 +54,7 @@ fn failed(because: impl Into<String>) -> Problem {
 ///
 /// Where it cannot start: the configuration, the directory, the port.
 pub fn main_with_config(path: &Utf8Path) -> Result<(), Problem> {
-    let config = Config::load(path).map_err(|error| error.problem())?;
+    let mut config = carry_out(path)?;
     // What a start or a snapshot needed goes back to the kernel also where no thread that used it allocates any more.
     if let Err(error) = tikv_jemalloc_ctl::background_thread::write(true) {
         tracing::warn!(%error, "memory that is freed may stay with this process");
@@ -65,6 +66,7 @@ pub fn main_with_config(path: &Utf8Path) -> Result<(), Problem> {
         .map_err(|error| failed(format!("start the runtime: {error}")))?;
     while let Ended::Again = runtime.block_on(run(config.clone()))? {
         tracing::info!("the controller begins anew");
+        config = carry_out(path)?;
     }
     Ok(())
 }
@@ -74,7 +76,7 @@ pub fn main_with_config(path: &Utf8Path) -> Result<(), Problem> {
 enum Ended {
     /// It was told to.
     Told,
-    /// Its disk works again after it had failed.
+    /// Its disk works again after it had failed, or it was ordered to go on alone.
     Again,
 }
 
@@ -181,6 +183,7 @@ async fn until_told(app: &App, tasks: &mut JoinSet<()>) -> Result<Ended, Problem
         _ = terminate.recv() => Ok(Ended::Told),
         _ = interrupt.recv() => Ok(Ended::Told),
         () = disk_is_back(app) => Ok(Ended::Again),
+        () = app.ordered.cancelled() => Ok(Ended::Again),
         problem = outgrown(app) => Err(problem),
         ended = tasks.join_next() => {
             let why = match ended {

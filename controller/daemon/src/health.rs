@@ -157,7 +157,7 @@ async fn ask(channel: Channel) -> Option<Said> {
     let health = answer.ok()?.ok()?.into_inner();
     let took = Span(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
     let ahead_ms = (took <= MAX_ROUND_TRIP).then(|| ahead(&health, Time(asked.0 + took.0 / 2)));
-    Some(Said { health, at: now(), ahead_ms })
+    Some(Said { health, at: now(), heard: Instant::now(), ahead_ms })
 }
 
 /// How far the clock of who answered is ahead of the time that was then here.

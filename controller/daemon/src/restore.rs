@@ -2,7 +2,7 @@
 //! an incarnation of the cluster that was never before; more controllers join it as they join any.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_api::store::BackupFacts;
@@ -22,6 +22,8 @@ use crate::told::{Told, ToldMachine};
 
 /// Below the directory of a controller whose recovery has begun: the configuration it had, with the new incarnation.
 const MARK: &str = "recovering.toml";
+/// How often a log that is still held is tried.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 
 /// What a cluster is restored with.
 #[expect(missing_debug_implementations, reason = "it holds a private key")]
@@ -53,11 +55,13 @@ pub struct Restored {
     pub incarnation: u64,
     /// How many records of state there are.
     pub records: u64,
+    /// The hash of the state it goes on with; empty where that was found out before a cut.
+    pub state_hash: String,
     /// Where the controller is reached.
     pub address: String,
 }
 
-fn failed(because: impl Into<String>) -> Problem {
+pub(crate) fn failed(because: impl Into<String>) -> Problem {
     Problem::new(1282, ProblemKind::Failed, "the cluster cannot be begun again").because(because)
 }
 
@@ -91,7 +95,8 @@ pub fn restore(options: &RestoreOptions, told: &Told) -> Result<Restored, Proble
     let moved = |error: std::io::Error| failed(format!("rename `{making}` to `{directory}`: {error}"));
     std::fs::rename(&making, directory).map_err(moved)?;
     let (cluster_id, address) = (facts.cluster_id, options.address.clone());
-    Ok(Restored { cluster_id, incarnation, records: info.records, address })
+    let (records, state_hash) = (info.records, info.state_hash.to_string());
+    Ok(Restored { cluster_id, incarnation, records, state_hash, address })
 }
 
 fn next_incarnation(options: &RestoreOptions, facts: &BackupFacts) -> Result<u64, Problem> {
@@ -132,7 +137,7 @@ fn config(options: &RestoreOptions, facts: &BackupFacts, incarnation: u64) -> Co
     }
 }
 
-fn plan(config: &Config) -> RestorePlan {
+pub(crate) fn plan(config: &Config) -> RestorePlan {
     let members = config.members.iter().map(|member| Member {
         id: member.id,
         address: member.address.clone(),
@@ -175,6 +180,21 @@ fn fill(
 ///
 /// Where the controller runs, its directory is damaged, or the disk refuses.
 pub fn recover(directory: &Utf8Path, address: Option<&str>, told: &Told) -> Result<Restored, Problem> {
+    alone(directory, &Alone { address, ordered: "", patience: Duration::ZERO }, told)
+}
+
+/// How a controller is made the only one.
+pub(crate) struct Alone<'a> {
+    /// Where it is reached from now on, where that changes.
+    pub(crate) address: Option<&'a str>,
+    /// Who ordered it, for the record.
+    pub(crate) ordered: &'a str,
+    /// How long its log may still be held by who has just stopped.
+    pub(crate) patience: Duration,
+}
+
+/// As [`recover`].
+pub(crate) fn alone(directory: &Utf8Path, how: &Alone<'_>, told: &Told) -> Result<Restored, Problem> {
     let path = directory.join("controller.toml");
     let old = Config::load(&path).map_err(|error| error.problem())?;
     let refused = |because: &str| {
@@ -182,41 +202,77 @@ pub fn recover(directory: &Utf8Path, address: Option<&str>, told: &Told) -> Resu
             .because(because)
     };
     let own = old.own().cloned().ok_or_else(|| refused("its configuration does not name it"))?;
-    let address = address.unwrap_or(&own.address).to_owned();
+    let address = how.address.unwrap_or(&own.address).to_owned();
     let mark = directory.join(MARK);
     let (incarnation, begun_before) = intended(&mark, &old)?;
-    let config = Config {
-        incarnation,
-        begun: format!("recovered from what {} had", own.name),
-        members: vec![MemberConfig { address: address.clone(), ..own }],
-        join: false,
-        ..old.clone()
-    };
+    let begun = format!("recovered from what {} had{}", own.name, how.ordered);
+    let config = begins(&old, MemberConfig { address: address.clone(), ..own }, incarnation, begun);
     let wanted = plan(&config);
-    let raft = directory.join("raft");
-    let machine =
-        ToldMachine { machine: StateMachine::new(holdfast_state::NEWEST_LEVEL), told: Arc::clone(told) };
-    let records = match recover_log(&raft, &old.raft_cluster(), &wanted, machine) {
-        Ok(info) => info.records,
+    let raft = log_place(directory);
+    let machine = || {
+        let machine = StateMachine::new(holdfast_state::NEWEST_LEVEL);
+        ToldMachine { machine, told: Arc::clone(told) }
+    };
+    let taken = unlocked(how.patience, || recover_log(&raft, &old.raft_cluster(), &wanted, machine()));
+    let (records, state_hash) = match taken {
+        Ok(info) => (info.records, info.state_hash.to_string()),
         // The last step of a recovery that was cut off: only the configuration is still the old one.
         Err(RaftError::Foreign { owner, .. })
             if owner == format!("member {} of cluster `{}`", wanted.id, wanted.cluster_id) =>
         {
-            0
+            (0, String::new())
         }
         Err(RaftError::Locked { .. }) => {
             if !begun_before {
-                // Nothing was changed. Left there, it would be copied with the disk, and two that are recovered apart would
-                // begin the same incarnation.
-                std::fs::remove_file(&mark).map_err(|error| failed(format!("remove `{mark}`: {error}")))?;
+                forget_number(directory)?;
             }
             return Err(refused("it runs").next("stop it, then repeat the command"));
         }
         Err(error) => return Err(error.problem()),
     };
     config.save(&path).map_err(|error| error.problem())?;
-    std::fs::remove_file(&mark).map_err(|error| failed(format!("remove `{mark}`: {error}")))?;
-    Ok(Restored { cluster_id: config.cluster, incarnation, records, address })
+    forget_number(directory)?;
+    Ok(Restored { cluster_id: config.cluster, incarnation, records, state_hash, address })
+}
+
+/// The configuration of a controller that goes on alone.
+pub(crate) fn begins(old: &Config, own: MemberConfig, incarnation: u64, begun: String) -> Config {
+    Config { incarnation, begun, members: vec![own], join: false, ..old.clone() }
+}
+
+/// Forgets the number that was drawn for a recovery: it is done, or nothing was changed. Left there, it would be copied with
+/// the disk, and two that are recovered apart would begin the same incarnation.
+pub(crate) fn forget_number(directory: &Utf8Path) -> Result<(), Problem> {
+    let mark = directory.join(MARK);
+    match std::fs::remove_file(&mark) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed(format!("remove `{mark}`: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where the log of a controller is. On a machine of the appliance that is another volume: what replaces it has to be made
+/// there, for it is taken up by giving it another name.
+pub(crate) fn log_place(directory: &Utf8Path) -> Utf8PathBuf {
+    let place = directory.join("raft");
+    place.read_link_utf8().map(|target| directory.join(target)).unwrap_or(place)
+}
+
+/// Tries again while whoever had the log is still on its way out.
+pub(crate) fn unlocked<T>(
+    patience: Duration,
+    mut act: impl FnMut() -> Result<T, RaftError>,
+) -> Result<T, RaftError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match act() {
+            Err(RaftError::Locked { .. }) if Instant::now() < deadline => {
+                std::thread::park_timeout(LOCK_RETRY)
+            }
+            done => return done,
+        }
+    }
 }
 
 /// The incarnation that a recovery begins, kept before anything is changed: one that was cut off goes on with its own. And whether

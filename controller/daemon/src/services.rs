@@ -14,6 +14,7 @@ mod law;
 mod nodes;
 mod queues;
 mod raft;
+mod recovery;
 mod releases;
 mod rollouts;
 mod transactions;
@@ -83,6 +84,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
     );
     routes.add_service(
         v1::backups_server::BackupsServer::new(backups::Service::new(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
+    routes.add_service(
+        v1::recovery_server::RecoveryServer::new(recovery::Service::new(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
     );
     routes.add_service(

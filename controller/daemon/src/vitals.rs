@@ -6,6 +6,7 @@ use holdfast_api::v1::ControllerHealth;
 use holdfast_raft::Status;
 use holdfast_types::{Span, Time};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::command_counts::CommandCounts;
 
@@ -21,6 +22,8 @@ const MAX_CHANGES: usize = 1_024;
 pub(crate) struct Said {
     pub(crate) health: ControllerHealth,
     pub(crate) at: Time,
+    /// The same by a clock that nobody sets.
+    pub(crate) heard: Instant,
     /// How far its clock is ahead of ours; absent where the answer took too long to tell.
     pub(crate) ahead_ms: Option<i64>,
 }
@@ -31,6 +34,7 @@ pub(crate) struct Vitals {
     /// How often each command was proposed here.
     pub(crate) commands: CommandCounts,
     started: Time,
+    began: Instant,
     leader_changes: Mutex<VecDeque<Time>>,
     others: Mutex<BTreeMap<u64, Said>>,
     behind: Mutex<BTreeMap<u64, Time>>,
@@ -41,12 +45,17 @@ impl Vitals {
     pub(crate) fn new(started: Time) -> Self {
         let (leader_changes, others, behind) = (Mutex::default(), Mutex::default(), Mutex::default());
         let commands = CommandCounts::default();
-        Self { commands, started, leader_changes, others, behind }
+        Self { commands, started, began: Instant::now(), leader_changes, others, behind }
     }
 
     /// When this controller started.
     pub(crate) fn started(&self) -> Time {
         self.started
+    }
+
+    /// For how long this controller runs, by a clock that nobody sets.
+    pub(crate) fn runs(&self) -> Span {
+        Span(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// What a member said last.

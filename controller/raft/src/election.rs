@@ -43,6 +43,11 @@ impl Heard {
         *self.at.lock()
     }
 
+    /// Whether a leader was heard within `age`, whoever it was.
+    pub(crate) fn anybody(&self, age: Duration) -> bool {
+        self.at().is_some_and(|at| at.elapsed() <= age)
+    }
+
     /// Whether a leader was heard of late, or this member is one with a quorum.
     pub(crate) fn leader(&self) -> bool {
         self.leader_until().is_some()

@@ -252,6 +252,12 @@ impl<M: Machine> RaftNode<M> {
         self.inner.tracker.quorum_within(max_age) == Some(true)
     }
 
+    /// Whether a leader called this member within `max_age`.
+    #[must_use]
+    pub fn heard_leader(&self, max_age: Duration) -> bool {
+        self.inner.server.heard_leader(max_age)
+    }
+
     /// The space of this member, as it was measured last.
     #[must_use]
     pub fn space(&self) -> Space {

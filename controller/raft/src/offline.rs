@@ -142,6 +142,10 @@ pub fn recover<M: Machine>(
     snapshots.save(Taken { position, ..taken })?;
     making.log(plan, applied, term)?;
     drop((log, state));
+    if recovered.exists() {
+        // One that was cut off before the old directory moved: that one still has all of it.
+        fs::remove_dir_all(&recovered).act("remove", &recovered)?;
+    }
     // Whole before the old directory moves: from here on either of them can be taken up.
     making.finish(plan, &recovered)?;
     let aside = free_name(dir);
@@ -151,21 +155,60 @@ pub fn recover<M: Machine>(
     Ok(info)
 }
 
+/// Puts a directory that [`restore`] made in the place of the directory of a member, which is kept beside it as
+/// `DIRECTORY.before-recovery-N`. It can be repeated after a cut at any moment.
+///
+/// # Errors
+///
+/// The member runs, the directory that was made is another's, or the disk refuses.
+pub fn replace(dir: &Utf8Path, made: &Utf8Path, plan: &RestorePlan) -> Result<SnapshotInfo, RaftError> {
+    plan.check()?;
+    if !made.exists() && is_of(dir, &plan.cluster_id, plan.id)? {
+        return newest(dir, plan);
+    }
+    refuse_foreign(made, plan)?;
+    if dir.exists() {
+        let lock = DirLock::take(&RealDisk, dir)?.ok_or_else(|| RaftError::Locked { dir: dir.to_owned() })?;
+        let aside = free_name(dir);
+        fs::rename(dir, &aside).act("rename", &aside)?;
+        drop(lock);
+        tracing::info!(%dir, %aside, "the directory before is kept");
+    }
+    take_up(dir, made, plan)
+}
+
+/// Whether a directory is that of this member of this cluster.
+///
+/// # Errors
+///
+/// What says whose it is cannot be read.
+pub fn is_of(dir: &Utf8Path, cluster_id: &str, id: u64) -> Result<bool, RaftError> {
+    let known = identity::read(&RealDisk, dir)?;
+    Ok(known.is_some_and(|known| known.id == id && known.cluster_id == cluster_id))
+}
+
+fn refuse_foreign(dir: &Utf8Path, plan: &RestorePlan) -> Result<(), RaftError> {
+    let wanted = Identity { cluster_id: plan.cluster_id.clone(), id: plan.id };
+    match identity::read(&RealDisk, dir)? {
+        Some(known) if known == wanted => Ok(()),
+        Some(known) => Err(RaftError::Foreign { dir: dir.to_owned(), owner: known.to_string() }),
+        None => Err(RaftError::NoState(format!("raft directory `{dir}` is not whole"))),
+    }
+}
+
 /// Gives a recovered directory its name.
 fn take_up(dir: &Utf8Path, recovered: &Utf8Path, plan: &RestorePlan) -> Result<SnapshotInfo, RaftError> {
-    let wanted = Identity { cluster_id: plan.cluster_id.clone(), id: plan.id };
-    match identity::read(&RealDisk, recovered)? {
-        Some(known) if known == wanted => {}
-        Some(known) => {
-            return Err(RaftError::Foreign { dir: recovered.to_owned(), owner: known.to_string() });
-        }
-        None => return Err(RaftError::NoState(format!("raft directory `{recovered}` is not whole"))),
-    }
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    refuse_foreign(recovered, plan)?;
     fs::rename(recovered, dir).act("rename", dir)?;
     if let Some(parent) = dir.parent() {
-        sync_dir(&*disk, parent)?;
+        sync_dir(&RealDisk, parent)?;
     }
+    newest(dir, plan)
+}
+
+/// What the newest snapshot of a directory holds.
+fn newest(dir: &Utf8Path, plan: &RestorePlan) -> Result<SnapshotInfo, RaftError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let store = SnapshotStore::open(disk, &dir.join("snapshots"), &plan.cluster_id)?;
     let newest = store.paths()?.into_iter().next();
     let newest =

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::error::RaftError;
@@ -125,6 +126,11 @@ impl Server {
             RpcKind::Append => self.append(envelope.body).await,
             RpcKind::InstallSnapshot => self.chunk(envelope.body).await,
         }
+    }
+
+    /// Whether a leader called within `age`.
+    pub(crate) fn heard_leader(&self, age: Duration) -> bool {
+        self.heard.anybody(age)
     }
 
     async fn append(&self, body: Bytes) -> Result<Vec<u8>, ServeError> {
