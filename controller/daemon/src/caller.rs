@@ -31,14 +31,19 @@ fn principal<T>(request: &Request<T>) -> Principal {
     request.extensions().get::<PeerInfo>().map_or(Principal::Anonymous, |peer| peer.principal.clone())
 }
 
-/// The operator who calls, whatever the roles.
+/// The operator who calls, whatever the roles; one without any is nobody.
 pub(crate) fn operator<T>(request: &Request<T>) -> Result<Operator, Status> {
     match principal(request) {
+        who @ Principal::Operator { .. } if has_no_role(&who) => Err(refused(&who, "operators with a role")),
         Principal::Operator { name, roles, tenant } => {
             Ok(Operator { name, roles: roles.iter().map(|r| r.as_str().to_owned()).collect(), tenant })
         }
         other => Err(refused(&other, "operators")),
     }
+}
+
+fn has_no_role(who: &Principal) -> bool {
+    matches!(who, Principal::Operator { roles, .. } if roles.is_empty())
 }
 
 /// The operator who calls, if it is an administrator.

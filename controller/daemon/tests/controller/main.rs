@@ -11,6 +11,7 @@ mod identity;
 mod levels;
 mod metrics;
 mod pressure;
+mod roles;
 mod strangers;
 mod transactions;
 mod world;
