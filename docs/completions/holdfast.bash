@@ -1756,12 +1756,28 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__cluster__subcmd__recover)
-            opts="-o -v -h -V --force-single --directory --address --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            opts="-o -v -h -V --force-single --from-snapshot --key --server --lost --directory --address --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --from-snapshot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --directory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -178,7 +178,11 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_se
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l directory -d 'The directory of the controller' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l from-snapshot -d 'Make it the only controller with the state of this backup: what happened since is lost' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l key -d 'The key that opens the backup; it stays on this machine' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l server -d 'The controller, which runs and has no quorum; nobody needs its disk' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l lost -d 'Another controller, which is given up for good; all of them are to be named' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l directory -d 'The directory of the controller, which does not run' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -l address -d 'Where it is reached from now on, where that changes' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand cluster; and __fish_seen_subcommand_from recover" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'

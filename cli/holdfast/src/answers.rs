@@ -48,6 +48,11 @@ pub(crate) async fn ask_all(session: &Session) -> Vec<Answer> {
     answers
 }
 
+/// Asks one controller.
+pub(crate) async fn ask_one(session: &Session, endpoint: &str) -> Answer {
+    ask(session.controller(endpoint), endpoint.to_owned()).await
+}
+
 async fn ask_these(session: &Session, endpoints: &[String]) -> Vec<Answer> {
     let mut asking = JoinSet::new();
     for (place, endpoint) in endpoints.iter().enumerate() {

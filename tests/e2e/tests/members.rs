@@ -364,3 +364,201 @@ fn one_controller_goes_on_when_the_majority_is_lost() {
     let status = world.cli.json(&["cluster", "status"]);
     assert_eq!(status["incarnation"], number.as_str());
 }
+
+/// What people put into a cluster, which no recovery may change: revisions and phases are of an incarnation.
+fn kept(world: &World) -> Vec<Value> {
+    let fact = |item: &Value| {
+        let metadata = &item["metadata"];
+        serde_json::json!({"name": metadata["name"], "uid": metadata["uid"], "spec": item["spec"]})
+    };
+    let list = |noun: &str| {
+        let found = world.cli.json(&[noun, "list"]);
+        found["items"].as_array().unwrap().iter().map(fact).collect::<Value>()
+    };
+    let law = world.status()["bundle"].clone();
+    vec![law, list("queue"), list("node"), list("dataset")]
+}
+
+impl World {
+    /// How the cluster is, also where something needs attention.
+    fn status(&self) -> Value {
+        serde_json::from_slice(&self.cli.run(&["-o", "json", "cluster", "status"]).stdout).unwrap()
+    }
+
+    fn place_of(&self, name: &str) -> String {
+        let list = self.cli.json(&["controller", "list"]);
+        let one = list["items"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap().clone();
+        one["address"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until every controller has applied the same, and returns the hash of that.
+    fn settled(&self) -> String {
+        wait("the controllers have the same state", || {
+            let status = self.status();
+            let hashes: Vec<Value> =
+                status["members"].as_array()?.iter().map(|one| one["health"]["stateHash"].clone()).collect();
+            let hash = status["stateHash"].as_str()?.to_owned();
+            (hashes.len() == 3 && hashes.iter().all(|one| *one == hash.as_str())).then_some(hash)
+        })
+    }
+
+    /// Lets a controller of `up` that was killed be started again.
+    fn let_go(&self, name: &str) {
+        std::fs::remove_file(self.path("up/hold").join(name)).unwrap();
+        wait("it runs again", || {
+            let log = std::fs::read_to_string(self.path("up/logs").join(format!("{name}.log"))).unwrap();
+            (log.matches("controller runs").count() > 1).then_some(())
+        });
+    }
+
+    fn import(&self, name: &str, text: &str) {
+        let place = self.path(&format!("{name}.d"));
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("text"), text).unwrap();
+        let label = ["--residency", "DE", "--purpose", "research", "--tenant", "lab"];
+        self.cli.done(&[&["dataset", "import", name, place.as_str()][..], &label].concat());
+    }
+}
+
+/// Check 38: two of three controllers are lost, and one command over the network has the third go on with all that there was.
+#[test]
+fn a_controller_that_runs_is_ordered_over_the_network_to_go_on_alone() {
+    let world = World::new();
+    let _up = world.up(3);
+    world.node_is("Ready");
+    world.import("corpus", &"What is kept here is proved here. ".repeat(2_000));
+    let survivor = world.leader();
+    let server = world.place_of(&survivor);
+    let lost: Vec<&str> = ["controller-1", "controller-2", "controller-3"]
+        .into_iter()
+        .filter(|name| *name != survivor)
+        .collect();
+    let args =
+        ["cluster", "recover", "--force-single", "--server", &server, "--lost", lost[0], "--lost", lost[1]];
+    let yes = [&args[..], &["--yes"]].concat();
+
+    // Nobody recovers a cluster that works, and nobody but an administrator asks for it.
+    world.cli.refused(&yes, "E1300");
+    let auditor = Cli::new(world.path("up/auditor.toml"));
+    auditor.refused(&yes, "E1202");
+    let (before, hash) = (kept(&world), world.settled());
+    lost.iter().for_each(|name| world.kill(name));
+    auditor.refused(&yes, "E1202");
+    wait("it hears nobody", || {
+        let output = world.cli.run(&[&args[..], &["--dry-run"]].concat());
+        output.status.success().then_some(())
+    });
+    // What is confirmed is what is done, or nothing is done.
+    world.cli.refused(&[&args[..7], &["--yes"]].concat(), "E1301");
+    let refused = world.cli.refused(&args[..5], "E1301");
+    assert!(refused.contains(&format!("--lost {}", lost[0])), "{refused}");
+    world.cli.refused(&args, "E7004");
+
+    let began = Instant::now();
+    let said = world.cli.done(&yes);
+    println!("one command took {:?}: {said}", began.elapsed());
+    let number = begun(&said);
+    assert_ne!(number, "1");
+    assert_eq!(world.names(), [survivor.as_str()]);
+    assert_eq!(kept(&world), before, "all that there was is there");
+    let told = world.cli.done(&["event", "list"]);
+    assert!(
+        told.contains("as operator/admin ordered in request")
+            && told.contains(&format!("given up: {}", lost.join(", "))),
+        "{told}"
+    );
+    let log = std::fs::read_to_string(world.path("up/logs").join(format!("{survivor}.log"))).unwrap();
+    assert!(log.contains(&hash), "it went on with another state than all three had: {hash}");
+
+    // The lost ones come back, a majority of the time before: they are strangers.
+    lost.iter().for_each(|name| world.let_go(name));
+    world.node_is("Ready");
+    world.import("more", "Written by one controller alone.");
+    let (manifest, trainer) = (world.path("job.yaml"), program("holdfast-trainer").unwrap());
+    let image = world.path("trainer.tar");
+    world.cli.done(&["image", "pack", "--binary", trainer.as_str(), "--out", image.as_str()]);
+    let label = ["--residency", "EU", "--purpose", "research", "--tenant", "lab"];
+    world.cli.done(&[&["image", "import", "trainer", image.as_str()][..], &label].concat());
+    let job = "apiVersion: holdfast/v1\nkind: Job\nmetadata: {name: after}\nspec:\n  kind: batch\n  tenant: lab\n  \
+               purpose: research\n  jurisdictions: [DE]\n  image: trainer@1\n  \
+               command: [/app/holdfast-trainer, --steps, \"5\", --checkpoint-every, \"0\"]\n  \
+               groups: [{name: w, count: 1, resources: {cores: 500m, memory: 256MiB}}]\n  datasets: [{dataset: corpus@1}]\n";
+    std::fs::write(&manifest, job).unwrap();
+    world.cli.done(&["job", "submit", "-f", manifest.as_str(), "--wait", "--timeout", "2m"]);
+    let status = world.status();
+    assert_eq!(
+        (&status["incarnation"], &status["leader"]),
+        (&number.as_str().into(), &survivor.as_str().into())
+    );
+    assert_eq!(world.names(), [survivor.as_str()]);
+    let text = std::fs::read_to_string(world.path("up/node-01/controllers.toml")).unwrap();
+    assert!(text.contains(&format!("incarnation = {number}")) && text.contains(&server), "{text}");
+    // Once more is refused: it has a quorum, which is itself.
+    world.cli.refused(&["cluster", "recover", "--force-single", "--server", &server, "--yes"], "E1300");
+}
+
+/// Check 38 with a backup: the controller that is left goes on with what was saved.
+#[test]
+fn a_controller_that_runs_takes_the_state_of_a_backup_over_the_network() {
+    let world = World::new();
+    let _up = world.up(3);
+    world.node_is("Ready");
+    world.import("corpus", &"What is kept here is proved here. ".repeat(2_000));
+    let (key, file) = backup_of(&world);
+    let saved = world.cli.json(&["cluster", "backup", "verify", file.as_str(), "--key", key.as_str()]);
+    let before = kept(&world);
+    world.import("later", "Written after the backup.");
+    let survivor = world.leader();
+    let server = world.place_of(&survivor);
+    let lost: Vec<&str> = ["controller-1", "controller-2", "controller-3"]
+        .into_iter()
+        .filter(|name| *name != survivor)
+        .collect();
+    let args =
+        ["cluster", "recover", "--from-snapshot", file.as_str(), "--key", key.as_str(), "--server", &server];
+    let args = [&args[..], &["--lost", lost[0], "--lost", lost[1]]].concat();
+    let yes = [&args[..], &["--yes"]].concat();
+    world.cli.refused(&yes, "E1300");
+    lost.iter().for_each(|name| world.kill(name));
+    wait("it hears nobody", || {
+        let output = world.cli.run(&[&args[..], &["--dry-run"]].concat());
+        output.status.success().then_some(())
+    });
+    // A backup that is damaged, or that the key does not open, does not come to the controller.
+    let bent = world.path("bent");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&bent, bytes).unwrap();
+    let swap = |from: &str, to: &str| {
+        yes.iter().map(|arg| if *arg == from { to.to_owned() } else { (*arg).to_owned() }).collect::<Vec<_>>()
+    };
+    let refused = |args: &[String], code| {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        world.cli.refused(&args, code)
+    };
+    refused(&swap(file.as_str(), bent.as_str()), "E1279");
+    let stranger = world.path("stranger.key");
+    world.cli.done(&["cluster", "backup-key", "--out", stranger.as_str(), "--offline"]);
+    refused(&swap(key.as_str(), stranger.as_str()), "E1286");
+
+    let began = Instant::now();
+    let said = world.cli.done(&yes);
+    println!("one command took {:?}: {said}", began.elapsed());
+    let number = begun(&said);
+    assert_eq!(world.names(), [survivor.as_str()]);
+    assert_eq!(kept(&world), before, "what was saved, and nothing else");
+    let log = std::fs::read_to_string(world.path("up/logs").join(format!("{survivor}.log"))).unwrap();
+    let hash = saved["content"]["stateHash"].as_str().unwrap();
+    assert!(log.contains(hash), "another state than that of the backup: {hash}");
+    let told = world.cli.done(&["event", "list"]);
+    assert!(
+        told.contains("restored from a backup of revision") && told.contains("as operator/admin ordered"),
+        "{told}"
+    );
+    lost.iter().for_each(|name| world.let_go(name));
+    world.node_is("Ready");
+    world.import("more", "Written by one controller alone.");
+    let status = world.status();
+    assert_eq!(status["incarnation"], number.as_str());
+}

@@ -1,7 +1,9 @@
 //! `holdfast cluster`: the cluster as a whole.
 
 mod again;
+mod alone;
 mod backup;
+mod context;
 mod keys;
 
 pub(crate) use self::keys::load as backup_key;
@@ -47,9 +49,13 @@ Examples:
     Restore(again::Restore),
     /// Go on with one controller when the majority of them is lost for good
     ///
-    /// What was acknowledged and is not on this disk is lost. The controller must not run; the others must never run again.
+    /// With --server the controller runs and has no quorum: it is ordered over the network, begins again as the only one, and
+    /// refuses where the cluster still works. With --directory the controller does not run, and its disk is here. What was
+    /// acknowledged and is not on that disk, or in the backup, is lost; the others must never run again.
     #[command(after_help = "\
 Examples:
+  holdfast cluster recover --force-single --server 10.0.0.11:7443 --lost controller-2 --lost controller-3
+  holdfast cluster recover --from-snapshot cluster.backup --key backup.key --server 10.0.0.11:7443 --lost controller-2 --lost controller-3
   holdfast cluster recover --force-single --directory /var/lib/holdfast/controller")]
     Recover(again::Recover),
 }
@@ -62,7 +68,7 @@ impl Command {
             Self::Backup(_) => ("backup", &[]),
             Self::BackupKey(_) => ("backup-key", &[]),
             Self::Restore(_) => ("restore", &[]),
-            Self::Recover(_) => ("recover", &[]),
+            Self::Recover(_) => ("recover", &[Flag::DryRun]),
         }
     }
 }
@@ -74,6 +80,6 @@ pub(crate) async fn run(globals: &Globals, command: &Command) -> Result<(), Fail
         Command::Backup(what) => backup::run(globals, what).await,
         Command::BackupKey(what) => keys::run(globals, what).await,
         Command::Restore(what) => again::restore(globals, what),
-        Command::Recover(what) => again::recover(globals, what),
+        Command::Recover(what) => again::recover(globals, what).await,
     }
 }

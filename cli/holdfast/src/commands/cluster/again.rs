@@ -5,10 +5,12 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_controller::{RestoreOptions, Restored, Told};
 use holdfast_identity::{Context, Endpoint};
-use holdfast_types::{AsProblem as _, NodeName, Problem, ProblemKind};
+use holdfast_types::{NodeName, Problem, ProblemKind};
 use serde_json::json;
 
+use super::alone::{self, Alone, Backup};
 use super::backup::metered;
+use super::context::point_context;
 use super::keys;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
@@ -44,17 +46,34 @@ pub(crate) struct Restore {
     incarnation: Option<u64>,
 }
 
-/// Which controller goes on.
+/// Which controller goes on, and with what.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(
+    group = clap::ArgGroup::new("state").required(true).args(["force_single", "from_snapshot"]),
+    group = clap::ArgGroup::new("place").required(true).args(["server", "directory"])
+)]
 pub(crate) struct Recover {
     /// Make it the only controller: what it does not have is lost
-    #[arg(long, required = true)]
+    #[arg(long)]
     force_single: bool,
-    /// The directory of the controller
-    #[arg(long, value_name = "DIR")]
-    directory: Utf8PathBuf,
-    /// Where it is reached from now on, where that changes
+    /// Make it the only controller with the state of this backup: what happened since is lost
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "directory")]
+    from_snapshot: Option<Utf8PathBuf>,
+    /// The key that opens the backup; it stays on this machine
+    #[arg(long, value_name = "FILE", requires = "from_snapshot")]
+    key: Option<Utf8PathBuf>,
+    /// The controller, which runs and has no quorum; nobody needs its disk
     #[arg(long, value_name = "HOST:PORT")]
+    server: Option<Endpoint>,
+    /// Another controller, which is given up for good; all of them are to be named
+    #[arg(long, value_name = "NAME", requires = "server")]
+    lost: Vec<String>,
+    /// The directory of the controller, which does not run
+    #[arg(long, value_name = "DIR")]
+    directory: Option<Utf8PathBuf>,
+    /// Where it is reached from now on, where that changes
+    #[arg(long, value_name = "HOST:PORT", requires = "directory")]
     address: Option<Endpoint>,
 }
 
@@ -86,18 +105,27 @@ pub(super) fn restore(globals: &Globals, restore: &Restore) -> Result<(), Failur
 }
 
 /// Makes one controller the only one.
-pub(super) fn recover(globals: &Globals, recover: &Recover) -> Result<(), Failure> {
+pub(super) async fn recover(globals: &Globals, recover: &Recover) -> Result<(), Failure> {
+    if let Some(server) = &recover.server {
+        let backup = match (&recover.from_snapshot, &recover.key) {
+            (Some(file), Some(key)) => Some(Backup { file, key }),
+            _ => None,
+        };
+        return alone::run(globals, &Alone { server, lost: &recover.lost, backup }).await;
+    }
+    globals.check("cluster recover --directory", &[])?;
+    let Some(directory) = &recover.directory else { return Ok(()) };
     let address = recover.address.as_ref().map(Endpoint::as_str);
     let tally = Tally::new("records and commands are taken over");
     let told: Told = Arc::new(move |count| tally.add(count));
-    let restored = holdfast_controller::recover(&recover.directory, address, &told)?;
-    begun(globals, &restored, &recover.directory)
+    let restored = holdfast_controller::recover(directory, address, &told)?;
+    begun(globals, &restored, directory)
 }
 
 fn begun(globals: &Globals, restored: &Restored, directory: &Utf8Path) -> Result<(), Failure> {
     let printer = Printer::new(globals.output);
-    let Restored { cluster_id, incarnation, records, address } = restored;
-    if let Err(problem) = point_context(globals, restored) {
+    let Restored { cluster_id, incarnation, records, address, .. } = restored;
+    if let Err(problem) = point_context(globals, cluster_id, address) {
         printer.note(format!("the context file still names other controllers: {}", problem.summary));
     }
     if matches!(printer.format(), Format::Json | Format::Yaml) {
@@ -112,15 +140,4 @@ fn begun(globals: &Globals, restored: &Restored, directory: &Utf8Path) -> Result
          start it: holdfast controller run --directory {directory}\n\
          Agents that have other addresses need this one in their configuration.\n"
     ))
-}
-
-/// Has the context of this cluster name the controller that goes on.
-fn point_context(globals: &Globals, restored: &Restored) -> Result<(), Problem> {
-    let path = context_path(globals.context.as_deref())?;
-    let mut context = Context::load(&path).map_err(|error| error.problem())?;
-    if context.cluster.to_string() != restored.cluster_id {
-        return Ok(());
-    }
-    context.endpoints = restored.address.parse().into_iter().collect();
-    context.save(&path).map_err(|error| error.problem())
 }

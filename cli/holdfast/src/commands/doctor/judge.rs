@@ -103,7 +103,10 @@ fn quorum(status: &ClusterStatus, report: &mut Report) {
     );
     if answer < needed {
         let found = format!("{found}: nothing can be written; silent: {}", silent.join(", "));
-        let next = format!("{again} holdfast cluster recover --force-single --directory DIR");
+        let lost: Vec<String> = silent.iter().map(|name| format!("--lost {name}")).collect();
+        let place = voters.iter().find(|m| m.reachable).map_or("HOST:PORT", |m| m.address.as_str());
+        let next =
+            format!("{again} holdfast cluster recover --force-single --server {place} {}", lost.join(" "));
         report.add("quorum", Verdict::Fail, found, next);
     } else if answer < count {
         let found = format!("{found}; silent: {}", silent.join(", "));
