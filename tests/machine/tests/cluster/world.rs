@@ -49,14 +49,17 @@ impl World {
         Utf8Path::from_path(self.temp.path()).unwrap().join(name)
     }
 
+    /// A command of an operator on the network of the machines.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.switch.command(self.programs.join("holdfast").as_str());
+        command.args(args).current_dir(self.temp.path());
+        command.env("HOLDFAST_CONTEXT", self.path("site/context.toml"));
+        command
+    }
+
     /// Runs a command of an operator on the network of the machines: whether it went well, its data, and what else it said.
     pub(crate) fn asks(&self, args: &[&str]) -> (bool, String, String) {
-        let mut command = self.switch.command(self.programs.join("holdfast").as_str());
-        command
-            .args(args)
-            .current_dir(self.temp.path())
-            .env("HOLDFAST_CONTEXT", self.path("site/context.toml"));
-        let output = command.output().unwrap();
+        let output = self.command(args).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
