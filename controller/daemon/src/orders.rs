@@ -194,7 +194,10 @@ pub(crate) fn carry_out(path: &Utf8Path) -> Result<Config, Problem> {
     };
     let is_ours = order.cluster == config.cluster && order.id == config.id;
     if !is_ours || order.incarnation != config.incarnation {
-        // Done but for this last step, or of another disk.
+        // Done but for these last steps, or of another disk.
+        if is_ours {
+            forget_number(&directory)?;
+        }
         Order::remove(&directory)?;
         return Ok(config);
     }
