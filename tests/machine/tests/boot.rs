@@ -75,6 +75,7 @@ impl World {
 }
 
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn a_slot_that_never_gets_healthy_is_left() {
     let world = World::new();
     let disk = world.disk("disk");

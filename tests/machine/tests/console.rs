@@ -108,6 +108,7 @@ const SCREENS: [(&str, &str); 6] = [
 ];
 
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn an_address_that_was_typed_into_the_installer_on_a_serial_line_is_kept() {
     let world = World::new();
     let disk = world.blank();
@@ -181,6 +182,7 @@ fn an_address_is_changed_at_the_console_of_an_installed_machine() {
 
 /// The same questions on the screen.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn the_screen_of_an_installed_machine_hears_words_too() {
     let world = World::new();
     let disk = world.installed(WRONG);

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{
-    Another, Firmware, Images, Machine, Monitor, Setup, images, put_state, rewrite_esp,
-};
+use holdfast_machine::{Another, Firmware, Images, Machine, Monitor, Setup, images, put_state, rewrite_esp};
 use holdfast_release::{Boot, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
 use tempfile::TempDir;
 
@@ -496,6 +494,7 @@ fn starts_again(times: u32) {
 }
 
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn a_machine_starts_again_in_order_when_somebody_says_so() {
     starts_again(2);
 }

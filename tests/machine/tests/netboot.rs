@@ -99,6 +99,7 @@ fn a_machine_with_too_little_memory_says_how_much_it_takes() {
 
 /// From the firmware, which fetches the kernel by TFTP, to the machine that starts from its own disk.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn a_machine_is_installed_from_the_network_alone_and_starts_from_its_disk() {
     let world = World::new();
     let server = FileServer::start(world.site()).unwrap();
