@@ -2,6 +2,7 @@
 //! QEMU's emulation. The peer is a minimal Debian with systemd, made in the same run and started the same way. And what an update takes.
 
 mod debian;
+mod known;
 mod update;
 
 use std::fs::File;
@@ -15,15 +16,14 @@ use holdfast_machine::{
 };
 use holdfast_release::{KERNEL, ROOT};
 
+use self::known::{MB, builder};
 use crate::measure::{Bench, Measurement, Promise};
 
 /// How long a machine may take beside other work.
 const LIMIT: Duration = Duration::from_secs(400);
-const MB: f64 = 1e6;
 /// A disk to install on.
 const DISK_BYTES: u64 = 1536 << 20;
-/// Names the program that builds images, and the packages it builds them from.
-const BUILDER: &str = "HOLDFAST_IMAGE_BUILDER";
+/// Names the packages that images are built from.
 const PACKAGES: &str = "HOLDFAST_PACKAGE_CACHE";
 
 /// The rows of this area.
@@ -73,7 +73,7 @@ fn iso_bytes(_: &Bench) -> Result<Measurement> {
 fn build(bench: &Bench) -> Result<Measurement> {
     let images = images()?;
     let base = images.dir().parent().context("the images lie nowhere")?;
-    let builder = std::env::var(BUILDER).with_context(|| format!("{BUILDER} is not set"))?;
+    let builder = builder()?;
     let packages = std::env::var(PACKAGES).map_or_else(|_| base.join("packages"), Utf8PathBuf::from);
     let begun = Instant::now();
     let output = Command::new(builder)

@@ -3,39 +3,28 @@
 //! takes and writes the root and the kernel; ours reads back what it wrote as well, and the others do not.
 
 mod rauc;
+mod side;
 mod swupdate;
 
 use std::fs::File;
 use std::ops::ControlFlow;
-use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail};
-use camino::{Utf8Path, Utf8PathBuf};
+use anyhow::{Context as _, Result};
+use camino::Utf8PathBuf;
 use holdfast_disk::{Access, Disk};
 use holdfast_machine::{Images, images};
 use holdfast_release::writer::{self, Job};
 use holdfast_release::{Bundle, KERNEL, MANIFEST, Manifest, ROOT, ROOT_TREE, Trusted};
 use holdfast_types::Time;
 
+use self::side::{SLOTS, Side, emptied, run};
+use super::known::{MB, builder};
 use crate::control::host::cpu_of;
 use crate::measure::{Bench, Measurement};
 
 /// How often each side does its work, in alternation.
 const TURNS: usize = 5;
-/// What there is room for in the slot of a small machine.
-const SLOT_BYTES: u64 = 192 << 20;
-/// Where a slot of a machine lies.
-const SLOTS: [&str; 3] = ["ROOT-B", "HASH-B", "KERNEL-B"];
-
-/// A side that is ready to install the same release again and again.
-trait Side {
-    /// Bytes of the file that is carried to the site.
-    fn bytes(&self) -> Result<u64>;
-
-    /// Proves it and writes all of it; the CPU time that took.
-    fn install(&mut self) -> Result<Duration>;
-}
 
 /// What came of all turns.
 struct Turns {
@@ -53,10 +42,10 @@ struct Compared {
 /// How large the file is that is carried, beside RAUC's.
 pub(super) fn bundle_bytes(bench: &Bench) -> Result<Measurement> {
     let all = compared(bench)?;
-    let peer = all.rauc.as_ref().map(|peer| peer.bytes as f64 / super::MB).map_err(Clone::clone);
-    let mut measured = Measurement::new(all.ours.bytes as f64 / super::MB, "MB", peer);
+    let peer = all.rauc.as_ref().map(|peer| peer.bytes as f64 / MB).map_err(Clone::clone);
+    let mut measured = Measurement::new(all.ours.bytes as f64 / MB, "MB", peer);
     if let Ok(peer) = &all.swupdate {
-        measured.details.push(format!("SWUpdate's has {:.1} MB", peer.bytes as f64 / super::MB));
+        measured.details.push(format!("SWUpdate's has {:.1} MB", peer.bytes as f64 / MB));
     }
     Ok(measured)
 }
@@ -123,29 +112,6 @@ fn turn(side: &mut dyn Side, turns: &mut Turns) -> Result<()> {
     Ok(())
 }
 
-fn run(directory: &Utf8Path, program: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(directory)
-        .output()
-        .with_context(|| format!("{program} cannot be started"))?;
-    if !output.status.success() {
-        let said = [output.stderr, output.stdout].concat();
-        bail!("{program}: {}", String::from_utf8_lossy(&said).lines().last().unwrap_or_default());
-    }
-    Ok(())
-}
-
-/// Empty slots for a side: what one wrote is no help for the next.
-fn emptied(directory: &Utf8Path) -> Result<()> {
-    for name in SLOTS {
-        let slot = File::create(directory.join(name))?;
-        slot.set_len(SLOT_BYTES)?;
-        slot.sync_all()?;
-    }
-    Ok(())
-}
-
 /// As a site does it: a controller proves the bundle, an agent writes what it was given and reads it back.
 struct Ours {
     bundle: Utf8PathBuf,
@@ -160,8 +126,7 @@ impl Ours {
         let slots = bench.scratch.join("ours");
         std::fs::create_dir_all(&slots)?;
         let bundle = slots.join("release.bundle");
-        let builder =
-            std::env::var(super::BUILDER).with_context(|| format!("{} is not set", super::BUILDER))?;
+        let builder = builder()?;
         let payload = images.dir().to_owned();
         let keys = images.keys();
         let arguments = ["bundle", payload.as_str(), "--keys", keys.as_str(), "--number", "1", "--out"];

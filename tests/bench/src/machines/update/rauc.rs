@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::Images;
 use holdfast_release::{KERNEL, ROOT};
 
-use super::{SLOTS, Side, emptied, run};
+use super::side::{SLOTS, Side, emptied, run};
 use crate::control::host::{Children, cpu_of};
 
 const BUNDLE: &str = "release.raucb";

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::Images;
 use holdfast_release::{Digest, KERNEL, ROOT};
 
-use super::{SLOTS, Side, emptied, run};
+use super::side::{SLOTS, Side, emptied, run};
 use crate::control::host::cpu_of_children;
 
 const ARCHIVE: &str = "release.swu";
