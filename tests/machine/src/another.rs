@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use camino::Utf8Path;
@@ -25,7 +26,7 @@ pub struct Another {
     pub root: Vec<u8>,
     /// The hash tree of the root.
     pub tree: Vec<u8>,
-    /// Its kernel, which nobody signed.
+    /// Its kernel, which nobody signed before [`Another::sign`] does.
     pub kernel: Vec<u8>,
     manifest: Manifest,
     /// Files that the images do not have, by name.
@@ -72,6 +73,28 @@ impl Another {
         self.manifest.files.insert(file.clone(), FileSum::of(&bytes));
         self.manifest.extensions.push(ExtensionSum { name, version, kernel, file: file.clone() });
         self.more.insert(file, bytes);
+    }
+
+    /// Signs its kernel as the site does, for firmware that knows the site's keys: that of a machine which started the medium once.
+    ///
+    /// # Errors
+    ///
+    /// The keys of the images are not there, or sbsigntool is not.
+    pub fn sign(&mut self, images: &Images, scratch: &Utf8Path) -> Result<()> {
+        let (kernel, keys) = (scratch.join("signed.efi"), images.keys());
+        fs::write(&kernel, &self.kernel).with_context(|| format!("write {kernel}"))?;
+        let (key, certificate) = (keys.join("db.key"), keys.join("db.crt"));
+        let place = kernel.as_str();
+        let signs = ["--key", key.as_str(), "--cert", certificate.as_str(), "--output", place, place];
+        // What the images were signed with is in it, and is of other bytes.
+        for (program, arguments) in [("sbattach", &["--remove", place][..]), ("sbsign", &signs)] {
+            let output = Command::new(program).args(arguments).output();
+            let output = output.with_context(|| format!("start {program}"))?;
+            ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        self.kernel = fs::read(&kernel).with_context(|| format!("read {kernel}"))?;
+        self.manifest.files.insert(KERNEL.to_owned(), FileSum::of(&self.kernel));
+        Ok(())
     }
 
     /// Lays it out as `holdfast-image bundle` takes it.

@@ -32,7 +32,7 @@ impl World {
         self.run(&args);
         let variables = self.path(&format!("{number}.fd"));
         fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", &variables).unwrap();
-        // The kernels of other releases in these tests are not signed, so the firmware is one that does not ask.
+        // It has the keys of the site once the medium was started, and boots nothing else from then on.
         let firmware = Firmware::Uefi { variables, secure: false };
         let setup = Setup {
             disks: vec![disk, volume],

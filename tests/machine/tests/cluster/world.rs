@@ -208,6 +208,7 @@ impl World {
         let mut another = Another::new(&self.images, version, words).unwrap();
         let scratch = Utf8Path::from_path(self.temp.path()).unwrap();
         another.carry(carried, extension(&self.images, scratch, carried, &keys).unwrap());
+        another.sign(&self.images, scratch).unwrap();
         another.lay_out(&self.images, &self.path(&payload)).unwrap();
         makes(&["bundle", &payload, "--keys", keys.as_str(), "--number", number, "--out", &bundle]);
         self.run(&["release", "import", &bundle]);
