@@ -1,11 +1,10 @@
 //! The configuration file of a controller.
 
-use std::io::Write as _;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_types::{AsProblem, Problem, ProblemKind};
 use serde::{Deserialize, Serialize};
 
+use crate::durable;
 use crate::limits::Limits;
 
 /// One member of the controllers' quorum.
@@ -144,12 +143,8 @@ impl Config {
         let fault = |source| ConfigError::Write { path: path.to_owned(), source };
         let text = toml::to_string(self)
             .map_err(|error| ConfigError::Text { path: path.to_owned(), reason: error.to_string() })?;
-        let temporary = path.with_extension("new");
-        let mut file = std::fs::File::create(&temporary).map_err(fault)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
-        std::fs::rename(&temporary, path).map_err(fault)?;
-        let directory = path.parent().filter(|parent| !parent.as_str().is_empty());
-        std::fs::File::open(directory.unwrap_or(Utf8Path::new("."))).and_then(|d| d.sync_all()).map_err(fault)
+        // Readable as the umask lets it be: it has no secrets.
+        durable::write(path, text.as_bytes(), 0o666).map_err(fault)
     }
 
     /// Where the law is that the cluster is founded on.

@@ -10,6 +10,7 @@ use holdfast_types::{
 };
 
 use crate::config::{Config, MemberConfig};
+use crate::durable;
 
 /// A first controller.
 #[derive(Debug, Clone)]
@@ -94,19 +95,12 @@ pub fn found(options: &FoundOptions) -> Result<Founded, Problem> {
 }
 
 fn write(path: &Utf8Path, text: &str, private: bool) -> Result<(), Problem> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
     let tell = |error: std::io::Error| failed(format!("write `{path}`: {error}"));
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(tell)?;
     }
     let mode = if private { 0o600 } else { 0o644 };
-    let temporary = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file =
-        options.write(true).create(true).truncate(true).mode(mode).open(&temporary).map_err(tell)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(tell)?;
-    std::fs::rename(&temporary, path).map_err(tell)
+    durable::write(path, text.as_bytes(), mode).map_err(tell)
 }
 
 fn prepare_controller(

@@ -16,6 +16,7 @@ mod config;
 mod daemon;
 mod desk;
 mod drain;
+mod durable;
 mod explained;
 mod fields;
 mod found;

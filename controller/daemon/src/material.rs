@@ -1,13 +1,15 @@
 //! The files that every controller of a cluster has the same of: the CA, the key of the audit log, the law it was founded on.
 //! They travel to a new controller and into a backup, and are written here with the rights they need.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_api::internal::ControllerFile;
 use holdfast_identity::IssuerId;
 use holdfast_types::{Problem, ProblemKind};
+
+use crate::durable;
 
 /// The longest of these files; the longest is the law.
 const MAX_FILE: u64 = 1 << 20;
@@ -100,13 +102,7 @@ pub(crate) fn write(directory: &Utf8Path, files: &[ControllerFile]) -> Result<()
 fn write_one(path: &Utf8Path, content: &[u8], mode: u32) -> std::io::Result<()> {
     let directory = path.parent().unwrap_or(path);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let temporary = path.with_extension("new");
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    std::fs::File::open(directory)?.sync_all()
+    durable::write(path, content, mode)
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 //! again, before anything of the cluster is opened. A cut at any moment leaves the one state or the other.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::alive;
 use crate::app::now;
 use crate::config::Config;
+use crate::durable;
 use crate::restore::{Alone, Restored, alone, begins, forget_number, log_place, plan, unlocked};
 use crate::told::Told;
 
@@ -93,15 +93,10 @@ impl Order {
 
     /// Keeps it; when this returns no cut can lose it.
     pub(crate) fn save(&self, directory: &Utf8Path) -> Result<(), Problem> {
-        let (path, temporary) = (directory.join(NAME), directory.join(format!("{NAME}.new")));
+        let path = directory.join(NAME);
         let tell = |error: io::Error| fault("write", &path, &error);
         let text = toml::to_string(self).map_err(|error| tell(io::Error::other(error)))?;
-        let mut options = fs::File::options();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(&temporary).map_err(tell)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(tell)?;
-        fs::rename(&temporary, &path).map_err(tell)?;
-        fs::File::open(directory).and_then(|place| place.sync_all()).map_err(tell)
+        durable::write(&path, text.as_bytes(), 0o600).map_err(tell)
     }
 
     fn remove(directory: &Utf8Path) -> Result<(), Problem> {

@@ -3,7 +3,7 @@
 //!
 //! etcd keeps its versions in a B-tree on disk besides, which our members do not: see `docs/promises.md`.
 
-mod arena;
+pub(crate) mod arena;
 mod certs;
 mod etcd;
 mod fleet;

@@ -219,11 +219,7 @@ fn install(bench: &Bench) -> Result<Measurement> {
 fn memory(bench: &Bench) -> Result<Measurement> {
     let images = images()?;
     let (disk, _) = fresh(bench, &images)?;
-    let tree = bench.scratch.join("state");
-    std::fs::create_dir_all(tree.join("machine"))?;
-    std::fs::write(tree.join("machine/generation-1.toml"), CONTROLLER)?;
-    std::fs::write(tree.join("machine/current"), "1\n")?;
-    put_state(&disk, &tree, &bench.scratch.join("state.ext4"))?;
+    put_state(&disk, &bench.scratch, &[("generation-1.toml", CONTROLLER), ("current", "1\n")])?;
     let mut machine = Setup { disks: vec![disk], ..Setup::new(without_firmware(&images)?) }.start()?;
     let healthy = machine.event("boot.healthy", LIMIT)?;
     let resident = healthy["resident"].as_f64().context("boot.healthy tells no memory")?;

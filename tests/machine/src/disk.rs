@@ -38,19 +38,26 @@ pub fn holds(disk: &Utf8Path, needle: &[u8]) -> Result<bool> {
     }
 }
 
-/// Puts a file system with what is in `tree` where STATE lies on a disk of the small profile. It is made in `scratch`.
+/// Lays these files of a machine, by name, where STATE lies on a disk of the small profile. The file system is made in the directory
+/// `scratch`, which keeps the files: those of an earlier call come again.
 ///
 /// # Errors
 ///
 /// A file cannot be read or written, or `mkfs.ext4` is missing or fails.
-pub fn put_state(disk: &Utf8Path, tree: &Utf8Path, scratch: &Utf8Path) -> Result<()> {
+pub fn put_state(disk: &Utf8Path, scratch: &Utf8Path, files: &[(&str, &str)]) -> Result<()> {
+    let (tree, image) = (scratch.join("state"), scratch.join("state.ext4"));
+    let machine = tree.join("machine");
+    fs::create_dir_all(&machine).with_context(|| format!("create {machine}"))?;
+    for (name, text) in files {
+        fs::write(machine.join(name), text).with_context(|| format!("write {name}"))?;
+    }
     let file = File::options().write(true).open(disk).with_context(|| format!("open {disk}"))?;
     let part = Layout::plan(Profile::Small, file.metadata()?.len(), 512)?.part(Role::State);
     let part = part.context("the disk has no STATE")?;
-    File::create(scratch).and_then(|scratch| scratch.set_len(part.bytes)).context("make the file system")?;
-    let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), scratch.as_str()]).status();
+    File::create(&image).and_then(|image| image.set_len(part.bytes)).context("make the file system")?;
+    let made = Command::new("mkfs.ext4").args(["-q", "-F", "-d", tree.as_str(), image.as_str()]).status();
     ensure!(made.context("run mkfs.ext4")?.success(), "make a file system of {tree}");
-    let made = fs::read(scratch).with_context(|| format!("read {scratch}"))?;
+    let made = fs::read(&image).with_context(|| format!("read {image}"))?;
     file.write_all_at(&made, part.at).with_context(|| format!("write {disk}"))
 }
 

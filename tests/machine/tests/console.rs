@@ -57,12 +57,9 @@ impl World {
 
     /// A disk that is installed with this configuration.
     fn installed(&self, configuration: &str) -> Utf8PathBuf {
-        let (disk, tree) = (self.place().join("disk"), self.place().join("state"));
+        let disk = self.place().join("disk");
         self.images.copy_disk(&disk).unwrap();
-        fs::create_dir_all(tree.join("machine")).unwrap();
-        fs::write(tree.join("machine/generation-1.toml"), configuration).unwrap();
-        fs::write(tree.join("machine/current"), "1\n").unwrap();
-        put_state(&disk, &tree, &self.place().join("state.ext4")).unwrap();
+        put_state(&disk, self.place(), &[("generation-1.toml", configuration), ("current", "1\n")]).unwrap();
         disk
     }
 

@@ -81,12 +81,7 @@ impl World {
     }
 
     fn state(&self, files: &[(&str, &str)]) {
-        let (tree, image) = (self.path("state"), self.path("state.ext4"));
-        fs::create_dir_all(tree.join("machine")).unwrap();
-        for (name, text) in files {
-            fs::write(tree.join("machine").join(name), text).unwrap();
-        }
-        put_state(&self.disk, &tree, &image).unwrap();
+        put_state(&self.disk, Utf8Path::from_path(self.temp.path()).unwrap(), files).unwrap();
     }
 
     fn meta(&self) -> Meta {

@@ -40,11 +40,9 @@ impl World {
         let disk = Utf8Path::from_path(temp.path()).unwrap().join("disk");
         images.copy_disk(&disk).unwrap();
         let world = Self { temp, images, disk };
-        let (tree, image) = (world.path("state"), world.path("state.ext4"));
-        fs::create_dir_all(tree.join("machine")).unwrap();
-        fs::write(tree.join("machine/generation-1.toml"), configuration(&world)).unwrap();
-        fs::write(tree.join("machine/current"), "1\n").unwrap();
-        put_state(&world.disk, &tree, &image).unwrap();
+        let text = configuration(&world);
+        let scratch = Utf8Path::from_path(world.temp.path()).unwrap();
+        put_state(&world.disk, scratch, &[("generation-1.toml", &text), ("current", "1\n")]).unwrap();
         world
     }
 

@@ -1,37 +1,29 @@
 //! A minimal Debian with systemd, on the kernel and the loader of the images.
 
 use std::fs::File;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use holdfast_machine::{Firmware, Images, Setup, write_esp};
 use holdfast_release::LOADER;
 
+use super::known::run;
 use crate::measure::Bench;
 
 const ESP_BYTES: u64 = 128 << 20;
 /// What systemd says once everything runs.
 const READY: &str = "Multi-User System";
 
-fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .with_context(|| format!("{program} cannot be started"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{program}: {}", said.lines().last().unwrap_or_default());
-    }
-    Ok(())
-}
-
 /// The CPU-seconds until it is ready.
 pub(super) fn ready(bench: &Bench, images: &Images, limit: Duration) -> Result<f64> {
     let (tree, root, esp) =
         (bench.scratch.join("debian"), bench.scratch.join("debian.ext4"), bench.scratch.join("debian.esp"));
-    run("mmdebstrap", &["--variant=minbase", "--include=systemd-sysv", "bookworm", tree.as_str()])?;
-    run("mke2fs", &["-q", "-t", "ext4", "-d", tree.as_str(), root.as_str(), "1G"])?;
+    run(
+        &bench.scratch,
+        "mmdebstrap",
+        &["--variant=minbase", "--include=systemd-sysv", "bookworm", tree.as_str()],
+    )?;
+    run(&bench.scratch, "mke2fs", &["-q", "-t", "ext4", "-d", tree.as_str(), root.as_str(), "1G"])?;
     File::create(&esp)?.set_len(ESP_BYTES)?;
     let (loader, kernel) = (std::fs::read(images.path(LOADER))?, std::fs::read(images.path("vmlinuz"))?);
     let entry =

@@ -18,8 +18,9 @@ use holdfast_release::writer::{self, Job};
 use holdfast_release::{Bundle, KERNEL, MANIFEST, Manifest, ROOT, ROOT_TREE, Trusted};
 use holdfast_types::Time;
 
-use self::side::{SLOTS, Side, emptied, run};
-use super::known::{MB, builder};
+use self::side::{SLOTS, Side, emptied};
+use super::known::{MB, builder, run};
+use crate::control::arena::median;
 use crate::control::host::cpu_of;
 use crate::measure::{Bench, Measurement};
 
@@ -69,11 +70,6 @@ fn against(ours: &Turns, peer: &Result<Turns, String>) -> Measurement {
     measured.ratio =
         peer.ok().map(|peer| median(ours.install.iter().zip(&peer.install).map(|(a, b)| a / b).collect()));
     measured
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn compared(bench: &Bench) -> Result<std::sync::Arc<Compared>> {

@@ -98,20 +98,16 @@ impl World {
     ) -> Utf8PathBuf {
         let disk = self.path(&format!("{name}.raw"));
         self.images.copy_disk(&disk).unwrap();
-        let tree = self.path(&format!("{name}.state"));
-        fs::create_dir_all(tree.join("machine")).unwrap();
         let card = Switch::card(number);
         let text = format!(
             "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"{name}\"\n[spec]\n{spec}\n\
              [spec.network]\ndns = [\"10.77.0.1\"]\n[[spec.network.interfaces]]\nmac = \"{card}\"\n\
              addresses = [\"10.77.0.{number}/24\"]\ngateway = \"10.77.0.1\"\n"
         );
-        fs::write(tree.join("machine/generation-1.toml"), text).unwrap();
-        fs::write(tree.join("machine/current"), "1\n").unwrap();
-        if let Some(admission) = admission {
-            fs::copy(admission, tree.join("machine/admission")).unwrap();
-        }
-        put_state(&disk, &tree, &self.path(&format!("{name}.ext4"))).unwrap();
+        let admission = admission.map(|admission| fs::read_to_string(admission).unwrap());
+        let mut files = vec![("generation-1.toml", text.as_str()), ("current", "1\n")];
+        files.extend(admission.as_deref().map(|admission| ("admission", admission)));
+        put_state(&disk, &self.path(&format!("{name}.state")), &files).unwrap();
         disk
     }
 

@@ -8,8 +8,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::Images;
 use holdfast_release::{KERNEL, ROOT};
 
-use super::side::{SLOTS, Side, emptied, run};
+use super::side::{SLOTS, Side, emptied};
 use crate::control::host::{Children, cpu_of};
+use crate::machines::known::run;
 
 const BUNDLE: &str = "release.raucb";
 /// How the bus is found by those on it.

@@ -1,10 +1,9 @@
 //! What every side has in common: slots that are files, and a file that is carried to the site.
 
 use std::fs::File;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use camino::Utf8Path;
 
 /// What there is room for in the slot of a small machine.
@@ -19,20 +18,6 @@ pub(super) trait Side {
 
     /// Proves it and writes all of it; the CPU time that took.
     fn install(&mut self) -> Result<Duration>;
-}
-
-/// Runs a program of a side.
-pub(super) fn run(directory: &Utf8Path, program: &str, arguments: &[&str]) -> Result<()> {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(directory)
-        .output()
-        .with_context(|| format!("{program} cannot be started"))?;
-    if !output.status.success() {
-        let said = [output.stderr, output.stdout].concat();
-        bail!("{program}: {}", String::from_utf8_lossy(&said).lines().last().unwrap_or_default());
-    }
-    Ok(())
 }
 
 /// Empty slots for a side: what one wrote is no help for the next.

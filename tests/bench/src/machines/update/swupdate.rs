@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::Images;
 use holdfast_release::{Digest, KERNEL, ROOT};
 
-use super::side::{SLOTS, Side, emptied, run};
+use super::side::{SLOTS, Side, emptied};
 use crate::control::host::cpu_of_children;
+use crate::machines::known::run;
 
 const ARCHIVE: &str = "release.swu";
 
