@@ -1,6 +1,5 @@
 //! What looks at a machine and changes it, and decides nothing.
 
-mod boot_entry;
 mod error;
 mod format;
 mod look;
@@ -13,7 +12,6 @@ mod vault;
 mod work;
 mod write;
 
-pub use boot_entry::{EntryError, Esp, register};
 pub use error::InstallError;
 pub use format::{Ext4, Formatter};
 pub use look::look;

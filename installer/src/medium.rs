@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use camino::Utf8Path;
 use holdfast_disk::{Access, Disk};
+use holdfast_firmware::{Esp, Variables, put_first};
 use holdfast_release::machine::{After, Machine, Name, parse};
 use holdfast_release::{Guid, Role};
 use holdfast_seal::{PublicKey, RecoveryKey};
@@ -17,7 +18,7 @@ use serde_json::json;
 use crate::brain::{Confirmed, Consent, Detected, Locks, Planned, Refusal, amount, disk_line, sides};
 use crate::console;
 use crate::event::{Events, shown};
-use crate::hands::{Admission, Esp, Formatter, Payload, Vault, Work, install, probe, register};
+use crate::hands::{Admission, Formatter, Payload, Vault, Work, install, probe};
 use crate::scratch::Scratch;
 use crate::sources::{self, Found, VOLUME};
 use crate::ui;
@@ -28,7 +29,6 @@ const MEDIA: &str = "/run/media";
 const RELEASE: &str = "holdfast";
 /// Whose signatures let a TPM open STATE.
 const SIGNER: &str = "/usr/lib/holdfast/measured.pem";
-const VARIABLES: &str = "/sys/firmware/efi/efivars";
 /// Held by the one that installs: the program runs on each console.
 const LOCK: &str = "/run/holdfast-installer.lock";
 /// How this ends where another console has installed: what comes then is said there.
@@ -236,10 +236,13 @@ pub(crate) fn write(
         "install.written",
         &json!({ "bytes": written.bytes, "again": written.again, "seconds": seconds }),
     );
-    let variables = Utf8Path::new(VARIABLES);
-    if let Some(esp) = esp(&written.planned, &written.id).filter(|_| variables.is_dir()) {
-        match register(variables, &esp) {
-            Ok(number) => events.line(&format!("the firmware boots it first, as entry {number:04X}")),
+    let variables = Variables::machine();
+    if let Some(esp) = esp(&written.planned, &written.id).filter(|_| variables.exist()) {
+        match put_first(&variables, &esp) {
+            Ok(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(|number| format!("{number:04X}")).collect();
+                events.line(&format!("the firmware boots it first, as entries {}", numbers.join(", ")));
+            }
             Err(error) => events.line(&format!("the firmware finds it by itself: {error}")),
         }
     }

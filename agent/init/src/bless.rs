@@ -4,6 +4,7 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_firmware::Variables;
 use holdfast_release::{Boot, MOST_ATTEMPTS, Meta, Slot, kernel_parts};
 use rustix::mount::{MountFlags, UnmountFlags, unmount};
 
@@ -19,6 +20,8 @@ pub(crate) const ESP: &str = "/run/holdfast/esp";
 pub(crate) struct Places {
     /// The slot that runs.
     pub(crate) slot: Slot,
+    /// The disk it is on; nothing where a medium was started.
+    pub(crate) disk: Option<Utf8PathBuf>,
     /// META.
     pub(crate) meta: Option<Utf8PathBuf>,
     /// The loader's partition.
@@ -40,7 +43,7 @@ pub(crate) fn good(places: &Places) -> Result<(), String> {
             MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
             "utf8",
         )?;
-        let counted = firmware::get(Utf8Path::new(firmware::VARIABLES), "LoaderBootCountPath");
+        let counted = firmware::counted(&Variables::machine());
         let renamed = rename(&Utf8Path::new(ESP).join("EFI/Linux"), counted.as_deref(), spent.as_deref());
         let left = unmount(ESP, UnmountFlags::empty()).map_err(|error| format!("unmount `{ESP}`: {error}"));
         renamed.and(left)?;

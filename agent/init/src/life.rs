@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_firmware::Variables;
 use holdfast_release::machine::{Health, Machine, Role, write};
 use rustix::mount::{UnmountFlags, unmount};
 use serde_json::json;
@@ -22,7 +23,7 @@ use crate::told::{self, Told};
 use crate::unlock::By;
 use crate::watchdog::Watchdog;
 use crate::words::{Asked, Words};
-use crate::{extensions, memory, reset};
+use crate::{extensions, firmware, memory, reset};
 
 /// The directory of the configurations on STATE.
 pub(crate) const CONFIG: &str = "machine";
@@ -235,6 +236,11 @@ impl Life {
                     Err(error) => say(format_args!("without the loader's partition: {error}")),
                 }
             }
+        }
+        if let Some(disk) = &self.begun.places.disk
+            && let Err(error) = firmware::listed(&Variables::machine(), disk)
+        {
+            say(format_args!("the firmware finds this disk by itself: {error}"));
         }
         let generation = self.begun.chosen.as_ref().map(|chosen| chosen.number);
         let (slot, resident) = (self.begun.places.slot.to_string(), memory::resident("/proc".into()));

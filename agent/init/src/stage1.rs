@@ -3,6 +3,7 @@
 use std::fs;
 
 use camino::Utf8Path;
+use holdfast_firmware::Variables;
 use holdfast_release::{Boot, Meta, Verdict, decide};
 use holdfast_seal::MOST_SIGNATURE_BYTES;
 use rustix::mount::MountFlags;
@@ -100,8 +101,8 @@ fn count(found: &Found) -> Result<(), String> {
             let version = Boot::new(&mut meta).version(other).map(str::to_owned).unwrap_or_default();
             Boot::new(&mut meta).failed(&reason).map_err(|error| error.to_string())?;
             write_meta(device, &mut meta)?;
-            mounts::at("efivarfs", "efivarfs", firmware::VARIABLES, MountFlags::NOEXEC, "")?;
-            firmware::boot_once(Utf8Path::new(firmware::VARIABLES), &version)?;
+            mounts::at("efivarfs", "efivarfs", Variables::MACHINE, MountFlags::NOEXEC, "")?;
+            firmware::boot_once(&Variables::machine(), &version)?;
             event(
                 "slot.left",
                 &json!({ "slot": found.slot.to_string(), "for": other.to_string(), "why": reason }),

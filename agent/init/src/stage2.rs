@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use holdfast_firmware::Variables;
 use holdfast_release::Slot;
 use rustix::mount::MountFlags;
 use serde_json::json;
@@ -105,7 +106,7 @@ fn devices(arguments: &[String]) -> Watchdog {
         modules.load("softdog");
     }
     uevents::follow(modules);
-    let variables = mounts::at("efivarfs", "efivarfs", firmware::VARIABLES, MountFlags::NOEXEC, "");
+    let variables = mounts::at("efivarfs", "efivarfs", Variables::MACHINE, MountFlags::NOEXEC, "");
     if let Err(error) = variables {
         say(format_args!("without the firmware's variables: {error}"));
     }
@@ -139,7 +140,8 @@ fn keep(arguments: &[String], signals: &Signals, watchdog: &mut Watchdog) -> Kep
     let all = disks::partitions(Utf8Path::new("/sys"));
     reset::finish(&disk, &all, &mut || watchdog.feed());
     let device = |label: &str| storage::device(&all, &disk, label);
-    let places = Places { slot, meta: device("META"), esp: device("ESP") };
+    let whole = (!disk.is_empty()).then(|| Utf8Path::new("/dev").join(&disk));
+    let places = Places { slot, disk: whole, meta: device("META"), esp: device("ESP") };
     if let Err(error) = told::link(&all, &disk) {
         say(format_args!("without the way to its slots: {error}"));
     }
@@ -199,9 +201,7 @@ fn unlocked(
 /// How long somebody is waited for. A kernel that is tried may be the reason that a key is needed: then the machine goes back to the
 /// other one by itself. Otherwise this start is not to be counted, however often the power goes meanwhile.
 fn patience(places: &Places) -> Option<Duration> {
-    if firmware::get(Utf8Path::new(firmware::VARIABLES), "LoaderBootCountPath").is_some()
-        && bless::has_other(places)
-    {
+    if firmware::counted(&Variables::machine()).is_some() && bless::has_other(places) {
         return Some(TRIED);
     }
     if let Err(error) = bless::pardon(places) {

@@ -5,13 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_disk::{Access, Disk as Device};
+use holdfast_firmware::{Variables, Vendor};
 use holdfast_inventory::{Options, discover};
 
 use crate::brain::{Disk, Facts, Firmware, Holds, Nic, SecureBoot, System, Transport};
 use crate::hands::look::look;
 
-/// The variables of UEFI itself.
-const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// Sys counts in sectors of this size whatever the disk has.
 const SYS_SECTOR: u64 = 512;
 
@@ -56,10 +55,8 @@ fn firmware(root: &Utf8Path) -> Firmware {
     if !root.join("sys/firmware/efi").is_dir() {
         return Firmware::Other;
     }
-    let on = |name: &str| {
-        let bytes = fs::read(root.join(format!("sys/firmware/efi/efivars/{name}-{GLOBAL}"))).ok();
-        bytes.and_then(|bytes| bytes.get(4).copied()) == Some(1)
-    };
+    let variables = Variables::new(&root.join(Variables::MACHINE.trim_start_matches('/')));
+    let on = |name: &str| variables.get(Vendor::Uefi, name).ok().flatten().as_deref() == Some(&[1]);
     Firmware::Uefi(if on("SecureBoot") {
         SecureBoot::On
     } else if on("SetupMode") {

@@ -277,6 +277,27 @@ fn a_kernel_that_panics_is_left() {
     println!("three panics and back: {:.1} CPU-s", machine.cpu_seconds().unwrap());
 }
 
+/// A kernel that the firmware does not start (its signature is of nobody's, its file is cut off) is left as one that panics is, and
+/// nobody has to press a key: the loader is in the firmware's list once more than it tries a kernel.
+#[test]
+fn a_kernel_that_the_firmware_refuses_is_left() {
+    let world = configured(ALONE);
+    let mut machine = world.uefi();
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
+    machine.cut();
+    world.second("");
+    let old = fs::read(world.images.path("holdfast.efi")).unwrap();
+    let cut = &old[..old.len() / 2];
+    world.loader(&[("holdfast-0.1.0.efi", &old), ("holdfast-0.2.0+3.efi", cut)]);
+    let mut machine = world.uefi();
+    for _ in 0..3 {
+        machine.line("Error loading \\EFI\\Linux\\holdfast-0.2.0", LIMIT).unwrap();
+    }
+    assert_eq!(machine.event("root.proved", LIMIT).unwrap()["slot"], "A");
+    assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "A");
+    println!("three refusals and back: {:.1} CPU-s", machine.cpu_seconds().unwrap());
+}
+
 /// Check 29: a system that comes up and is not healthy is left, too.
 #[test]
 fn a_slot_whose_machine_is_never_healthy_is_left() {
