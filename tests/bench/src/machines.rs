@@ -117,16 +117,8 @@ const READY: &str = "{\"event\":\"ready\"";
 fn direct(bench: &Bench) -> Result<Measurement> {
     let images = images()?;
     let (disk, _) = fresh(bench, &images)?;
-    let machine = Setup { disks: vec![disk], ..Setup::new(without_firmware(&images)?) }.start()?;
+    let machine = Setup { disks: vec![disk], ..Setup::new(images.direct("")?) }.start()?;
     Ok(alone(spent(machine, READY)?, "CPU-s"))
-}
-
-fn without_firmware(images: &Images) -> Result<Firmware> {
-    Ok(Firmware::Direct {
-        kernel: images.path("vmlinuz"),
-        initrd: images.path("initrd.zst"),
-        cmdline: std::fs::read_to_string(images.path("cmdline"))?,
-    })
 }
 
 /// Ours and Debian from a disk, with firmware and the same loader and kernel.
@@ -220,7 +212,7 @@ fn memory(bench: &Bench) -> Result<Measurement> {
     let images = images()?;
     let (disk, _) = fresh(bench, &images)?;
     put_state(&disk, &bench.scratch, &[("generation-1.toml", CONTROLLER), ("current", "1\n")])?;
-    let mut machine = Setup { disks: vec![disk], ..Setup::new(without_firmware(&images)?) }.start()?;
+    let mut machine = Setup { disks: vec![disk], ..Setup::new(images.direct("")?) }.start()?;
     let healthy = machine.event("boot.healthy", LIMIT)?;
     let resident = healthy["resident"].as_f64().context("boot.healthy tells no memory")?;
     Ok(alone(resident / MB, "MB"))

@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_release::{MANIFEST, Manifest};
 
+use crate::machine::Firmware;
+
 /// Names the directory with the images; `cargo xtask test --only image` builds them and sets it.
 const DIRECTORY: &str = "HOLDFAST_IMAGES";
 
@@ -43,6 +45,18 @@ impl Images {
         let status = Command::new("cp").args(["--sparse=always", from.as_str(), to.as_str()]).status();
         ensure!(status.context("run cp")?.success(), "copy {from} to {to}");
         Ok(())
+    }
+
+    /// A start of the system past the firmware, the quick way to it; `more` is for the end of its command line.
+    ///
+    /// # Errors
+    ///
+    /// The command line cannot be read.
+    pub fn direct(&self, more: &str) -> Result<Firmware> {
+        let own = self.path("cmdline");
+        let own = std::fs::read_to_string(&own).with_context(|| format!("read {own}"))?;
+        let cmdline = format!("{own} {more}").trim_end().to_owned();
+        Ok(Firmware::Direct { kernel: self.path("vmlinuz"), initrd: self.path("initrd.zst"), cmdline })
     }
 
     /// The directory.

@@ -42,12 +42,7 @@ impl World {
     }
 
     fn direct(&self, disk: &Utf8Path, more: &str) -> Machine {
-        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let firmware = Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{cmdline} {more}"),
-        };
+        let firmware = self.images.direct(more).unwrap();
         Setup { disks: vec![disk.to_owned()], ..Setup::new(firmware) }.start().unwrap()
     }
 

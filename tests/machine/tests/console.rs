@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Monitor, Setup, images, put_state};
+use holdfast_machine::{Images, Machine, Monitor, Setup, images, put_state};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
@@ -65,12 +65,7 @@ impl World {
 
     /// A machine without firmware and on a dead network, whose command line and whose arguments have `more`.
     fn machine(&self, disk: &Utf8Path, cmdline: &str, more: &[&str]) -> Setup {
-        let own = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let firmware = Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{own} {cmdline}"),
-        };
+        let firmware = self.images.direct(cmdline).unwrap();
         let before = Monitor::arguments(self.place());
         let more = DEAD.iter().chain(more).map(|word| (*word).to_owned()).chain(before).collect();
         Setup { disks: vec![disk.to_owned()], more, megabytes: 768, ..Setup::new(firmware) }

@@ -72,12 +72,7 @@ impl World {
 
     /// Starts a kernel without firmware, so that nothing is measured and no signature comes along.
     fn direct(&self, tpm: Option<&str>, more: &str, discs: Vec<Utf8PathBuf>) -> Running {
-        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let firmware = Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{cmdline} {more}"),
-        };
+        let firmware = self.images.direct(more).unwrap();
         self.start(tpm, Setup { discs, ..Setup::new(firmware) })
     }
 

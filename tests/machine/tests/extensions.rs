@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use holdfast_machine::{Firmware, Setup, extension, images};
+use holdfast_machine::{Setup, extension, images};
 use holdfast_release::{Digest, Extension, ExtensionHead, Keyholder, Layout, Profile, Role, Trusted};
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -73,11 +73,7 @@ fn an_extension_is_mounted_or_refused_with_its_reason_and_the_machine_goes_on() 
     let all = [own, extension(&images, dir, "foreign", &strangers).unwrap(), older, torn, last].concat();
     File::options().write(true).open(&disk).unwrap().write_all_at(&all, ext.at).unwrap();
 
-    let firmware = Firmware::Direct {
-        kernel: images.path("vmlinuz"),
-        initrd: images.path("initrd.zst"),
-        cmdline: fs::read_to_string(images.path("cmdline")).unwrap(),
-    };
+    let firmware = images.direct("").unwrap();
     let setup = Setup { megabytes: 768, disks: vec![disk], ..Setup::new(firmware) };
     let mut machine = setup.start().unwrap();
     let mounted = machine.event("extension.mounted", LIMIT).unwrap();

@@ -65,12 +65,7 @@ impl World {
 
     /// A machine without firmware, whose command line has `more`.
     fn direct(&self, more: &str) -> Setup {
-        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        Setup::new(Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{cmdline} {more}"),
-        })
+        Setup::new(self.images.direct(more).unwrap())
     }
 }
 

@@ -101,13 +101,7 @@ impl World {
     }
 
     fn without_firmware(&self, more: &str) -> Setup {
-        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let firmware = Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{cmdline} {more}"),
-        };
-        Setup::new(firmware)
+        Setup::new(self.images.direct(more).unwrap())
     }
 
     /// The same, with somebody before it; where it `restarts` it does so by itself.

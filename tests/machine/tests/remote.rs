@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Setup, images};
+use holdfast_machine::{Setup, images};
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -51,9 +51,7 @@ fn a_machine_is_installed_from_a_desk_and_does_not_listen_any_more() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     // The firmware's part is tested elsewhere.
     let setup = |more: &str, discs| {
-        let cmdline = fs::read_to_string(images.path("cmdline")).unwrap();
-        let (kernel, initrd) = (images.path("vmlinuz"), images.path("initrd.zst"));
-        let firmware = Firmware::Direct { kernel, initrd, cmdline: format!("{cmdline} {more}") };
+        let firmware = images.direct(more).unwrap();
         let network = format!("user,id=net,hostfwd=tcp:{free}-:{PORT}");
         let more = ["-netdev", &network, "-device", "virtio-net-pci,netdev=net"].map(str::to_owned).into();
         Setup { disks: vec![disk.clone()], discs, megabytes: 1024, more, ..Setup::new(firmware) }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use holdfast_machine::{Firmware, Images, Machine, Setup, images, put_state};
+use holdfast_machine::{Images, Machine, Setup, images, put_state};
 use holdfast_release::Fat;
 use tempfile::TempDir;
 
@@ -77,12 +77,7 @@ impl World {
 
     /// The machine, up and listening, with more disks.
     fn start(&self, more: &[Utf8PathBuf]) -> Machine {
-        let cmdline = fs::read_to_string(self.images.path("cmdline")).unwrap();
-        let firmware = Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: format!("{cmdline} db_password=hunter2"),
-        };
+        let firmware = self.images.direct("db_password=hunter2").unwrap();
         let disks = [std::slice::from_ref(&self.disk), more].concat();
         let mut machine = Setup { megabytes: 768, disks, ..Setup::new(firmware) }.start().unwrap();
         machine.event("ready", LIMIT).unwrap();

@@ -139,11 +139,7 @@ impl World {
 
     /// Starts a disk without firmware: the quick way to the system of slot A.
     pub(crate) fn quick(&self, number: u8, disk: Utf8PathBuf, clock: &[&str]) -> Machine {
-        let firmware = Firmware::Direct {
-            kernel: self.images.path("vmlinuz"),
-            initrd: self.images.path("initrd.zst"),
-            cmdline: fs::read_to_string(self.images.path("cmdline")).unwrap(),
-        };
+        let firmware = self.images.direct("").unwrap();
         self.start(number, disk, firmware, false, clock)
     }
 
