@@ -184,7 +184,7 @@ pub(crate) fn show(planned: &Planned, from: &str, events: &mut Events) {
     for check in planned.checks() {
         events.line(&check.line());
     }
-    for line in sides(planned.disk(), planned.layout(), &planned.release().version) {
+    for line in sides(planned) {
         events.line(&line);
     }
     let machine = planned.machine().metadata.name.to_string();

@@ -77,7 +77,7 @@ fn no_prefix_of_the_writes_boots_half_of_it() {
     let all = world.writes_of_last();
     for cut in world::places(all, 20) {
         let disk = world.disk(&format!("cut-{cut}"));
-        world.install_cut(&disk, cut);
+        world.install_cut(&disk, cut, None);
         if has_table(&disk) {
             world.judge_content(&disk);
         }
@@ -86,6 +86,55 @@ fn no_prefix_of_the_writes_boots_half_of_it() {
         world.install(&disk, None).unwrap();
         world.judge(&disk);
         std::fs::remove_file(&disk).unwrap();
+    }
+}
+
+/// A machine gets another configuration and keeps what it stores, wherever the power goes meanwhile.
+#[test]
+fn what_a_disk_stores_stays_there_where_the_configuration_says_so() {
+    let world = World::new();
+    let first = world.disk("first");
+    world.install(&first, None).unwrap();
+    let data = Layout::plan(Profile::Small, DISK_BYTES, 512).unwrap().part(Role::Data).unwrap();
+    let stored = b"what takes months to make again";
+    let at = data.at + data.bytes / 2;
+    File::options().write(true).open(&first).unwrap().write_all_at(stored, at).unwrap();
+    let before = world.part_digest(&first, Role::Data);
+    world.keeps_data.set(true);
+    let refused = world.confirm(&first, &Consent::Configured(None)).unwrap_err();
+    assert!(matches!(refused, Refusal::Holds { .. }), "{refused}");
+    let blank = world.disk("blank");
+    let refused = world.confirm(&blank, &Consent::Configured(None)).unwrap_err();
+    assert!(matches!(refused, Refusal::NoData { .. }), "{refused}");
+
+    let word = Some("confirm:S1");
+    let copy = |to: &str| {
+        let to = world.path(to);
+        said(Command::new("cp").args(["--sparse=always", first.as_str(), to.as_str()]));
+        to
+    };
+    let whole = copy("whole");
+    world.install(&whole, word).unwrap();
+    world.judge(&whole);
+    assert_eq!(world.part_digest(&whole, Role::Data), before);
+    assert_ne!(world.part_digest(&whole, Role::State), world.part_digest(&first, Role::State));
+    for cut in world::places(world.writes_of_last(), 6) {
+        let disk = copy("cut");
+        world.install_cut(&disk, cut, word);
+        assert_eq!(world.part_digest(&disk, Role::Data), before, "after {cut}");
+        let held = look(&mut Disk::open(&disk, Access::Read).unwrap(), 512);
+        if matches!(held, Holds::Half(_)) {
+            // It is nobody's to write over, and goes on by itself.
+            world.keeps_data.set(false);
+            let refused = world.confirm(&disk, &Consent::Configured(None)).unwrap_err();
+            assert!(matches!(refused, Refusal::Holds { .. }), "{refused}");
+            world.keeps_data.set(true);
+            world.install(&disk, None).unwrap();
+        } else {
+            world.install(&disk, word).unwrap();
+        }
+        world.judge(&disk);
+        assert_eq!(world.part_digest(&disk, Role::Data), before, "in the end, after {cut}");
     }
 }
 

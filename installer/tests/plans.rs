@@ -9,8 +9,8 @@ use holdfast_installer::brain::{
     Consent, Detected, Disk, Facts, Firmware, Found, Half, Held, Holds, Nic, Release, SecureBoot, System,
     Transport, disk_line, sides,
 };
-use holdfast_release::Profile;
 use holdfast_release::machine::{Machine, parse};
+use holdfast_release::{Layout, Profile, Role};
 
 const TRANSCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans.txt");
 
@@ -74,7 +74,7 @@ fn told(title: &str, facts: Facts, machine: Machine, consent: &Consent) -> Strin
             for check in planned.checks() {
                 writeln!(text, "{}", check.line()).unwrap();
             }
-            for line in sides(planned.disk(), planned.layout(), "1.2.0") {
+            for line in sides(&planned) {
                 writeln!(text, "{line}").unwrap();
             }
             match planned.confirm(consent) {
@@ -98,12 +98,19 @@ fn the_transcript_of_all_decisions_is_what_it_was() {
         versions: vec!["1.1.0".to_owned(), "1.0.3".to_owned()],
         machine: Some("m-0".to_owned()),
         cluster: Some("other".to_owned()),
+        data: None,
         parts: vec![("ESP".to_owned(), 128 << 20), ("META".to_owned(), 2 << 20), (String::new(), G)],
     };
+    let data = Layout::plan(Profile::Small, 4 * G, 512).unwrap().part(Role::Data).unwrap();
+    let kept = Held { data: Some((data.at, data.bytes)), cluster: Some("prod".to_owned()), ..held.clone() };
+    let keeping = |held: &Held| disk("/dev/vdb", Some("B"), 4 * G, Holds::Installation(held.clone()));
+    let elsewhere = Held { data: Some((data.at, data.bytes / 2)), ..kept.clone() };
+    let strange = Held { cluster: Some("other".to_owned()), ..kept.clone() };
+    let keeps = machine("[spec.install]\ndisk = {}\nkeepData = true", "controller");
     let used = || disk("/dev/vdb", Some("B"), 4 * G, Holds::Installation(held.clone()));
     let other = Found { what: "a member of a ZFS pool".to_owned(), parts: Vec::new() };
     let foreign = || disk("/dev/vdc", None, 4 * G, Holds::Other(other.clone()));
-    let half = Half { version: "1.2.0".to_owned(), machine: "m-1".to_owned() };
+    let half = Half { version: "1.2.0".to_owned(), machine: "m-1".to_owned(), keeps_data: false };
     let begun = || disk("/dev/vdd", Some("D"), 4 * G, Holds::Half(half.clone()));
     let medium = || Disk { kept: Some("the medium"), ..disk("/dev/sda", Some("U"), 8 * G, Holds::Nothing) };
     let small = || disk("/dev/vde", Some("E"), G, Holds::Nothing);
@@ -180,6 +187,21 @@ fn the_transcript_of_all_decisions_is_what_it_was() {
         ),
         ("an extension that the release has", facts(vec![blank()]), driven("gpu"), &none),
         ("an extension that the release has not", facts(vec![blank()]), driven("npu"), &none),
+        ("what is stored stays", facts(vec![keeping(&kept)]), keeps.clone(), &word("confirm:B")),
+        ("what is stored stays, and nobody's word", facts(vec![keeping(&kept)]), keeps.clone(), &none),
+        (
+            "what is stored lies elsewhere",
+            facts(vec![keeping(&elsewhere)]),
+            keeps.clone(),
+            &word("confirm:B"),
+        ),
+        (
+            "what is stored is another cluster's",
+            facts(vec![keeping(&strange)]),
+            keeps.clone(),
+            &word("confirm:B"),
+        ),
+        ("nothing is stored that could stay", facts(vec![blank()]), keeps, &none),
         ("no word of a disk", facts(vec![blank()]), machine("", "controller"), &none),
     ];
     let text: String = cases

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::law::Law;
 use crate::library::{Library, blocking};
 use crate::revoked;
-use crate::slots::{Slots, Wanted};
+use crate::slots::{Reset, Slots, Wanted};
 use crate::tasks::Tasks;
 
 /// What takes so much longer than the controller was asked to hold an answer is not coming.
@@ -186,7 +186,8 @@ impl Session {
                 return false;
             }
         };
-        let Desired { tasks: wanted, replicas, bundle, revoked_serials, update, reset, .. } = desired;
+        let reset = Reset::wanted(&desired);
+        let Desired { tasks: wanted, replicas, bundle, revoked_serials, update, .. } = desired;
         let law = bundle.map_or(Ok(()), |bundle| self.law.replace(&bundle));
         if let Err(problem) = &law {
             tracing::error!(%problem, "a law bundle was refused; the old one stays in force");

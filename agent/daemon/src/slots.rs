@@ -11,7 +11,7 @@ mod simulated;
 mod work;
 
 pub use config::SlotsConfig;
-pub(crate) use work::{Slots, Wanted, run};
+pub(crate) use work::{Reset, Slots, Wanted, run};
 
 #[cfg(test)]
 mod tests;

@@ -295,11 +295,14 @@ impl Life {
 
     /// Whether it is time to go down and forget everything, as somebody asks.
     fn forgets(&mut self) -> bool {
-        if self.leaves.is_none() && reset::asked() {
+        if self.leaves.is_none()
+            && let Some(scope) = reset::asked()
+        {
             let meta = self.begun.places.meta.as_deref().ok_or("there is no META on this disk".to_owned());
-            match meta.and_then(reset::begin) {
-                Ok(()) => {
-                    event("machine.resets", &json!({ "seconds": FAREWELL.as_secs() }));
+            match meta.and_then(|meta| reset::begin(meta, scope)) {
+                Ok(scope) => {
+                    let seconds = FAREWELL.as_secs();
+                    event("machine.resets", &json!({ "seconds": seconds, "forgets": scope.word() }));
                     self.leaves = Some(Instant::now() + FAREWELL);
                     if let Err(error) = self.told.resets() {
                         say(format_args!("tell that this machine is reset: {error}"));

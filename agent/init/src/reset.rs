@@ -1,10 +1,13 @@
 //! Forgetting: a machine that leaves its cluster for good, or is sold. What is to be done is in META before anything is done, and it
 //! is done at a start, when nothing is open; so a cut of the power at any moment only delays it.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use camino::Utf8Path;
 use holdfast_disk::{Access, Disk};
-use holdfast_release::Meta;
 use holdfast_release::writer::Target as _;
+use holdfast_release::{META_MACHINE, Meta};
 use serde_json::json;
 
 use crate::disks::Partition;
@@ -12,12 +15,19 @@ use crate::event::{event, power_off, say};
 use crate::slot::{read_meta, write_meta};
 use crate::{durable, storage};
 
-/// Who lays this file has the machine reset (`agent/daemon` does).
+/// Who lays this file has the machine reset (`agent/daemon` does, with a word for what it forgets).
 const ASKED: &str = "/run/holdfast/reset";
 /// Its name in META.
 const NAME: &str = "reset";
+/// The word for who the machine is, in that file and in META. Any other one means everything.
+const IDENTITY: &str = "identity";
+const EVERYTHING: &str = "everything";
+/// Bytes of a word that are read.
+const LONGEST: u64 = 64;
 /// What the machine keeps.
 const KEPT: [&str; 4] = ["STATE", "RAFT", "DATA", "EXT"];
+/// What of it says who the machine is. Keys of both are there, and what is encrypted for them.
+const SAYS_WHO: [&str; 2] = ["STATE", "RAFT"];
 /// What it starts from, and goes on with after a cut; only when nothing else is left does it go, what the loader reads first.
 const STARTS_FROM: [&str; 2] = ["ESP", "META"];
 /// Erased at once, and the beginning of it read again; between two of them the watchdog is fed and it is said how far it is.
@@ -28,9 +38,13 @@ const KEYS: u64 = PIECE;
 /// of which both are zeros.
 const END: u64 = 1 << 20;
 
-/// Whether somebody asks that this machine forgets everything.
-pub(crate) fn asked() -> bool {
-    Utf8Path::new(ASKED).exists()
+/// What somebody asks that this machine forgets.
+pub(crate) fn asked() -> Option<Scope> {
+    let mut word = String::new();
+    let file = File::open(ASKED).ok()?;
+    // It is there: what cannot be read of it asks for everything.
+    let _ = file.take(LONGEST).read_to_string(&mut word);
+    Some(Scope::of(&word))
 }
 
 /// It cannot: whoever asked has to ask again.
@@ -38,37 +52,83 @@ pub(crate) fn refuse() {
     drop(durable::remove(Utf8Path::new(ASKED)));
 }
 
-/// Writes down that it shall. From here on nothing but that happens at the next start.
-pub(crate) fn begin(meta: &Utf8Path) -> Result<(), String> {
-    let mut kept: Meta = read_meta(meta);
-    kept.set(NAME, "everything").map_err(|error| error.to_string())?;
-    write_meta(meta, &mut kept)
+/// What a machine forgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All it keeps.
+    Everything,
+    /// Who it is. What it stores and what it starts from stay.
+    Identity,
 }
 
-/// Forgets everything and turns the machine off, where that was begun. What cannot be erased is tried again at every start: a machine
-/// that was told to forget never runs with what it knew.
+impl Scope {
+    fn of(word: &str) -> Self {
+        if word.trim() == IDENTITY { Self::Identity } else { Self::Everything }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Everything => EVERYTHING,
+            Self::Identity => IDENTITY,
+        }
+    }
+
+    /// What is erased one after the other, and how much of it. The keys go first: what they open is nothing without them.
+    fn steps(self) -> impl Iterator<Item = (&'static str, Option<u64>)> {
+        let (kept, starts_from): (&[_], &[_]) = match self {
+            Self::Everything => (&KEPT, &STARTS_FROM),
+            Self::Identity => (&SAYS_WHO, &[]),
+        };
+        let keys = kept.iter().map(|label| (*label, Some(KEYS)));
+        keys.chain(kept.iter().chain(starts_from).map(|label| (*label, None)))
+    }
+}
+
+/// Writes down that it shall. From here on nothing but that happens at the next start. What was asked for before is never made less.
+pub(crate) fn begin(meta: &Utf8Path, scope: Scope) -> Result<Scope, String> {
+    let mut kept: Meta = read_meta(meta);
+    let scope =
+        if kept.get(NAME).map(Scope::of) == Some(Scope::Everything) { Scope::Everything } else { scope };
+    kept.set(NAME, scope.word()).map_err(|error| error.to_string())?;
+    write_meta(meta, &mut kept)?;
+    Ok(scope)
+}
+
+/// Forgets what was begun and turns the machine off. What cannot be erased is tried again at every start: a machine that was told to
+/// forget never runs with what it knew.
 pub(crate) fn finish(disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) {
     let Some(meta) = storage::device(partitions, disk, "META") else { return };
-    if read_meta(&meta).get(NAME).is_none() {
-        return;
-    }
-    match forget(disk, partitions, feed) {
-        Ok(bytes) => event("machine.reset", &json!({ "bytes": bytes })),
+    let Some(scope) = read_meta(&meta).get(NAME).map(Scope::of) else { return };
+    let forgotten = forget(scope, disk, partitions, feed).and_then(|bytes| match scope {
+        Scope::Everything => Ok(bytes),
+        Scope::Identity => nameless(&meta).map(|()| bytes),
+    });
+    match forgotten {
+        Ok(bytes) => event("machine.reset", &json!({ "bytes": bytes, "forgets": scope.word() })),
         Err(why) => event("machine.reset-failed", &json!({ "why": why })),
     }
     power_off();
 }
 
-/// What is erased one after the other, and how much of it. The keys go first: what they open is nothing without them.
-fn steps() -> impl Iterator<Item = (&'static str, Option<u64>)> {
-    let keys = KEPT.map(|label| (label, Some(KEYS)));
-    keys.into_iter().chain(KEPT.into_iter().chain(STARTS_FROM).map(|label| (label, None)))
+/// Takes out of META which machine this was, and that it was to forget it: the last step, for the next start is that of a machine
+/// without a configuration.
+fn nameless(meta: &Utf8Path) -> Result<(), String> {
+    let mut kept: Meta = read_meta(meta);
+    kept.remove(META_MACHINE);
+    // Both copies: the older one says it, too.
+    write_meta(meta, &mut kept)?;
+    write_meta(meta, &mut kept)?;
+    kept.remove(NAME);
+    write_meta(meta, &mut kept)
 }
 
-fn forget(disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) -> Result<u64, String> {
-    say("erases what this machine keeps; it is turned off when nothing is left");
+fn forget(scope: Scope, disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) -> Result<u64, String> {
+    say(format_args!(
+        "erases what this machine is to forget ({}); it is turned off when nothing of it is left",
+        scope.word()
+    ));
     let mut bytes = 0;
-    for (label, first) in steps() {
+    for (label, first) in scope.steps() {
         let Some(volume) = storage::device(partitions, disk, label) else { continue };
         let erased = erase(&volume, first, feed, &mut |done, whole| {
             if first.is_none() {
@@ -76,6 +136,9 @@ fn forget(disk: &str, partitions: &[Partition], feed: &mut dyn FnMut()) -> Resul
             }
         })?;
         bytes += if first.is_none() { erased } else { 0 };
+    }
+    if scope == Scope::Identity {
+        return Ok(bytes);
     }
     // Without its table the disk is as good as new to the firmware and to the installer.
     let whole = Utf8Path::new("/dev").join(disk);
@@ -140,7 +203,7 @@ mod tests {
 
     #[test]
     fn keys_go_first_and_what_the_machine_starts_from_only_when_nothing_else_is_left() {
-        let steps: Vec<(&str, Option<u64>)> = steps().collect();
+        let steps: Vec<(&str, Option<u64>)> = Scope::Everything.steps().collect();
         let place = |step| steps.iter().position(|(label, first)| (*label, first.is_none()) == step).unwrap();
         for kept in KEPT {
             assert!(place((kept, false)) < place(("STATE", true)), "the keys of {kept}");
@@ -148,6 +211,8 @@ mod tests {
         }
         assert!(place(("ESP", true)) < place(("META", true)), "it would start and not know what it was at");
         assert!(!steps.contains(&("ESP", Some(KEYS))));
+        let who: Vec<&str> = Scope::Identity.steps().map(|(label, _)| label).collect();
+        assert_eq!(who, ["STATE", "RAFT", "STATE", "RAFT"]);
     }
 
     #[test]
@@ -156,7 +221,30 @@ mod tests {
         let meta = Utf8Path::from_path(temp.path()).unwrap().join("META");
         std::fs::write(&meta, vec![0; 2 << 20]).unwrap();
         assert_eq!(read_meta(&meta).get(NAME), None);
-        begin(&meta).unwrap();
-        assert_eq!(read_meta(&meta).get(NAME), Some("everything"));
+        let known = || read_meta(&meta).get(NAME).map(Scope::of);
+        assert_eq!(begin(&meta, Scope::Identity), Ok(Scope::Identity));
+        assert_eq!(known(), Some(Scope::Identity));
+        begin(&meta, Scope::Everything).unwrap();
+        // A machine that was told to forget everything does not keep a part of it.
+        assert_eq!(begin(&meta, Scope::Identity), Ok(Scope::Everything));
+        assert_eq!(known(), Some(Scope::Everything));
+    }
+
+    #[test]
+    fn nothing_says_who_a_machine_was_that_forgot_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let meta = Utf8Path::from_path(temp.path()).unwrap().join("META");
+        std::fs::write(&meta, vec![0; 2 << 20]).unwrap();
+        let mut kept = Meta::default();
+        kept.set(META_MACHINE, "n1-of-the-clinic").unwrap();
+        kept.set("install.cluster", "prod").unwrap();
+        write_meta(&meta, &mut kept).unwrap();
+        begin(&meta, Scope::Identity).unwrap();
+        nameless(&meta).unwrap();
+        let kept = read_meta(&meta);
+        assert_eq!((kept.get(NAME), kept.get("install.cluster")), (None, Some("prod")));
+        let name = b"n1-of-the-clinic";
+        let bytes = std::fs::read(&meta).unwrap();
+        assert!(!bytes.windows(name.len()).any(|window| window == name));
     }
 }

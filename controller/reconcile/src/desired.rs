@@ -39,6 +39,7 @@ pub(crate) fn without_replicas<'a>(
         jurisdiction,
         update: update_of(state, node),
         reset: spec.is_some_and(|spec| spec.reset),
+        reset_keeps_data: spec.is_some_and(|spec| spec.reset_keeps_data),
     }
 }
 

@@ -166,7 +166,11 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
     };
     let spec = node.node.get_or_insert_default().spec.get_or_insert_default();
     (spec.cordoned, spec.draining) = (cordoned, draining);
-    spec.reset |= change.change == "reset";
+    if change.change == "reset" {
+        // A machine may have begun with what it was told first: more may be asked of it, never less.
+        spec.reset_keeps_data = change.keep_data && (!spec.reset || spec.reset_keeps_data);
+        spec.reset = true;
+    }
     if change.change == "retire" {
         retire(act, &mut node, "retired");
     }
@@ -215,6 +219,12 @@ fn is_reset(node: &NodeRecord) -> bool {
     node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset)
 }
 
+/// What a machine erases that is reset.
+fn erased(node: &NodeRecord) -> &'static str {
+    let keeps = node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.reset_keeps_data);
+    if keeps { "who it is" } else { "everything it keeps" }
+}
+
 /// Whether it is the machine of a controller.
 fn is_controller(node: &NodeRecord) -> bool {
     node.node.as_ref().and_then(|n| n.spec.as_ref()).is_some_and(|spec| spec.controller)
@@ -251,12 +261,14 @@ pub(crate) fn report(act: &mut Act<'_>, report: ReportNode) -> Answer {
     let resets = status.system.as_ref().is_some_and(|system| system.resets);
     let gone = resets && is_reset(&node) && node_phase(&node) != NodePhase::Retired;
     if gone {
-        retire(act, &mut node, "reset: it erases everything it keeps");
+        let reason = format!("reset: it erases {}", erased(&node));
+        retire(act, &mut node, &reason);
     }
+    let what = erased(&node);
     put(act, node);
     if gone {
         let name = &report.node;
-        act.event(&format!("node/{name}"), "Reset", "it goes down to erase everything it keeps".to_owned());
+        act.event(&format!("node/{name}"), "Reset", format!("it goes down to erase {what}"));
         record::mutation(act, "node-reset", &format!("node/{name}"), &[]);
         retired(act, name, "its node was reset");
     }

@@ -241,6 +241,7 @@ fn effect(act: &mut Act<'_>, to: NodeStep, node: &str, release: &str, cordoned: 
         change: change.to_owned(),
         reason: format!("release {release}"),
         force: false,
+        keep_data: false,
     };
     match to {
         NodeStep::Draining => nodes::change(act, &change("drain")).map(drop),

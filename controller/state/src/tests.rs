@@ -462,6 +462,31 @@ fn a_node_is_reset_where_nothing_is_lost_by_it_and_ends_when_it_goes_down() {
 }
 
 #[test]
+fn a_node_that_keeps_its_data_may_be_told_to_erase_more_and_never_less() {
+    let mut world = World::new();
+    let runs = |resets| {
+        let system = Some(v1::NodeSystem { version: "1".to_owned(), resets, ..Default::default() });
+        let (node, inventory) = ("de-1".to_owned(), Some(inventory(2)));
+        command::Body::ReportNode(store::ReportNode { node, inventory, system, ..Default::default() })
+    };
+    let reset = |keep_data| {
+        let (node, change) = ("de-1".to_owned(), "reset".to_owned());
+        command::Body::ChangeNode(store::ChangeNode { node, change, keep_data, ..Default::default() })
+    };
+    let node = |world: &World| world.state.node("de-1").and_then(|r| r.node.clone()).unwrap();
+    let keeps = |world: &World| node(world).spec.unwrap().reset_keeps_data;
+    world.done(runs(false));
+    world.done(reset(true));
+    assert!(keeps(&world));
+    world.done(reset(false));
+    assert!(!keeps(&world));
+    world.done(reset(true));
+    assert!(!keeps(&world), "it may have begun to erase everything");
+    world.done(runs(true));
+    assert_eq!(node(&world).status.unwrap().reason, "reset: it erases everything it keeps");
+}
+
+#[test]
 fn an_idempotency_key_gives_the_first_answer_again() {
     let mut world = World::new();
     let put = |priority| Command {

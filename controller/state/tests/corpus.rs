@@ -249,7 +249,12 @@ impl Teller {
 
     fn change(&mut self, node: &str, change: &str) {
         let (node, change, reason) = (node.to_owned(), change.to_owned(), "fans".to_owned());
-        self.tell(command::Body::ChangeNode(store::ChangeNode { node, change, reason, force: false }));
+        self.tell(command::Body::ChangeNode(store::ChangeNode {
+            node,
+            change,
+            reason,
+            ..Default::default()
+        }));
     }
 
     fn submit(&mut self, name: &str) {
@@ -584,7 +589,13 @@ fn machine_of_a_controller(teller: &mut Teller) {
 fn resets(teller: &mut Teller) {
     for force in [false, true] {
         let (node, change, reason) = ("de-1".to_owned(), "reset".to_owned(), "sold".to_owned());
-        teller.tell(command::Body::ChangeNode(store::ChangeNode { node, change, reason, force }));
+        teller.tell(command::Body::ChangeNode(store::ChangeNode {
+            node,
+            change,
+            reason,
+            force,
+            keep_data: false,
+        }));
     }
     teller.change("de-1", "uncordon");
     let unlocked_by = "tpm".to_owned();

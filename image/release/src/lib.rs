@@ -40,6 +40,6 @@ pub use manifest::{
     ExtensionSum, FileSum, INSTALL_KERNEL, KERNEL, LOADER, MANIFEST, MANIFEST_MOST_BYTES, Manifest,
     ManifestError, ROOT, ROOT_TREE, TAKES_OVER_FROM, Verity,
 };
-pub use meta::{META_COPY_BYTES, Meta, MetaError};
+pub use meta::{META_COPY_BYTES, META_MACHINE, Meta, MetaError};
 pub use slots::{Attempt, Boot, MOST_ATTEMPTS, Slot, Verdict, decide};
 pub use verity::{BLOCK, BLOCK_BYTES, HashTree, RootHash, Salt, Tree, VerityError};

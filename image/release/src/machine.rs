@@ -112,6 +112,9 @@ pub struct Install {
     /// That a disk which holds something may be taken: `confirm:` and its serial number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wipe: Option<String>,
+    /// That what an installation before this one stores on that disk (DATA) stays. The disk has to hold one of the same cluster.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub keep_data: bool,
     /// What the machine does once it is installed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub after: After,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 /// Bytes of one copy. The second one lies in the second half of the partition.
 pub const META_COPY_BYTES: usize = 64 << 10;
+/// The name of the machine that a disk was installed for.
+pub const META_MACHINE: &str = "install.machine";
 const MAGIC: &[u8; 8] = b"HFMETA1\n";
 const HEAD: usize = 8 + 8 + 4 + 4;
 

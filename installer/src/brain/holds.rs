@@ -1,6 +1,6 @@
 //! What lies on a disk, from a look at its two ends. Whatever is not all zeros belongs to somebody.
 
-use holdfast_release::{Meta, Table};
+use holdfast_release::{META_MACHINE, Meta, Role, Table};
 
 /// How far into a disk signatures are looked for.
 pub const LOOKED_AT: usize = 1 << 20;
@@ -44,6 +44,8 @@ pub struct Half {
     pub version: String,
     /// The machine it was for.
     pub machine: String,
+    /// What was stored on the disk before stays there.
+    pub keeps_data: bool,
 }
 
 /// An installation.
@@ -55,6 +57,8 @@ pub struct Held {
     pub machine: Option<String>,
     /// The cluster it belongs to.
     pub cluster: Option<String>,
+    /// Where what it stores lies: the first byte of DATA, and how many there are.
+    pub data: Option<(u64, u64)>,
     /// Its partitions, with their bytes.
     pub parts: Vec<(String, u64)>,
 }
@@ -72,7 +76,8 @@ impl Holds {
     /// Whether it may be written over without anyone's word.
     #[must_use]
     pub const fn is_free(&self) -> bool {
-        matches!(self, Self::Nothing | Self::Half(_))
+        // One that keeps what was stored before is nobody's to write over.
+        matches!(self, Self::Nothing | Self::Half(Half { keeps_data: false, .. }))
     }
 
     /// In a line.
@@ -107,16 +112,18 @@ impl Holds {
 }
 
 /// Names that META and the record have in common.
-const MACHINE: &str = "install.machine";
 const VERSION: &str = "install.version";
 const CLUSTER: &str = "install.cluster";
+/// In the record: what was stored on the disk before stays there.
+const KEEPS: &str = "install.keeps";
 
 /// What lies on a disk, from what was read of it.
 #[must_use]
 pub fn holds(look: &Look<'_>) -> Holds {
     let record = Meta::read(look.record.0, look.record.1);
-    if let (Some(version), Some(machine)) = (record.get(VERSION), record.get(MACHINE)) {
-        return Holds::Half(Half { version: version.to_owned(), machine: machine.to_owned() });
+    if let (Some(version), Some(machine)) = (record.get(VERSION), record.get(META_MACHINE)) {
+        let keeps_data = record.get(KEEPS).is_some();
+        return Holds::Half(Half { version: version.to_owned(), machine: machine.to_owned(), keeps_data });
     }
     let table = Table::decode(look.front, look.sector, look.bytes / u64::from(look.sector).max(1));
     if let Ok(table) = table {
@@ -139,9 +146,11 @@ fn partitioned(look: &Look<'_>, table: &Table) -> Holds {
         let known = |name: &str| meta.get(name).map(str::to_owned);
         let slots = ["slot.a.version", "slot.b.version"];
         let versions = slots.iter().filter_map(|name| known(name)).collect();
+        let data = table.entries.iter().find(|entry| entry.name == Role::Data.label());
         return Holds::Installation(Held {
+            data: data.map(|e| (e.first * u64::from(table.sector), bytes(e.first, e.last))),
             versions,
-            machine: known(MACHINE),
+            machine: known(META_MACHINE),
             cluster: known(CLUSTER),
             parts,
         });
@@ -193,6 +202,15 @@ fn signature(look: &Look<'_>) -> Option<&'static str> {
     named.map(|(_, _, what)| *what).or_else(zfs).or_else(mbr).or_else(backup)
 }
 
+/// Has the record of an installation say whether what was stored on the disk before stays there.
+pub(crate) fn describe_data(record: &mut Meta, keeps: bool) -> Result<(), holdfast_release::MetaError> {
+    if keeps {
+        return record.set(KEEPS, Role::Data.label());
+    }
+    record.remove(KEEPS);
+    Ok(())
+}
+
 /// What the record and META say of an installation that is being made.
 pub(crate) fn describe(
     meta: &mut Meta,
@@ -201,7 +219,7 @@ pub(crate) fn describe(
     cluster: Option<&str>,
 ) -> Result<(), holdfast_release::MetaError> {
     meta.set(VERSION, version)?;
-    meta.set(MACHINE, machine)?;
+    meta.set(META_MACHINE, machine)?;
     match cluster {
         Some(name) => meta.set(CLUSTER, name),
         None => Ok(()),

@@ -61,6 +61,16 @@ pub enum Refusal {
         /// What was typed.
         typed: String,
     },
+    /// There is nothing that could stay.
+    #[error(
+        "`keepData = true` cannot be done on disk {disk}: {why}; without it everything there is written over"
+    )]
+    NoData {
+        /// The disk.
+        disk: String,
+        /// What is not as it has to be.
+        why: String,
+    },
     /// The configuration wants a TPM.
     #[error("the configuration has `encryption = \"tpm\"`, and this machine has no TPM 2.0")]
     NoTpm,
@@ -94,6 +104,7 @@ impl Refusal {
             Self::Layout { .. } => "layout",
             Self::Holds { .. } => "disk-in-use",
             Self::Typed { .. } => "wrong-serial",
+            Self::NoData { .. } => "no-data",
             Self::NoTpm => "no-tpm",
             Self::NoExtension(_) => "no-extension",
             Self::Checks { .. } => "checks",
@@ -110,6 +121,7 @@ impl Refusal {
             | Self::Layout { .. }
             | Self::Holds { .. }
             | Self::Typed { .. }
+            | Self::NoData { .. }
             | Self::NoTpm
             | Self::NoExtension(_)
             | Self::Checks { .. } => &[],

@@ -1,9 +1,10 @@
 //! Disks as text: one in a line, and what is against what will be.
 
-use holdfast_release::{Layout, Role};
+use holdfast_release::Role;
 
 use crate::brain::bytes::amount;
 use crate::brain::facts::Disk;
+use crate::brain::steps::Planned;
 
 /// Columns of one side.
 const SIDE: usize = 36;
@@ -27,7 +28,8 @@ pub fn disk_name(disk: &Disk) -> String {
 
 /// What is on the disk, and beside it what will be.
 #[must_use]
-pub fn sides(disk: &Disk, layout: &Layout, version: &str) -> Vec<String> {
+pub fn sides(planned: &Planned) -> Vec<String> {
+    let (disk, layout) = (planned.disk(), planned.layout());
     let now = disk.holds.parts().iter().map(|(name, bytes)| {
         let name = if name.is_empty() { "(no name)" } else { name };
         part(name, *bytes, "")
@@ -35,7 +37,7 @@ pub fn sides(disk: &Disk, layout: &Layout, version: &str) -> Vec<String> {
     let now: Vec<String> =
         if disk.holds.parts().is_empty() { vec![cut(&disk.holds.line(), SIDE)] } else { now.collect() };
     let after: Vec<String> =
-        layout.parts.iter().map(|p| part(p.role.label(), p.bytes, &content(p.role, version))).collect();
+        layout.parts.iter().map(|p| part(p.role.label(), p.bytes, &content(p.role, planned))).collect();
     let rows = now.len().max(after.len());
     let row = |at: usize| {
         let (left, right) = (now.get(at), after.get(at));
@@ -65,16 +67,17 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 /// What will lie in a partition.
-fn content(role: Role, version: &str) -> String {
+fn content(role: Role, planned: &Planned) -> String {
     match role {
         Role::Esp => "loader, kernel".to_owned(),
         Role::Meta => "boot attempts".to_owned(),
-        Role::RootA => format!("system {version}"),
+        Role::RootA => format!("system {}", planned.release().version),
         Role::HashA => "its proof".to_owned(),
         Role::RootB | Role::HashB => "for updates".to_owned(),
         Role::Ext => "extensions".to_owned(),
         Role::State => "configuration".to_owned(),
         Role::Raft => "cluster log".to_owned(),
+        Role::Data if planned.keeps_data() => "data, as it is".to_owned(),
         Role::Data => "data".to_owned(),
     }
 }

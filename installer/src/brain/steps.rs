@@ -4,11 +4,12 @@
 //! Detected --plan--> Planned --confirm--> Confirmed --the hands--> Written
 //! ```
 
-use holdfast_release::Layout;
 use holdfast_release::machine::{DiskSelector, Encryption, Machine};
+use holdfast_release::{Layout, Role};
 
 use crate::brain::checks::{Check, checks};
 use crate::brain::facts::{Disk, Facts, Firmware, Release, SecureBoot};
+use crate::brain::holds::Holds;
 use crate::brain::refusal::Refusal;
 use crate::brain::select::select;
 use crate::brain::shown::disk_line;
@@ -32,6 +33,7 @@ pub struct Planned {
     checks: Vec<Check>,
     enrols: bool,
     locks: Locks,
+    keeps_data: bool,
 }
 
 impl Locks {
@@ -88,7 +90,6 @@ pub struct Written {
 impl Detected {
     /// Disks that hold an installation already.
     pub fn installed(&self) -> impl Iterator<Item = &Disk> {
-        use crate::brain::holds::Holds;
         self.facts.disks.iter().filter(|disk| matches!(disk.holds, Holds::Installation(_)))
     }
 
@@ -102,6 +103,12 @@ impl Detected {
         let disk = select(&self.facts.disks, wanted)?;
         let layout = Layout::plan(self.release.profile, disk.bytes, disk.sector)
             .map_err(|source| Refusal::Layout { disk: disk_line(&disk), source })?;
+        let keeps_data = machine.spec.install.as_ref().is_some_and(|install| install.keep_data);
+        if keeps_data {
+            let cluster = machine.spec.cluster.name.as_ref().map(ToString::to_string);
+            stays(&disk.holds, &layout, cluster.as_deref())
+                .map_err(|why| Refusal::NoData { disk: disk_line(&disk), why })?;
+        }
         let checks = checks(&self.facts, &self.release, machine.spec.role);
         if checks.iter().any(Check::is_failed) {
             return Err(Refusal::Checks { checks });
@@ -118,7 +125,26 @@ impl Detected {
             (Encryption::RecoveryKey, _) => Locks::RecoveryKey,
             (Encryption::Auto, false) | (Encryption::None, _) => Locks::Nothing,
         };
-        Ok(Planned { release: self.release, machine, disk, layout, checks, enrols, locks })
+        Ok(Planned { release: self.release, machine, disk, layout, checks, enrols, locks, keeps_data })
+    }
+}
+
+/// Whether what a disk stores can stay where it is; otherwise why not. What belongs to one cluster does not come to another by it.
+fn stays(holds: &Holds, layout: &Layout, cluster: Option<&str>) -> Result<(), String> {
+    let held = match holds {
+        Holds::Half(half) if half.keeps_data => return Ok(()),
+        Holds::Installation(held) => held,
+        Holds::Nothing | Holds::Half(_) | Holds::Other(_) | Holds::Unreadable(_) => {
+            return Err("there is no whole installation".to_owned());
+        }
+    };
+    let place = layout.part(Role::Data).map(|part| (part.at, part.bytes));
+    if held.data.is_none() || held.data != place {
+        return Err("DATA is not where this release has it".to_owned());
+    }
+    match (held.cluster.as_deref(), cluster) {
+        (Some(of), now) if now != Some(of) => Err(format!("what is stored belongs to cluster `{of}`")),
+        _ => Ok(()),
     }
 }
 
@@ -165,6 +191,18 @@ impl Planned {
         self.locks
     }
 
+    /// Whether what the disk stores stays there.
+    #[must_use]
+    pub const fn keeps_data(&self) -> bool {
+        self.keeps_data
+    }
+
+    /// Whether the disk may be taken without anyone's word: it holds nothing, or what was begun like this.
+    fn is_free(&self) -> bool {
+        self.disk.holds.is_free()
+            || matches!(&self.disk.holds, Holds::Half(half) if half.keeps_data && self.keeps_data)
+    }
+
     /// Takes somebody's word for it.
     ///
     /// # Errors
@@ -177,7 +215,7 @@ impl Planned {
             Consent::Typed(typed) => {
                 return Err(Refusal::Typed { disk: disk_line(&self.disk), typed: typed.clone() });
             }
-            Consent::Configured(_) if self.disk.holds.is_free() => {}
+            Consent::Configured(_) if self.is_free() => {}
             Consent::Configured(Some(word)) if word.strip_prefix("confirm:") == Some(token) => {}
             Consent::Configured(_) => {
                 return Err(Refusal::Holds {

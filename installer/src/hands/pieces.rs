@@ -104,6 +104,7 @@ pub(crate) fn content(planned: &Planned, work: &Work<'_>, id: &str) -> Result<Ve
                 pieces.push(cleared(*part));
             }
             Role::Ext => pieces.extend(extensions(work, *part)?),
+            Role::Data if planned.keeps_data() => {}
             Role::Data => pieces.extend(file_system(work, id, *part, Fill::default())?),
             Role::Raft => {
                 let fill = Fill { vault: vault.zip(Some(Second::Kept)), content: None };

@@ -22,7 +22,7 @@ use holdfast_release::writer::{Job, Target, WriteError, write};
 use holdfast_release::{Digest, Meta, ROOT, ROOT_TREE, Table};
 use sha2::{Digest as _, Sha256};
 
-use crate::brain::{Confirmed, Written, describe};
+use crate::brain::{Confirmed, Written, describe, describe_data};
 use crate::hands::error::InstallError;
 use crate::hands::pieces::{Piece, content};
 use crate::hands::record::{self, RECORD_AT, RECORD_BYTES};
@@ -77,6 +77,7 @@ pub fn install(
     };
     let machine = &planned.machine().metadata.name;
     describe(&mut record, &planned.release().version, &machine.to_string(), None)?;
+    describe_data(&mut record, planned.keeps_data())?;
     on(&Progress { what: "making file systems", done: 0, total: 0 });
     let content = content(planned, work, &id)?;
     let table = planned.layout().table(&id);

@@ -236,7 +236,7 @@ pub(super) fn plan(planned: &Planned) -> Plan {
         serial: planned.disk().token().to_owned(),
         encryption: planned.locks().word().to_owned(),
         checks: planned.checks().iter().map(|check| check.line()).collect(),
-        sides: sides(planned.disk(), planned.layout(), &planned.release().version),
+        sides: sides(planned),
     }
 }
 

@@ -60,7 +60,13 @@ fn detected() -> Detected {
         kept: None,
         holds,
     };
-    let held = Held { versions: vec!["1.0.0".to_owned()], machine: None, cluster: None, parts: Vec::new() };
+    let held = Held {
+        versions: vec!["1.0.0".to_owned()],
+        machine: None,
+        cluster: None,
+        data: None,
+        parts: Vec::new(),
+    };
     Detected {
         facts: Facts {
             system: System { product: "Server".to_owned(), serial: Some("SN1".to_owned()), uuid: None },

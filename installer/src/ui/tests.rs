@@ -38,6 +38,7 @@ fn detected() -> Detected {
         versions: vec!["1.1.0".to_owned()],
         machine: Some("ctl-9".to_owned()),
         cluster: Some("test".to_owned()),
+        data: None,
         parts,
     };
     let nic = |name: &str, link| Nic {

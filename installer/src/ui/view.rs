@@ -94,7 +94,7 @@ fn disk_lines(disk: &Disk) -> [String; 2] {
 fn review(planned: &Planned, typed: &str) -> Vec<String> {
     let disk = planned.disk();
     let mut lines: Vec<String> = disk_lines(disk).into_iter().chain([String::new()]).collect();
-    lines.extend(sides(disk, planned.layout(), &planned.release().version));
+    lines.extend(sides(planned));
     lines.push(String::new());
     let what = if disk.serial.is_some() { "serial number" } else { "device" };
     lines.push(format!("All that is on the disk is lost. Type its {what} to go on: {typed}_"));

@@ -43,6 +43,7 @@ pub(crate) struct World {
     pub(crate) payload: Utf8PathBuf,
     pub(crate) text: String,
     writes: Cell<u64>,
+    pub(crate) keeps_data: Cell<bool>,
     root_hash: String,
 }
 
@@ -147,7 +148,14 @@ impl World {
         });
         fs::write(payload.join("manifest.json"), manifest.to_string()).unwrap();
         let text = holdfast_release::machine::write(&parse(MACHINE).unwrap()).unwrap();
-        Self { temp, payload, text, writes: Cell::new(0), root_hash: proof.root.to_string() }
+        Self {
+            temp,
+            payload,
+            text,
+            writes: Cell::new(0),
+            keeps_data: Cell::new(false),
+            root_hash: proof.root.to_string(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> Utf8PathBuf {
@@ -161,9 +169,9 @@ impl World {
         path
     }
 
-    pub(crate) fn machine(wipe: Option<&str>) -> Machine {
+    fn machine(&self) -> Machine {
         let mut machine = parse(MACHINE).unwrap();
-        machine.spec.install.as_mut().unwrap().wipe = wipe.map(str::to_owned);
+        machine.spec.install.as_mut().unwrap().keep_data = self.keeps_data.get();
         machine
     }
 
@@ -203,7 +211,7 @@ impl World {
     fn confirm_sectors(&self, disk: &Utf8Path, sector: u32, consent: &Consent) -> Result<Confirmed, Refusal> {
         let release = Payload::open(&self.payload).unwrap().release();
         let detected = Detected { facts: Self::facts(disk, sector), release };
-        detected.plan(Self::machine(None))?.confirm(consent)
+        detected.plan(self.machine())?.confirm(consent)
     }
 
     fn run(&self, confirmed: Confirmed, target: &mut dyn Target) -> Result<Written, InstallError> {
@@ -246,8 +254,8 @@ impl World {
     }
 
     /// Installs until the power goes in the middle of a write.
-    pub(crate) fn install_cut(&self, disk: &Utf8Path, left: u64) {
-        let confirmed = self.confirm(disk, &Consent::Configured(None)).unwrap();
+    pub(crate) fn install_cut(&self, disk: &Utf8Path, left: u64, wipe: Option<&str>) {
+        let confirmed = self.confirm(disk, &Consent::Configured(wipe.map(str::to_owned))).unwrap();
         let mut disk = Disk::open(disk, Access::Write).unwrap();
         self.run(confirmed, &mut Cut { disk: &mut disk, left, count: 0 }).unwrap_err();
     }
@@ -293,6 +301,10 @@ impl World {
             }
         }
         path
+    }
+
+    pub(crate) fn part_digest(&self, disk: &Utf8Path, role: Role) -> String {
+        self.digest(&self.part(disk, role, 512))
     }
 
     /// All judges of the content.

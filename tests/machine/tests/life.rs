@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_machine::{Another, Firmware, Images, Machine, Monitor, Setup, images, put_state, rewrite_esp};
-use holdfast_release::{Boot, Layout, META_COPY_BYTES, Meta, Part, Profile, Role, Slot};
+use holdfast_release::{Boot, Layout, META_COPY_BYTES, META_MACHINE, Meta, Part, Profile, Role, Slot};
 use tempfile::TempDir;
 
 /// Software emulation beside other tests; a machine alone takes a twentieth.
@@ -147,11 +147,15 @@ impl World {
         self.write(hash, &new.tree);
         let mut meta = self.meta();
         Boot::new(&mut meta).written(slot, version).unwrap();
-        let (half, bytes) = meta.next_copy().unwrap();
-        let meta = self.part(Role::Meta);
-        let disk = File::options().write(true).open(&self.disk).unwrap();
-        disk.write_all_at(&bytes, meta.at + u64::try_from(half).unwrap() * meta.bytes / 2).unwrap();
+        self.put_meta(meta);
         new.kernel
+    }
+
+    fn put_meta(&self, mut meta: Meta) {
+        let (half, bytes) = meta.next_copy().unwrap();
+        let part = self.part(Role::Meta);
+        let disk = File::options().write(true).open(&self.disk).unwrap();
+        disk.write_all_at(&bytes, part.at + u64::try_from(half).unwrap() * part.bytes / 2).unwrap();
     }
 
     /// Writes the loader's partition anew, with these kernels.
@@ -488,6 +492,37 @@ fn a_machine_goes_off_in_order_when_its_power_button_is_pressed() {
 }
 
 /// A machine that starts again as often, each time by Ctrl-Alt-Del at its keyboard, gets healthy each time.
+/// Check 37, the part of it that keeps data: what says who the machine is goes, what it stores stays, and its next start is that of a
+/// machine without a configuration.
+#[test]
+fn a_machine_that_forgets_who_it_is_keeps_what_it_stores() {
+    let world = configured(ALONE);
+    let stored = b"what takes months to make again";
+    let data = world.part(Role::Data);
+    let disk = File::options().write(true).read(true).open(&world.disk).unwrap();
+    disk.write_all_at(stored, data.at + data.bytes / 2).unwrap();
+    let mut meta = world.meta();
+    meta.set("reset", "identity").unwrap();
+    meta.set(META_MACHINE, "c1").unwrap();
+    world.put_meta(meta);
+    let mut machine = world.direct("");
+    assert_eq!(machine.event("machine.reset", LIMIT).unwrap()["forgets"], "identity");
+    machine.ended(LIMIT).unwrap();
+    drop(machine);
+    let read = |role: Role, bytes: u64| {
+        let mut content = vec![1; usize::try_from(bytes).unwrap()];
+        disk.read_exact_at(&mut content, world.part(role).at).unwrap();
+        content
+    };
+    assert!(read(Role::State, world.part(Role::State).bytes).iter().all(|byte| *byte == 0));
+    let mut kept = vec![0; stored.len()];
+    disk.read_exact_at(&mut kept, data.at + data.bytes / 2).unwrap();
+    assert_eq!(kept, stored);
+    assert_eq!((world.meta().get("reset"), world.meta().get(META_MACHINE)), (None, None));
+    let ready = world.direct("").event("ready", LIMIT).unwrap();
+    assert_eq!(ready["generation"], serde_json::Value::Null);
+}
+
 fn starts_again(times: u32) {
     let world = configured(ALONE);
     let (mut machine, mut person) = world.attended(true);

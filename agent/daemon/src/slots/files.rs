@@ -11,6 +11,7 @@ use holdfast_release::{META_COPY_BYTES, Meta, Role};
 use super::config::SlotsConfig;
 use super::machine::{Machine, Running};
 use super::simulated;
+use super::work::Reset;
 
 /// Bytes of the longest word of init that is read.
 const LONGEST_WORD: u64 = 64 << 10;
@@ -26,13 +27,13 @@ impl Files {
         Self { config }
     }
 
-    /// Has the machine forget everything. It still runs for a while, and says meanwhile that it will.
-    pub(crate) fn reset(&mut self) -> io::Result<()> {
+    /// Has the machine forget. It still runs for a while, and says meanwhile that it will.
+    pub(crate) fn reset(&mut self, what: Reset) -> io::Result<()> {
         if self.config.simulated {
             let running = self.running()?;
             return simulated::reset(&self.config, running);
         }
-        fs::write(&self.config.reset, "reset\n")
+        fs::write(&self.config.reset, format!("{}\n", what.word()))
     }
 
     fn linux(&self) -> Utf8PathBuf {

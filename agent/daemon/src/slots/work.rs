@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use holdfast_api::internal::UpdateAssignment;
+use holdfast_api::internal::{Desired, UpdateAssignment};
 use holdfast_api::v1::{NodeSystem, NodeUpdate, ReleaseMetadata};
 use holdfast_release::{Boot, Floor, Manifest, Metadata, Trusted, Verified, verify};
 use holdfast_types::Time;
@@ -97,8 +97,36 @@ fn system(running: &Running, machine: &mut dyn Machine, progress: &Progress) -> 
 pub(crate) struct Wanted {
     /// What a rollout wants of it.
     pub(crate) update: Option<UpdateAssignment>,
-    /// That it forgets everything.
-    pub(crate) reset: bool,
+    /// What it is to forget.
+    pub(crate) reset: Option<Reset>,
+}
+
+/// What a machine forgets that is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// All it keeps.
+    Everything,
+    /// Who it is. What it stores stays on its disk.
+    Identity,
+}
+
+impl Reset {
+    /// What the controllers want forgotten.
+    pub(crate) fn wanted(desired: &Desired) -> Option<Self> {
+        match (desired.reset, desired.reset_keeps_data) {
+            (false, _) => None,
+            (true, false) => Some(Self::Everything),
+            (true, true) => Some(Self::Identity),
+        }
+    }
+
+    /// As init is asked for it (`agent/init/src/reset.rs`).
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Identity => "identity",
+        }
+    }
 }
 
 /// Does what is wanted until it is cancelled.
@@ -111,10 +139,10 @@ pub(crate) async fn run(
 ) {
     loop {
         let want = wanted.borrow_and_update().clone();
-        match want.update {
-            _ if want.reset => reset(&slots).await,
-            Some(update) => step(&slots, &library, update).await,
-            None => {}
+        match (want.reset, want.update) {
+            (Some(what), _) => reset(&slots, what).await,
+            (None, Some(update)) => step(&slots, &library, update).await,
+            (None, None) => {}
         }
         let looking = slots.clone();
         let changed = tokio::task::spawn_blocking(move || looking.look()).await.unwrap_or(false);
@@ -130,11 +158,11 @@ pub(crate) async fn run(
 }
 
 /// Asks for it until what runs says that it will.
-async fn reset(slots: &Slots) {
+async fn reset(slots: &Slots, what: Reset) {
     let slots = slots.clone();
     let asked = tokio::task::spawn_blocking(move || {
         let mut machine = Files::new(slots.config);
-        if machine.running().is_ok_and(|running| running.resets) { Ok(()) } else { machine.reset() }
+        if machine.running().is_ok_and(|running| running.resets) { Ok(()) } else { machine.reset(what) }
     });
     match asked.await.map_err(std::io::Error::other) {
         Ok(Ok(())) => {}
@@ -345,6 +373,17 @@ mod tests {
             ..ReleaseMetadata::default()
         };
         (root, metadata)
+    }
+
+    #[test]
+    fn a_machine_forgets_what_it_is_told_to_and_nothing_unasked() {
+        let wanted = |reset, reset_keeps_data| {
+            Reset::wanted(&Desired { reset, reset_keeps_data, ..Desired::default() }).map(Reset::word)
+        };
+        assert_eq!(wanted(false, true), None);
+        assert_eq!(wanted(true, true), Some("identity"));
+        // A controller that does not know the other kind means everything.
+        assert_eq!(wanted(true, false), Some("everything"));
     }
 
     #[test]

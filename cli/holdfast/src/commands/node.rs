@@ -46,9 +46,9 @@ pub(crate) enum Command {
     /// End a node for good: its certificate is revoked
     #[command(after_help = "Examples:\n  holdfast node retire node-1 --reason sold --yes")]
     Retire(Change),
-    /// Have a machine erase everything it keeps, and end its node for good
+    /// Have a machine erase what it keeps, and end its node for good
     #[command(
-        after_help = "Examples:\n  holdfast node drain node-1 --wait\n  holdfast node reset node-1 --reason sold --yes --wait\n  holdfast node reset node-1 --force --yes"
+        after_help = "Examples:\n  holdfast node drain node-1 --wait\n  holdfast node reset node-1 --reason sold --yes --wait\n  holdfast node reset node-1 --force --yes\n  holdfast node reset node-1 --keep-data --reason \"another configuration\" --yes"
     )]
     Reset(Reset),
     /// Make a one-time token with which a machine joins; it is shown once
@@ -76,6 +76,9 @@ pub(crate) struct Reset {
     /// Even where tasks run on it or it has the only copy of something
     #[arg(long)]
     force: bool,
+    /// Erase only who it is: keys, configuration, the log of a controller. What it stores stays on its disk
+    #[arg(long)]
+    keep_data: bool,
 }
 
 /// Which token.
@@ -152,16 +155,17 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
 }
 
 async fn reset(session: &Session, reset: &Reset) -> Result<(), Failure> {
-    let Reset { change, force } = reset;
-    confirm(session, &format!("have the machine of node `{}` erase everything it keeps", change.name))?;
+    let Reset { change, force, keep_data } = reset;
+    let what = if *keep_data { "who it is" } else { "everything it keeps" };
+    confirm(session, &format!("have the machine of node `{}` erase {what}", change.name))?;
     let NodeRequest { name, options, reason } = request(session, change)?;
-    let request = ResetNodeRequest { name, options, reason, force: *force };
+    let request = ResetNodeRequest { name, options, reason, force: *force, keep_data: *keep_data };
     let node = call!(session, NodesClient, reset, request)?;
     if session.globals.wait && !session.globals.dry_run {
         gone::until_retired(session, &change.name).await?;
-        return said(session, &node, change, "goes down, and is turned off once nothing is left on its disk");
+        return said(session, &node, change, "goes down, and is turned off once that is erased");
     }
-    said(session, &node, change, "is told to erase everything it keeps")
+    said(session, &node, change, &format!("is told to erase {what}"))
 }
 
 fn request(session: &Session, change: &Change) -> Result<NodeRequest, Problem> {

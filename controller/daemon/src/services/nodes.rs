@@ -59,7 +59,11 @@ impl Service {
         let mut request = request.into_inner();
         let write = Write::new(operator.actor(), request.options.take(), &request);
         let (node, reason) = (request.name, request.reason);
-        self.changed(write, ChangeNode { node, change: change.to_owned(), reason, force: false }).await
+        self.changed(
+            write,
+            ChangeNode { node, change: change.to_owned(), reason, force: false, keep_data: false },
+        )
+        .await
     }
 
     async fn changed(&self, write: Write, change: ChangeNode) -> Result<Response<Node>, Status> {
@@ -153,8 +157,8 @@ impl Nodes for Service {
         let mut request = request.into_inner();
         self.refuse_member(&request.name)?;
         let write = Write::new(operator.actor(), request.options.take(), &request);
-        let (node, reason, force) = (request.name, request.reason, request.force);
-        self.changed(write, ChangeNode { node, change: "reset".to_owned(), reason, force }).await
+        let ResetNodeRequest { name: node, reason, force, keep_data, .. } = request;
+        self.changed(write, ChangeNode { node, change: "reset".to_owned(), reason, force, keep_data }).await
     }
 
     async fn create_token(

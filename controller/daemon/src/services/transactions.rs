@@ -129,7 +129,13 @@ fn node(change: ChangeNodeStep) -> Result<ChangeNode, Status> {
         let because = format!("change: `{}` is none of {}", change.change, CHANGES.join(", "));
         return Err(invalid(because));
     }
-    Ok(ChangeNode { node: change.name, change: change.change, reason: change.reason, force: false })
+    Ok(ChangeNode {
+        node: change.name,
+        change: change.change,
+        reason: change.reason,
+        force: false,
+        keep_data: false,
+    })
 }
 
 fn result(known: outcome::Result) -> Result<TransactionResult, Status> {

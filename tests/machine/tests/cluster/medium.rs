@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
-use holdfast_machine::{Firmware, Machine, Setup, Switch};
+use holdfast_machine::{Firmware, Machine, Setup, Switch, holds};
 
-use crate::world::{CONTROLLER, LIMIT, World};
+use crate::world::{CONTROLLER, LIMIT, STORED, World};
 
 /// How much room the disk of a machine has: the least of the small profile.
 const DISK: u64 = 1536 << 20;
@@ -16,10 +16,12 @@ const DISK: u64 = 1536 << 20;
 const PACE: Duration = Duration::from_millis(200);
 
 impl World {
-    /// Machine `number` with a blank disk, the medium, and a volume with its configuration and what lets it in.
+    /// Machine `number` with its disk, which is blank at first, the medium, and a volume with its configuration and what lets it in.
     fn installs(&self, number: u8, name: &str, spec: &str, admission: &Utf8Path) -> Machine {
         let (disk, volume) = (self.path(&format!("{name}.raw")), self.path(&format!("{name}.img")));
-        File::create(&disk).unwrap().set_len(DISK).unwrap();
+        if !disk.exists() {
+            File::create(&disk).unwrap().set_len(DISK).unwrap();
+        }
         let (file, card) = (self.path(&format!("{name}.toml")), Switch::card(number));
         let text = format!(
             "apiVersion = \"holdfast/v1\"\nkind = \"Machine\"\nmetadata.name = \"{name}\"\n[spec]\n{spec}\n\
@@ -132,5 +134,47 @@ fn a_site_from_the_medium_takes_a_release_on_a_network() {
         assert_eq!(machine.event("boot.healthy", LIMIT).unwrap()["slot"], "B", "{name}");
     }
     world.until(&["node", "list"], &["c1", "Cordoned", "n1", "Ready"]);
+    world.spoke_with_nobody_else();
+}
+
+/// Check 37: a node forgets who it is and keeps what it stores; the medium installs it again, and it joins as a new one.
+#[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
+fn a_node_that_forgot_who_it_was_joins_again_with_its_data_on_a_network() {
+    let world = World::new();
+    let _controller = world.controller();
+    let spec =
+        "role = \"agent\"\ncluster = { controllers = [\"10.77.0.11:7443\"], admissionFile = \"admission\" }";
+    let joins = |more: &str| {
+        let token = world.run(&["node", "token", "--jurisdiction", "DE", "--site", "berlin", "--approve"]);
+        fs::write(world.path("n1.token"), token).unwrap();
+        let mut agent = world.installs(21, "n1", &format!("{spec}\n{more}"), &world.path("n1.token"));
+        agent.event("install.done", LIMIT).unwrap();
+        agent.event("boot.healthy", LIMIT).unwrap();
+        world.until(&["node", "list"], &["n1", "Ready"]);
+        agent
+    };
+    let mut agent = joins("");
+    let disk = world.path("n1.raw");
+    let held = |words: &[u8]| holds(&disk, words).unwrap();
+    world.imports();
+    assert!(held(b"BEGIN PRIVATE KEY") && held(STORED));
+    world.run(&["node", "drain", "n1", "--wait", "--timeout", "6m"]);
+    let reset = ["node", "reset", "n1", "--keep-data", "--force", "--yes", "--wait", "--timeout", "6m"];
+    world.run(&reset);
+    world.until(&["node", "list"], &["n1", "Retired", "who it is"]);
+    assert_eq!(agent.event("machine.resets", LIMIT).unwrap()["forgets"], "identity");
+    agent.event("machine.reset", LIMIT).unwrap();
+    agent.ended(LIMIT).unwrap();
+    drop(agent);
+    assert!(!held(b"BEGIN PRIVATE KEY"), "it could go on as who it was");
+    assert!(held(STORED), "what it stores is gone");
+
+    let agent = joins("install.wipe = \"confirm:disk0\"\ninstall.keepData = true");
+    assert!(held(STORED), "the medium wrote over it");
+    // It works as any other: what is brought now is on it.
+    let import = ["dataset", "import", "again", "corpus", "--residency", "DE", "--purpose", "research"];
+    world.run(&[&import[..], &["--tenant", "lab"]].concat());
+    println!("installed again with its data, and healthy: {:.1} CPU-s", agent.cpu_seconds().unwrap());
     world.spoke_with_nobody_else();
 }

@@ -22,6 +22,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(400);
 pub(crate) const AGENT_BYTES: u64 = 100_000_000;
 /// The machine of a controller runs an agent as well.
 const CONTROLLER_BYTES: u64 = 200_000_000;
+/// What nodes store.
+pub(crate) const STORED: &[u8] = b"What is kept here is proved here. ";
 /// What a command says where nobody answers in time, a controller or a node.
 const NO_ANSWER: [&str; 2] = ["E5201", "transport error"];
 /// Where our programs for this host are, as the suite `image` says.
@@ -241,7 +243,7 @@ impl World {
     pub(crate) fn resets(&self, name: &str, number: u8, mut machine: Machine, disk: Utf8PathBuf) {
         // Words of this machine alone: what every machine has in its system stays.
         let named = format!("metadata.name = \"{name}\"");
-        let kept = [named.as_bytes(), b"BEGIN PRIVATE KEY", b"What is kept here is proved here."];
+        let kept = [named.as_bytes(), b"BEGIN PRIVATE KEY", STORED];
         assert!(kept.iter().all(|words| holds(&disk, words).unwrap()), "there is nothing to erase");
         self.run(&["node", "drain", name, "--wait", "--timeout", "6m"]);
         let (went_well, _, said) = self.asks(&["node", "reset", name, "--yes"]);
@@ -281,17 +283,23 @@ impl World {
         println!("{} frames, all of them within the site", all.len());
     }
 
-    /// Brings a container and data, and runs a job with them; another has less memory than it needs.
-    pub(crate) fn works(&self) {
+    /// Brings a container and data.
+    pub(crate) fn imports(&self) {
         let trainer = self.programs.join("holdfast-trainer");
         self.run(&["image", "pack", "--binary", trainer.as_str(), "--out", "trainer.tar"]);
         let import =
             ["image", "import", "trainer", "trainer.tar", "--residency", "EU", "--purpose", "research"];
         self.run(&[&import[..], &["--tenant", "lab"]].concat());
         fs::create_dir(self.path("corpus")).unwrap();
-        fs::write(self.path("corpus/text"), "What is kept here is proved here. ".repeat(240_000)).unwrap();
+        fs::write(self.path("corpus/text"), String::from_utf8(STORED.to_vec()).unwrap().repeat(240_000))
+            .unwrap();
         let import = ["dataset", "import", "corpus", "corpus", "--residency", "DE", "--purpose", "research"];
         self.run(&[&import[..], &["--tenant", "lab"]].concat());
+    }
+
+    /// Runs a job with what is brought; another has less memory than it needs.
+    pub(crate) fn works(&self) {
+        self.imports();
         for (name, memory) in [("works", "256MiB"), ("starves", "4MiB")] {
             let job = format!(
                 "apiVersion: holdfast/v1\nkind: Job\nmetadata: {{name: {name}}}\nspec:\n  kind: batch\n  tenant: lab\n  \
