@@ -5702,7 +5702,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__reset)
-            opts="-o -v -h -V --reason --force --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            opts="-o -v -h -V --reason --force --keep-data --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -464,7 +464,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_s
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "reset" -d 'Have a machine erase everything it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
@@ -580,6 +580,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l force -d 'Even where tasks run on it or it has the only copy of something'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l keep-data -d 'Erase only who it is: keys, configuration, the log of a controller. What it stores stays on its disk'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l watch -d 'Keep printing what changes'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l dry-run -d 'Check and decide everything, change nothing'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -l yes -d 'Do not ask before something is destroyed'
@@ -612,7 +613,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Have a machine erase everything it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
@@ -1634,7 +1635,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "retire" -d 'End a node for good: its certificate is revoked'
-complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "reset" -d 'Have a machine erase everything it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List the queues'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one queue'
