@@ -29,6 +29,9 @@ impl World {
              addresses = [\"10.77.0.{number}/24\"]\n"
         );
         fs::write(&file, text).unwrap();
+        if volume.exists() {
+            fs::remove_file(&volume).unwrap();
+        }
         let args =
             ["site", "volume", file.as_str(), "--admission", admission.as_str(), "--out", volume.as_str()];
         self.run(&args);
