@@ -8,6 +8,7 @@ mod holds;
 mod refusal;
 mod select;
 mod shown;
+mod sides;
 mod steps;
 
 pub use bytes::{amount, clock};
@@ -17,5 +18,6 @@ pub use holds::{Found, Half, Held, Holds, LOOKED_AT, Look, holds};
 pub(crate) use holds::{describe, describe_data};
 pub use refusal::Refusal;
 pub use select::select;
-pub use shown::{disk_line, disk_name, sides};
+pub use shown::{disk_line, disk_name};
+pub use sides::sides;
 pub use steps::{Confirmed, Consent, Detected, Locks, Planned, Written};

@@ -11,7 +11,8 @@ mod simulated;
 mod work;
 
 pub use config::SlotsConfig;
-pub(crate) use work::{Reset, Slots, Wanted, run};
+pub(crate) use machine::Reset;
+pub(crate) use work::{Slots, Wanted, run};
 
 #[cfg(test)]
 mod tests;

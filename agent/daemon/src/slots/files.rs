@@ -9,9 +9,8 @@ use holdfast_release::writer::Target;
 use holdfast_release::{META_COPY_BYTES, Meta, Role};
 
 use super::config::SlotsConfig;
-use super::machine::{Machine, Running};
+use super::machine::{Machine, Reset, Running};
 use super::simulated;
-use super::work::Reset;
 
 /// Bytes of the longest word of init that is read.
 const LONGEST_WORD: u64 = 64 << 10;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use holdfast_api::internal::Desired;
 use holdfast_release::writer::Target;
 use holdfast_release::{Meta, Role, Slot};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,34 @@ impl Running {
     }
 }
 
+/// What a machine forgets that is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// All it keeps.
+    Everything,
+    /// Who it is. What it stores stays on its disk.
+    Identity,
+}
+
+impl Reset {
+    /// What the controllers want forgotten.
+    pub(crate) fn wanted(desired: &Desired) -> Option<Self> {
+        match (desired.reset, desired.reset_keeps_data) {
+            (false, _) => None,
+            (true, false) => Some(Self::Everything),
+            (true, true) => Some(Self::Identity),
+        }
+    }
+
+    /// As init is asked for it (`agent/init/src/reset.rs`).
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Identity => "identity",
+        }
+    }
+}
+
 /// What of a machine a release is written to.
 pub(crate) trait Machine: Send {
     /// What runs.
@@ -58,4 +87,20 @@ pub(crate) trait Machine: Send {
     fn put_loader(&mut self, content: &[u8]) -> io::Result<()>;
     /// Has the machine restarted. It may still run for a while.
     fn restart(&mut self) -> io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_forgets_what_it_is_told_to_and_nothing_unasked() {
+        let wanted = |reset, reset_keeps_data| {
+            Reset::wanted(&Desired { reset, reset_keeps_data, ..Desired::default() }).map(Reset::word)
+        };
+        assert_eq!(wanted(false, true), None);
+        assert_eq!(wanted(true, true), Some("identity"));
+        // A controller that does not know the other kind means everything.
+        assert_eq!(wanted(true, false), Some("everything"));
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8Path;
-use holdfast_api::internal::{Desired, UpdateAssignment};
+use holdfast_api::internal::UpdateAssignment;
 use holdfast_api::v1::{NodeSystem, NodeUpdate, ReleaseMetadata};
 use holdfast_release::{Boot, Floor, Manifest, Metadata, Trusted, Verified, verify};
 use holdfast_types::Time;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::SlotsConfig;
 use super::files::Files;
 use super::install;
-use super::machine::{Machine, Running};
+use super::machine::{Machine, Reset, Running};
 use super::progress::{Progress, Records};
 use super::simulated;
 use crate::library::Library;
@@ -99,34 +99,6 @@ pub(crate) struct Wanted {
     pub(crate) update: Option<UpdateAssignment>,
     /// What it is to forget.
     pub(crate) reset: Option<Reset>,
-}
-
-/// What a machine forgets that is reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reset {
-    /// All it keeps.
-    Everything,
-    /// Who it is. What it stores stays on its disk.
-    Identity,
-}
-
-impl Reset {
-    /// What the controllers want forgotten.
-    pub(crate) fn wanted(desired: &Desired) -> Option<Self> {
-        match (desired.reset, desired.reset_keeps_data) {
-            (false, _) => None,
-            (true, false) => Some(Self::Everything),
-            (true, true) => Some(Self::Identity),
-        }
-    }
-
-    /// As init is asked for it (`agent/init/src/reset.rs`).
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Everything => "everything",
-            Self::Identity => "identity",
-        }
-    }
 }
 
 /// Does what is wanted until it is cancelled.
@@ -373,17 +345,6 @@ mod tests {
             ..ReleaseMetadata::default()
         };
         (root, metadata)
-    }
-
-    #[test]
-    fn a_machine_forgets_what_it_is_told_to_and_nothing_unasked() {
-        let wanted = |reset, reset_keeps_data| {
-            Reset::wanted(&Desired { reset, reset_keeps_data, ..Desired::default() }).map(Reset::word)
-        };
-        assert_eq!(wanted(false, true), None);
-        assert_eq!(wanted(true, true), Some("identity"));
-        // A controller that does not know the other kind means everything.
-        assert_eq!(wanted(true, false), Some("everything"));
     }
 
     #[test]
