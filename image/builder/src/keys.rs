@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::process::{Command, Stdio};
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
@@ -12,6 +11,8 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use camino::{Utf8Path, Utf8PathBuf};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_RSA_SHA256};
+
+use crate::signer;
 
 /// The names of the keys that firmware knows, and what they are for.
 pub const FIRMWARE_KEYS: [(&str, &str); 3] =
@@ -127,23 +128,11 @@ impl SigningKey {
 
 fn asked(program: &Utf8Path, name: &str, message: &[u8]) -> Result<Vec<u8>, KeyError> {
     let failed = |why: String| KeyError::Signer { program: program.to_owned(), why };
-    let mut child = Command::new(program)
-        .args(["sign", name])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(message).map_err(|error| failed(format!("takes no message: {error}")))?;
+    let answer = signer::asked(program, name, message).map_err(failed)?;
+    if !matches!(answer.len(), 256 | 384 | 512) {
+        return Err(failed(format!("answered {} bytes, which is no RSA signature", answer.len())));
     }
-    let output = child.wait_with_output().map_err(|error| failed(format!("does not end: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("ended with {}", output.status)));
-    }
-    if !matches!(output.stdout.len(), 256 | 384 | 512) {
-        return Err(failed(format!("answered {} bytes, which is no RSA signature", output.stdout.len())));
-    }
-    Ok(output.stdout)
+    Ok(answer)
 }
 
 fn pem(path: &Utf8Path, label: &str, what: &'static str) -> Result<Vec<u8>, KeyError> {

@@ -34,6 +34,7 @@ mod release_keys;
 mod root;
 mod sbom;
 mod sign;
+mod signer;
 mod uki;
 
 pub use build::{Built, build};

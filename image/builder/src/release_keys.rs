@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::process::{Command, Stdio};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -15,6 +14,7 @@ use holdfast_release::{BundleRole, Keyholder, Unsigned};
 use holdfast_types::{Span, Time};
 
 use crate::keys::KeyError;
+use crate::signer;
 
 /// How long a root holds where nobody says.
 const ROOT_VALID: Span = Span(10 * 365 * 24 * 3_600_000);
@@ -93,18 +93,9 @@ impl Keyholder for ReleaseKey {
 
 fn asked(program: &Utf8Path, name: &str, message: &[u8]) -> Result<[u8; 64], String> {
     let failed = |why: String| format!("the signing program `{program}` {why}");
-    let child =
-        Command::new(program).args(["sign", name]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut child = child.map_err(|error| failed(format!("cannot be started: {error}")))?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(message).map_err(|error| failed(format!("takes no message: {error}")))?;
-    }
-    let output = child.wait_with_output().map_err(|error| failed(format!("does not end: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("ended with {}", output.status)));
-    }
-    let length = output.stdout.len();
-    output.stdout.try_into().map_err(|_| failed(format!("answered {length} bytes, a signature has 64")))
+    let answer = signer::asked(program, name, message).map_err(failed)?;
+    let length = answer.len();
+    answer.try_into().map_err(|_| failed(format!("answered {length} bytes, a signature has 64")))
 }
 
 /// How the root of a site is signed.
