@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::appliance::Appliance;
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
-    queue, release, site, support,
+    queue, release, simulate, site, support,
 };
 use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// Put what somebody who helps has to know into one encrypted file
     SupportBundle(support::Args),
+    /// Run a trace of jobs on a cluster that is none, and compare policies; works offline
+    Simulate(simulate::Args),
     /// Say what an error code means; works offline
     Explain(explain::Args),
     /// Print a completion script
@@ -137,6 +139,7 @@ impl Command {
             Self::Delete(_) => ("delete", ("", apply::WRITES)),
             Self::Up(_) => ("up", ("", NOTHING)),
             Self::Diff(_) => ("diff", ("", NOTHING)),
+            Self::Simulate(_) => ("simulate", ("", NOTHING)),
             Self::Explain(_) => ("explain", ("", NOTHING)),
             Self::Doctor(_) => ("doctor", ("", NOTHING)),
             Self::SupportBundle(_) => ("support-bundle", ("", NOTHING)),

@@ -22,6 +22,7 @@ pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod release;
+pub(crate) mod simulate;
 pub(crate) mod site;
 pub(crate) mod status;
 pub(crate) mod support;

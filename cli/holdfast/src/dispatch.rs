@@ -7,7 +7,7 @@ use holdfast_types::{Problem, ProblemKind};
 use crate::cli::{Cli, Command};
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, generate, image, job, node,
-    policy, queue, release, site, support,
+    policy, queue, release, simulate, site, support,
 };
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -30,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Verify { args } => Err(Failure::Ended(daemons::verify(args))),
         Command::Generate { dir } => Ok(generate::run(&Cli::command(), dir)?),
         Command::Completion { shell } => printer.bytes(&generate::completion(&Cli::command(), *shell)),
+        Command::Simulate(args) => simulate::run(printer, args),
         Command::Explain(args) => explain::run(printer, args),
         Command::Site(command) => site::run(&cli.globals, command),
         _ => {
@@ -77,6 +78,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
         | Command::Machine(_)
         | Command::Verify { .. }
         | Command::Generate { .. }
+        | Command::Simulate(_)
         | Command::Completion { .. }
         | Command::Explain(_) => Ok(()),
     }

@@ -1,0 +1,40 @@
+//! A cluster over virtual time: the jobs of a trace meet nodes, failures and a policy, and what came of it is counted. The default
+//! policy is the scheduler's own [`plan`](holdfast_scheduler::plan), asked as a controller asks it; the [baselines](Baseline) are
+//! what others do, for comparison.
+//!
+//! The same trace, cluster, policy and seed give the same outcome on every machine. It must not know a file, a clock, nor where a
+//! trace comes from.
+
+#![forbid(unsafe_code)]
+
+mod cluster;
+mod number;
+mod policy;
+mod trace;
+
+mod fits;
+mod floor;
+
+mod chance;
+mod work;
+
+mod brain;
+mod known;
+mod planned;
+
+mod series;
+mod tally;
+
+mod outcome;
+
+mod engine;
+
+mod chart;
+
+pub use chart::{depth, utilisation, waits};
+pub use cluster::{Checkpoints, Cluster, ClusterError, Failures, MAX_NODES, NodeGroup};
+pub use engine::{Simulation, SimulationError, WEEK};
+pub use holdfast_scheduler::Config;
+pub use outcome::{Outcome, QueueOutcome, Spread};
+pub use policy::{Baseline, Policy, PolicyError};
+pub use trace::{MAX_JOBS, Trace, TraceError, TraceJob};

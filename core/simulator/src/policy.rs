@@ -1,0 +1,106 @@
+//! How it is decided what starts. It must not know how.
+
+use std::fmt;
+
+use holdfast_scheduler::Config;
+use holdfast_types::Span;
+use serde::Deserialize;
+
+/// What decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Policy {
+    /// The scheduler's own code. It is told no durations.
+    Holdfast(Config),
+    /// What others do.
+    Baseline(Baseline),
+}
+
+/// What others do, on whole nodes and the best fit for the rest of a gang.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Baseline {
+    /// First come, first served: nothing passes the job at the head.
+    Fifo,
+    /// In the order of arrival, and what does not fit is passed, as Kueue's `BestEffortFIFO` does.
+    Greedy,
+    /// As [`Baseline::Greedy`], but what passes the job at the head must not delay it, as far as the sum of free accelerators
+    /// tells (D. Lifka, "The ANL/IBM SP scheduling system", 1995). Durations are known.
+    Easy,
+    /// The shortest job that fits. Durations are known.
+    Sjf,
+}
+
+impl Baseline {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Fifo, Self::Greedy, Self::Easy, Self::Sjf];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fifo => "fifo",
+            Self::Greedy => "greedy",
+            Self::Easy => "easy",
+            Self::Sjf => "sjf",
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holdfast(_) => out.write_str("holdfast"),
+            Self::Baseline(baseline) => out.write_str(baseline.word()),
+        }
+    }
+}
+
+/// Why a text is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PolicyError(String);
+
+/// What a file may say; what it leaves out is as it is where nobody says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct File {
+    reserve_after: Option<Span>,
+    max_gangs_per_plan: Option<u32>,
+}
+
+impl Policy {
+    /// The scheduler with the settings of a TOML text: `reserveAfter` (a span) and `maxGangsPerPlan` (a number).
+    ///
+    /// # Errors
+    ///
+    /// It is no TOML, or a field is unknown.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let file: File =
+            toml::from_str(text).map_err(|error| PolicyError(error.to_string().trim().to_owned()))?;
+        let usual = Config::default();
+        if file.max_gangs_per_plan == Some(0) {
+            return Err(PolicyError("`maxGangsPerPlan` is 0: nothing would ever start".to_owned()));
+        }
+        Ok(Self::Holdfast(Config {
+            reserve_after: file.reserve_after.unwrap_or(usual.reserve_after),
+            max_gangs_per_plan: file.max_gangs_per_plan.unwrap_or(usual.max_gangs_per_plan),
+            ..usual
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let usual = Config::default();
+        assert_eq!(Policy::parse("").unwrap(), Policy::Holdfast(usual.clone()));
+        let eager = Config { reserve_after: Span::from_secs(60), ..usual };
+        assert_eq!(Policy::parse("reserveAfter = \"1m\"").unwrap(), Policy::Holdfast(eager));
+        assert!(Policy::parse("reserve = 1").unwrap_err().to_string().contains("unknown field `reserve`"));
+        assert!(Policy::parse("maxGangsPerPlan = 0").is_err());
+    }
+}
