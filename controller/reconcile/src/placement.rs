@@ -72,7 +72,7 @@ pub fn concerns_placement(state: &State, since: u64) -> bool {
 pub fn next_start(view: &Snapshot, now: Time) -> Option<Time> {
     let starts = view.jobs.iter().filter_map(|job| match &job.state {
         JobState::Waiting { not_before, .. } => not_before.filter(|time| *time > now),
-        JobState::Placed(_) => None,
+        JobState::Placed { .. } => None,
     });
     starts.min()
 }
@@ -123,7 +123,9 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
         JobPhase::Pending => {
             JobState::Waiting { verdicts: verdicts.of(job, &spec)?, not_before: not_before(status) }
         }
-        JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => JobState::Placed(assignments(status)),
+        JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
+            JobState::Placed { assignments: assignments(status), since: millis(status.since.as_ref()) }
+        }
         JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => return None,
     };
     Some(JobView {

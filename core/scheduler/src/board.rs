@@ -25,7 +25,7 @@ pub(crate) struct Seat {
     pub(crate) rank: u32,
     pub(crate) node: usize,
     pub(crate) devices: DeviceSet,
-    need: Need,
+    pub(crate) need: Need,
 }
 
 /// Best fit: the fewest free accelerators, then the least free processor share, then the first name.
@@ -58,6 +58,11 @@ impl<'a> Board<'a> {
     /// Whether a node takes nothing.
     pub(crate) fn is_closed(&self, node: usize) -> bool {
         self.closed.get(node).copied().unwrap_or(true)
+    }
+
+    /// The nodes that take nothing.
+    pub(crate) fn all_closed(&self) -> &[bool] {
+        &self.closed
     }
 
     /// Lets a node take nothing from now on.

@@ -20,6 +20,7 @@ mod room;
 mod board;
 mod catalog;
 mod holds;
+mod running;
 
 mod lack;
 mod survey;

@@ -1,5 +1,5 @@
 //! Decides job after job: queue priority, job priority, submission, name. A job that finds no room does not stop those
-//! below it, until it has waited so long that the nodes it could use are held for it. It must not know how a job
+//! below it, until it has waited so long that the nodes which are free for it first are held for it. It must not know how a job
 //! becomes a sentence, nor how a node is found.
 
 use std::cmp::Reverse;
@@ -17,7 +17,7 @@ use crate::holds::Holds;
 use crate::nodes::Nodes;
 use crate::plan::{GangPlacement, Plan};
 use crate::queues::Queues;
-use crate::room::{Room, empty_rooms, rooms};
+use crate::running::{Now, Running};
 use crate::snapshot::{Assignment, JobState, JobView, Snapshot, Verdicts};
 use crate::survey::Site;
 
@@ -45,7 +45,8 @@ struct Planner<'a> {
     failed: BTreeSet<usize>,
     placed: BTreeSet<usize>,
     holds: Holds<'a>,
-    holding: BTreeSet<usize>,
+    running: Running<'a>,
+    seats: Vec<Seat>,
     gangs: Vec<GangPlacement>,
     unplaced: Vec<Unplaced<'a>>,
 }
@@ -69,17 +70,19 @@ struct Unplaced<'a> {
 impl<'a> Planner<'a> {
     fn new(snapshot: &'a Snapshot, nodes: &'a Nodes<'a>, config: &'a Config, now: Time) -> Self {
         let closed = nodes.iter().map(|node| !node.is_open()).collect();
+        let running = Running::new(nodes, &snapshot.jobs);
         Self {
             config,
             now,
             nodes,
             queues: Queues::new(&snapshot.queues, &snapshot.jobs),
             catalog: Catalog::default(),
-            board: Board::new(nodes, rooms(nodes, &snapshot.jobs), closed),
+            board: Board::new(nodes, running.rooms(), closed),
             failed: BTreeSet::new(),
             placed: BTreeSet::new(),
             holds: Holds::new(nodes.len()),
-            holding: BTreeSet::new(),
+            running,
+            seats: Vec::new(),
             gangs: Vec::new(),
             unplaced: Vec::new(),
         }
@@ -141,10 +144,10 @@ impl<'a> Planner<'a> {
 
     fn place(&mut self, waiting: &Waiting<'a>) -> Result<(), Cause> {
         let Some(class) = self.catalog.class(waiting.class) else { return Err(Cause::NoRoom) };
-        let seats = self.board.place(&self.catalog, class);
-        let whole =
-            |seats: Vec<Seat>| seats.iter().map(|seat| assignment(self.nodes, seat)).collect::<Option<_>>();
-        let Some(assignments) = seats.and_then(whole) else {
+        let seats = self.board.place(&self.catalog, class).unwrap_or_default();
+        let assignments: Option<Vec<Assignment>> =
+            seats.iter().map(|seat| assignment(self.nodes, seat)).collect();
+        let Some(assignments) = assignments.filter(|assignments| !assignments.is_empty()) else {
             self.failed.insert(waiting.class);
             for member in &class.members {
                 self.board.forget(member.shape);
@@ -155,36 +158,22 @@ impl<'a> Planner<'a> {
         if let Some(queue) = waiting.queue {
             self.queues.hold(queue, class.devices);
         }
+        self.seats.extend(seats);
         let (job, uid) = (waiting.job.name.clone(), waiting.job.uid.clone());
         self.gangs.push(GangPlacement { job, uid, assignments });
         Ok(())
     }
 
-    /// Holds the nodes that could serve a job for it, if it could start once nothing else ran: a job that waits for a
-    /// node to come back must not keep the others idle.
+    /// Holds for a job the nodes that are free for it first, if it could start once nothing else ran: one that waits for a node to
+    /// come back must not keep the others idle.
     fn hold_for(&mut self, waiting: &Waiting<'a>) {
-        if !self.holding.insert(waiting.class) {
+        if self.holds.len() >= usize::try_from(self.config.max_holds).unwrap_or(usize::MAX) {
             return;
         }
         let Some(class) = self.catalog.class(waiting.class) else { return };
-        let closed = self.nodes.iter().map(|node| !node.is_open()).collect();
-        let rooms = empty_rooms(self.nodes);
-        let serves =
-            |node: usize, room: &Room| {
-                let layout = self.nodes.get(node).map_or(usize::MAX, |node| node.layout);
-                class.members.iter().filter_map(|member| self.catalog.shape(member.shape)).any(
-                    |(shape, ground)| ground.allows(node) && room.fits(&shape.need, shape.serving(layout)),
-                )
-            };
-        let wanted: Vec<usize> = rooms
-            .iter()
-            .enumerate()
-            .filter(|(node, room)| serves(*node, room))
-            .map(|(node, _)| node)
-            .collect();
-        if Board::new(self.nodes, rooms, closed).place(&self.catalog, class).is_none() {
-            return;
-        }
+        let began = waiting.job.submitted + self.config.reserve_after;
+        let now = Now { seats: &self.seats, closed: self.board.all_closed() };
+        let Some(wanted) = self.running.shadow(&now, &self.catalog, class, began) else { return };
         for node in &wanted {
             self.board.close(*node);
         }
@@ -193,7 +182,7 @@ impl<'a> Planner<'a> {
 
     fn finish(self, revision: u64) -> Plan {
         let site = Site { nodes: self.nodes, board: &self.board, holds: &self.holds, before: 0 };
-        let empty = Board::new(self.nodes, empty_rooms(self.nodes), vec![false; self.nodes.len()]);
+        let empty = Board::new(self.nodes, self.running.empty().to_vec(), vec![false; self.nodes.len()]);
         let mut explainer = Explainer::new(site, empty, &self.catalog, &self.queues, &self.placed);
         let mut known: BTreeMap<(usize, Cause, usize), Arc<Explanation>> = BTreeMap::new();
         let mut explanations = BTreeMap::new();

@@ -30,7 +30,8 @@ impl<'a> Queues<'a> {
         let list = sorted.into_iter().map(|view| (view, 0)).collect();
         let mut queues = Self { positions, list };
         for job in jobs {
-            if let (Some(queue), JobState::Placed(assignments)) = (queues.find(&job.queue), &job.state) {
+            if let (Some(queue), JobState::Placed { assignments, .. }) = (queues.find(&job.queue), &job.state)
+            {
                 let held: usize = assignments.iter().map(|assignment| assignment.devices.len()).sum();
                 queues.hold(queue, u64::try_from(held).unwrap_or(u64::MAX));
             }

@@ -4,7 +4,7 @@ use holdfast_types::{DeviceIndex, JobSpec};
 
 use crate::need::Need;
 use crate::nodes::{DeviceSet, Layout, Node, Nodes};
-use crate::snapshot::{Assignment, JobState, JobView};
+use crate::snapshot::Assignment;
 
 /// What is free on one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,24 +78,30 @@ pub(crate) fn empty_rooms(nodes: &Nodes<'_>) -> Vec<Room> {
     nodes.iter().map(|node| Room::of(node, nodes.layout_of(node))).collect()
 }
 
-/// Every node with the placed jobs on it. Tasks on nodes that are not in the snapshot take nothing here.
-pub(crate) fn rooms(nodes: &Nodes<'_>, jobs: &[JobView]) -> Vec<Room> {
-    let mut rooms = empty_rooms(nodes);
-    for job in jobs {
-        if let JobState::Placed(assignments) = &job.state {
-            for assignment in assignments {
-                occupy(nodes, &mut rooms, &job.spec, assignment);
-            }
-        }
-    }
-    rooms
+/// What one task takes of its node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Charge {
+    pub(crate) node: usize,
+    need: Need,
+    devices: DeviceSet,
 }
 
-fn occupy(nodes: &Nodes<'_>, rooms: &mut [Room], spec: &JobSpec, assignment: &Assignment) {
-    let Some(position) = nodes.find(&assignment.node) else { return };
-    let (Some(node), Some(room)) = (nodes.get(position), rooms.get_mut(position)) else { return };
-    let need = Need::of_rank(spec, assignment.rank).unwrap_or(Need { cores: 0, memory: 0, devices: None });
-    let bit = |index: &DeviceIndex| nodes.layout_of(node).and_then(|layout| layout.bit(*index));
-    let devices = assignment.devices.iter().filter_map(bit).fold(0, |set, bit| set | bit);
-    room.charge(&need, devices);
+impl Charge {
+    /// What the task of an assignment takes; `None` where its node is not in the snapshot.
+    pub(crate) fn of(nodes: &Nodes<'_>, spec: &JobSpec, assignment: &Assignment) -> Option<Self> {
+        let node = nodes.find(&assignment.node)?;
+        let layout = nodes.get(node).and_then(|node| nodes.layout_of(node));
+        let need =
+            Need::of_rank(spec, assignment.rank).unwrap_or(Need { cores: 0, memory: 0, devices: None });
+        let bit = |index: &DeviceIndex| layout.and_then(|layout| layout.bit(*index));
+        let devices = assignment.devices.iter().filter_map(bit).fold(0, |set, bit| set | bit);
+        Some(Self { node, need, devices })
+    }
+
+    /// Takes it.
+    pub(crate) fn take(&self, rooms: &mut [Room]) {
+        if let Some(room) = rooms.get_mut(self.node) {
+            room.charge(&self.need, self.devices);
+        }
+    }
 }

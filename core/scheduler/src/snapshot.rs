@@ -107,7 +107,12 @@ pub enum JobState {
         not_before: Option<Time>,
     },
     /// Its gang has places, and their resources are taken.
-    Placed(Vec<Assignment>),
+    Placed {
+        /// Where each task is.
+        assignments: Vec<Assignment>,
+        /// When they were taken.
+        since: Time,
+    },
 }
 
 /// The place of one task.

@@ -11,7 +11,8 @@ use crate::need::{Need, gang_devices};
 use crate::nodes::{DeviceSet, Layout, Nodes};
 use crate::plan::GangPlacement;
 use crate::queues::{QueueRefusal, Queues};
-use crate::room::{Room, rooms};
+use crate::room::Room;
+use crate::running::Running;
 use crate::snapshot::{Assignment, JobState, JobView, Schedulable, Snapshot};
 
 /// Why a gang may not start. Nothing of it has been taken then.
@@ -72,7 +73,7 @@ impl<'a> Ledger<'a> {
     #[must_use]
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let nodes = Nodes::new(&snapshot.nodes);
-        let rooms = rooms(&nodes, &snapshot.jobs);
+        let rooms = Running::new(&nodes, &snapshot.jobs).rooms();
         Self {
             nodes,
             rooms,
@@ -123,7 +124,7 @@ impl<'a> Ledger<'a> {
         };
         match job.state {
             JobState::Waiting { .. } if !self.started.contains(&job.name) => Ok(job),
-            JobState::Waiting { .. } | JobState::Placed(_) => {
+            JobState::Waiting { .. } | JobState::Placed { .. } => {
                 Err(Rejection::NotWaiting { job: gang.job.clone() })
             }
         }

@@ -5,8 +5,8 @@ use holdfast_types::Time;
 use crate::cluster::Failures;
 
 const HOUR: u64 = 3_600_000;
-/// The longest time to a failure that is drawn, in hours: more than a thousand years.
-const MAX_HOURS: u64 = 10_000_000;
+/// The longest time to a failure that is drawn, in hours: longer than a node is kept.
+const MAX_HOURS: u64 = 100_000;
 
 /// The failures of one cluster.
 #[derive(Debug, Clone, Copy)]
@@ -23,12 +23,12 @@ impl Chance {
     /// When a node that is there since `since` fails. Each hour has the same chance, and an hour's draw depends on the seed, the node
     /// and the hour alone: not on what a policy did before.
     pub(crate) fn fails(&self, node: u32, since: Time) -> Time {
-        let first = since.0 / HOUR + 1;
+        let first = (since.0 / HOUR).saturating_add(1);
         let hours = (self.failures.mean.0 / HOUR).max(1);
-        for hour in first..first + MAX_HOURS {
+        for hour in first..first.saturating_add(MAX_HOURS) {
             let drawn = self.draw(node, hour);
             if drawn % hours == 0 {
-                return Time(hour * HOUR + (drawn >> 32) % HOUR);
+                return Time(hour.saturating_mul(HOUR).saturating_add((drawn >> 32) % HOUR));
             }
         }
         Time(u64::MAX)

@@ -203,7 +203,7 @@ impl QueueOutcome {
 fn jain(queues: &[QueueOutcome]) -> u64 {
     let slowdowns = || queues.iter().filter(|queue| queue.jobs > 0).map(|queue| u128::from(queue.slowdown));
     let (count, sum) = (slowdowns().count(), slowdowns().sum::<u128>());
-    let squares: u128 = slowdowns().map(|slowdown| slowdown * slowdown).sum();
+    let squares = slowdowns().map(|slowdown| slowdown.saturating_mul(slowdown)).fold(0, u128::saturating_add);
     let below = u128::try_from(count).unwrap_or(u128::MAX).saturating_mul(squares);
     if below == 0 { 1_000 } else { narrow(sum.saturating_mul(sum).saturating_mul(1_000) / below) }
 }

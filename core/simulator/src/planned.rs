@@ -143,7 +143,7 @@ impl Brain for Planned {
                 starts.push(Start { job, places: self.places(&gang.assignments) });
                 let position = self.positions.get(&job).copied().unwrap_or(usize::MAX);
                 if let Some(view) = self.snapshot.jobs.get_mut(position) {
-                    view.state = JobState::Placed(gang.assignments.clone());
+                    view.state = JobState::Placed { assignments: gang.assignments.clone(), since: now };
                 }
             }
             let full = usize::try_from(self.config.max_gangs_per_plan).unwrap_or(usize::MAX);

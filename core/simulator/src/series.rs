@@ -36,7 +36,7 @@ impl Series {
         let mut at = from.0;
         while at < to.0 {
             let piece = self.piece(at);
-            let until = ((at / self.width + 1) * self.width).min(to.0);
+            let until = (at / self.width + 1).saturating_mul(self.width).min(to.0);
             if let Some(sum) = self.sums.get_mut(piece) {
                 *sum += u128::from(value) * u128::from(until - at);
             }

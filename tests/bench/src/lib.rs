@@ -13,6 +13,7 @@ mod control;
 mod machines;
 mod measure;
 mod page;
+mod philly;
 mod policy;
 mod registry;
 mod report;

@@ -1,7 +1,7 @@
 //! Every promise and how it is measured. A row here without one on the page, or the other way, stops the bench.
 
 use crate::measure::{Bench, Measurement, Promise};
-use crate::{audit, control, machines, policy, scheduler};
+use crate::{audit, control, machines, philly, policy, scheduler};
 
 /// Measures one promise.
 type Run = fn(&Bench) -> anyhow::Result<Measurement>;
@@ -18,7 +18,11 @@ pub fn promises() -> Vec<Promise> {
         measured("scheduler", "scheduler-placements-1k", scheduler::placements_1k),
         measured("scheduler", "scheduler-placements-10k", scheduler::placements_10k),
         measured("scheduler", "scheduler-placements-100k", scheduler::placements_100k),
-        pending("scheduler", &["scheduler-philly-queue", "scheduler-philly-wait"]),
+        measured("scheduler", "scheduler-philly-queue", philly::queue),
+        measured("scheduler", "scheduler-philly-wait", philly::wait),
+        measured("scheduler", "scheduler-philly-p99", philly::p99),
+        measured("scheduler", "scheduler-philly-used", philly::used),
+        measured("scheduler", "scheduler-philly-replay", philly::replay),
         measured("policy", "policy-decision-p50", policy::decision_p50),
         measured("policy", "policy-decision-p99", policy::decision_p99),
         pending("policy", &["policy-differential"]),

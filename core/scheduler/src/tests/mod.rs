@@ -159,7 +159,7 @@ fn cluster(nodes: &[&str], queues: &[&str], jobs: &[&str]) -> Snapshot {
 fn commit(snapshot: &mut Snapshot, plan: &Plan) {
     for gang in &plan.gangs {
         let job = snapshot.jobs.iter_mut().find(|job| job.name == gang.job).unwrap();
-        job.state = JobState::Placed(gang.assignments.clone());
+        job.state = JobState::Placed { assignments: gang.assignments.clone(), since: plan.now };
     }
 }
 

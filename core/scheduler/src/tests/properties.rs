@@ -62,7 +62,7 @@ fn check_cluster(snapshot: &Snapshot) {
     let mut taken = BTreeSet::new();
     let mut held: BTreeMap<_, u32> = BTreeMap::new();
     for job in &snapshot.jobs {
-        let JobState::Placed(places) = &job.state else { continue };
+        let JobState::Placed { assignments: places, .. } = &job.state else { continue };
         let ranks: Vec<&TaskGroup> = job.spec.ranks().collect();
         assert_eq!(places.len(), ranks.len(), "{} is not whole", job.name);
         for (rank, (place, group)) in places.iter().zip(ranks).enumerate() {
@@ -124,7 +124,9 @@ fn naive(snapshot: &Snapshot) -> Vec<String> {
     let mut started = Vec::new();
     for job in waiting {
         let devices = |j: &JobView| match &j.state {
-            JobState::Placed(places) => places.iter().map(|place| place.devices.len()).sum(),
+            JobState::Placed { assignments: places, .. } => {
+                places.iter().map(|place| place.devices.len()).sum()
+            }
             JobState::Waiting { .. } => 0_usize,
         };
         let held: usize = now.jobs.iter().filter(|other| other.queue == job.queue).map(devices).sum();
@@ -146,7 +148,7 @@ fn naive(snapshot: &Snapshot) -> Vec<String> {
             };
             started.push(places(&gang));
             now.jobs.iter_mut().find(|other| other.name == job.name).unwrap().state =
-                JobState::Placed(assignments);
+                JobState::Placed { assignments, since: NOW };
         }
     }
     started
@@ -166,7 +168,10 @@ fn naive_gang(snapshot: &Snapshot, job: &JobView) -> Option<Vec<Assignment>> {
         for (rank, group) in order {
             places.push(naive_seat(&trial, job, rank, group)?);
             trial.jobs.retain(|other| other.name != job.name);
-            trial.jobs.push(JobView { state: JobState::Placed(places.clone()), ..job.clone() });
+            trial.jobs.push(JobView {
+                state: JobState::Placed { assignments: places.clone(), since: NOW },
+                ..job.clone()
+            });
         }
         places.sort();
         Some(places)
@@ -184,7 +189,7 @@ fn naive_seat(snapshot: &Snapshot, job: &JobView, rank: u32, group: &TaskGroup) 
         }
         let (mut cores, mut memory, mut busy) = (node.cores.0, node.memory.0, BTreeSet::new());
         for other in &snapshot.jobs {
-            let JobState::Placed(places) = &other.state else { continue };
+            let JobState::Placed { assignments: places, .. } = &other.state else { continue };
             let ranks: Vec<&TaskGroup> = other.spec.ranks().collect();
             for place in places.iter().filter(|place| place.node == node.name) {
                 let resources = &ranks[usize::try_from(place.rank.0).unwrap()].resources;

@@ -1,5 +1,7 @@
 //! One rule a case.
 
+use holdfast_types::Rank;
+
 use super::*;
 
 fn check_started(nodes: &[&str], queues: &[&str], jobs: &[&str], expected: &[&str]) {
@@ -209,6 +211,58 @@ fn nodes_are_held_for_a_job_that_waited_too_long() {
     assert_eq!(started(&early), ["other -> 0:b[0,1,2,3,4,5,6,7]", "young -> 0:a[4]"]);
     snapshot.jobs.push(job("urgent gpus=1 priority=1 deny=b,c", &views));
     assert_eq!(started(&plan(&snapshot, &config(), NOW)), ["urgent -> 0:a[4]", "young -> 0:c[0]"]);
+}
+
+/// A cluster whose nodes `a`, `b`, `c` run jobs that began that many seconds before now; jobs wait as the lines say.
+fn busy(began: &[(&str, u64)], waits: &[&str]) -> Snapshot {
+    let mut snapshot = cluster(&["a gpus=8", "b gpus=8", "c gpus=8"], &[], &[]);
+    let views = snapshot.nodes.clone();
+    for (on, seconds) in began {
+        let mut running = job(&format!("on-{on}-{seconds} gpus=7"), &views);
+        let taken = Assignment {
+            rank: Rank(0),
+            node: on.parse().unwrap(),
+            devices: (0..7).map(DeviceIndex).collect(),
+        };
+        running.state = JobState::Placed { assignments: vec![taken], since: NOW - Span::from_secs(*seconds) };
+        snapshot.jobs.push(running);
+    }
+    snapshot.jobs.extend(waits.iter().map(|line| job(line, &views)));
+    snapshot
+}
+
+/// The job that each node is held for, as the others are told.
+fn held(snapshot: &Snapshot, config: &Config) -> Vec<String> {
+    let told = plan(snapshot, config, NOW);
+    let reasons = explanation(&told, "last").per_node.iter();
+    let name = |reason: &str| reason.rsplit('`').nth(1).map(str::to_owned);
+    reasons
+        .filter(|(_, reason)| reason.contains("held for"))
+        .filter_map(|(node, reason)| Some(format!("{node} for {}", name(reason)?)))
+        .collect()
+}
+
+#[test]
+fn the_node_is_held_whose_jobs_began_last_and_it_stays_that_node() {
+    let waits = ["old gpus=8 age=4000", "last gpus=8 priority=-1"];
+    assert_eq!(held(&busy(&[("a", 9000), ("b", 5000), ("c", 8000)], &waits), &config()), ["b for old"]);
+    // The hold began 400 s ago. What started elsewhere since then does not move it, however young it is.
+    let later = busy(&[("a", 9000), ("b", 5000), ("c", 300)], &waits);
+    assert_eq!(held(&later, &config()), ["b for old"]);
+    // What has ended elsewhere does: the node is free.
+    let ended = busy(&[("b", 5000), ("c", 300)], &["old tasks=2 gpus=8 age=4000", "last gpus=8 priority=-1"]);
+    assert_eq!(held(&ended, &config()), ["a for old", "b for old"]);
+}
+
+#[test]
+fn nodes_are_held_for_a_few_jobs_at_once_the_oldest_first() {
+    let waits = ["second gpus=8 age=5000", "first gpus=8 age=6000", "third gpus=8 age=4000", "last gpus=8"];
+    let snapshot = busy(&[("a", 9000), ("b", 8000), ("c", 7000)], &waits);
+    let most = |max_holds| held(&snapshot, &Config { max_holds, ..config() });
+    assert_eq!(most(0), [""; 0]);
+    assert_eq!(most(1), ["c for first"]);
+    assert_eq!(most(2), ["b for second", "c for first"]);
+    assert_eq!(most(4), ["a for third", "b for second", "c for first"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod release;
 mod rpc;
 mod sealed;
 mod state;
+mod traces;
 
 use anyhow::Result;
 
@@ -32,6 +33,7 @@ pub fn all() -> Result<Vec<Target>> {
     targets.extend(machine::targets());
     targets.extend(release::targets());
     targets.extend(sealed::targets());
+    targets.extend(traces::targets());
     for target in &mut targets {
         target.seeds.extend(corpus::kept(target.name)?);
     }
