@@ -27,7 +27,7 @@ impl Chance {
         let hours = (self.failures.mean.0 / HOUR).max(1);
         for hour in first..first.saturating_add(MAX_HOURS) {
             let drawn = self.draw(node, hour);
-            if drawn % hours == 0 {
+            if drawn.is_multiple_of(hours) {
                 return Time(hour.saturating_mul(HOUR).saturating_add((drawn >> 32) % HOUR));
             }
         }

@@ -205,7 +205,7 @@ fn jain(queues: &[QueueOutcome]) -> u64 {
     let (count, sum) = (slowdowns().count(), slowdowns().sum::<u128>());
     let squares = slowdowns().map(|slowdown| slowdown.saturating_mul(slowdown)).fold(0, u128::saturating_add);
     let below = u128::try_from(count).unwrap_or(u128::MAX).saturating_mul(squares);
-    if below == 0 { 1_000 } else { narrow(sum.saturating_mul(sum).saturating_mul(1_000) / below) }
+    sum.saturating_mul(sum).saturating_mul(1_000).checked_div(below).map_or(1_000, narrow)
 }
 
 #[cfg(test)]
