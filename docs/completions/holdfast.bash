@@ -88,6 +88,9 @@ _holdfast() {
             holdfast,release)
                 cmd="holdfast__subcmd__release"
                 ;;
+            holdfast,simulate)
+                cmd="holdfast__subcmd__simulate"
+                ;;
             holdfast,site)
                 cmd="holdfast__subcmd__site"
                 ;;
@@ -345,6 +348,9 @@ _holdfast() {
                 ;;
             holdfast__subcmd__help,release)
                 cmd="holdfast__subcmd__help__subcmd__release"
+                ;;
+            holdfast__subcmd__help,simulate)
+                cmd="holdfast__subcmd__help__subcmd__simulate"
                 ;;
             holdfast__subcmd__help,site)
                 cmd="holdfast__subcmd__help__subcmd__site"
@@ -902,7 +908,7 @@ _holdfast() {
 
     case "${cmd}" in
         holdfast)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue job dataset model image release policy audit event apply diff delete doctor support-bundle explain completion __gen __controller __agent __machine __verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3010,7 +3016,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help)
-            opts="up cluster site controller node queue job dataset model image release policy audit event apply diff delete doctor support-bundle explain completion __gen __controller __agent __machine __verify help"
+            opts="up cluster site controller node queue job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4202,6 +4208,20 @@ _holdfast() {
         holdfast__subcmd__help__subcmd__release__subcmd__trust)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__simulate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -6900,6 +6920,68 @@ _holdfast() {
                 return 0
             fi
             case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__simulate)
+            opts="-o -v -h -V --trace --cluster --policy --baseline --only-baselines --seed --weeks --report --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -W "fifo greedy easy sjf" -- "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weeks)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
                     return 0

@@ -247,8 +247,6 @@ fn whole(number: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
     use crate::cluster::Cluster;
     use crate::engine::Simulation;

@@ -25,8 +25,6 @@ pub(crate) fn asked(program: &Utf8Path, name: &str, message: &[u8]) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     #[test]

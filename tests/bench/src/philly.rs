@@ -50,14 +50,14 @@ pub(crate) fn used(bench: &Bench) -> Result<Measurement> {
 
 /// CPU-seconds of the whole replay.
 pub(crate) fn replay(bench: &Bench) -> Result<Measurement> {
-    let ran = bench.once("philly", || run())?;
+    let ran = bench.once("philly", run)?;
     let mut measured = Measurement::new(ran.cpu, "s", Err("nobody else plans this trace".to_owned()));
     measured.details.push(format!("{} plans, chain {}", ran.ours.decisions, ran.ours.chain));
     Ok(measured)
 }
 
 fn measured(bench: &Bench, unit: &'static str, figure: impl Fn(&Outcome) -> f64) -> Result<Measurement> {
-    let ran: Arc<Ran> = bench.once("philly", || run())?;
+    let ran: Arc<Ran> = bench.once("philly", run)?;
     let mut measured = Measurement::new(figure(&ran.ours), unit, Ok(figure(&ran.easy)));
     measured.details.push(format!("first come, first served: {}", figure(&ran.fifo)));
     Ok(measured)

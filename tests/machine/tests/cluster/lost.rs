@@ -88,7 +88,7 @@ impl Three {
     /// The others are lost, and an order that says with what the machine goes on alone is refused before and carried out then. The lost
     /// ones come back, the power of the machine fails, and it is what it became, from the volume of its log.
     fn goes_on(self, with: &[&str], kept: &str, gone: Option<&str>) {
-        let Self { world, mut machine, disk, others } = self;
+        let Self { world, machine, disk, others } = self;
         let order = [&["cluster", "recover", "--server", "10.77.0.11:7443"], with].concat();
         let order = [&order[..], &["--lost", "c2", "--lost", "c3"]].concat();
         let yes = [&order[..], &["--yes"]].concat();
