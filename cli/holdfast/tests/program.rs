@@ -155,3 +155,45 @@ fn the_examples_are_manifests() {
     }
     assert_eq!(seen, 5);
 }
+
+#[test]
+fn a_simulation_needs_no_cluster_and_is_the_same_again() {
+    let home = Home::new();
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name).into_string();
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let trace = file("jobs.csv", "arrival,devices,duration,queue\n0,8,100,a\n1,16,50,b\n2,4,60,a\n");
+    let cluster = file("cluster.toml", "nodes = [{ count = 2, devices = 8 }]\n");
+    let report = home.path().join("report");
+    let simulate = ["simulate", "--trace", &trace, "--cluster", &cluster, "--baseline", "fifo"];
+    let json = [&simulate[..], &["-o", "json", "--report", report.as_str()]].concat();
+    let output = home.run(&json);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = |output: &Output| -> serde_json::Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let (first, second) = (told(&output), told(&home.run(&json)));
+    let of = |told: &serde_json::Value, item: usize, field: &str| told["items"][item][field].clone();
+    assert_eq!((of(&first, 0, "policy"), of(&first, 1, "policy")), ("holdfast".into(), "fifo".into()));
+    // The small one passes under our rule; in order it waits for the large one.
+    assert_eq!(of(&first, 0, "waitMs")["max"], 99_000);
+    assert_eq!(of(&first, 1, "waitMs")["max"], 148_000);
+    assert_eq!(of(&first, 0, "chain"), of(&second, 0, "chain"));
+    for chart in ["utilisation.svg", "queue-depth.svg", "waits.svg"] {
+        assert!(fs::read_to_string(report.join(chart)).unwrap().contains("fifo"), "{chart}");
+    }
+    let table = home.run(&simulate);
+    let text = String::from_utf8(table.stdout).unwrap();
+    assert!(text.contains("POLICY") && text.contains("QUEUE"), "{text}");
+
+    let odd = file("odd.csv", "arrival,devices,duration\n0,8,100\n0,none,100\n");
+    let output = home.run(&["simulate", "--trace", &odd, "--cluster", &cluster]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("error[E7190]") && stderr(&output).contains("line 3: `none`"),
+        "{}",
+        stderr(&output)
+    );
+    let output = home.run(&["simulate", "--trace", &trace, "--cluster", &cluster, "--weeks", "3-3"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

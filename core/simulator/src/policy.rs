@@ -65,10 +65,12 @@ pub struct PolicyError(String);
 struct File {
     reserve_after: Option<Span>,
     max_gangs_per_plan: Option<u32>,
+    max_holds: Option<u32>,
 }
 
 impl Policy {
-    /// The scheduler with the settings of a TOML text: `reserveAfter` (a span) and `maxGangsPerPlan` (a number).
+    /// The scheduler with the settings of a TOML text: `reserveAfter` (a span), `maxHolds` and `maxGangsPerPlan`
+    /// (numbers).
     ///
     /// # Errors
     ///
@@ -83,6 +85,7 @@ impl Policy {
         Ok(Self::Holdfast(Config {
             reserve_after: file.reserve_after.unwrap_or(usual.reserve_after),
             max_gangs_per_plan: file.max_gangs_per_plan.unwrap_or(usual.max_gangs_per_plan),
+            max_holds: file.max_holds.unwrap_or(usual.max_holds),
             ..usual
         }))
     }
@@ -96,8 +99,8 @@ mod tests {
     fn a_file_changes_what_it_names_and_nothing_else() {
         let usual = Config::default();
         assert_eq!(Policy::parse("").unwrap(), Policy::Holdfast(usual.clone()));
-        let eager = Config { reserve_after: Span::from_secs(60), ..usual };
-        assert_eq!(Policy::parse("reserveAfter = \"1m\"").unwrap(), Policy::Holdfast(eager));
+        let eager = Config { reserve_after: Span::from_secs(60), max_holds: 9, ..usual };
+        assert_eq!(Policy::parse("reserveAfter = \"1m\"\nmaxHolds = 9").unwrap(), Policy::Holdfast(eager));
         assert!(Policy::parse("reserve = 1").unwrap_err().to_string().contains("unknown field `reserve`"));
         assert!(Policy::parse("maxGangsPerPlan = 0").is_err());
     }

@@ -34,7 +34,10 @@ A trace is CSV whose first line names the columns: arrival and duration in secon
 A cluster is TOML:
   nodes = [{ count = 256, devices = 8 }]
   failures = { mean = \"30d\", repair = \"4h\" }
-  checkpoints = { interval = \"1h\", cost = \"30s\", restart = \"2m\" }")]
+  checkpoints = { interval = \"1h\", cost = \"30s\", restart = \"2m\" }
+A policy is TOML:
+  reserveAfter = \"1h\"
+  maxHolds = 4")]
 pub(crate) struct Args {
     /// The jobs
     #[arg(long, value_name = "FILE")]
