@@ -25,17 +25,29 @@ pub(crate) struct Start {
     pub(crate) places: Vec<Place>,
 }
 
+/// What is decided at an instant. What is preempted stops before anything starts.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    /// Jobs that run and lose their places; they wait again, and are not told of as new ones.
+    pub(crate) preempts: Vec<JobNumber>,
+    pub(crate) starts: Vec<Start>,
+    /// A hash of how it was decided.
+    pub(crate) plan: Option<[u8; 32]>,
+    /// When it would be decided otherwise although nothing happened.
+    pub(crate) ask_again: Option<Time>,
+}
+
 /// What decides.
 pub(crate) trait Brain {
     /// A job waits from now on.
-    fn arrives(&mut self, arrival: Arrival);
+    fn arrives(&mut self, arrival: Arrival, now: Time);
 
-    /// A job that ran holds its places no more.
-    fn ends(&mut self, job: JobNumber, places: &[Place]);
+    /// A job that ran holds its places no more. Where a failure stopped it, it comes `again` at once.
+    fn ends(&mut self, job: JobNumber, places: &[Place], again: bool, now: Time);
 
     /// A node fails or is there again. What ran there has ended before.
     fn node(&mut self, node: u32, up: bool);
 
-    /// What starts now, and a hash of how that was decided.
-    fn decide(&mut self, now: Time) -> (Vec<Start>, Option<[u8; 32]>);
+    /// What happens now.
+    fn decide(&mut self, now: Time) -> Decision;
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use holdfast_types::{Span, Time};
 
+use crate::attained::Attained;
 use crate::brain::{Arrival, Brain, JobNumber, Start};
 use crate::chance::Chance;
 use crate::cluster::{Checkpoints, Cluster};
@@ -14,7 +15,7 @@ use crate::floor::{Floor, Place};
 use crate::known::Known;
 use crate::outcome::Outcome;
 use crate::planned::Planned;
-use crate::policy::Policy;
+use crate::policy::{Baseline, Policy};
 use crate::tally::{Done, Tally};
 use crate::trace::{Trace, TraceJob};
 use crate::work::Work;
@@ -30,6 +31,14 @@ pub enum SimulationError {
     /// The policy took what was not free: a defect of it.
     #[error("policy `{policy}` gave job {job} places that were not free")]
     Taken {
+        /// Which policy.
+        policy: String,
+        /// Which job of the trace, from 0.
+        job: u32,
+    },
+    /// The policy took places away where there were none: a defect of it.
+    #[error("policy `{policy}` preempted job {job}, which does not run")]
+    Idle {
         /// Which policy.
         policy: String,
         /// Which job of the trace, from 0.
@@ -56,9 +65,18 @@ pub enum SimulationError {
 /// What happens at an instant, in this order: places are free before somebody asks for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Happens {
-    Ends { job: JobNumber, attempt: u32 },
-    Returns { node: u32 },
-    Fails { node: u32 },
+    Ends {
+        job: JobNumber,
+        attempt: u32,
+    },
+    Returns {
+        node: u32,
+    },
+    Fails {
+        node: u32,
+    },
+    /// Nothing but time passed, and the policy wanted to be asked.
+    Asks,
 }
 
 /// A job that is not over.
@@ -68,6 +86,8 @@ struct Live {
     waited: Span,
     /// Since when it waits.
     since: Time,
+    /// How often it has lost its places, to whatever, and to failures.
+    attempt: u32,
     stops: u32,
 }
 
@@ -94,6 +114,8 @@ pub struct Simulation<'a> {
     jobs: Vec<JobNumber>,
     came: usize,
     away: u32,
+    /// When the policy is asked next although nothing happens.
+    asks: Option<Time>,
     tally: Tally,
     left_out: u64,
 }
@@ -121,6 +143,7 @@ impl<'a> Simulation<'a> {
         let devices = cluster.devices();
         let fitting = fitting(trace, &devices);
         let brain: Box<dyn Brain> = match policy {
+            Policy::Baseline(Baseline::Las) => Box::new(Attained::new(&devices)),
             Policy::Baseline(baseline) => Box::new(Known::new(*baseline, &devices)),
             Policy::Holdfast(config) => {
                 let unsaid = |devices: u32| {
@@ -167,6 +190,7 @@ impl<'a> Simulation<'a> {
             jobs,
             came: 0,
             away: 0,
+            asks: None,
             tally: Tally::new(window),
         })
     }
@@ -183,9 +207,17 @@ impl<'a> Simulation<'a> {
             let Some(now) = self.next() else { break };
             self.tally.pass(now, &self.floor, count(self.live.len() - self.running.len()));
             self.happen(now);
-            let (starts, plan) = self.brain.decide(now);
-            self.tally.decided(now, &starts, plan);
-            for start in starts {
+            let decision = self.brain.decide(now);
+            self.tally.decided(now, &decision);
+            let sooner = |at: &Time| *at > now && self.asks.is_none_or(|asks| asks <= now || *at < asks);
+            if let Some(at) = decision.ask_again.filter(sooner) {
+                self.asks = Some(at);
+                self.agenda.push(Reverse((at, Happens::Asks)));
+            }
+            for job in decision.preempts {
+                self.preempt(job, now)?;
+            }
+            for start in decision.starts {
                 self.start(now, start)?;
             }
             let over = self.came == self.jobs.len() && self.away == 0 && self.running.is_empty();
@@ -220,19 +252,20 @@ impl<'a> Simulation<'a> {
                 Happens::Ends { job, attempt } => self.ends(job, attempt, now),
                 Happens::Fails { node } => self.fails(node, now),
                 Happens::Returns { node } => self.returns(node, now),
+                Happens::Asks => {}
             }
         }
         while let Some((number, job)) = self.arriving().filter(|(_, job)| job.arrival <= now) {
             self.came += 1;
-            let work = Work { left: job.duration, again: false };
-            self.live.insert(number, Live { work, waited: Span(0), since: now, stops: 0 });
-            self.waits(number, job, work);
+            let work = Work::new(job.duration);
+            self.live.insert(number, Live { work, waited: Span(0), since: now, attempt: 0, stops: 0 });
+            self.waits(number, job, work, now);
         }
     }
 
-    fn waits(&mut self, job: JobNumber, of: &TraceJob, work: Work) {
+    fn waits(&mut self, job: JobNumber, of: &TraceJob, work: Work, now: Time) {
         let wall = work.wall(self.checkpoints);
-        self.brain.arrives(Arrival { job, devices: of.devices, submitted: of.arrival, wall });
+        self.brain.arrives(Arrival { job, devices: of.devices, submitted: of.arrival, wall }, now);
     }
 
     fn start(&mut self, now: Time, Start { job, places }: Start) -> Result<(), SimulationError> {
@@ -248,19 +281,19 @@ impl<'a> Simulation<'a> {
         }
         live.waited = Span(live.waited.0 + now.since(live.since).0);
         let end = now + live.work.wall(self.checkpoints);
-        self.agenda.push(Reverse((end, Happens::Ends { job, attempt: live.stops })));
+        self.agenda.push(Reverse((end, Happens::Ends { job, attempt: live.attempt })));
         self.running.insert(job, Running { started: now, places });
         Ok(())
     }
 
     fn ends(&mut self, job: JobNumber, attempt: u32, now: Time) {
         // One that was stopped meanwhile ends another time.
-        if self.live.get(&job).is_none_or(|live| live.stops != attempt) {
+        if self.live.get(&job).is_none_or(|live| live.attempt != attempt) {
             return;
         }
         let (Some(running), Some(live)) = (self.running.remove(&job), self.live.remove(&job)) else { return };
         self.floor.give_back(&running.places);
-        self.brain.ends(job, &running.places);
+        self.brain.ends(job, &running.places, false, now);
         let Some(of) = usize::try_from(job).ok().and_then(|job| self.trace.jobs().get(job)) else { return };
         let TraceJob { queue, devices, duration, arrival } = *of;
         let took = now.since(arrival);
@@ -288,18 +321,34 @@ impl<'a> Simulation<'a> {
             return;
         };
         let (work, lost) = live.work.stopped(now.since(running.started), self.checkpoints);
-        (live.work, live.since, live.stops) = (work, now, live.stops + 1);
+        (live.work, live.since) = (work, now);
+        (live.attempt, live.stops) = (live.attempt + 1, live.stops + 1);
         let again = live.stops < MAX_STOPS;
         self.tally.stops += 1;
         self.tally.lost += u128::from(lost.0) * u128::from(of.devices);
         self.floor.give_back(&running.places);
-        self.brain.ends(job, &running.places);
+        self.brain.ends(job, &running.places, again, now);
         if again {
-            self.waits(job, of, work);
+            self.waits(job, of, work, now);
         } else {
             self.live.remove(&job);
             self.tally.given_up += 1;
         }
+    }
+
+    /// A job gives up its places for others.
+    fn preempt(&mut self, job: JobNumber, now: Time) -> Result<(), SimulationError> {
+        let of = usize::try_from(job).ok().and_then(|job| self.trace.jobs().get(job));
+        let (Some(running), Some(live), Some(of)) = (self.running.remove(&job), self.live.get_mut(&job), of)
+        else {
+            return Err(SimulationError::Idle { policy: self.policy.clone(), job });
+        };
+        let (work, lost) = live.work.preempted(now.since(running.started), self.checkpoints);
+        (live.work, live.since, live.attempt) = (work, now, live.attempt + 1);
+        self.tally.preemptions += 1;
+        self.tally.lost += u128::from(lost.0) * u128::from(of.devices);
+        self.floor.give_back(&running.places);
+        Ok(())
     }
 
     fn returns(&mut self, node: u32, now: Time) {

@@ -34,6 +34,11 @@ impl Fits {
         self.total
     }
 
+    /// How many are free on a node that is there.
+    pub(crate) fn free(&self, node: u32) -> Option<u32> {
+        self.there(node)
+    }
+
     /// Takes places for a gang, or nothing where it does not fit.
     pub(crate) fn take(&mut self, devices: u32) -> Option<Vec<Place>> {
         let (whole, rest) = (devices / self.whole, devices % self.whole);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{Span, Time};
 
-use crate::brain::{Arrival, Brain, JobNumber, Start};
+use crate::brain::{Arrival, Brain, Decision, JobNumber, Start};
 use crate::fits::Fits;
 use crate::floor::Place;
 use crate::policy::Baseline;
@@ -112,14 +112,14 @@ impl Known {
 }
 
 impl Brain for Known {
-    fn arrives(&mut self, Arrival { job, devices, submitted, wall }: Arrival) {
+    fn arrives(&mut self, Arrival { job, devices, submitted, wall }: Arrival, _: Time) {
         let by = if self.baseline == Baseline::Sjf { wall.0 } else { submitted.0 };
         self.by_size.entry(devices).or_default().insert((by, job));
         self.order.insert((by, job), devices);
         self.walls.insert(job, wall);
     }
 
-    fn ends(&mut self, job: JobNumber, places: &[Place]) {
+    fn ends(&mut self, job: JobNumber, places: &[Place], _: bool, _: Time) {
         self.fits.give_back(places);
         if let Some(end) = self.running.remove(&job) {
             self.ends.remove(&(end, job));
@@ -130,7 +130,7 @@ impl Brain for Known {
         self.fits.set_up(node, up);
     }
 
-    fn decide(&mut self, now: Time) -> (Vec<Start>, Option<[u8; 32]>) {
+    fn decide(&mut self, now: Time) -> Decision {
         let (mut starts, mut failed) = (Vec::new(), BTreeSet::new());
         while let Some((turn, size)) = self.next(&failed) {
             match self.starts(turn, size, now) {
@@ -141,12 +141,12 @@ impl Brain for Known {
                         self.behind((turn, size), now, &mut starts);
                         break;
                     }
-                    Baseline::Greedy | Baseline::Sjf => {
+                    Baseline::Greedy | Baseline::Sjf | Baseline::Las => {
                         failed.insert(size);
                     }
                 },
             }
         }
-        (starts, None)
+        Decision { starts, ..Decision::default() }
     }
 }

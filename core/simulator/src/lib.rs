@@ -19,6 +19,8 @@ mod chance;
 mod work;
 
 mod brain;
+
+mod attained;
 mod known;
 mod planned;
 

@@ -39,6 +39,8 @@ pub struct Outcome {
     pub fragmentation: u64,
     /// How often a job was stopped by a failure.
     pub stops: u64,
+    /// How often the policy took a job's places away.
+    pub preemptions: u64,
     /// Accelerator seconds of work that were done for nothing.
     pub lost_device_seconds: u64,
     /// How equal the mean slowdowns of the queues are, in thousandths: R. Jain's index, 1,000 where all are equal.
@@ -167,6 +169,7 @@ impl Outcome {
             utilisation_within: share(tally.busy_within, whole(window)),
             fragmentation: share(tally.beside, tally.free),
             stops: tally.stops,
+            preemptions: tally.preemptions,
             lost_device_seconds: narrow(tally.lost / 1_000),
             fairness: jain(&queues),
             queues,

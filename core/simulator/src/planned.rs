@@ -14,7 +14,7 @@ use holdfast_types::{
     RawJobSpec, Resources, TaskGroup, Time,
 };
 
-use crate::brain::{Arrival, Brain, JobNumber, Start};
+use crate::brain::{Arrival, Brain, Decision, JobNumber, Start};
 use crate::floor::Place;
 
 /// Where everything is.
@@ -104,7 +104,7 @@ impl Planned {
 }
 
 impl Brain for Planned {
-    fn arrives(&mut self, Arrival { job, devices, submitted, .. }: Arrival) {
+    fn arrives(&mut self, Arrival { job, devices, submitted, .. }: Arrival, _: Time) {
         let (Ok(spec), Ok(name)) = (self.spec(devices), format!("job-{job:07}").parse()) else { return };
         self.positions.insert(job, self.snapshot.jobs.len());
         self.snapshot.jobs.push(JobView {
@@ -117,7 +117,7 @@ impl Brain for Planned {
         });
     }
 
-    fn ends(&mut self, job: JobNumber, _: &[Place]) {
+    fn ends(&mut self, job: JobNumber, _: &[Place], _: bool, _: Time) {
         let Some(position) = self.positions.remove(&job) else { return };
         self.snapshot.jobs.swap_remove(position);
         let moved = self.snapshot.jobs.get(position).and_then(|job| job.uid.parse().ok());
@@ -133,7 +133,7 @@ impl Brain for Planned {
         }
     }
 
-    fn decide(&mut self, now: Time) -> (Vec<Start>, Option<[u8; 32]>) {
+    fn decide(&mut self, now: Time) -> Decision {
         let mut starts = Vec::new();
         loop {
             self.snapshot.revision += 1;
@@ -149,7 +149,7 @@ impl Brain for Planned {
             let full = usize::try_from(self.config.max_gangs_per_plan).unwrap_or(usize::MAX);
             if planned.gangs.len() < full {
                 let hash = hex::decode(&planned.hash).ok().and_then(|hash| hash.try_into().ok());
-                return (starts, hash);
+                return Decision { starts, plan: hash, ..Decision::default() };
             }
         }
     }

@@ -27,11 +27,15 @@ pub enum Baseline {
     Easy,
     /// The shortest job that fits. Durations are known.
     Sjf,
+    /// Least attained service in three levels, which preempts (J. Gu and others, "Tiresias: a GPU cluster manager for distributed deep
+    /// learning", 2019): after 2 and 32 hours a job goes behind those that had less, and one that has run for 12 hours on end may
+    /// have to stop for them. One that has waited for two days in all goes first.
+    Las,
 }
 
 impl Baseline {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Fifo, Self::Greedy, Self::Easy, Self::Sjf];
+    pub const ALL: [Self; 5] = [Self::Fifo, Self::Greedy, Self::Easy, Self::Sjf, Self::Las];
 
     /// Its word.
     #[must_use]
@@ -41,6 +45,7 @@ impl Baseline {
             Self::Greedy => "greedy",
             Self::Easy => "easy",
             Self::Sjf => "sjf",
+            Self::Las => "las",
         }
     }
 }

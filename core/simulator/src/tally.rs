@@ -3,7 +3,7 @@
 use holdfast_types::{Span, Time};
 use sha2::{Digest, Sha256};
 
-use crate::brain::Start;
+use crate::brain::Decision;
 use crate::floor::Floor;
 use crate::series::Series;
 
@@ -31,6 +31,7 @@ pub(crate) struct Tally {
     pub(crate) beside: u128,
     pub(crate) lost: u128,
     pub(crate) stops: u64,
+    pub(crate) preemptions: u64,
     pub(crate) given_up: u64,
     pub(crate) decisions: u64,
     pub(crate) starts: u64,
@@ -54,6 +55,7 @@ impl Tally {
             beside: 0,
             lost: 0,
             stops: 0,
+            preemptions: 0,
             given_up: 0,
             decisions: 0,
             starts: 0,
@@ -84,15 +86,20 @@ impl Tally {
     }
 
     /// A decision, which the next one is chained to.
-    pub(crate) fn decided(&mut self, now: Time, starts: &[Start], plan: Option<[u8; 32]>) {
+    pub(crate) fn decided(&mut self, now: Time, decision: &Decision) {
+        let Decision { preempts, starts, plan, .. } = decision;
         self.decisions += 1;
-        if starts.is_empty() && plan.is_none() {
+        if starts.is_empty() && preempts.is_empty() && plan.is_none() {
             return;
         }
         let mut hash = Sha256::new();
         hash.update(self.chain);
         hash.update(now.0.to_be_bytes());
         hash.update(plan.unwrap_or_default());
+        hash.update(preempts.len().to_be_bytes());
+        for job in preempts {
+            hash.update(job.to_be_bytes());
+        }
         for start in starts {
             self.starts += 1;
             hash.update(start.job.to_be_bytes());

@@ -66,7 +66,7 @@ fn failures_stop_jobs_and_checkpoints_save_their_work() {
         assert!(without.stops > 5 && with.stops > 5, "{policy}: {} {}", without.stops, with.stops);
         assert_eq!((without.jobs, with.jobs), (40, 40), "{policy}");
         // At most an interval of eight accelerators, and a pause, is lost at each stop.
-        assert!(with.lost_device_seconds <= with.stops * 8 * 11 * 3_660, "{policy}");
+        assert!(with.lost_device_seconds <= (with.stops + with.preemptions) * 8 * 11 * 3_660, "{policy}");
         assert!(with.lost_device_seconds * 2 < without.lost_device_seconds, "{policy}");
         assert_ne!(
             with.chain,
@@ -74,6 +74,27 @@ fn failures_stop_jobs_and_checkpoints_save_their_work() {
             "{policy}: another seed is another day"
         );
     }
+}
+
+#[test]
+fn least_attained_service_preempts_who_has_had_much_and_for_those_who_had_little() {
+    let text = "nodes = [{ count = 1, devices = 8 }]\n\
+                checkpoints = { interval = \"1h\", cost = \"1m\", restart = \"2m\" }\n";
+    let (saving, las) = (Cluster::parse(text).unwrap(), Policy::Baseline(Baseline::Las));
+    // A long job has the node. A short one comes after five hours, and has it after twelve; the next one at once.
+    let rows = "0,8,360000,long\n18000,8,600,early\n90000,8,600,late\n";
+    let outcome = run_on(&saving, rows, &las, 0);
+    let waits: Vec<u64> = outcome.queues.iter().map(|queue| queue.wait.max.0 / 1_000).collect();
+    assert_eq!((outcome.preemptions, waits), (2, vec![1_200, 7 * 3_600, 0]));
+    // Three pauses of a minute and two ways back for what was preempted, with the pauses of every hour.
+    let long = outcome.completion.max.0 / 1_000;
+    assert!((360_000 + 1_200 + 99 * 60..361_200 + 105 * 60).contains(&long), "{long}");
+    // Without checkpoints it begins from nothing each time, and 12 hours are lost.
+    let bare = run_on(&Cluster::of(1, 8), rows, &las, 0);
+    assert_eq!(bare.lost_device_seconds, (43_200 + (90_000 - 43_800)) * 8);
+    // A job that has had as little is no reason to stop another.
+    let equal = run_on(&saving, "0,8,7000,a\n100,8,600,b\n", &las, 0);
+    assert_eq!((equal.preemptions, equal.wait.max.0), (0, 7_060_000 - 100_000));
 }
 
 #[test]

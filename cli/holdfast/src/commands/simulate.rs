@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// The settings of the scheduler; the usual ones where not given
     #[arg(long, value_name = "FILE")]
     policy: Option<Utf8PathBuf>,
-    /// Compare with what others do; easy and sjf know how long each job will run
+    /// Compare with what others do; easy and sjf know how long each job will run, las preempts
     #[arg(long, value_enum, value_name = "NAME")]
     baseline: Vec<BaselineName>,
     /// Leave the scheduler out
@@ -72,6 +72,7 @@ enum BaselineName {
     Greedy,
     Easy,
     Sjf,
+    Las,
 }
 
 impl From<BaselineName> for Baseline {
@@ -81,6 +82,7 @@ impl From<BaselineName> for Baseline {
             BaselineName::Greedy => Self::Greedy,
             BaselineName::Easy => Self::Easy,
             BaselineName::Sjf => Self::Sjf,
+            BaselineName::Las => Self::Las,
         }
     }
 }
@@ -196,8 +198,19 @@ fn percent(share: u64) -> String {
 }
 
 fn text(all: &[Ran], weeks: Option<Weeks>) -> String {
-    let mut headers =
-        vec!["POLICY", "JOBS", "JCT s", "WAIT s", "P90 s", "P99 s", "MAX s", "USED %", "BESIDE %", "STOPS"];
+    let mut headers = vec![
+        "POLICY",
+        "JOBS",
+        "JCT s",
+        "WAIT s",
+        "P90 s",
+        "P99 s",
+        "MAX s",
+        "USED %",
+        "BESIDE %",
+        "STOPS",
+        "PREEMPTED",
+    ];
     headers.extend(["CPU s", "CHAIN"]);
     if weeks.is_some() {
         headers.insert(8, "IN WEEKS %");
@@ -209,7 +222,11 @@ fn text(all: &[Ran], weeks: Option<Weeks>) -> String {
         row.extend([completion.mean, wait.mean, wait.p90, wait.p99, wait.max].map(seconds));
         row.push(percent(outcome.utilisation));
         row.extend(weeks.map(|_| percent(outcome.utilisation_within)));
-        row.extend([percent(outcome.fragmentation), outcome.stops.to_string()]);
+        row.extend([
+            percent(outcome.fragmentation),
+            outcome.stops.to_string(),
+            outcome.preemptions.to_string(),
+        ]);
         row.push(format!("{}.{}", cpu.0 / 1_000, cpu.0 % 1_000 / 100));
         row.push(outcome.chain.chars().take(SHOWN).collect());
         table.row(row);
