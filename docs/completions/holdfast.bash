@@ -6967,7 +6967,7 @@ _holdfast() {
                     return 0
                     ;;
                 --baseline)
-                    COMPREPLY=($(compgen -W "fifo greedy easy sjf" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "fifo greedy easy sjf las" -- "${cur}"))
                     return 0
                     ;;
                 --seed)

@@ -1481,10 +1481,11 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l trace -d 'The jobs' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l cluster -d 'The nodes, how they fail, and what checkpoints cost' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l policy -d 'The settings of the scheduler; the usual ones where not given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l baseline -d 'Compare with what others do; easy and sjf know how long each job will run' -r -f -a "fifo\t''
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l baseline -d 'Compare with what others do; easy and sjf know how long each job will run, las preempts' -r -f -a "fifo\t''
 greedy\t''
 easy\t''
-sjf\t''"
+sjf\t''
+las\t''"
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l seed -d 'Which nodes fail when; the same for every policy' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l weeks -d 'Count the utilisation apart from the end of one week to the end of another, such as 5-13' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l report -d 'Draw utilisation, queue depth and waits there as SVG, and write everything as JSON' -r
