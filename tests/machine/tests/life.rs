@@ -278,6 +278,7 @@ fn a_kernel_that_panics_is_left() {
 /// A kernel that the firmware does not start (its signature is of nobody's, its file is cut off) is left as one that panics is, and
 /// nobody has to press a key: the loader is in the firmware's list once more than it tries a kernel.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn a_kernel_that_the_firmware_refuses_is_left() {
     let world = configured(ALONE);
     let mut machine = world.uefi();
@@ -392,6 +393,7 @@ fn a_release_is_left_out_and_gone_back_from_and_each_has_the_configuration_it_ca
 
 /// A release that can read no configuration of the machine does not stay.
 #[test]
+#[ignore = "takes minutes; cargo xtask test --full"]
 fn a_release_that_can_read_no_configuration_is_left() {
     let world = configured(&format!("{ALONE}support = {{ to = [\"holdfast-backup-1-x\"] }}\n"));
     world.second("console=ttyS0 holdfast.test=older");
