@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use crate::catalog::{Catalog, Class, Ground, Member, Shape};
 use crate::need::Need;
 use crate::nodes::{DeviceSet, Nodes};
-use crate::room::Room;
+use crate::room::{Charge, Room};
 
 /// What is free while a plan is made, and for each shape the nodes in the order it would take them.
 #[derive(Debug)]
@@ -25,7 +25,14 @@ pub(crate) struct Seat {
     pub(crate) rank: u32,
     pub(crate) node: usize,
     pub(crate) devices: DeviceSet,
-    pub(crate) need: Need,
+    need: Need,
+}
+
+impl Seat {
+    /// What it takes of its node.
+    pub(crate) fn charge(&self) -> Charge {
+        Charge { node: self.node, need: self.need, devices: self.devices }
+    }
 }
 
 /// Best fit: the fewest free accelerators, then the least free processor share, then the first name.

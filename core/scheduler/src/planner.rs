@@ -17,6 +17,7 @@ use crate::holds::Holds;
 use crate::nodes::Nodes;
 use crate::plan::{GangPlacement, Plan};
 use crate::queues::Queues;
+use crate::room::Charge;
 use crate::running::{Now, Running};
 use crate::snapshot::{Assignment, JobState, JobView, Snapshot, Verdicts};
 use crate::survey::Site;
@@ -46,7 +47,8 @@ struct Planner<'a> {
     placed: BTreeSet<usize>,
     holds: Holds<'a>,
     running: Running<'a>,
-    seats: Vec<Seat>,
+    /// What this plan gives away.
+    taken: Vec<Charge>,
     gangs: Vec<GangPlacement>,
     unplaced: Vec<Unplaced<'a>>,
 }
@@ -82,7 +84,7 @@ impl<'a> Planner<'a> {
             placed: BTreeSet::new(),
             holds: Holds::new(nodes.len()),
             running,
-            seats: Vec::new(),
+            taken: Vec::new(),
             gangs: Vec::new(),
             unplaced: Vec::new(),
         }
@@ -144,10 +146,12 @@ impl<'a> Planner<'a> {
 
     fn place(&mut self, waiting: &Waiting<'a>) -> Result<(), Cause> {
         let Some(class) = self.catalog.class(waiting.class) else { return Err(Cause::NoRoom) };
-        let seats = self.board.place(&self.catalog, class).unwrap_or_default();
-        let assignments: Option<Vec<Assignment>> =
-            seats.iter().map(|seat| assignment(self.nodes, seat)).collect();
-        let Some(assignments) = assignments.filter(|assignments| !assignments.is_empty()) else {
+        let placed = self.board.place(&self.catalog, class).and_then(|seats| {
+            let assignments: Option<Vec<Assignment>> =
+                seats.iter().map(|seat| assignment(self.nodes, seat)).collect();
+            Some((seats, assignments?))
+        });
+        let Some((seats, assignments)) = placed else {
             self.failed.insert(waiting.class);
             for member in &class.members {
                 self.board.forget(member.shape);
@@ -158,7 +162,7 @@ impl<'a> Planner<'a> {
         if let Some(queue) = waiting.queue {
             self.queues.hold(queue, class.devices);
         }
-        self.seats.extend(seats);
+        self.taken.extend(seats.iter().map(Seat::charge));
         let (job, uid) = (waiting.job.name.clone(), waiting.job.uid.clone());
         self.gangs.push(GangPlacement { job, uid, assignments });
         Ok(())
@@ -172,7 +176,7 @@ impl<'a> Planner<'a> {
         }
         let Some(class) = self.catalog.class(waiting.class) else { return };
         let began = waiting.job.submitted + self.config.reserve_after;
-        let now = Now { seats: &self.seats, closed: self.board.all_closed() };
+        let now = Now { taken: &self.taken, closed: self.board.all_closed() };
         let Some(wanted) = self.running.shadow(&now, &self.catalog, class, began) else { return };
         for node in &wanted {
             self.board.close(*node);

@@ -82,8 +82,8 @@ pub(crate) fn empty_rooms(nodes: &Nodes<'_>) -> Vec<Room> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Charge {
     pub(crate) node: usize,
-    need: Need,
-    devices: DeviceSet,
+    pub(crate) need: Need,
+    pub(crate) devices: DeviceSet,
 }
 
 impl Charge {

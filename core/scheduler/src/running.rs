@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use holdfast_types::{JobName, Time};
 
-use crate::board::{Board, Seat};
+use crate::board::Board;
 use crate::catalog::{Catalog, Class};
 use crate::nodes::Nodes;
 use crate::room::{Charge, Room, empty_rooms};
@@ -18,7 +18,7 @@ pub(crate) struct Running<'a> {
     nodes: &'a Nodes<'a>,
     /// Every node with nothing on it.
     empty: Vec<Room>,
-    /// The jobs with what they take, those that began last first.
+    /// The jobs with what they take.
     jobs: Vec<Job<'a>>,
     charges: Vec<Charge>,
 }
@@ -33,8 +33,8 @@ struct Job<'a> {
 /// What a plan has done so far.
 #[derive(Debug)]
 pub(crate) struct Now<'a> {
-    /// The places that it gave away.
-    pub(crate) seats: &'a [Seat],
+    /// What it gave away.
+    pub(crate) taken: &'a [Charge],
     /// The nodes that take nothing, because of their phase or because they are held.
     pub(crate) closed: &'a [bool],
 }
@@ -49,7 +49,6 @@ impl<'a> Running<'a> {
             charges.extend(assignments.iter().filter_map(|place| Charge::of(nodes, &job.spec, place)));
             jobs.push(Job { since: *since, name: &job.name, charges: first..charges.len() });
         }
-        jobs.sort_unstable_by_key(|job| (Reverse(job.since), job.name));
         Self { nodes, empty: empty_rooms(nodes), jobs, charges }
     }
 
@@ -60,7 +59,7 @@ impl<'a> Running<'a> {
 
     /// Every node with all of them on it.
     pub(crate) fn rooms(&self) -> Vec<Room> {
-        self.with(&[&self.jobs], &[])
+        self.with(&self.jobs, &[])
     }
 
     /// The nodes to hold for a gang, ascending: those that it would get when as few jobs as possible have ended. `None` where it
@@ -71,19 +70,21 @@ impl<'a> Running<'a> {
     /// after `began`, when the nodes were first held, comes last whatever its age. So a hold never moves to a node because something
     /// new started there, and the job waits only for what ran already: its wait is bounded by what bounds theirs.
     pub(crate) fn shadow(
-        &self,
+        &mut self,
         now: &Now<'_>,
         catalog: &Catalog<'_>,
         class: &Class<'_>,
         began: Time,
     ) -> Option<Vec<usize>> {
+        // Those that began last come first; only who holds nodes pays for the order, and only the first one all of it.
+        self.jobs.sort_unstable_by_key(|job| (Reverse(job.since), job.name));
         let (after, before) = self.jobs.split_at(self.jobs.partition_point(|job| job.since > began));
         // What this plan starts ends after all that.
         let all = self.jobs.len() + 1;
         let place = |ended: usize| {
-            let seats = if ended < all { now.seats } else { &[] };
+            let taken = if ended < all { now.taken } else { &[] };
             let rest = after.get(ended.saturating_sub(before.len())..).unwrap_or_default();
-            let rooms = self.with(&[before.get(ended..).unwrap_or_default(), rest], seats);
+            let rooms = self.with(before.get(ended..).unwrap_or_default().iter().chain(rest), taken);
             Board::new(self.nodes, rooms, now.closed.to_vec()).place(catalog, class)
         };
         let mut seats = place(all)?;
@@ -101,17 +102,12 @@ impl<'a> Running<'a> {
         Some(held)
     }
 
-    fn with(&self, left: &[&[Job<'_>]], seats: &[Seat]) -> Vec<Room> {
+    /// Every node with these jobs and charges on it.
+    fn with<'b>(&'b self, left: impl IntoIterator<Item = &'b Job<'a>>, taken: &[Charge]) -> Vec<Room> {
         let mut rooms = self.empty.clone();
-        for job in left.iter().copied().flatten() {
-            for charge in self.charges.get(job.charges.clone()).unwrap_or_default() {
-                charge.take(&mut rooms);
-            }
-        }
-        for seat in seats {
-            if let Some(room) = rooms.get_mut(seat.node) {
-                room.charge(&seat.need, seat.devices);
-            }
+        let of = |job: &Job<'_>| self.charges.get(job.charges.clone()).unwrap_or_default();
+        for charge in left.into_iter().flat_map(of).chain(taken) {
+            charge.take(&mut rooms);
         }
         rooms
     }
