@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_types::{Span, Time};
 
 use crate::brain::{Arrival, Brain, Decision, JobNumber, Start};
-use crate::fits::Fits;
-use crate::floor::Place;
+use crate::fits::{Fits, whole_node};
+use crate::floor::{Place, at};
 
 /// What a job has run for until it leaves the first level, and the second.
 const LEVELS: [Span; 2] = [Span::from_secs(2 * 3_600), Span::from_secs(32 * 3_600)];
@@ -68,7 +68,7 @@ impl Attained {
     pub(crate) fn new(devices: &[u32]) -> Self {
         Self {
             fits: Fits::new(devices),
-            whole: devices.iter().copied().max().unwrap_or(1).max(1),
+            whole: whole_node(devices),
             on: vec![BTreeSet::new(); devices.len()],
             jobs: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -235,8 +235,4 @@ impl Brain for Attained {
         decision.ask_again = waits.then(|| self.rested_next(now)).flatten();
         decision
     }
-}
-
-fn at(node: u32) -> usize {
-    usize::try_from(node).unwrap_or(usize::MAX)
 }

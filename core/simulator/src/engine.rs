@@ -106,7 +106,6 @@ pub struct Simulation<'a> {
     chance: Option<Chance>,
     floor: Floor,
     devices: u64,
-    window: Span,
     agenda: BinaryHeap<Reverse<(Time, Happens)>>,
     live: BTreeMap<JobNumber, Live>,
     running: BTreeMap<JobNumber, Running>,
@@ -182,7 +181,6 @@ impl<'a> Simulation<'a> {
             chance,
             floor: Floor::new(&devices),
             devices: devices.iter().map(|&devices| u64::from(devices)).sum(),
-            window: window.1.since(window.0),
             agenda,
             live: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -226,8 +224,8 @@ impl<'a> Simulation<'a> {
             }
             told(count(self.tally.done.len()), all);
         }
-        let Self { trace, policy, tally, devices, window, left_out, .. } = self;
-        Ok(Outcome::of(policy, trace.queues(), tally, devices, window, left_out))
+        let Self { trace, policy, tally, devices, left_out, .. } = self;
+        Ok(Outcome::of(policy, trace.queues(), tally, devices, left_out))
     }
 
     /// When something happens next.
@@ -239,7 +237,11 @@ impl<'a> Simulation<'a> {
 
     fn arriving(&self) -> Option<(JobNumber, &'a TraceJob)> {
         let number = *self.jobs.get(self.came)?;
-        Some((number, self.trace.jobs().get(usize::try_from(number).ok()?)?))
+        Some((number, self.job(number)?))
+    }
+
+    fn job(&self, number: JobNumber) -> Option<&'a TraceJob> {
+        self.trace.jobs().get(usize::try_from(number).ok()?)
     }
 
     fn happen(&mut self, now: Time) {
@@ -271,7 +273,7 @@ impl<'a> Simulation<'a> {
     fn start(&mut self, now: Time, Start { job, places }: Start) -> Result<(), SimulationError> {
         let taken = || SimulationError::Taken { policy: self.policy.clone(), job };
         let held: u32 = places.iter().map(|place| place.devices).sum();
-        let wanted = usize::try_from(job).ok().and_then(|job| self.trace.jobs().get(job));
+        let wanted = self.job(job);
         let waits = self.live.get_mut(&job).filter(|_| !self.running.contains_key(&job));
         let (Some(live), true) = (waits, wanted.is_some_and(|job| job.devices == held)) else {
             return Err(taken());
@@ -294,7 +296,7 @@ impl<'a> Simulation<'a> {
         let (Some(running), Some(live)) = (self.running.remove(&job), self.live.remove(&job)) else { return };
         self.floor.give_back(&running.places);
         self.brain.ends(job, &running.places, false, now);
-        let Some(of) = usize::try_from(job).ok().and_then(|job| self.trace.jobs().get(job)) else { return };
+        let Some(of) = self.job(job) else { return };
         let TraceJob { queue, devices, duration, arrival } = *of;
         let took = now.since(arrival);
         self.tally.done.push(Done { queue, devices, duration, waited: live.waited, took });
@@ -316,7 +318,7 @@ impl<'a> Simulation<'a> {
 
     /// A job loses its places, and waits again unless it was stopped too often.
     fn stops(&mut self, job: JobNumber, now: Time) {
-        let Some(of) = usize::try_from(job).ok().and_then(|job| self.trace.jobs().get(job)) else { return };
+        let Some(of) = self.job(job) else { return };
         let (Some(running), Some(live)) = (self.running.remove(&job), self.live.get_mut(&job)) else {
             return;
         };
@@ -338,7 +340,7 @@ impl<'a> Simulation<'a> {
 
     /// A job gives up its places for others.
     fn preempt(&mut self, job: JobNumber, now: Time) -> Result<(), SimulationError> {
-        let of = usize::try_from(job).ok().and_then(|job| self.trace.jobs().get(job));
+        let of = self.job(job);
         let (Some(running), Some(live), Some(of)) = (self.running.remove(&job), self.live.get_mut(&job), of)
         else {
             return Err(SimulationError::Idle { policy: self.policy.clone(), job });

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::floor::Place;
+use crate::floor::{Place, at};
 
 /// Nodes by what is free on them.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Fits {
         for (node, free) in (0..).zip(devices) {
             by_free.entry(*free).or_default().insert(node);
         }
-        let whole = devices.iter().copied().max().unwrap_or(1).max(1);
+        let whole = whole_node(devices);
         let total = devices.iter().map(|&devices| u64::from(devices)).sum();
         Self { free: devices.to_vec(), up: vec![true; devices.len()], by_free, whole, total }
     }
@@ -112,8 +112,9 @@ impl Fits {
     }
 }
 
-fn at(node: u32) -> usize {
-    usize::try_from(node).unwrap_or(usize::MAX)
+/// How many accelerators a whole node has: the largest one. What a gang has of them is whole nodes, the rest goes beside others.
+pub(crate) fn whole_node(devices: &[u32]) -> u32 {
+    devices.iter().copied().max().unwrap_or(1).max(1)
 }
 
 #[cfg(test)]

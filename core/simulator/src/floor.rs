@@ -54,7 +54,7 @@ impl Floor {
     /// Takes places, all or none. `false` where one of them is not free.
     pub(crate) fn take(&mut self, places: &[Place]) -> bool {
         let there = |place: &Place| {
-            let node = self.nodes.get(position(place));
+            let node = self.nodes.get(at(place.node));
             place.devices > 0 && node.is_some_and(|node| node.up && node.free >= place.devices)
         };
         // No node twice: each place was held against all that is free there.
@@ -81,7 +81,7 @@ impl Floor {
     }
 
     fn change(&mut self, place: &Place, change: impl FnOnce(&mut Node)) {
-        let Some(node) = self.nodes.get_mut(position(place)) else { return };
+        let Some(node) = self.nodes.get_mut(at(place.node)) else { return };
         let before = node.counts();
         change(node);
         let after = node.counts();
@@ -100,8 +100,9 @@ impl Node {
     }
 }
 
-fn position(place: &Place) -> usize {
-    usize::try_from(place.node).unwrap_or(usize::MAX)
+/// Where a node stands in a list of all.
+pub(crate) fn at(node: u32) -> usize {
+    usize::try_from(node).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

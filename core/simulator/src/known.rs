@@ -135,16 +135,14 @@ impl Brain for Known {
         while let Some((turn, size)) = self.next(&failed) {
             match self.starts(turn, size, now) {
                 Some(start) => starts.push(start),
-                None => match self.baseline {
-                    Baseline::Fifo => break,
-                    Baseline::Easy => {
-                        self.behind((turn, size), now, &mut starts);
-                        break;
-                    }
-                    Baseline::Greedy | Baseline::Sjf | Baseline::Las => {
-                        failed.insert(size);
-                    }
-                },
+                None if self.baseline == Baseline::Fifo => break,
+                None if self.baseline == Baseline::Easy => {
+                    self.behind((turn, size), now, &mut starts);
+                    break;
+                }
+                None => {
+                    failed.insert(size);
+                }
             }
         }
         Decision { starts, ..Decision::default() }

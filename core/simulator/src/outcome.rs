@@ -137,14 +137,7 @@ fn sorted(spans: impl Iterator<Item = Span>) -> Vec<u64> {
 }
 
 impl Outcome {
-    pub(crate) fn of(
-        policy: String,
-        queues: &[String],
-        tally: Tally,
-        devices: u64,
-        window: Span,
-        left_out: u64,
-    ) -> Self {
+    pub(crate) fn of(policy: String, queues: &[String], tally: Tally, devices: u64, left_out: u64) -> Self {
         let makespan = Span(tally.at().0);
         let whole = |long: Span| u128::from(devices) * u128::from(long.0);
         let waits = sorted(tally.done.iter().map(|done| done.waited));
@@ -166,7 +159,7 @@ impl Outcome {
             wait: Spread::of(&waits),
             makespan,
             utilisation: share(tally.busy, whole(makespan)),
-            utilisation_within: share(tally.busy_within, whole(window)),
+            utilisation_within: share(tally.busy_within, whole(tally.window())),
             fragmentation: share(tally.beside, tally.free),
             stops: tally.stops,
             preemptions: tally.preemptions,

@@ -15,7 +15,8 @@ use holdfast_types::{
 };
 
 use crate::brain::{Arrival, Brain, Decision, JobNumber, Start};
-use crate::floor::Place;
+use crate::fits::whole_node;
+use crate::floor::{Place, at};
 
 /// Where everything is.
 const PLACE: &str = "DE";
@@ -70,7 +71,7 @@ impl Planned {
             verdicts,
             queue,
             specs: BTreeMap::new(),
-            whole: devices.iter().copied().max().unwrap_or(1).max(1),
+            whole: whole_node(devices),
             positions: BTreeMap::new(),
             nodes: (0..).zip(&nodes).map(|(number, node)| (node.name.clone(), number)).collect(),
             snapshot: Snapshot { revision: 0, nodes, queues: vec![view], jobs: Vec::new() },
@@ -127,8 +128,7 @@ impl Brain for Planned {
     }
 
     fn node(&mut self, node: u32, up: bool) {
-        let view = usize::try_from(node).ok().and_then(|position| self.snapshot.nodes.get_mut(position));
-        if let Some(view) = view {
+        if let Some(view) = self.snapshot.nodes.get_mut(at(node)) {
             view.schedulable = if up { Schedulable::Yes } else { Schedulable::No(NodePhase::Lost) };
         }
     }

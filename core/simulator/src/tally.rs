@@ -71,6 +71,11 @@ impl Tally {
         self.at
     }
 
+    /// How long the window is that is counted apart.
+    pub(crate) fn window(&self) -> Span {
+        self.window.1.since(self.window.0)
+    }
+
     /// Nothing changed up to `now`.
     pub(crate) fn pass(&mut self, now: Time, floor: &Floor, waiting: u64) {
         let (from, held) = (self.at, floor.busy());
