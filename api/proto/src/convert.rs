@@ -141,6 +141,7 @@ impl TryFrom<&v1::JobSpec> for JobSpec {
             precision: optional("precision", &spec.precision)?,
             retries: spec.retries,
             max_run_time: (spec.max_run_time_ms > 0).then_some(Span(spec.max_run_time_ms)),
+            preemptible: spec.preemptible,
         };
         Ok(JobSpec::try_from(raw)?)
     }
@@ -241,6 +242,7 @@ impl From<&JobSpec> for v1::JobSpec {
             precision: text(spec.precision.map(|p| p.to_string())),
             retries: spec.retries,
             max_run_time_ms: spec.max_run_time.map_or(0, |s| s.0),
+            preemptible: spec.preemptible,
         }
     }
 }

@@ -4,43 +4,34 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::catalog::{Catalog, Class, Ground, Member, Shape};
-use crate::need::Need;
-use crate::nodes::{DeviceSet, Nodes};
-use crate::room::{Charge, Room};
+use crate::log::{Change, Log, Moment};
+use crate::room::{Room, Seat};
 
-/// What is free while a plan is made, and for each shape the nodes in the order it would take them.
-#[derive(Debug)]
-pub(crate) struct Board<'a> {
-    nodes: &'a Nodes<'a>,
+/// What is free, and for each shape the nodes in the order it would take them.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
     rooms: Vec<Room>,
     closed: Vec<bool>,
-    /// The nodes whose room changed, in order; each shape reads on from where it stopped.
-    changes: Vec<usize>,
+    /// The nodes whose room changed; each shape reads on from where it stopped.
+    log: Log,
     candidates: Vec<Option<Candidates>>,
-}
-
-/// The place of one task.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Seat {
-    pub(crate) rank: u32,
-    pub(crate) node: usize,
-    pub(crate) devices: DeviceSet,
-    need: Need,
-}
-
-impl Seat {
-    /// What it takes of its node.
-    pub(crate) fn charge(&self) -> Charge {
-        Charge { node: self.node, need: self.need, devices: self.devices }
-    }
 }
 
 /// Best fit: the fewest free accelerators, then the least free processor share, then the first name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Fit {
+pub(crate) struct Fit {
     devices: u32,
     cores: u64,
     node: usize,
+}
+
+impl Fit {
+    /// How well one more task fits on a node with this room; `None` where it does not.
+    pub(crate) fn of(catalog: &Catalog, shape: &Shape, room: &Room, node: usize) -> Option<Self> {
+        let serving = shape.serving(catalog.nodes().get(node)?.layout);
+        let fits = room.fits(&shape.need, serving);
+        fits.then(|| Self { devices: room.devices().count_ones(), cores: room.cores(), node })
+    }
 }
 
 /// Nodes for one shape. Every node that fits has an entry with its present fit; entries of the past are dropped when
@@ -48,18 +39,31 @@ struct Fit {
 #[derive(Debug)]
 struct Candidates {
     heap: BinaryHeap<Reverse<Fit>>,
-    seen: usize,
+    seen: Moment,
 }
 
-impl<'a> Board<'a> {
+impl Board {
     /// A board where `closed` nodes take nothing.
-    pub(crate) fn new(nodes: &'a Nodes<'a>, rooms: Vec<Room>, closed: Vec<bool>) -> Self {
-        Self { nodes, rooms, closed, changes: Vec::new(), candidates: Vec::new() }
+    pub(crate) fn new(rooms: Vec<Room>, closed: Vec<bool>) -> Self {
+        Self { rooms, closed, ..Self::default() }
+    }
+
+    /// What is free on every node.
+    pub(crate) fn rooms(&self) -> &[Room] {
+        &self.rooms
     }
 
     /// What is free on the node at a position.
     pub(crate) fn room(&self, node: usize) -> Option<&Room> {
         self.rooms.get(node)
+    }
+
+    /// Whether a node has room for a task of a gang.
+    pub(crate) fn has_room(&self, catalog: &Catalog, class: &Class, node: usize) -> bool {
+        class.members.iter().any(|member| {
+            let shape = catalog.shape(member.shape);
+            shape.is_some_and(|(shape, ground)| self.fit(catalog, node, shape, ground).is_some())
+        })
     }
 
     /// Whether a node takes nothing.
@@ -72,86 +76,139 @@ impl<'a> Board<'a> {
         &self.closed
     }
 
-    /// Lets a node take nothing from now on.
-    pub(crate) fn close(&mut self, node: usize) {
-        if let Some(closed) = self.closed.get_mut(node) {
-            *closed = true;
+    /// What has happened.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// A node takes nothing from now on, or takes tasks again.
+    pub(crate) fn set_closed(&mut self, node: usize, closed: bool) {
+        if let Some(slot) = self.closed.get_mut(node) {
+            *slot = closed;
+            self.log.add(node, if closed { Change::Less } else { Change::More });
         }
     }
 
-    /// Drops the candidates of a shape; they are found again if it comes up again.
-    pub(crate) fn forget(&mut self, shape: usize) {
-        if let Some(candidates) = self.candidates.get_mut(shape) {
-            *candidates = None;
+    /// Something on a node may be stopped by now.
+    pub(crate) fn ripen(&mut self, node: usize) {
+        self.log.add(node, Change::Ripe);
+    }
+
+    /// Takes a task in.
+    pub(crate) fn take(&mut self, seat: &Seat) {
+        self.change(seat, Change::Less, Room::take);
+    }
+
+    /// Takes it back.
+    pub(crate) fn give_back(&mut self, seat: &Seat) {
+        self.change(seat, Change::More, Room::give_back);
+    }
+
+    /// Takes a task back that is about to be taken in again: nobody has to hear of it.
+    pub(crate) fn put_back(&mut self, seat: &Seat) {
+        if let Some(room) = self.rooms.get_mut(seat.node) {
+            room.give_back(seat);
         }
+    }
+
+    /// Holds a place.
+    pub(crate) fn hold(&mut self, seat: &Seat) {
+        self.change(seat, Change::Less, Room::hold);
+    }
+
+    /// Holds it no more.
+    pub(crate) fn release(&mut self, seat: &Seat) {
+        self.change(seat, Change::More, Room::release);
+    }
+
+    /// Forgets which nodes every shape would take: the numbers of the shapes are about to change.
+    pub(crate) fn forget(&mut self) {
+        self.candidates.clear();
+    }
+
+    /// Forgets what nobody will ask for again, once that is much.
+    pub(crate) fn tidy(&mut self) {
+        self.log.shorten(4 * self.rooms.len());
     }
 
     /// Places a whole gang, or leaves everything as it was. Ranks are placed in order; where that leaves a group without
     /// room, the groups that need most go first.
-    pub(crate) fn place(&mut self, catalog: &Catalog<'_>, class: &Class<'_>) -> Option<Vec<Seat>> {
-        self.candidates.resize_with(catalog.shape_count(), || None);
+    pub(crate) fn place(&mut self, catalog: &Catalog, class: &Class) -> Option<Vec<Seat>> {
+        self.candidates.resize_with(catalog.shape_count().max(self.candidates.len()), || None);
         if let Some(seats) = self.place_in_order(catalog, &class.members) {
             return Some(seats);
         }
         if class.members.len() < 2 {
             return None;
         }
-        let mut members = class.members.clone();
-        members.sort_by_key(|member| {
-            let need = catalog.shape(member.shape).map(|(shape, _)| shape.need);
-            Reverse(need.map(|need| (need.device_count(), need.cores, need.memory)))
-        });
-        let mut seats = self.place_in_order(catalog, &members)?;
+        let mut seats = self.place_in_order(catalog, &greedy(catalog, class))?;
         seats.sort_unstable_by_key(|seat| seat.rank);
         Some(seats)
     }
 
-    /// Takes a gang back.
-    pub(crate) fn take_back(&mut self, seats: &[Seat]) {
-        for seat in seats {
-            if let Some(room) = self.rooms.get_mut(seat.node) {
-                room.give_back(&seat.need, seat.devices);
-                self.changes.push(seat.node);
-            }
+    fn change(&mut self, seat: &Seat, change: Change, with: impl FnOnce(&mut Room, &Seat)) {
+        if let Some(room) = self.rooms.get_mut(seat.node) {
+            with(room, seat);
+            self.log.add(seat.node, change);
         }
     }
 
-    fn place_in_order(&mut self, catalog: &Catalog<'_>, members: &[Member]) -> Option<Vec<Seat>> {
+    fn place_in_order(&mut self, catalog: &Catalog, members: &[Member]) -> Option<Vec<Seat>> {
+        let before = self.log.now();
         let mut seats = Vec::new();
         for member in members {
             for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
-                match self.seat(catalog, member.shape, rank) {
-                    Some(seat) => seats.push(seat),
-                    None => {
-                        self.take_back(&seats);
-                        return None;
-                    }
-                }
+                let Some(seat) = self.seat(catalog, member.shape, rank) else {
+                    self.undo(catalog, members, &seats, before);
+                    return None;
+                };
+                seats.push(seat);
             }
         }
         Some(seats)
     }
 
-    fn seat(&mut self, catalog: &Catalog<'_>, shape: usize, rank: u32) -> Option<Seat> {
-        let node = self.best(catalog, shape)?;
-        let (shape, _) = catalog.shape(shape)?;
-        let layout = self.nodes.get(node)?.layout;
-        let room = self.rooms.get_mut(node)?;
-        let devices = room.take(&shape.need, shape.serving(layout));
-        self.changes.push(node);
-        Some(Seat { rank, node, devices, need: shape.need })
+    /// Makes as if an attempt had not been, so that nobody takes it for room that came.
+    fn undo(&mut self, catalog: &Catalog, members: &[Member], seats: &[Seat], before: Moment) {
+        for seat in seats {
+            if let Some(room) = self.rooms.get_mut(seat.node) {
+                room.give_back(seat);
+            }
+        }
+        self.log.rewind(before);
+        for member in members {
+            let Some((shape, ground)) = catalog.shape(member.shape) else { continue };
+            let fits = seats.iter().filter_map(|seat| self.fit(catalog, seat.node, shape, ground));
+            let fits: Vec<Fit> = fits.collect();
+            let candidates = self.candidates.get_mut(member.shape).and_then(Option::as_mut);
+            let Some(candidates) = candidates.filter(|candidates| candidates.seen >= before) else {
+                continue;
+            };
+            candidates.seen = before;
+            candidates.heap.extend(fits.into_iter().map(Reverse));
+        }
     }
 
-    fn best(&mut self, catalog: &Catalog<'_>, number: usize) -> Option<usize> {
+    fn seat(&mut self, catalog: &Catalog, shape: usize, rank: u32) -> Option<Seat> {
+        let node = self.best(catalog, shape)?;
+        let (shape, _) = catalog.shape(shape)?;
+        let serving = shape.serving(catalog.nodes().get(node)?.layout);
+        let devices = self.rooms.get(node)?.choose(&shape.need, serving);
+        let seat = Seat { rank, node, need: shape.need, devices };
+        self.take(&seat);
+        Some(seat)
+    }
+
+    fn best(&mut self, catalog: &Catalog, number: usize) -> Option<usize> {
         let (shape, ground) = catalog.shape(number)?;
         // Taken out while it is worked on, so that the board can be asked meanwhile.
         let mut candidates = match self.candidates.get_mut(number)?.take() {
-            Some(known) => self.caught_up(known, shape, ground),
-            None => self.fresh(shape, ground),
+            Some(known) => self.caught_up(catalog, known, shape, ground),
+            None => self.fresh(catalog, shape, ground),
         };
         let mut best = None;
         while let Some(Reverse(fit)) = candidates.heap.peek() {
-            if self.fit(fit.node, shape, ground) == Some(*fit) {
+            if self.fit(catalog, fit.node, shape, ground) == Some(*fit) {
                 best = Some(fit.node);
                 break;
             }
@@ -161,35 +218,47 @@ impl<'a> Board<'a> {
         best
     }
 
-    fn fresh(&self, shape: &Shape, ground: &Ground) -> Candidates {
-        let fits = (0..self.nodes.len()).filter_map(|node| self.fit(node, shape, ground));
-        Candidates { heap: fits.map(Reverse).collect(), seen: self.changes.len() }
+    fn fresh(&self, catalog: &Catalog, shape: &Shape, ground: &Ground) -> Candidates {
+        let fits = (0..self.rooms.len()).filter_map(|node| self.fit(catalog, node, shape, ground));
+        Candidates { heap: fits.map(Reverse).collect(), seen: self.log.now() }
     }
 
-    fn caught_up(&self, mut candidates: Candidates, shape: &Shape, ground: &Ground) -> Candidates {
-        let missed = self.changes.get(candidates.seen..).unwrap_or(&[]);
+    fn caught_up(
+        &self,
+        catalog: &Catalog,
+        mut candidates: Candidates,
+        shape: &Shape,
+        ground: &Ground,
+    ) -> Candidates {
         // Reading every node once is cheaper than reading more changes than there are nodes, and it sheds old entries.
-        let worn = missed.len() > self.nodes.len() || candidates.heap.len() > 4 * self.nodes.len() + 64;
-        if worn {
-            return self.fresh(shape, ground);
-        }
-        for node in missed {
-            if let Some(fit) = self.fit(*node, shape, ground) {
+        let worn = candidates.heap.len() > 4 * self.rooms.len() + 64;
+        let missed =
+            self.log.since(candidates.seen).filter(|missed| missed.len() <= self.rooms.len() && !worn);
+        let Some(missed) = missed else { return self.fresh(catalog, shape, ground) };
+        for (node, _) in missed.iter().filter(|(_, change)| *change != Change::Ripe) {
+            if let Some(fit) = self.fit(catalog, *node, shape, ground) {
                 candidates.heap.push(Reverse(fit));
             }
         }
-        candidates.seen = self.changes.len();
+        candidates.seen = self.log.now();
         candidates
     }
 
     /// How well one more task fits on a node; `None` where it does not.
-    fn fit(&self, node: usize, shape: &Shape, ground: &Ground) -> Option<Fit> {
+    fn fit(&self, catalog: &Catalog, node: usize, shape: &Shape, ground: &Ground) -> Option<Fit> {
         if !ground.allows(node) || self.is_closed(node) {
             return None;
         }
-        let room = self.rooms.get(node)?;
-        let layout = self.nodes.get(node)?.layout;
-        let fits = room.fits(&shape.need, shape.serving(layout));
-        fits.then(|| Fit { devices: room.devices.count_ones(), cores: room.cores, node })
+        Fit::of(catalog, shape, self.rooms.get(node)?, node)
     }
+}
+
+/// The groups of a gang, those first that need most.
+pub(crate) fn greedy(catalog: &Catalog, class: &Class) -> Vec<Member> {
+    let mut members = class.members.clone();
+    members.sort_by_key(|member| {
+        let need = catalog.shape(member.shape).map(|(shape, _)| shape.need);
+        Reverse(need.map(|need| (need.device_count(), need.cores, need.memory)))
+    });
+    members
 }

@@ -1,14 +1,16 @@
-//! Jobs that differ in nothing the planner looks at are one class, and tasks that may use the same nodes for the same
-//! need are one shape: what is worked out for one is worked out for all. It must not know what is free.
+//! The nodes, and what is worked out about them for the jobs that wait. Jobs that differ in nothing the planner looks at are one
+//! class, and tasks that may use the same nodes for the same need are one shape: what is worked out for one is worked out for all.
+//! It must not know what is free.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use holdfast_types::{JobSpec, Jurisdiction, TaskGroup};
 
 use crate::need::{Need, gang_devices};
 use crate::nodes::{DeviceSet, Nodes};
-use crate::snapshot::Verdicts;
+use crate::snapshot::{Schedulable, Verdicts};
 
 /// The nodes a job may use: those in the jurisdictions it asks for that the law allows.
 #[derive(Debug)]
@@ -23,8 +25,6 @@ pub(crate) struct Shape {
     pub(crate) ground: usize,
     /// The accelerators that serve the need, for each layout.
     serving: Vec<DeviceSet>,
-    /// How many jobs with tasks of this shape are still to be decided.
-    left: usize,
 }
 
 /// A group of a gang.
@@ -37,63 +37,87 @@ pub(crate) struct Member {
 
 /// Jobs that differ in nothing the planner looks at.
 #[derive(Debug)]
-pub(crate) struct Class<'a> {
-    pub(crate) spec: &'a JobSpec,
-    pub(crate) verdicts: &'a Verdicts,
+pub(crate) struct Class {
+    pub(crate) spec: Arc<JobSpec>,
+    /// Kept, so that no others can come to lie at their address.
+    pub(crate) verdicts: Verdicts,
     pub(crate) members: Vec<Member>,
     pub(crate) devices: u64,
+    /// How many jobs of it wait.
+    jobs: usize,
 }
 
-/// Every ground, shape and class met so far.
+/// The nodes with every ground, shape and class.
 #[derive(Debug, Default)]
-pub(crate) struct Catalog<'a> {
+pub(crate) struct Catalog {
+    nodes: Nodes,
     grounds: Vec<Ground>,
     shapes: Vec<Shape>,
-    classes: Vec<Class<'a>>,
-    known_grounds: BTreeMap<(Address, &'a BTreeSet<Jurisdiction>), usize>,
+    classes: Vec<Class>,
+    known_grounds: BTreeMap<(usize, BTreeSet<Jurisdiction>), usize>,
     known_shapes: BTreeMap<(usize, Need), usize>,
-    known_classes: BTreeMap<ClassKey<'a>, usize>,
+    known_classes: BTreeMap<ClassKey, usize>,
+    live: usize,
 }
 
-/// Tells shared verdicts apart. It orders the look-up only, never anything that reaches a plan.
-type Address = *const BTreeMap<holdfast_types::NodeName, crate::snapshot::Verdict>;
+/// So many classes that nobody is of are kept beside as many as somebody is of: they come again.
+const SPARE: usize = 1_024;
 
-impl<'a> Catalog<'a> {
-    /// The class of a job, which counts as one more to be decided.
-    pub(crate) fn enter(&mut self, nodes: &Nodes<'_>, spec: &'a JobSpec, verdicts: &'a Verdicts) -> usize {
-        let key = ClassKey { verdicts: verdicts.address(), spec };
-        let class = match self.known_classes.get(&key) {
+impl Catalog {
+    /// Nobody waits.
+    pub(crate) fn new(nodes: Nodes) -> Self {
+        Self { nodes, ..Self::default() }
+    }
+
+    /// The nodes.
+    pub(crate) fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// A node takes work from now on, or none.
+    pub(crate) fn set(&mut self, node: usize, schedulable: Schedulable) {
+        self.nodes.set(node, schedulable);
+    }
+
+    /// The class of a job that waits from now on.
+    pub(crate) fn enter(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
+        let key = ClassKey { verdicts: verdicts.address(), spec: Arc::clone(spec) };
+        let number = match self.known_classes.get(&key) {
             Some(class) => *class,
             None => {
-                let class = self.add_class(nodes, spec, verdicts);
+                let class = self.add_class(spec, verdicts);
                 self.known_classes.insert(key, class);
                 class
             }
         };
-        for member in self.classes.get(class).map_or(&[][..], |class| &class.members) {
-            if let Some(shape) = self.shapes.get_mut(member.shape) {
-                shape.left += 1;
-            }
+        if let Some(class) = self.classes.get_mut(number) {
+            self.live += usize::from(class.jobs == 0);
+            class.jobs += 1;
         }
-        class
+        number
     }
 
-    /// Counts a job as decided and names the shapes that nobody needs any more.
-    pub(crate) fn leave(&mut self, class: usize) -> Vec<usize> {
-        let mut done = Vec::new();
-        for member in self.classes.get(class).map_or(&[][..], |class| &class.members) {
-            if let Some(shape) = self.shapes.get_mut(member.shape) {
-                shape.left = shape.left.saturating_sub(1);
-                if shape.left == 0 {
-                    done.push(member.shape);
-                }
-            }
+    /// One job fewer of a class waits.
+    pub(crate) fn leave(&mut self, number: usize) {
+        if let Some(class) = self.classes.get_mut(number) {
+            class.jobs = class.jobs.saturating_sub(1);
+            self.live = self.live.saturating_sub(usize::from(class.jobs == 0));
         }
-        done
+    }
+
+    /// Whether so many classes are of nobody that it is time to begin anew.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.classes.len() > 2 * self.live + SPARE
+    }
+
+    /// Begins anew with the same nodes, and gives away what was.
+    pub(crate) fn renewed(&mut self) -> Self {
+        let new = Self::new(std::mem::take(&mut self.nodes));
+        std::mem::replace(self, new)
     }
 
     /// The class of a number.
-    pub(crate) fn class(&self, class: usize) -> Option<&Class<'a>> {
+    pub(crate) fn class(&self, class: usize) -> Option<&Class> {
         self.classes.get(class)
     }
 
@@ -108,32 +132,39 @@ impl<'a> Catalog<'a> {
         self.shapes.len()
     }
 
-    fn add_class(&mut self, nodes: &Nodes<'_>, spec: &'a JobSpec, verdicts: &'a Verdicts) -> usize {
-        let ground = self.ground(nodes, spec, verdicts);
+    /// How many classes there are.
+    pub(crate) fn class_count(&self) -> usize {
+        self.classes.len()
+    }
+
+    fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
+        let ground = self.ground(spec, verdicts);
         let mut first_rank = 0;
         let mut members = Vec::with_capacity(spec.groups.len());
         for group in &spec.groups {
-            let shape = self.shape_of(nodes, ground, Need::of(group, spec.precision));
+            let shape = self.shape_of(ground, Need::of(group, spec.precision));
             members.push(Member { shape, count: group.count, first_rank });
             first_rank += group.count;
         }
-        self.classes.push(Class { spec, verdicts, members, devices: gang_devices(spec) });
+        let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec));
+        self.classes.push(Class { spec, verdicts, members, devices, jobs: 0 });
         self.classes.len() - 1
     }
 
-    fn ground(&mut self, nodes: &Nodes<'_>, spec: &'a JobSpec, verdicts: &Verdicts) -> usize {
-        let grounds = &mut self.grounds;
-        *self.known_grounds.entry((verdicts.address(), &spec.jurisdictions)).or_insert_with(|| {
+    fn ground(&mut self, spec: &JobSpec, verdicts: &Verdicts) -> usize {
+        let (grounds, nodes) = (&mut self.grounds, &self.nodes);
+        let key = (verdicts.address(), spec.jurisdictions.clone());
+        *self.known_grounds.entry(key).or_insert_with(|| {
             grounds.push(Ground { allowed: allowed(nodes, &spec.jurisdictions, verdicts) });
             grounds.len() - 1
         })
     }
 
-    fn shape_of(&mut self, nodes: &Nodes<'_>, ground: usize, need: Need) -> usize {
-        let shapes = &mut self.shapes;
+    fn shape_of(&mut self, ground: usize, need: Need) -> usize {
+        let (shapes, nodes) = (&mut self.shapes, &self.nodes);
         *self.known_shapes.entry((ground, need)).or_insert_with(|| {
             let serving = nodes.layouts().map(|layout| layout.serving(&need)).collect();
-            shapes.push(Shape { need, ground, serving, left: 0 });
+            shapes.push(Shape { need, ground, serving });
             shapes.len() - 1
         })
     }
@@ -154,13 +185,13 @@ impl Ground {
 }
 
 /// Nodes and verdicts are both in the order of names, so one walk over the two answers for all.
-fn allowed(nodes: &Nodes<'_>, asked: &BTreeSet<Jurisdiction>, verdicts: &Verdicts) -> Vec<bool> {
+fn allowed(nodes: &Nodes, asked: &BTreeSet<Jurisdiction>, verdicts: &Verdicts) -> Vec<bool> {
     let mut names = verdicts.allowed().peekable();
     let mut allowed = Vec::with_capacity(nodes.len());
     for node in nodes.iter() {
-        while names.next_if(|name| **name < node.view.name).is_some() {}
-        let by_law = names.peek().is_some_and(|name| **name == node.view.name);
-        allowed.push(by_law && in_jurisdictions(asked, &node.view.jurisdiction));
+        while names.next_if(|name| **name < node.name).is_some() {}
+        let by_law = names.peek().is_some_and(|name| **name == node.name);
+        allowed.push(by_law && in_jurisdictions(asked, &node.jurisdiction));
     }
     allowed
 }
@@ -173,14 +204,17 @@ pub(crate) fn in_jurisdictions(asked: &BTreeSet<Jurisdiction>, jurisdiction: &Ju
 /// Compares jobs by what the planner looks at, straight from their specifications, so that finding the class of a job
 /// allocates nothing.
 #[derive(Debug)]
-struct ClassKey<'a> {
-    verdicts: Address,
-    spec: &'a JobSpec,
+struct ClassKey {
+    verdicts: usize,
+    spec: Arc<JobSpec>,
 }
 
-impl Ord for ClassKey<'_> {
+impl Ord for ClassKey {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (one, two) = (self.spec, other.spec);
+        let (one, two) = (&self.spec, &other.spec);
+        if Arc::ptr_eq(one, two) {
+            return self.verdicts.cmp(&other.verdicts);
+        }
         self.verdicts
             .cmp(&other.verdicts)
             .then_with(|| one.groups.len().cmp(&two.groups.len()))
@@ -190,19 +224,19 @@ impl Ord for ClassKey<'_> {
     }
 }
 
-impl PartialOrd for ClassKey<'_> {
+impl PartialOrd for ClassKey {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for ClassKey<'_> {
+impl PartialEq for ClassKey {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for ClassKey<'_> {}
+impl Eq for ClassKey {}
 
 /// The name of a group is part of it because an explanation says it.
 fn group_key(group: &TaskGroup) -> impl Ord + '_ {

@@ -2,19 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::Time;
+use holdfast_types::{JobName, Time};
 
 use crate::board::Board;
-use crate::catalog::{Catalog, Class};
+use crate::catalog::Class;
 use crate::explanation::Explanation;
+use crate::holds::in_turn;
+use crate::index::Index;
+use crate::job::{Job, JobNumber, Turn};
 use crate::lack::count;
-use crate::queues::{QueueRefusal, Queues};
+use crate::queues::QueueRefusal;
+use crate::room::{Room, empty_rooms};
 use crate::sentence::Subject;
 use crate::survey::{Site, Survey};
 
 /// Why a job was not placed, before anybody looks at nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Cause {
+enum Cause {
     /// No queue of that name.
     NoQueue,
     /// Its queue starts nothing, or not as much.
@@ -23,96 +27,218 @@ pub(crate) enum Cause {
     NotBefore(Time),
     /// The plan is full.
     PlanFull,
+    /// Places are held for it.
+    Held(JobNumber),
     /// The nodes have no room for the whole gang.
     NoRoom,
 }
 
-/// Explains classes against the room that is left when the plan is made.
+/// What two jobs have in common that have one explanation: their class, why, and how many jobs that places are held for go before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Same(usize, Cause, usize);
+
+/// Explains what waits against the room that is left when a plan was made.
 #[derive(Debug)]
-pub(crate) struct Explainer<'a, 'b> {
-    site: Site<'a, 'b>,
-    catalog: &'b Catalog<'a>,
-    queues: &'b Queues<'a>,
-    placed: &'b BTreeSet<usize>,
+pub(crate) struct Explainer<'a> {
+    index: &'a Index,
+    is_full: bool,
+    /// The jobs that places are held for, those that go first first.
+    holders: Vec<(Turn, JobNumber)>,
+    /// What is free on every node where places are held for none of them, for the first, for the first two and so on; and what would
+    /// be if nothing ran.
+    rooms: Vec<[Vec<Room>; 2]>,
     /// Every node open with nothing on it.
-    empty: Board<'a>,
+    empty: Board,
+    never: BTreeMap<usize, bool>,
 }
 
-impl<'a, 'b> Explainer<'a, 'b> {
-    /// `placed` are the classes a gang of which this plan starts.
-    pub(crate) fn new(
-        site: Site<'a, 'b>,
-        empty: Board<'a>,
-        catalog: &'b Catalog<'a>,
-        queues: &'b Queues<'a>,
-        placed: &'b BTreeSet<usize>,
-    ) -> Self {
-        Self { site, catalog, queues, placed, empty }
+impl<'a> Explainer<'a> {
+    /// After a plan, which was full or not.
+    pub(crate) fn new(index: &'a Index, is_full: bool) -> Self {
+        let holders = in_turn(index);
+        let mut unheld = index.board.rooms().to_vec();
+        for (_, number) in &holders {
+            for seat in index.job(*number).map_or(&[][..], Job::held) {
+                if let Some(room) = unheld.get_mut(seat.node) {
+                    room.release(seat);
+                }
+            }
+        }
+        let nodes = index.catalog.nodes();
+        let empty = Board::new(empty_rooms(nodes), vec![false; nodes.len()]);
+        let rooms = vec![[unheld, empty_rooms(nodes)]];
+        Self { index, is_full, holders, rooms, empty, never: BTreeMap::new() }
     }
 
-    /// Why a job of a class was not placed.
-    pub(crate) fn explain(&mut self, number: usize, cause: Cause, before: usize, limit: u32) -> Explanation {
-        let site = Site { before, ..self.site };
-        let told = self.catalog.class(number).and_then(|class| Some((class, self.short_group(site, class)?)));
+    /// What a job that waits has in common with all of one explanation; `None` for one that does not wait.
+    pub(crate) fn same(&self, number: JobNumber) -> Option<Same> {
+        let job = self.index.job(number)?;
+        let class = job.wait()?.class;
+        let turn = job.turn(&self.index.config, self.index.now());
+        // Nobody takes the places that are held for one of the same priority, however it stands otherwise.
+        let rank = |turn: &Turn| (turn.0.is_timely, turn.0.priority);
+        let before = self.holders.partition_point(|(holder, _)| rank(holder) <= rank(&turn));
+        Some(Same(class, self.cause(number, job), before))
+    }
+
+    /// Why such jobs were not placed.
+    pub(crate) fn explain(&mut self, Same(number, cause, before): Same) -> Explanation {
+        self.prepare(before);
+        let (index, holders) = (self.index, self.holders_by_node(before));
+        let [rooms, idle] =
+            self.rooms.get(before).map_or([&[][..]; 2], |both| both.each_ref().map(Vec::as_slice));
+        let site = Site { nodes: index.catalog.nodes(), rooms, idle, holders: &holders };
+        let told =
+            index.catalog.class(number).and_then(|class| Some((class, short_group(index, site, class)?)));
         let Some((class, (group, survey))) = told else {
             let (summary, per_node) = (String::from("it has no tasks"), BTreeMap::new());
             return Explanation { summary, waterfall: Vec::new(), per_node, never_fits: false };
         };
         let summary = match cause {
             Cause::NoQueue => String::from("its queue does not exist"),
-            Cause::Queue(queue) => self.queue_sentence(queue, class),
+            Cause::Queue(queue) => queue_sentence(index, queue, class),
             Cause::NotBefore(time) => format!("it may not start before {time}"),
             Cause::PlanFull => format!(
                 "one plan starts at most {}, and this one is full: the next one looks at it again",
-                count(limit, "gang")
+                count(index.config.max_gangs_per_plan, "gang")
             ),
+            Cause::Held(job) => held_sentence(index, job),
             Cause::NoRoom => group.sentence(&survey),
         };
         let waterfall = survey.waterfall(&class.spec.jurisdictions);
-        let never_fits = !self.placed.contains(&number) && self.never_fits(class);
-        Explanation { summary, waterfall, per_node: survey.per_node, never_fits }
+        let per_node = survey.per_node;
+        let never_fits = self.never_fits(number, class);
+        Explanation { summary, waterfall, per_node, never_fits }
     }
 
-    /// The first group without room for all its tasks, or the first group.
-    fn short_group(&self, site: Site<'a, 'b>, class: &Class<'a>) -> Option<(Subject<'a>, Survey<'a>)> {
-        let mut first = None;
-        for (group, member) in class.spec.groups.iter().zip(&class.members) {
-            let (shape, _) = self.catalog.shape(member.shape)?;
-            let survey = Survey::take(site, class, *member, shape);
-            let short = survey.slots < member.count;
-            let told = (Subject { spec: class.spec, group }, survey);
-            if short {
-                return Some(told);
+    fn cause(&self, number: JobNumber, job: &Job) -> Cause {
+        let Some(queue) = job.queue else { return Cause::NoQueue };
+        if !job.held().is_empty() {
+            return Cause::Held(number);
+        }
+        if self.index.queues.check(queue, job.devices).is_err() {
+            return Cause::Queue(queue);
+        }
+        let not_before = job.wait().and_then(|wait| wait.not_before);
+        if let Some(time) = not_before.filter(|time| *time > self.index.now()) {
+            return Cause::NotBefore(time);
+        }
+        if self.is_full { Cause::PlanFull } else { Cause::NoRoom }
+    }
+
+    /// Works out the rooms for so many holders.
+    fn prepare(&mut self, before: usize) {
+        while self.rooms.len() <= before {
+            let mut both = self.rooms.last().cloned().unwrap_or_default();
+            let holder =
+                self.holders.get(self.rooms.len() - 1).and_then(|(_, number)| self.index.job(*number));
+            for seat in holder.map_or(&[][..], Job::held) {
+                for room in both.iter_mut().filter_map(|rooms| rooms.get_mut(seat.node)) {
+                    room.hold(seat);
+                }
             }
-            first.get_or_insert(told);
+            self.rooms.push(both);
         }
-        first
     }
 
-    fn never_fits(&mut self, class: &Class<'a>) -> bool {
-        let seats = self.empty.place(self.catalog, class);
-        self.empty.take_back(seats.as_deref().unwrap_or(&[]));
-        for member in &class.members {
-            self.empty.forget(member.shape);
+    /// The first of so many holders on each node.
+    fn holders_by_node(&self, before: usize) -> BTreeMap<usize, &'a JobName> {
+        let mut by_node = BTreeMap::new();
+        let jobs = self.holders.iter().take(before).filter_map(|(_, number)| self.index.job(*number));
+        for job in jobs {
+            for seat in job.held() {
+                by_node.entry(seat.node).or_insert(&job.ident.name);
+            }
         }
+        by_node
+    }
+
+    fn never_fits(&mut self, number: usize, class: &Class) -> bool {
+        if let Some(known) = self.never.get(&number) {
+            return *known;
+        }
+        let seats = self.empty.place(&self.index.catalog, class);
+        for seat in seats.as_deref().unwrap_or(&[]) {
+            self.empty.give_back(seat);
+        }
+        self.never.insert(number, seats.is_none());
         seats.is_none()
     }
+}
 
-    fn queue_sentence(&self, queue: usize, class: &Class<'_>) -> String {
-        let name = self.queues.name(queue).map_or("", |name| name.as_str());
-        match self.queues.check(queue, class.devices) {
-            Ok(()) => format!("queue `{name}` started nothing more"),
-            Err(QueueRefusal::Stopped) => format!("queue `{name}` is stopped"),
-            Err(QueueRefusal::Full { limit, .. }) if class.devices > u64::from(limit) => {
-                format!(
-                    "it needs {}; queue `{name}` never allows more than {limit}",
-                    count(class.devices, "accelerator")
-                )
-            }
-            Err(QueueRefusal::Full { held, limit }) => format!(
-                "it needs {}; queue `{name}` allows {limit}, of which {held} are held",
+/// The first group without room for all its tasks, or the first group.
+fn short_group<'a>(index: &'a Index, site: Site<'a>, class: &'a Class) -> Option<(Subject<'a>, Survey<'a>)> {
+    let mut first = None;
+    for (group, member) in class.spec.groups.iter().zip(&class.members) {
+        let (shape, _) = index.catalog.shape(member.shape)?;
+        let survey = Survey::take(site, class, *member, shape);
+        let short = survey.slots < member.count;
+        let told = (Subject { spec: &class.spec, group }, survey);
+        if short {
+            return Some(told);
+        }
+        first.get_or_insert(told);
+    }
+    first
+}
+
+fn queue_sentence(index: &Index, queue: usize, class: &Class) -> String {
+    let name = index.queues.name(queue).map_or("", |name| name.as_str());
+    match index.queues.check(queue, class.devices) {
+        Ok(()) => format!("queue `{name}` started nothing more"),
+        Err(QueueRefusal::Stopped) => format!("queue `{name}` is stopped"),
+        Err(QueueRefusal::Full { limit, .. }) if class.devices > u64::from(limit) => {
+            format!(
+                "it needs {}; queue `{name}` never allows more than {limit}",
                 count(class.devices, "accelerator")
-            ),
+            )
+        }
+        Err(QueueRefusal::Full { held, limit }) => format!(
+            "it needs {}; queue `{name}` allows {limit}, of which {held} are held",
+            count(class.devices, "accelerator")
+        ),
+    }
+}
+
+/// More names would make the sentence a list.
+const MAX_NAMED: usize = 3;
+
+/// Where places are held for a job, and who is there yet.
+fn held_sentence(index: &Index, number: JobNumber) -> String {
+    let Some(job) = index.job(number) else { return String::new() };
+    let nodes: BTreeSet<usize> = job.held().iter().map(|seat| seat.node).collect();
+    let is_on = |other: &&Job, node: usize| {
+        let mut seats = other.seats().iter().filter(|seat| seat.node == node);
+        seats.any(|seat| job.held().iter().any(|held| held.node == node && held.devices & seat.devices != 0))
+    };
+    let mut on: BTreeSet<(bool, &str)> = BTreeSet::new();
+    for node in &nodes {
+        let jobs = index.on(*node).iter().filter_map(|other| index.job(*other));
+        for other in jobs.filter(|other| is_on(other, *node)) {
+            let stopping = other.stay().is_some_and(|stay| stay.stopping);
+            on.insert((stopping, other.ident.name.as_str()));
         }
     }
+    let names = |stopping: bool| on.iter().filter(move |(is, _)| *is == stopping).map(|(_, name)| *name);
+    let mut text = format!(
+        "places are held for it on {}",
+        some(nodes.iter().filter_map(|node| Some(index.catalog.nodes().get(*node)?.name.as_str())))
+    );
+    if names(true).next().is_some() {
+        text.push_str(&format!("; it waits for {} to stop", some(names(true))));
+    }
+    if names(false).next().is_some() {
+        text.push_str(&format!("; it waits for {} to end", some(names(false))));
+    }
+    text
+}
+
+/// The first of some names, and how many more there are.
+fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let mut text = names.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMED {
+        text.push_str(&format!(" and {} more", names.len() - MAX_NAMED));
+    }
+    text
 }

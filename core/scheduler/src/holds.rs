@@ -1,39 +1,80 @@
-//! Nodes held for jobs that have waited too long. It must not know why they wait.
+//! The places held for jobs that wait. It must not know why they are.
 
-use holdfast_types::JobName;
+use std::collections::BTreeMap;
 
-/// Which job each node is held for; the first job to hold a node keeps it.
-#[derive(Debug)]
-pub(crate) struct Holds<'a> {
-    jobs: Vec<&'a JobName>,
-    by_node: Vec<Option<usize>>,
+use holdfast_types::Time;
+
+use crate::index::Index;
+use crate::job::{Job, JobNumber, Standing, Turn};
+use crate::room::{Room, Seat};
+
+/// The jobs that places are held for, those that go first first.
+pub(crate) fn in_turn(index: &Index) -> Vec<(Turn, JobNumber)> {
+    let turn = |number: &JobNumber| Some((index.job(*number)?.turn(&index.config, index.now()), *number));
+    let mut holders: Vec<(Turn, JobNumber)> = index.holders.iter().filter_map(turn).collect();
+    holders.sort_unstable();
+    holders
 }
 
-impl<'a> Holds<'a> {
-    /// No holds on this many nodes.
-    pub(crate) fn new(nodes: usize) -> Self {
-        Self { jobs: Vec::new(), by_node: vec![None; nodes] }
-    }
+/// Whether the places held for a job can ever be its own: the gang is whole, every node is there, takes work and may be used.
+pub(crate) fn is_sound(index: &Index, job: &Job) -> bool {
+    let Some(wait) = job.wait() else { return false };
+    let Some(class) = index.catalog.class(wait.class) else { return false };
+    let shape = class.members.first().and_then(|member| index.catalog.shape(member.shape));
+    let usable = |seat: &Seat| {
+        let allowed = shape.is_some_and(|(_, ground)| ground.allows(seat.node));
+        let is_sound = index.board.room(seat.node).is_some_and(|room| room.is_sound(seat.devices));
+        allowed && is_sound && !index.board.is_closed(seat.node)
+    };
+    u32::try_from(wait.held.len()) == Ok(job.spec.tasks()) && wait.held.iter().all(usable)
+}
 
-    /// How many jobs hold nodes.
-    pub(crate) fn len(&self) -> usize {
-        self.jobs.len()
+/// Whether nobody else is on the places held for a job any more, and it may start.
+pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
+    let Some(wait) = job.wait() else { return false };
+    if wait.not_before.is_some_and(|time| time > now) {
+        return false;
     }
+    let mut rooms: BTreeMap<usize, Room> = BTreeMap::new();
+    let room = |node: usize| index.board.room(node).copied().unwrap_or_else(Room::none);
+    for seat in &wait.held {
+        rooms.entry(seat.node).or_insert_with(|| room(seat.node)).release(seat);
+    }
+    let has_places = wait.held.iter().all(|seat| {
+        let room = rooms.entry(seat.node).or_insert_with(|| room(seat.node));
+        let has = room.has(seat);
+        room.take(seat);
+        has
+    });
+    has_places && job.queue.is_some_and(|queue| index.queues.check_holder(queue, job.devices).is_ok())
+}
 
-    /// Holds nodes for a job.
-    pub(crate) fn add(&mut self, job: &'a JobName, nodes: &[usize]) {
-        let number = self.jobs.len();
-        self.jobs.push(job);
-        for node in nodes {
-            if let Some(slot) = self.by_node.get_mut(*node) {
-                slot.get_or_insert(number);
-            }
-        }
-    }
+/// Whether somebody is told to stop on the places held for a job.
+pub(crate) fn is_served(index: &Index, job: &Job) -> bool {
+    let is_stopping = |other: &Job, held: &Seat| {
+        let mut seats = other.stay().filter(|stay| stay.stopping).into_iter().flat_map(|stay| &stay.seats);
+        seats.any(|seat| seat.node == held.node && seat.devices & held.devices != 0)
+    };
+    job.held().iter().any(|held| {
+        index.on(held.node).iter().filter_map(|other| index.job(*other)).any(|other| is_stopping(other, held))
+    })
+}
 
-    /// The job a node is held for, as it was when `before` jobs held nodes.
-    pub(crate) fn holder(&self, node: usize, before: usize) -> Option<&'a JobName> {
-        let number = self.by_node.get(node).copied().flatten().filter(|number| *number < before)?;
-        self.jobs.get(number).copied()
-    }
+/// Whether it is time to see whether other places will be free sooner. Where somebody is told to stop, none will.
+pub(crate) fn is_old(index: &Index, job: &Job, now: Time) -> bool {
+    let since = job.wait().map_or(now, |wait| wait.held_since);
+    now.since(since) >= index.config.rehold_after && !is_served(index, job)
+}
+
+/// The jobs whose held places one may take that stands so: those of a lower priority, where those that waited too long have the
+/// highest.
+pub(crate) fn revocable(index: &Index, standing: &Standing) -> Vec<JobNumber> {
+    let rank = |standing: &Standing| (standing.is_timely, standing.priority);
+    let lower = |number: &&JobNumber| {
+        let holder = index.job(**number).map(|job| job.standing(&index.config, index.now()));
+        holder.is_some_and(|holder| rank(standing) < rank(&holder))
+    };
+    let mut holders: Vec<JobNumber> = index.holders.iter().filter(lower).copied().collect();
+    holders.sort_by_key(|number| index.job(*number).map(|job| &job.ident));
+    holders
 }

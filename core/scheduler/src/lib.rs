@@ -1,5 +1,6 @@
-//! The clock-free brain: `plan(&Snapshot, &Config, Time) -> Plan`, with an [`Explanation`] for every job not placed, and
-//! `verify_gang`, by which the replicated state machine checks a gang whole before it starts.
+//! The clock-free brain: `plan(&Snapshot, &Config, Time) -> Plan`; a [`Scheduler`] that is told what changes, plans the same without
+//! looking at everything again, and has an [`Explanation`] for every job not placed; and `verify_gang`, by which a gang is checked
+//! whole before it starts.
 //!
 //! The same input gives the same plan, byte for byte, on every machine. This crate must not know a clock, a disk, a
 //! network, chance or a float, nor how law is written: it is handed the verdicts.
@@ -17,27 +18,39 @@ mod nodes;
 mod queues;
 mod room;
 
-mod board;
 mod catalog;
+mod log;
+
+mod board;
+mod job;
+mod lines;
+
+mod index;
+
 mod holds;
-mod running;
+mod shadow;
+mod victims;
+
+mod planner;
 
 mod lack;
 mod survey;
 
-mod explain;
-mod planner;
 mod sentence;
+
+mod explain;
+
+mod scheduler;
 mod verify;
 
 pub use config::Config;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
 pub use nodes::MAX_DEVICES_PER_NODE;
-pub use plan::{GangPlacement, Plan};
-pub use planner::plan;
+pub use plan::{GangPlacement, Plan, Preemption};
+pub use scheduler::{Scheduler, plan};
 pub use snapshot::{
-    Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, QueueView, Schedulable, Snapshot,
-    Verdict, Verdicts,
+    Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView, Schedulable,
+    Snapshot, Verdict, Verdicts,
 };
 pub use verify::{Ledger, Rejection, verify_gang};
 

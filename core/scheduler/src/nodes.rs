@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::{DeviceIndex, NodeName};
+use holdfast_types::{DeviceIndex, Jurisdiction, NodeName};
 
 use crate::need::Need;
 use crate::snapshot::{DeviceView, NodeView, Schedulable};
@@ -15,39 +15,49 @@ pub const MAX_DEVICES_PER_NODE: usize = 128;
 pub(crate) type DeviceSet = u128;
 
 /// The nodes of a snapshot.
-#[derive(Debug)]
-pub(crate) struct Nodes<'a> {
-    list: Vec<Node<'a>>,
-    layouts: Vec<Layout<'a>>,
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    list: Vec<Node>,
+    layouts: Vec<Layout>,
 }
 
 /// A node and the layout of its accelerators.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Node<'a> {
-    pub(crate) view: &'a NodeView,
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: NodeName,
+    pub(crate) jurisdiction: Jurisdiction,
+    pub(crate) schedulable: Schedulable,
+    pub(crate) cores: u64,
+    pub(crate) memory: u64,
     pub(crate) layout: usize,
 }
 
 /// Accelerators in the order of their index.
 #[derive(Debug)]
-pub(crate) struct Layout<'a>(Vec<&'a DeviceView>);
+pub(crate) struct Layout(Vec<DeviceView>);
 
-impl<'a> Nodes<'a> {
+impl Nodes {
     /// Sorts the nodes. Of two of one name the first by value counts, whatever the order they came in.
-    pub(crate) fn new(views: &'a [NodeView]) -> Self {
+    pub(crate) fn new(views: &[NodeView]) -> Self {
         let mut sorted: Vec<&NodeView> = views.iter().collect();
         sorted.sort_unstable();
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
-        let mut known = BTreeMap::new();
+        let mut known: BTreeMap<Vec<&DeviceView>, usize> = BTreeMap::new();
         let mut layouts = Vec::new();
         let mut list = Vec::with_capacity(sorted.len());
         for view in sorted {
-            let devices = devices_in_order(view);
-            let layout = *known.entry(devices).or_insert_with_key(|devices| {
-                layouts.push(Layout(devices.clone()));
+            let layout = *known.entry(devices_in_order(view)).or_insert_with_key(|devices| {
+                layouts.push(Layout(devices.iter().copied().cloned().collect()));
                 layouts.len() - 1
             });
-            list.push(Node { view, layout });
+            list.push(Node {
+                name: view.name.clone(),
+                jurisdiction: view.jurisdiction.clone(),
+                schedulable: view.schedulable,
+                cores: view.cores.0,
+                memory: view.memory.0,
+                layout,
+            });
         }
         Self { list, layouts }
     }
@@ -58,42 +68,55 @@ impl<'a> Nodes<'a> {
     }
 
     /// In the order of their names.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Node<'a>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Node> {
         self.list.iter()
     }
 
     /// The node at a position.
-    pub(crate) fn get(&self, position: usize) -> Option<&Node<'a>> {
+    pub(crate) fn get(&self, position: usize) -> Option<&Node> {
         self.list.get(position)
     }
 
     /// The position of a name.
     pub(crate) fn find(&self, name: &NodeName) -> Option<usize> {
-        self.list.binary_search_by(|node| node.view.name.cmp(name)).ok()
+        self.list.binary_search_by(|node| node.name.cmp(name)).ok()
+    }
+
+    /// A node takes work from now on, or none.
+    pub(crate) fn set(&mut self, position: usize, schedulable: Schedulable) {
+        if let Some(node) = self.list.get_mut(position) {
+            node.schedulable = schedulable;
+        }
     }
 
     /// Every layout.
-    pub(crate) fn layouts(&self) -> impl Iterator<Item = &Layout<'a>> {
+    pub(crate) fn layouts(&self) -> impl Iterator<Item = &Layout> {
         self.layouts.iter()
     }
 
     /// The accelerators of a node.
-    pub(crate) fn layout_of(&self, node: &Node<'_>) -> Option<&Layout<'a>> {
+    pub(crate) fn layout_of(&self, node: &Node) -> Option<&Layout> {
         self.layouts.get(node.layout)
+    }
+
+    /// The most accelerators of one node.
+    pub(crate) fn most_devices(&self) -> u64 {
+        let most = self.layouts.iter().map(|layout| layout.0.len()).max();
+        most.map_or(0, |most| u64::try_from(most).unwrap_or(u64::MAX))
     }
 }
 
-impl Node<'_> {
+impl Node {
     /// Whether it takes new work.
     pub(crate) fn is_open(&self) -> bool {
-        match self.view.schedulable {
+        match self.schedulable {
             Schedulable::Yes => true,
             Schedulable::No(_) => false,
         }
     }
 }
 
-impl<'a> Layout<'a> {
+impl Layout {
     /// The accelerators a test accepts.
     pub(crate) fn select(&self, accepts: impl Fn(&DeviceView) -> bool) -> DeviceSet {
         let bits = self.0.iter().enumerate().filter(|(_, device)| accepts(device));

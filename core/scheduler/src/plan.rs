@@ -1,28 +1,41 @@
 //! A plan, and the hash by which a replay proves that it would decide the same. It must not know how it was made.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use holdfast_types::{JobName, Time};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::explanation::Explanation;
 use crate::snapshot::Assignment;
 
-/// What to start, and why the rest waits.
+/// What to start, whom to stop for whom, and which places to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The revision of the snapshot it was made from.
     pub base_revision: u64,
     /// The instant it was made for.
     pub now: Time,
+    /// The jobs to stop, so that others find room. Their places are held for those.
+    pub preempts: Vec<Preemption>,
     /// The gangs to start, in the order they were decided.
     pub gangs: Vec<GangPlacement>,
-    /// Why each job that waits was not placed. Jobs that wait for the same reason share one explanation.
-    pub explanations: BTreeMap<JobName, Arc<Explanation>>,
+    /// The places to hold for jobs that wait, in place of those held for them before.
+    pub holds: Vec<GangPlacement>,
+    /// When it would be decided otherwise although nothing happened.
+    pub ask_again: Option<Time>,
+    /// Whether it starts as many gangs as one plan may: then nobody has been looked at after the last of them.
+    pub is_full: bool,
     /// SHA-256 in hexadecimal over all of the above and the hash of the law.
     pub hash: String,
+}
+
+/// A job that is stopped for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preemption {
+    /// The job to stop.
+    pub job: JobName,
+    /// Tells it from another job of the same name.
+    pub uid: String,
+    /// For whom.
+    pub by: JobName,
 }
 
 /// The places of a whole gang.
@@ -32,64 +45,38 @@ pub struct GangPlacement {
     pub job: JobName,
     /// Tells it from another job of the same name.
     pub uid: String,
-    /// The place of every rank, in order.
+    /// The place of every rank, in order; none where nothing is held for it any more.
     pub assignments: Vec<Assignment>,
 }
 
 /// Names the encoding, so that another one can never give an equal hash by chance of layout.
-const ENCODING: &str = "holdfast plan 1";
+const ENCODING: &str = "holdfast plan 2";
 
 impl Plan {
     /// Closes a plan over its hash.
-    pub(crate) fn sealed(
-        base_revision: u64,
-        now: Time,
-        gangs: Vec<GangPlacement>,
-        explanations: BTreeMap<JobName, Arc<Explanation>>,
-        config: &Config,
-    ) -> Self {
+    pub(crate) fn sealed(mut self, config: &Config) -> Self {
         let mut text = Canonical::default();
         text.text(ENCODING);
         text.text(&config.policy_hash);
-        text.number(base_revision);
-        text.number(now.0);
-        text.count(gangs.len());
-        for gang in &gangs {
-            text.gang(gang);
+        text.number(self.base_revision);
+        text.number(self.now.0);
+        text.count(self.preempts.len());
+        for preempt in &self.preempts {
+            text.text(preempt.job.as_str());
+            text.text(&preempt.uid);
+            text.text(preempt.by.as_str());
         }
-        text.count(explanations.len());
-        // Thousands of jobs share a handful of explanations: each is hashed once, and a job names it by its hash.
-        let mut digests = BTreeMap::new();
-        for (job, explanation) in &explanations {
-            let digest = digests.entry(Arc::as_ptr(explanation)).or_insert_with(|| digest_of(explanation));
-            text.text(job.as_str());
-            text.bytes(digest);
+        for gangs in [&self.gangs, &self.holds] {
+            text.count(gangs.len());
+            for gang in gangs {
+                text.gang(gang);
+            }
         }
-        let hash = hex::encode(text.finish());
-        Self { base_revision, now, gangs, explanations, hash }
+        text.number(self.ask_again.map_or(u64::MAX, |time| time.0));
+        text.number(u64::from(self.is_full));
+        self.hash = hex::encode(text.finish());
+        self
     }
-}
-
-fn digest_of(explanation: &Explanation) -> [u8; 32] {
-    let mut text = Canonical::default();
-    text.text(&explanation.summary);
-    text.number(u64::from(explanation.never_fits));
-    text.count(explanation.waterfall.len());
-    for step in &explanation.waterfall {
-        text.text(&step.filter);
-        text.number(u64::from(step.remaining));
-        text.count(step.removed.len());
-        for (reason, count) in &step.removed {
-            text.text(reason);
-            text.number(u64::from(*count));
-        }
-    }
-    text.count(explanation.per_node.len());
-    for (node, reason) in &explanation.per_node {
-        text.text(node.as_str());
-        text.text(reason);
-    }
-    text.finish()
 }
 
 /// An encoding in which different values never give equal bytes: numbers are 8 bytes, texts carry their length.

@@ -1,208 +1,304 @@
-//! Decides job after job: queue priority, job priority, submission, name. A job that finds no room does not stop those
-//! below it, until it has waited so long that the nodes which are free for it first are held for it. It must not know how a job
-//! becomes a sentence, nor how a node is found.
+//! Decides job after job: those that waited too long, then by priority of queue and job, by what they have had, by age, by name. A job
+//! that finds no room does not stop those below it. Others are stopped for it where they have had more, and once it has waited long
+//! enough the places are held for it that are free for it first. It must not know how a job becomes a sentence, nor how a node is found.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use holdfast_types::{JobName, Rank, Time};
+use holdfast_types::{Span, Time};
 
-use crate::board::{Board, Seat};
-use crate::catalog::Catalog;
-use crate::config::Config;
-use crate::explain::{Cause, Explainer};
-use crate::explanation::Explanation;
-use crate::holds::Holds;
-use crate::nodes::Nodes;
-use crate::plan::{GangPlacement, Plan};
-use crate::queues::Queues;
-use crate::room::Charge;
-use crate::running::{Now, Running};
-use crate::snapshot::{Assignment, JobState, JobView, Snapshot, Verdicts};
-use crate::survey::Site;
+use crate::holds::{in_turn, is_free, is_old, is_served, is_sound, revocable};
+use crate::index::Index;
+use crate::job::{Job, JobNumber, Turn};
+use crate::lines::{InLine, LineKey};
+use crate::log::Change;
+use crate::plan::{GangPlacement, Plan, Preemption};
+use crate::room::Seat;
+use crate::shadow::shadow;
+use crate::victims::{Asks, could_fit, exchange};
 
-/// Decides what starts now and says why the rest waits. Equal snapshots give equal plans, whatever the order of their
-/// vectors.
-#[must_use]
-pub fn plan(snapshot: &Snapshot, config: &Config, now: Time) -> Plan {
-    let nodes = Nodes::new(&snapshot.nodes);
-    let mut planner = Planner::new(snapshot, &nodes, config, now);
-    let waiting = planner.waiting(&snapshot.jobs);
-    for job in &waiting {
-        planner.decide(job);
+/// Decides what happens now, and takes it for done.
+pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
+    index.pass(now);
+    let patience = if index.shares_time() { index.config.overdue_after } else { index.config.reserve_after };
+    let mut round = Round {
+        index,
+        now,
+        patience,
+        preempts: Vec::new(),
+        gangs: Vec::new(),
+        held: BTreeSet::new(),
+        heads: BinaryHeap::new(),
+        has_released: false,
+    };
+    round.fulfil();
+    round.line_up();
+    while !round.is_full()
+        && let Some(Reverse((turn, key, number))) = round.heads.pop()
+    {
+        if round.decide(key, number) {
+            let (_, submitted, ident) = turn;
+            round.call_next(key, Some(&(submitted, ident, number)));
+        }
+        if std::mem::take(&mut round.has_released) {
+            round.line_up();
+        }
     }
-    planner.finish(snapshot.revision)
+    round.finish(base_revision)
 }
 
-struct Planner<'a> {
-    config: &'a Config,
+struct Round<'a> {
+    index: &'a mut Index,
     now: Time,
-    nodes: &'a Nodes<'a>,
-    queues: Queues<'a>,
-    catalog: Catalog<'a>,
-    board: Board<'a>,
-    /// Classes that found no room. Room only shrinks while a plan is made, so they find none later either.
-    failed: BTreeSet<usize>,
-    placed: BTreeSet<usize>,
-    holds: Holds<'a>,
-    running: Running<'a>,
-    /// What this plan gives away.
-    taken: Vec<Charge>,
+    /// How long a job waits in all until places are held for it.
+    patience: Span,
+    preempts: Vec<Preemption>,
     gangs: Vec<GangPlacement>,
-    unplaced: Vec<Unplaced<'a>>,
+    /// The jobs whose held places changed.
+    held: BTreeSet<JobNumber>,
+    /// The first of each line of which anything can come.
+    heads: BinaryHeap<Reverse<(Turn, LineKey, JobNumber)>>,
+    /// Places that were held are free, so that others may find room that found none before.
+    has_released: bool,
 }
 
-/// A job that waits.
-struct Waiting<'a> {
-    job: &'a JobView,
-    not_before: Option<Time>,
-    queue: Option<usize>,
-    class: usize,
-}
-
-/// A job that was not placed, and how many holds were before it.
-struct Unplaced<'a> {
-    job: &'a JobName,
-    class: usize,
-    cause: Cause,
-    holds: usize,
-}
-
-impl<'a> Planner<'a> {
-    fn new(snapshot: &'a Snapshot, nodes: &'a Nodes<'a>, config: &'a Config, now: Time) -> Self {
-        let closed = nodes.iter().map(|node| !node.is_open()).collect();
-        let running = Running::new(nodes, &snapshot.jobs);
-        Self {
-            config,
-            now,
-            nodes,
-            queues: Queues::new(&snapshot.queues, &snapshot.jobs),
-            catalog: Catalog::default(),
-            board: Board::new(nodes, running.rooms(), closed),
-            failed: BTreeSet::new(),
-            placed: BTreeSet::new(),
-            holds: Holds::new(nodes.len()),
-            running,
-            taken: Vec::new(),
-            gangs: Vec::new(),
-            unplaced: Vec::new(),
+impl Round<'_> {
+    /// Starts those whose places are free by now, and lets go of places that will never be.
+    fn fulfil(&mut self) {
+        for (_, number) in in_turn(self.index) {
+            let Some(job) = self.index.job(number) else { continue };
+            let seats = job.held().to_vec();
+            if !is_sound(self.index, job) {
+                self.index.hold(number, Vec::new(), self.now);
+                self.held.insert(number);
+            } else if is_free(self.index, job, self.now) && !self.is_full() {
+                self.start(number, seats);
+            } else if is_old(self.index, job, self.now) {
+                self.index.hold(number, Vec::new(), self.now);
+                self.hold(number);
+                self.held.insert(number);
+            }
         }
     }
 
-    /// The jobs that wait, in the order they are decided.
-    fn waiting(&mut self, jobs: &'a [JobView]) -> Vec<Waiting<'a>> {
-        let mut waiting: Vec<(&JobView, &Verdicts, Option<Time>, Option<usize>)> = Vec::new();
-        for job in jobs {
-            if let JobState::Waiting { verdicts, not_before } = &job.state {
-                waiting.push((job, verdicts, *not_before, self.queues.find(&job.queue)));
+    fn line_up(&mut self) {
+        self.heads.clear();
+        let keys: Vec<LineKey> = self.index.lines.iter().map(|(key, _)| *key).collect();
+        let mut classes = BTreeSet::new();
+        for key in keys {
+            if classes.insert(key.class) {
+                self.look_again(key.class);
+            }
+            if self.index.parked(key.class).is_none() || self.is_hopeful(key) {
+                self.call_next(key, None);
             }
         }
-        waiting.sort_by_cached_key(|(job, _, _, queue)| {
-            let priority = queue.map_or(i32::MIN, |queue| self.queues.priority(queue));
-            (Reverse(priority), Reverse(job.spec.priority), job.submitted, &job.name, job.uid.as_str())
+    }
+
+    /// Whether a class that found no room may find some by now.
+    fn look_again(&mut self, number: usize) {
+        let Some(since) = self.index.parked(number) else { return };
+        let Some(class) = self.index.catalog.class(number) else { return };
+        let board = &self.index.board;
+        let news = board.log().since(since);
+        let woke = news.is_none_or(|news| {
+            let mut more = news.iter().filter(|(_, change)| *change == Change::More);
+            more.any(|(node, _)| board.has_room(&self.index.catalog, class, *node))
         });
-        // The classes are entered in the order of decision, so their numbers do not depend on the order of the input.
-        let enter = |(job, verdicts, not_before, queue): (&'a JobView, &'a Verdicts, _, _)| {
-            let class = self.catalog.enter(self.nodes, &job.spec, verdicts);
-            Waiting { job, not_before, queue, class }
-        };
-        waiting.into_iter().map(enter).collect()
+        let now = board.log().now();
+        self.index.park(number, (!woke).then_some(now));
     }
 
-    fn decide(&mut self, waiting: &Waiting<'a>) {
-        let cause = match self.obstacle(waiting) {
-            Some(cause) => Some(cause),
-            None => self.place(waiting).err(),
-        };
-        if let Some(cause) = cause {
-            let (job, class) = (&waiting.job.name, waiting.class);
-            self.unplaced.push(Unplaced { job, class, cause, holds: self.holds.len() });
-            if cause == Cause::NoRoom && self.now.since(waiting.job.submitted) > self.config.reserve_after {
-                self.hold_for(waiting);
-            }
-        }
-        for shape in self.catalog.leave(waiting.class) {
-            self.board.forget(shape);
-        }
+    /// Whether something can be done for a line that finds no room.
+    fn is_hopeful(&mut self, key: LineKey) -> bool {
+        let Some(head) = self.index.lines.get(&key).and_then(|line| line.next(None)) else { return false };
+        let number = head.2;
+        let Some(job) = self.index.job(number) else { return false };
+        job.waited(self.now) > self.patience
+            || !revocable(self.index, &key.standing).is_empty()
+            || self.may_stop_others(key, number)
     }
 
-    /// What keeps a job from being tried at all.
-    fn obstacle(&self, waiting: &Waiting<'a>) -> Option<Cause> {
-        let Some(queue) = waiting.queue else { return Some(Cause::NoQueue) };
-        let devices = self.catalog.class(waiting.class).map_or(0, |class| class.devices);
-        if self.queues.check(queue, devices).is_err() {
-            return Some(Cause::Queue(queue));
-        }
-        if let Some(not_before) = waiting.not_before.filter(|time| *time > self.now) {
-            return Some(Cause::NotBefore(not_before));
-        }
-        if self.failed.contains(&waiting.class) {
-            return Some(Cause::NoRoom);
-        }
-        let started = u32::try_from(self.gangs.len()).unwrap_or(u32::MAX);
-        (started >= self.config.max_gangs_per_plan).then_some(Cause::PlanFull)
-    }
-
-    fn place(&mut self, waiting: &Waiting<'a>) -> Result<(), Cause> {
-        let Some(class) = self.catalog.class(waiting.class) else { return Err(Cause::NoRoom) };
-        let placed = self.board.place(&self.catalog, class).and_then(|seats| {
-            let assignments: Option<Vec<Assignment>> =
-                seats.iter().map(|seat| assignment(self.nodes, seat)).collect();
-            Some((seats, assignments?))
+    /// Whether others may be found by now that can be stopped for a job.
+    fn may_stop_others(&mut self, key: LineKey, number: JobNumber) -> bool {
+        let Some(since) = self.index.hopeless(&key, number) else { return true };
+        let Some(class) = self.index.catalog.class(key.class) else { return false };
+        let held = self.index.job(number).map_or(&[][..], Job::held);
+        let asks = Asks { class, standing: key.standing, held, now: self.now };
+        let news = self.index.board.log().since(since);
+        let woke = news.is_none_or(|news| {
+            let mut more = news.iter().filter(|(_, change)| *change != Change::Less);
+            more.any(|(node, _)| could_fit(self.index, asks, *node))
         });
-        let Some((seats, assignments)) = placed else {
-            self.failed.insert(waiting.class);
-            for member in &class.members {
-                self.board.forget(member.shape);
-            }
-            return Err(Cause::NoRoom);
-        };
-        self.placed.insert(waiting.class);
-        if let Some(queue) = waiting.queue {
-            self.queues.hold(queue, class.devices);
+        if !woke {
+            self.index.despair(&key, number);
         }
-        self.taken.extend(seats.iter().map(Seat::charge));
-        let (job, uid) = (waiting.job.name.clone(), waiting.job.uid.clone());
-        self.gangs.push(GangPlacement { job, uid, assignments });
-        Ok(())
+        woke
     }
 
-    /// Holds for a job the nodes that are free for it first, if it could start once nothing else ran: one that waits for a node to
+    fn is_hold_due(&self, job: &Job, class: usize) -> bool {
+        let index = &self.index;
+        let most = usize::try_from(index.config.max_holds).unwrap_or(usize::MAX);
+        index.holders.len() < most && job.waited(self.now) > self.patience && !index.is_vain(class)
+    }
+
+    /// The next of a line takes part.
+    fn call_next(&mut self, key: LineKey, after: Option<&InLine>) {
+        let next = self.index.lines.get(&key).and_then(|line| line.next(after));
+        if let Some((submitted, ident, number)) = next {
+            let turn = (key.standing, *submitted, Arc::clone(ident));
+            self.heads.push(Reverse((turn, key, *number)));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        u32::try_from(self.gangs.len()).unwrap_or(u32::MAX) >= self.index.config.max_gangs_per_plan
+    }
+
+    /// Does for a job what can be done. `false` where nothing can be for the others of its line.
+    fn decide(&mut self, key: LineKey, number: JobNumber) -> bool {
+        let Some(job) = self.index.job(number) else { return true };
+        if self.index.queues.check(key.queue, job.devices).is_err() {
+            return false;
+        }
+        // Somebody is stopping for it, or the places held for it will be free some time.
+        let (is_served, holds) = (is_served(self.index, job), !job.held().is_empty());
+        if self.index.parked(key.class).is_none() && self.place(key, number) {
+            return true;
+        }
+        is_served || self.revoke(key, number) || self.preempt(key, number) || holds || self.hold(number)
+    }
+
+    fn place(&mut self, key: LineKey, number: JobNumber) -> bool {
+        let Index { catalog, board, .. } = &mut *self.index;
+        let seats = catalog.class(key.class).and_then(|class| board.place(catalog, class));
+        let since = self.index.board.log().now();
+        let Some(seats) = seats else {
+            self.index.park(key.class, Some(since));
+            return false;
+        };
+        for seat in &seats {
+            self.index.board.put_back(seat);
+        }
+        self.start(number, seats);
+        true
+    }
+
+    fn start(&mut self, number: JobNumber, seats: Vec<Seat>) {
+        let Some(gang) = self.gang(number, &seats) else { return };
+        self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());
+        self.gangs.push(gang);
+        self.index.start(number, seats, self.now);
+        self.held.remove(&number);
+    }
+
+    /// Starts a job on places that are held for jobs of lower priority.
+    fn revoke(&mut self, key: LineKey, number: JobNumber) -> bool {
+        let holders = revocable(self.index, &key.standing);
+        if holders.is_empty() {
+            return false;
+        }
+        let mut held = Vec::new();
+        for holder in holders {
+            let wait = self.index.job(holder).and_then(Job::wait);
+            let (seats, since) =
+                wait.map_or((Vec::new(), self.now), |wait| (wait.held.clone(), wait.held_since));
+            held.push((holder, seats, since));
+            self.index.hold(holder, Vec::new(), self.now);
+        }
+        let is_placed = self.place(key, number);
+        for (holder, seats, since) in held {
+            let rooms = self.index.board.rooms();
+            let is_taken = |seat: &Seat| {
+                let own = self.index.job(number).map_or(&[][..], Job::seats).iter();
+                own.clone().any(|own| {
+                    own.node == seat.node && rooms.get(seat.node).is_none_or(|room| !room.has(seat))
+                })
+            };
+            if is_placed && seats.iter().any(is_taken) {
+                self.held.insert(holder);
+            } else {
+                self.index.hold(holder, seats, since);
+            }
+        }
+        self.has_released |= is_placed;
+        is_placed
+    }
+
+    /// Stops others for a job, and holds their places for it.
+    fn preempt(&mut self, key: LineKey, number: JobNumber) -> bool {
+        if !self.may_stop_others(key, number) {
+            return false;
+        }
+        let Some(class) = self.index.catalog.class(key.class) else { return false };
+        let held = self.index.job(number).map_or(&[][..], Job::held);
+        let found = exchange(self.index, Asks { class, standing: key.standing, held, now: self.now });
+        let Some(exchange) = found else {
+            self.index.despair(&key, number);
+            return false;
+        };
+        if exchange.victims.is_empty() {
+            self.start(number, exchange.seats);
+            return true;
+        }
+        let by = self.index.job(number).map(|job| job.ident.name.clone());
+        for victim in exchange.victims {
+            let ident = self.index.job(victim).map(|job| Arc::clone(&job.ident));
+            if let (Some(ident), Some(by)) = (ident, by.clone()) {
+                self.preempts.push(Preemption { job: ident.name.clone(), uid: ident.uid.clone(), by });
+            }
+            self.index.stop(victim);
+        }
+        self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());
+        self.index.hold(number, exchange.seats, self.now);
+        self.held.insert(number);
+        true
+    }
+
+    /// Holds for a job the places that are free for it first, if it could start once nothing else ran: one that waits for a node to
     /// come back must not keep the others idle.
-    fn hold_for(&mut self, waiting: &Waiting<'a>) {
-        if self.holds.len() >= usize::try_from(self.config.max_holds).unwrap_or(usize::MAX) {
-            return;
-        }
-        let Some(class) = self.catalog.class(waiting.class) else { return };
-        let began = waiting.job.submitted + self.config.reserve_after;
-        let now = Now { taken: &self.taken, closed: self.board.all_closed() };
-        let Some(wanted) = self.running.shadow(&now, &self.catalog, class, began) else { return };
-        for node in &wanted {
-            self.board.close(*node);
-        }
-        self.holds.add(&waiting.job.name, &wanted);
+    fn hold(&mut self, number: JobNumber) -> bool {
+        let Some(job) = self.index.job(number) else { return false };
+        let Some(wait) = job.wait().filter(|wait| self.is_hold_due(job, wait.class)) else { return false };
+        let Some(class) = self.index.catalog.class(wait.class) else { return false };
+        // What has waited before counts as if it had been one wait.
+        let left = self.index.config.reserve_after.0.saturating_sub(job.past.waited.0);
+        let Some(seats) = shadow(self.index, class, wait.since + Span(left)) else {
+            let class = wait.class;
+            self.index.give_up(class);
+            return false;
+        };
+        self.index.hold(number, seats, self.now);
+        self.held.insert(number);
+        true
     }
 
-    fn finish(self, revision: u64) -> Plan {
-        let site = Site { nodes: self.nodes, board: &self.board, holds: &self.holds, before: 0 };
-        let empty = Board::new(self.nodes, self.running.empty().to_vec(), vec![false; self.nodes.len()]);
-        let mut explainer = Explainer::new(site, empty, &self.catalog, &self.queues, &self.placed);
-        let mut known: BTreeMap<(usize, Cause, usize), Arc<Explanation>> = BTreeMap::new();
-        let mut explanations = BTreeMap::new();
-        let limit = self.config.max_gangs_per_plan;
-        for Unplaced { job, class, cause, holds } in self.unplaced {
-            let explanation = known
-                .entry((class, cause, holds))
-                .or_insert_with(|| Arc::new(explainer.explain(class, cause, holds, limit)));
-            explanations.insert(job.clone(), Arc::clone(explanation));
-        }
-        Plan::sealed(revision, self.now, self.gangs, explanations, self.config)
+    fn gang(&self, number: JobNumber, seats: &[Seat]) -> Option<GangPlacement> {
+        let nodes = self.index.catalog.nodes();
+        let ident = &self.index.job(number)?.ident;
+        let assignments = seats.iter().map(|seat| seat.assignment(nodes)).collect::<Option<_>>()?;
+        Some(GangPlacement { job: ident.name.clone(), uid: ident.uid.clone(), assignments })
     }
-}
 
-fn assignment(nodes: &Nodes<'_>, seat: &Seat) -> Option<Assignment> {
-    let node = nodes.get(seat.node)?;
-    let devices = nodes.layout_of(node).map_or_else(Vec::new, |layout| layout.indexes(seat.devices));
-    Some(Assignment { rank: Rank(seat.rank), node: node.view.name.clone(), devices })
+    fn finish(self, base_revision: u64) -> Plan {
+        let held = self.held.iter().filter_map(|number| {
+            let job = self.index.job(*number).filter(|job| job.wait().is_some())?;
+            self.gang(*number, job.held())
+        });
+        let mut holds: Vec<GangPlacement> = held.collect();
+        holds.sort_by(|one, two| one.job.cmp(&two.job));
+        let is_full = self.is_full();
+        let plan = Plan {
+            base_revision,
+            now: self.now,
+            preempts: self.preempts,
+            gangs: self.gangs,
+            holds,
+            ask_again: self.index.next(),
+            is_full,
+            hash: String::new(),
+        };
+        plan.sealed(&self.index.config)
+    }
 }

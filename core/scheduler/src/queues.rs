@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use holdfast_types::QueueName;
 
-use crate::snapshot::{JobState, JobView, QueueView};
+use crate::snapshot::QueueView;
 
 /// The queues of a snapshot, addressed by position, with the accelerators their jobs hold.
-#[derive(Debug)]
-pub(crate) struct Queues<'a> {
-    positions: BTreeMap<&'a QueueName, usize>,
-    list: Vec<(&'a QueueView, u64)>,
+#[derive(Debug, Default)]
+pub(crate) struct Queues {
+    positions: BTreeMap<QueueName, usize>,
+    list: Vec<(QueueView, u64)>,
 }
 
 /// Why a queue starts nothing now.
@@ -20,23 +20,14 @@ pub(crate) enum QueueRefusal {
     Full { held: u64, limit: u32 },
 }
 
-impl<'a> Queues<'a> {
-    /// Counts what the placed jobs hold. Of two queues of one name the first by value counts.
-    pub(crate) fn new(views: &'a [QueueView], jobs: &[JobView]) -> Self {
-        let mut sorted: Vec<&QueueView> = views.iter().collect();
+impl Queues {
+    /// Nobody holds anything. Of two queues of one name the first by value counts.
+    pub(crate) fn new(views: &[QueueView]) -> Self {
+        let mut sorted = views.to_vec();
         sorted.sort_unstable();
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
-        let positions = sorted.iter().enumerate().map(|(position, view)| (&view.name, position)).collect();
-        let list = sorted.into_iter().map(|view| (view, 0)).collect();
-        let mut queues = Self { positions, list };
-        for job in jobs {
-            if let (Some(queue), JobState::Placed { assignments, .. }) = (queues.find(&job.queue), &job.state)
-            {
-                let held: usize = assignments.iter().map(|assignment| assignment.devices.len()).sum();
-                queues.hold(queue, u64::try_from(held).unwrap_or(u64::MAX));
-            }
-        }
-        queues
+        let positions = sorted.iter().enumerate().map(|(at, view)| (view.name.clone(), at)).collect();
+        Self { positions, list: sorted.into_iter().map(|view| (view, 0)).collect() }
     }
 
     /// The position of a name.
@@ -45,7 +36,7 @@ impl<'a> Queues<'a> {
     }
 
     /// The name at a position.
-    pub(crate) fn name(&self, queue: usize) -> Option<&'a QueueName> {
+    pub(crate) fn name(&self, queue: usize) -> Option<&QueueName> {
         self.list.get(queue).map(|(view, _)| &view.name)
     }
 
@@ -67,10 +58,27 @@ impl<'a> Queues<'a> {
         if within { Ok(()) } else { Err(QueueRefusal::Full { held: *held, limit: view.max_devices }) }
     }
 
+    /// The same for a gang that this many accelerators are held for already.
+    pub(crate) fn check_holder(&self, queue: usize, devices: u64) -> Result<(), QueueRefusal> {
+        let Some((view, held)) = self.list.get(queue) else { return Ok(()) };
+        match self.check(queue, 0) {
+            Ok(()) if view.max_devices == 0 || devices == 0 || *held <= u64::from(view.max_devices) => Ok(()),
+            Ok(()) => Err(QueueRefusal::Full { held: held.saturating_sub(devices), limit: view.max_devices }),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Counts accelerators to a queue.
     pub(crate) fn hold(&mut self, queue: usize, devices: u64) {
         if let Some((_, held)) = self.list.get_mut(queue) {
             *held = held.saturating_add(devices);
+        }
+    }
+
+    /// Undoes [`Queues::hold`].
+    pub(crate) fn release(&mut self, queue: usize, devices: u64) {
+        if let Some((_, held)) = self.list.get_mut(queue) {
+            *held = held.saturating_sub(devices);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, JobName, JobSpec, Jurisdiction, Millicores, NodeName, NodePhase,
-    Precision, QueueName, Rank, Time,
+    Precision, QueueName, Rank, Span, Time,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -92,8 +92,19 @@ pub struct JobView {
     pub spec: Arc<JobSpec>,
     /// When it was submitted.
     pub submitted: Time,
+    /// What it has had before it began to wait, or to hold places, this time.
+    pub past: Past,
     /// Whether it waits or holds places.
     pub state: JobState,
+}
+
+/// What a job has had before it began to wait, or to hold places, this time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Past {
+    /// For how long it has held places.
+    pub ran: Span,
+    /// For how long it has waited.
+    pub waited: Span,
 }
 
 /// Whether a job waits or holds places.
@@ -103,8 +114,14 @@ pub enum JobState {
     Waiting {
         /// What the law says of each node.
         verdicts: Verdicts,
+        /// Since when it waits.
+        since: Time,
         /// It may not start before this.
         not_before: Option<Time>,
+        /// The places that an earlier plan holds for it until all of them are free; empty where it waits without.
+        held: Vec<Assignment>,
+        /// Since when it is these places.
+        held_since: Time,
     },
     /// Its gang has places, and their resources are taken.
     Placed {
@@ -112,6 +129,10 @@ pub enum JobState {
         assignments: Vec<Assignment>,
         /// When they were taken.
         since: Time,
+        /// Since when the work would be lost if it were stopped now; `None` where it saves its work when it is told to stop.
+        unsaved: Option<Time>,
+        /// It is told to stop, and its places are about to be free.
+        stopping: bool,
     },
 }
 
@@ -173,9 +194,9 @@ impl Verdicts {
         self.0.iter().filter(|(_, verdict)| **verdict == Verdict::Allow).map(|(node, _)| node)
     }
 
-    /// Where the shared map lies. Equal addresses mean equal verdicts; only look-ups may use it, never an order that
-    /// reaches the plan.
-    pub(crate) fn address(&self) -> *const BTreeMap<NodeName, Verdict> {
-        Arc::as_ptr(&self.0)
+    /// Where the shared map lies. Equal addresses mean equal verdicts as long as somebody keeps them; only look-ups may use it,
+    /// never an order that reaches the plan.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 }

@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{Jurisdiction, NodeName};
+use holdfast_types::{JobName, Jurisdiction, NodeName};
 
-use crate::board::Board;
 use crate::catalog::{Class, Member, Shape, in_jurisdictions};
 use crate::explanation::{MAX_EXPLAINED_NODES, WaterfallStep};
-use crate::holds::Holds;
 use crate::lack::{Filter, Lack};
 use crate::need::{DeviceNeed, Need};
 use crate::nodes::{DeviceSet, Layout, Node, Nodes};
@@ -32,17 +30,18 @@ pub(crate) struct Survey<'a> {
 
 /// Where to look.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Site<'a, 'b> {
-    pub(crate) nodes: &'b Nodes<'a>,
-    pub(crate) board: &'b Board<'a>,
-    pub(crate) holds: &'b Holds<'a>,
-    /// How many holds were before the job.
-    pub(crate) before: usize,
+pub(crate) struct Site<'a> {
+    pub(crate) nodes: &'a Nodes,
+    /// What is free for the job on each node, with what is held for others that go first; and what would be if nothing ran.
+    pub(crate) rooms: &'a [Room],
+    pub(crate) idle: &'a [Room],
+    /// For whom places are held on a node.
+    pub(crate) holders: &'a BTreeMap<usize, &'a JobName>,
 }
 
 impl<'a> Survey<'a> {
     /// Looks at every node for the tasks of one group.
-    pub(crate) fn take(site: Site<'a, '_>, class: &Class<'a>, member: Member, shape: &Shape) -> Self {
+    pub(crate) fn take(site: Site<'a>, class: &'a Class, member: Member, shape: &Shape) -> Self {
         let mut survey = Self {
             need: shape.need,
             nodes: 0,
@@ -88,20 +87,22 @@ impl<'a> Survey<'a> {
 
     fn look(
         &mut self,
-        site: Site<'a, '_>,
-        class: &Class<'a>,
+        site: Site<'a>,
+        class: &'a Class,
         tasks: u32,
-        (position, node, serving): (usize, &Node<'a>, DeviceSet),
+        (position, node, serving): (usize, &'a Node, DeviceSet),
     ) {
-        let (asked, need, name) = (&class.spec.jurisdictions, self.need, &node.view.name);
-        let room = site.board.room(position).copied().unwrap_or(Room { cores: 0, memory: 0, devices: 0 });
-        let free = (room.devices & serving).count_ones();
-        let lack = legal_lack(asked, class.verdicts, node)
+        let (asked, need, name) = (&class.spec.jurisdictions, self.need, &node.name);
+        let at = |rooms: &[Room]| rooms.get(position).copied().unwrap_or_else(Room::none);
+        let room = at(site.rooms);
+        let holder = || site.holders.get(&position).filter(|_| !at(site.idle).fits(&need, serving));
+        let free = (room.devices() & serving).count_ones();
+        let lack = legal_lack(asked, &class.verdicts, node)
             .or_else(|| {
                 keep_most(&mut self.most_serving, serving.count_ones(), name);
                 own_lack(&need, node, site.nodes.layout_of(node))
             })
-            .or_else(|| site.holds.holder(position, site.before).map(|job| (Lack::Held(job), 0)))
+            .or_else(|| holder().map(|job| (Lack::Held(job), 0)))
             .or_else(|| {
                 keep_most(&mut self.largest_free, free, name);
                 free_lack(&need, &room, free)
@@ -133,28 +134,28 @@ fn keep_most<'a>(most: &mut Option<(u32, &'a NodeName)>, number: u32, name: &'a 
 type Found<'a> = Option<(Lack<'a>, u64)>;
 
 /// Why the job may not use a node, whatever the node has.
-fn legal_lack<'a>(asked: &BTreeSet<Jurisdiction>, verdicts: &'a Verdicts, node: &Node<'_>) -> Found<'a> {
-    if !in_jurisdictions(asked, &node.view.jurisdiction) {
+fn legal_lack<'a>(asked: &BTreeSet<Jurisdiction>, verdicts: &'a Verdicts, node: &Node) -> Found<'a> {
+    if !in_jurisdictions(asked, &node.jurisdiction) {
         return Some((Lack::Jurisdiction, 0));
     }
-    if let Some(rule) = verdicts.denied_by(&node.view.name) {
+    if let Some(rule) = verdicts.denied_by(&node.name) {
         return Some((Lack::Law(rule), 0));
     }
-    match node.view.schedulable {
+    match node.schedulable {
         Schedulable::Yes => None,
         Schedulable::No(phase) => Some((Lack::Phase(phase), 0)),
     }
 }
 
 /// What a node would lack even if nothing ran on it.
-fn own_lack<'a>(need: &Need, node: &Node<'_>, layout: Option<&Layout<'_>>) -> Found<'a> {
+fn own_lack<'a>(need: &Need, node: &Node, layout: Option<&Layout>) -> Found<'a> {
     let devices = need.devices.as_ref().and_then(|devices| device_lack(devices, layout?));
     devices
-        .or_else(|| (node.view.cores.0 < need.cores).then_some((Lack::Cores, node.view.cores.0)))
-        .or_else(|| (node.view.memory.0 < need.memory).then_some((Lack::Memory, node.view.memory.0)))
+        .or_else(|| (node.cores < need.cores).then_some((Lack::Cores, node.cores)))
+        .or_else(|| (node.memory < need.memory).then_some((Lack::Memory, node.memory)))
 }
 
-fn device_lack<'a>(need: &DeviceNeed, layout: &Layout<'_>) -> Found<'a> {
+fn device_lack<'a>(need: &DeviceNeed, layout: &Layout) -> Found<'a> {
     let of_class = |device: &DeviceView| device.class == need.class;
     let healthy = |device: &DeviceView| of_class(device) && device.healthy;
     let large = |device: &DeviceView| healthy(device) && device.memory >= need.memory;
@@ -171,10 +172,10 @@ fn device_lack<'a>(need: &DeviceNeed, layout: &Layout<'_>) -> Found<'a> {
 fn free_lack<'a>(need: &Need, room: &Room, free_devices: u32) -> Found<'a> {
     if free_devices < need.device_count() {
         Some((Lack::FreeDevices, u64::from(free_devices)))
-    } else if room.cores < need.cores {
-        Some((Lack::FreeCores, room.cores))
-    } else if room.memory < need.memory {
-        Some((Lack::FreeMemory, room.memory))
+    } else if room.cores() < need.cores {
+        Some((Lack::FreeCores, room.cores()))
+    } else if room.memory() < need.memory {
+        Some((Lack::FreeMemory, room.memory()))
     } else {
         None
     }

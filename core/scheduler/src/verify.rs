@@ -11,8 +11,7 @@ use crate::need::{Need, gang_devices};
 use crate::nodes::{DeviceSet, Layout, Nodes};
 use crate::plan::GangPlacement;
 use crate::queues::{QueueRefusal, Queues};
-use crate::room::Room;
-use crate::running::Running;
+use crate::room::{Room, Seat, empty_rooms};
 use crate::snapshot::{Assignment, JobState, JobView, Schedulable, Snapshot};
 
 /// Why a gang may not start. Nothing of it has been taken then.
@@ -61,9 +60,9 @@ pub fn verify_gang(snapshot: &Snapshot, gang: &GangPlacement) -> Result<(), Reje
 /// What is free while the gangs of a plan are checked one after the other.
 #[derive(Debug)]
 pub struct Ledger<'a> {
-    nodes: Nodes<'a>,
+    nodes: Nodes,
     rooms: Vec<Room>,
-    queues: Queues<'a>,
+    queues: Queues,
     jobs: BTreeMap<&'a JobName, &'a JobView>,
     started: BTreeSet<&'a JobName>,
 }
@@ -73,11 +72,23 @@ impl<'a> Ledger<'a> {
     #[must_use]
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let nodes = Nodes::new(&snapshot.nodes);
-        let rooms = Running::new(&nodes, &snapshot.jobs).rooms();
+        let mut rooms = empty_rooms(&nodes);
+        let mut queues = Queues::new(&snapshot.queues);
+        for job in &snapshot.jobs {
+            let JobState::Placed { assignments, .. } = &job.state else { continue };
+            for seat in Seat::all(&nodes, &job.spec, assignments) {
+                if let Some(room) = rooms.get_mut(seat.node) {
+                    room.take(&seat);
+                }
+                if let Some(queue) = queues.find(&job.queue) {
+                    queues.hold(queue, seat.device_count());
+                }
+            }
+        }
         Self {
             nodes,
             rooms,
-            queues: Queues::new(&snapshot.queues, &snapshot.jobs),
+            queues,
             jobs: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
             started: BTreeSet::new(),
         }
@@ -142,11 +153,11 @@ impl<'a> Ledger<'a> {
         let node = self.nodes.get(position).ok_or_else(no_node)?;
         let layout = self.nodes.layout_of(node).ok_or_else(no_node)?;
         let before = self.rooms.get(position).ok_or_else(no_node)?;
-        if let Schedulable::No(phase) = node.view.schedulable {
+        if let Schedulable::No(phase) = node.schedulable {
             return Err(Rejection::NodeClosed { node: assignment.node.clone(), phase });
         }
-        if !in_jurisdictions(&spec.jurisdictions, &node.view.jurisdiction) {
-            let jurisdiction = node.view.jurisdiction.clone();
+        if !in_jurisdictions(&spec.jurisdictions, &node.jurisdiction) {
+            let jurisdiction = node.jurisdiction.clone();
             return Err(Rejection::Jurisdiction { node: assignment.node.clone(), jurisdiction });
         }
         let Some(need) = Need::of_rank(spec, assignment.rank) else {
@@ -154,10 +165,10 @@ impl<'a> Ledger<'a> {
         };
         let room = touched.entry(position).or_insert(*before);
         let devices = chosen(assignment, &need, layout, room)?;
-        if room.cores < need.cores || room.memory < need.memory {
+        if room.cores() < need.cores || room.memory() < need.memory {
             return Err(Rejection::NoRoom { node: assignment.node.clone(), rank: assignment.rank });
         }
-        room.charge(&need, devices);
+        room.take(&Seat { rank: assignment.rank.0, node: position, need, devices });
         Ok(())
     }
 }
@@ -166,7 +177,7 @@ impl<'a> Ledger<'a> {
 fn chosen(
     assignment: &Assignment,
     need: &Need,
-    layout: &Layout<'_>,
+    layout: &Layout,
     room: &Room,
 ) -> Result<DeviceSet, Rejection> {
     let (rank, given) = (assignment.rank, assignment.devices.len());
@@ -175,7 +186,7 @@ fn chosen(
         return Err(Rejection::DeviceCount { node: node(), rank, needs: need.device_count(), given });
     }
     let serving = layout.serving(need);
-    let mut free = room.devices;
+    let mut free = room.devices();
     let mut chosen = 0;
     for device in assignment.devices.iter().copied() {
         let Some(bit) = layout.bit(device) else { return Err(Rejection::NoDevice { node: node(), device }) };

@@ -151,7 +151,8 @@ impl<'a> Simulation<'a> {
                         why: why.to_string(),
                     }
                 };
-                let mut planned = Planned::new(config.clone(), &devices).map_err(unsaid(0))?;
+                let mut planned =
+                    Planned::new(config, &devices, cluster.checkpoints.is_some()).map_err(unsaid(0))?;
                 for (size, fits) in &fitting {
                     if *fits {
                         planned.says(*size).map_err(unsaid(*size))?;

@@ -1,17 +1,17 @@
-//! The scheduler's own code, as a controller asks it: a snapshot, a plan, and again where the plan was full. It is told no durations.
-//! It must not know what a simulation counts.
+//! The scheduler's own code, as a controller asks it: it is told what changes, and asked again where a plan was full or stopped somebody.
+//! It is told no durations. It must not know what a simulation counts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_scheduler::{
-    Assignment, Config, DeviceView, JobState, JobView, NodeView, QueueView, Schedulable, Snapshot, Verdict,
-    Verdicts, plan,
+    Assignment, Config, DeviceView, JobState, JobView, NodeView, Past, Plan, QueueView, Schedulable,
+    Scheduler, Snapshot, Verdict, Verdicts,
 };
 use holdfast_types::{
-    ArtifactRefError, Bytes, DeviceClass, DeviceIndex, DeviceRequest, GroupName, JobKind, JobSpec,
+    ArtifactRefError, Bytes, DeviceClass, DeviceIndex, DeviceRequest, GroupName, JobKind, JobName, JobSpec,
     JobSpecError, Jurisdiction, JurisdictionError, Millicores, NameError, NodeName, NodePhase, QueueName,
-    RawJobSpec, Resources, TaskGroup, Time,
+    RawJobSpec, Resources, Span, TaskGroup, Time,
 };
 
 use crate::brain::{Arrival, Brain, Decision, JobNumber, Start};
@@ -44,37 +44,50 @@ pub(crate) enum Unsaid {
 /// The scheduler at work.
 #[derive(Debug)]
 pub(crate) struct Planned {
-    config: Config,
-    snapshot: Snapshot,
+    scheduler: Scheduler,
+    revision: u64,
+    /// Whether jobs write a checkpoint when they are told to stop.
+    saves: bool,
     verdicts: Verdicts,
     queue: QueueName,
     /// A specification for each number of accelerators.
     specs: BTreeMap<u32, Arc<JobSpec>>,
     whole: u32,
-    /// Where each job stands in the snapshot.
-    positions: BTreeMap<JobNumber, usize>,
+    jobs: BTreeMap<JobNumber, Job>,
+    names: Vec<NodeName>,
     nodes: BTreeMap<NodeName, u32>,
+}
+
+#[derive(Debug)]
+struct Job {
+    devices: u32,
+    submitted: Time,
+    past: Past,
+    since: Time,
 }
 
 impl Planned {
     /// # Errors
     ///
     /// A name is none: a defect of this file.
-    pub(crate) fn new(config: Config, devices: &[u32]) -> Result<Self, Unsaid> {
+    pub(crate) fn new(config: &Config, devices: &[u32], saves: bool) -> Result<Self, Unsaid> {
         let nodes: Vec<NodeView> =
             (0..).zip(devices).map(|(number, devices)| node(number, *devices)).collect::<Result<_, _>>()?;
-        let verdicts = nodes.iter().map(|node| (node.name.clone(), Verdict::Allow)).collect();
         let queue: QueueName = "default".parse()?;
         let view = QueueView { name: queue.clone(), priority: 0, stopped: false, max_devices: 0 };
+        let snapshot = Snapshot { revision: 0, nodes, queues: vec![view], jobs: Vec::new() };
+        let nodes = &snapshot.nodes;
         Ok(Self {
-            config,
-            verdicts,
+            scheduler: Scheduler::new(&snapshot, config, Time(0)),
+            revision: 0,
+            saves,
+            verdicts: nodes.iter().map(|node| (node.name.clone(), Verdict::Allow)).collect(),
             queue,
             specs: BTreeMap::new(),
             whole: whole_node(devices),
-            positions: BTreeMap::new(),
-            nodes: (0..).zip(&nodes).map(|(number, node)| (node.name.clone(), number)).collect(),
-            snapshot: Snapshot { revision: 0, nodes, queues: vec![view], jobs: Vec::new() },
+            jobs: BTreeMap::new(),
+            names: nodes.iter().map(|node| node.name.clone()).collect(),
+            nodes: (0..).zip(nodes).map(|(number, node)| (node.name.clone(), number)).collect(),
         })
     }
 
@@ -87,7 +100,7 @@ impl Planned {
         if let Some(known) = self.specs.get(&devices) {
             return Ok(Arc::clone(known));
         }
-        let made = Arc::new(spec(&self.queue, devices, self.whole)?);
+        let made = Arc::new(spec(&self.queue, devices, self.whole, self.saves)?);
         self.specs.insert(devices, Arc::clone(&made));
         Ok(made)
     }
@@ -102,57 +115,88 @@ impl Planned {
         }
         places.into_iter().map(|(node, devices)| Place { node, devices }).collect()
     }
+
+    /// A job waits from now on.
+    fn waits(&mut self, number: JobNumber, now: Time) {
+        let Some(job) = self.jobs.get_mut(&number) else { return };
+        job.since = now;
+        let (devices, submitted, past) = (job.devices, job.submitted, job.past);
+        let (Ok(spec), Ok(name)) = (self.spec(devices), name(number)) else { return };
+        let verdicts = self.verdicts.clone();
+        let state =
+            JobState::Waiting { verdicts, since: now, not_before: None, held: Vec::new(), held_since: now };
+        let (uid, queue) = (number.to_string(), self.queue.clone());
+        self.scheduler.set_job(&JobView { name, uid, queue, spec, submitted, past, state });
+    }
+
+    /// A job that had places lost them.
+    fn stops(&mut self, number: JobNumber, now: Time) {
+        if let Some(job) = self.jobs.get_mut(&number) {
+            job.past.ran = Span(job.past.ran.0 + now.since(job.since).0);
+        }
+        self.waits(number, now);
+    }
+
+    fn apply(&mut self, plan: &Plan, decision: &mut Decision) {
+        for preempted in &plan.preempts {
+            let Ok(job) = preempted.uid.parse() else { continue };
+            self.stops(job, plan.now);
+            decision.preempts.push(job);
+        }
+        for gang in &plan.gangs {
+            let Ok(job) = gang.uid.parse() else { continue };
+            decision.starts.push(Start { job, places: self.places(&gang.assignments) });
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.past.waited = Span(job.past.waited.0 + plan.now.since(job.since).0);
+                job.since = plan.now;
+            }
+        }
+        decision.ask_again = plan.ask_again;
+        decision.plan = hex::decode(&plan.hash).ok().and_then(|hash| hash.try_into().ok());
+    }
 }
 
 impl Brain for Planned {
-    fn arrives(&mut self, Arrival { job, devices, submitted, .. }: Arrival, _: Time) {
-        let (Ok(spec), Ok(name)) = (self.spec(devices), format!("job-{job:07}").parse()) else { return };
-        self.positions.insert(job, self.snapshot.jobs.len());
-        self.snapshot.jobs.push(JobView {
-            name,
-            uid: job.to_string(),
-            queue: self.queue.clone(),
-            spec,
-            submitted,
-            state: JobState::Waiting { verdicts: self.verdicts.clone(), not_before: None },
-        });
+    fn arrives(&mut self, Arrival { job, devices, submitted, .. }: Arrival, now: Time) {
+        // One that a failure stopped is known, and keeps what it has had.
+        if !self.jobs.contains_key(&job) {
+            let new = Job { devices, submitted, past: Past::default(), since: now };
+            self.jobs.insert(job, new);
+            self.waits(job, now);
+        }
     }
 
-    fn ends(&mut self, job: JobNumber, _: &[Place], _: bool, _: Time) {
-        let Some(position) = self.positions.remove(&job) else { return };
-        self.snapshot.jobs.swap_remove(position);
-        let moved = self.snapshot.jobs.get(position).and_then(|job| job.uid.parse().ok());
-        if let Some(moved) = moved {
-            self.positions.insert(moved, position);
+    fn ends(&mut self, job: JobNumber, _: &[Place], again: bool, now: Time) {
+        if again {
+            self.stops(job, now);
+        } else if let Ok(name) = name(job) {
+            self.jobs.remove(&job);
+            self.scheduler.remove_job(&name);
         }
     }
 
     fn node(&mut self, node: u32, up: bool) {
-        if let Some(view) = self.snapshot.nodes.get_mut(at(node)) {
-            view.schedulable = if up { Schedulable::Yes } else { Schedulable::No(NodePhase::Lost) };
+        if let Some(name) = self.names.get(at(node)) {
+            let schedulable = if up { Schedulable::Yes } else { Schedulable::No(NodePhase::Lost) };
+            self.scheduler.set_node(name, schedulable);
         }
     }
 
     fn decide(&mut self, now: Time) -> Decision {
-        let mut starts = Vec::new();
+        let mut decision = Decision::default();
         loop {
-            self.snapshot.revision += 1;
-            let planned = plan(&self.snapshot, &self.config, now);
-            for gang in &planned.gangs {
-                let Ok(job) = gang.uid.parse() else { continue };
-                starts.push(Start { job, places: self.places(&gang.assignments) });
-                let position = self.positions.get(&job).copied().unwrap_or(usize::MAX);
-                if let Some(view) = self.snapshot.jobs.get_mut(position) {
-                    view.state = JobState::Placed { assignments: gang.assignments.clone(), since: now };
-                }
-            }
-            let full = usize::try_from(self.config.max_gangs_per_plan).unwrap_or(usize::MAX);
-            if planned.gangs.len() < full {
-                let hash = hex::decode(&planned.hash).ok().and_then(|hash| hash.try_into().ok());
-                return Decision { starts, plan: hash, ..Decision::default() };
+            self.revision += 1;
+            let plan = self.scheduler.plan(self.revision, now);
+            self.apply(&plan, &mut decision);
+            if !plan.is_full && plan.preempts.is_empty() {
+                return decision;
             }
         }
     }
+}
+
+fn name(job: JobNumber) -> Result<JobName, NameError> {
+    format!("job-{job:07}").parse()
 }
 
 fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
@@ -174,7 +218,7 @@ fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
 }
 
 /// Whole nodes for what a gang has of them, and one task for the rest.
-fn spec(queue: &QueueName, devices: u32, whole: u32) -> Result<JobSpec, Unsaid> {
+fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobSpec, Unsaid> {
     let group = |name: &str, count: u32, devices: u32| -> Result<TaskGroup, Unsaid> {
         let request = DeviceRequest { class: DeviceClass::Nvidia, count: devices, memory: Bytes(0) };
         let resources = Resources {
@@ -208,6 +252,7 @@ fn spec(queue: &QueueName, devices: u32, whole: u32) -> Result<JobSpec, Unsaid> 
         precision: None,
         retries: 0,
         max_run_time: None,
+        preemptible: Some(saves),
     };
     Ok(raw.try_into()?)
 }

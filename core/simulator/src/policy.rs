@@ -71,11 +71,17 @@ struct File {
     reserve_after: Option<Span>,
     max_gangs_per_plan: Option<u32>,
     max_holds: Option<u32>,
+    levels: Option<[Span; 2]>,
+    rehold_after: Option<Span>,
+    slice: Option<Span>,
+    min_run: Option<Span>,
+    spared_after: Option<Span>,
+    overdue_after: Option<Span>,
 }
 
 impl Policy {
-    /// The scheduler with the settings of a TOML text: `reserveAfter` (a span), `maxHolds` and `maxGangsPerPlan`
-    /// (numbers).
+    /// The scheduler with the settings of a TOML text: `reserveAfter`, `reholdAfter`, `slice`, `minRun`, `sparedAfter`, `overdueAfter` (spans),
+    /// `levels` (two spans), `maxHolds` and `maxGangsPerPlan` (numbers).
     ///
     /// # Errors
     ///
@@ -91,6 +97,12 @@ impl Policy {
             reserve_after: file.reserve_after.unwrap_or(usual.reserve_after),
             max_gangs_per_plan: file.max_gangs_per_plan.unwrap_or(usual.max_gangs_per_plan),
             max_holds: file.max_holds.unwrap_or(usual.max_holds),
+            levels: file.levels.unwrap_or(usual.levels),
+            rehold_after: file.rehold_after.unwrap_or(usual.rehold_after),
+            slice: file.slice.unwrap_or(usual.slice),
+            min_run: file.min_run.unwrap_or(usual.min_run),
+            spared_after: file.spared_after.unwrap_or(usual.spared_after),
+            overdue_after: file.overdue_after.unwrap_or(usual.overdue_after),
             ..usual
         }))
     }

@@ -159,6 +159,8 @@ pub struct JobSpec {
     pub retries: u32,
     /// The longest a start may run before it is stopped.
     pub max_run_time: Option<Span>,
+    /// Whether it may be stopped so that others find room, and goes on later; where nobody says, one may that writes checkpoints.
+    pub preemptible: Option<bool>,
 }
 
 /// A job as written, before it is checked.
@@ -195,6 +197,8 @@ pub struct RawJobSpec {
     pub retries: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_run_time: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preemptible: Option<bool>,
 }
 
 fn default_queue() -> QueueName {
@@ -248,6 +252,12 @@ impl JobSpec {
         self.groups.iter().map(|g| g.count).sum()
     }
 
+    /// Whether it may be stopped so that others find room, and goes on later.
+    #[must_use]
+    pub fn is_preemptible(&self) -> bool {
+        self.preemptible.unwrap_or(self.checkpoint.is_some())
+    }
+
     /// The group of every rank, in order.
     pub fn ranks(&self) -> impl Iterator<Item = &TaskGroup> {
         self.groups.iter().flat_map(|g| std::iter::repeat_n(g, usize::try_from(g.count).unwrap_or(0)))
@@ -289,6 +299,7 @@ impl TryFrom<RawJobSpec> for JobSpec {
             precision: raw.precision,
             retries: raw.retries,
             max_run_time: raw.max_run_time,
+            preemptible: raw.preemptible,
         })
     }
 }
@@ -313,6 +324,7 @@ impl From<JobSpec> for RawJobSpec {
             precision: spec.precision,
             retries: spec.retries,
             max_run_time: spec.max_run_time,
+            preemptible: spec.preemptible,
         }
     }
 }

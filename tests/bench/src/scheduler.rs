@@ -165,6 +165,7 @@ fn spec(place: &str, devices: u32) -> Result<JobSpec> {
         precision: Some(Precision::Bf16),
         retries: 0,
         max_run_time: None,
+        preemptible: None,
     }
     .try_into()
     .context("a job specification")

@@ -25,12 +25,18 @@ const MORNING: [&str; 7] = [
 ];
 const NOON: [&str; 2] = ["sweep tasks=4 gpus=1 age=20", "huge gpus=8 gpumem=141 age=10"];
 
-fn tell(transcript: &mut String, title: &str, plan: &Plan) {
+fn tell_of(transcript: &mut String, title: &str, Told { plan, explanations }: &Told) {
     writeln!(transcript, "== {title}: revision {}, {}", plan.base_revision, plan.now).unwrap();
+    for stopped in &plan.preempts {
+        writeln!(transcript, "stop  {} for {}", stopped.job, stopped.by).unwrap();
+    }
     for gang in started(plan) {
         writeln!(transcript, "start {gang}").unwrap();
     }
-    for (job, explanation) in &plan.explanations {
+    for gang in &plan.holds {
+        writeln!(transcript, "hold  {}", places(gang)).unwrap();
+    }
+    for (job, explanation) in explanations {
         write!(transcript, "\nwait  {job}: {explanation}").unwrap();
     }
     writeln!(transcript, "\nplan {}\n", plan.hash).unwrap();
@@ -40,30 +46,30 @@ fn tell(transcript: &mut String, title: &str, plan: &Plan) {
 fn a_day_in_a_small_cluster_is_told_as_committed() {
     let mut transcript = String::new();
     let mut snapshot = cluster(&NODES, &QUEUES, &MORNING);
-    let morning = plan(&snapshot, &config(), NOW);
-    tell(&mut transcript, "morning", &morning);
+    let morning = tell(&snapshot, &config(), NOW);
+    tell_of(&mut transcript, "morning", &morning);
 
-    commit(&mut snapshot, &morning);
+    commit(&mut snapshot, &morning.plan);
     snapshot.revision += 1;
     let views = snapshot.nodes.clone();
     snapshot.jobs.extend(NOON.map(|line| job(line, &views)));
-    let noon = plan(&snapshot, &config(), NOW + Span::from_secs(4_000));
-    tell(&mut transcript, "noon", &noon);
+    let noon = tell(&snapshot, &config(), NOW + Span::from_secs(4_000));
+    tell_of(&mut transcript, "noon", &noon);
 
-    commit(&mut snapshot, &noon);
+    commit(&mut snapshot, &noon.plan);
     snapshot.revision += 1;
     snapshot.nodes[2].schedulable = Schedulable::Yes;
     snapshot.jobs.retain(|job| !["serve", "eval"].contains(&job.name.as_str()));
     let views = snapshot.nodes.clone();
     snapshot.jobs.push(job("late gpus=8 in=DE,NO", &views));
-    let evening = plan(&snapshot, &config(), NOW + Span::from_secs(8_000));
-    tell(&mut transcript, "evening, a node is back and held for the pretraining", &evening);
+    let evening = tell(&snapshot, &config(), NOW + Span::from_secs(8_000));
+    tell_of(&mut transcript, "evening, a node is back and held for the pretraining", &evening);
 
-    commit(&mut snapshot, &evening);
+    commit(&mut snapshot, &evening.plan);
     snapshot.revision += 1;
     snapshot.jobs.retain(|job| !["finetune", "sweep"].contains(&job.name.as_str()));
-    let night = plan(&snapshot, &config(), NOW + Span::from_secs(9_000));
-    tell(&mut transcript, "night, the node it waited for is empty", &night);
+    let night = tell(&snapshot, &config(), NOW + Span::from_secs(9_000));
+    tell_of(&mut transcript, "night, the node it waited for is empty", &night);
 
     let committed = include_str!("small_cluster.txt");
     assert!(transcript == committed, "the transcript differs; it is now:\n{transcript}");

@@ -1,22 +1,24 @@
 //! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
 
 mod golden;
+mod preempting;
 mod properties;
 mod rules;
 mod verify;
+mod warm;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceIndex, DeviceRequest, JobKind, JobSpec, Millicores, NodePhase, Precision,
-    RawJobSpec, Resources, Span, TaskGroup, Time,
+    Bytes, DeviceClass, DeviceIndex, DeviceRequest, JobKind, JobName, JobSpec, Millicores, NodePhase,
+    Precision, RawJobSpec, Resources, Span, TaskGroup, Time,
 };
 
 use crate::*;
 
 const GIB: u64 = 1 << 30;
-const NOW: Time = Time(10_000_000);
+const NOW: Time = Time(10_000_000_000);
 
 /// Reads `key=value` words.
 fn words(line: &str) -> BTreeMap<&str, &str> {
@@ -102,6 +104,7 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
         precision: words_of.get("precision").map(|p| p.parse().unwrap()),
         retries: 0,
         max_run_time: None,
+        preemptible: words_of.get("stoppable").map(|_| true),
     }
     .try_into()
     .unwrap()
@@ -140,8 +143,12 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
         queue: spec.queue.clone(),
         spec: Arc::new(spec),
         submitted: NOW - Span::from_secs(or("age", 60)),
+        past: Past { ran: Span::from_secs(or("ran", 0)), waited: Span::from_secs(or("waited", 0)) },
         state: JobState::Waiting {
             verdicts: nodes.iter().map(verdict).collect(),
+            since: NOW - Span::from_secs(or("age", 60)),
+            held: Vec::new(),
+            held_since: NOW,
             not_before: words_of.contains_key("wait").then(|| NOW + Span::from_secs(or("wait", 0))),
         },
     }
@@ -155,12 +162,63 @@ fn cluster(nodes: &[&str], queues: &[&str], jobs: &[&str]) -> Snapshot {
     Snapshot { revision: 7, queues: queues.iter().map(|line| queue(line)).collect(), jobs, nodes }
 }
 
-/// Starts what a plan says.
+/// Places that were taken at a time.
+fn placed(assignments: &[Assignment], since: Time) -> JobState {
+    JobState::Placed { assignments: assignments.to_vec(), since, unsaved: None, stopping: false }
+}
+
+/// Does what a plan says. What is stopped is about to stop.
 fn commit(snapshot: &mut Snapshot, plan: &Plan) {
-    for gang in &plan.gangs {
-        let job = snapshot.jobs.iter_mut().find(|job| job.name == gang.job).unwrap();
-        job.state = JobState::Placed { assignments: gang.assignments.clone(), since: plan.now };
+    for preempted in &plan.preempts {
+        let JobState::Placed { stopping, .. } = &mut find(snapshot, preempted.job.as_str()).state else {
+            panic!("{} does not run", preempted.job);
+        };
+        *stopping = true;
     }
+    for gang in &plan.holds {
+        let JobState::Waiting { held, held_since, .. } = &mut find(snapshot, gang.job.as_str()).state else {
+            panic!("{} does not wait", gang.job);
+        };
+        held.clone_from(&gang.assignments);
+        *held_since = plan.now;
+    }
+    for gang in &plan.gangs {
+        let job = find(snapshot, gang.job.as_str());
+        if let JobState::Waiting { since, .. } = &job.state {
+            job.past.waited = Span(job.past.waited.0 + plan.now.since(*since).0);
+        }
+        job.state = placed(&gang.assignments, plan.now);
+    }
+}
+
+fn find<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut JobView {
+    snapshot.jobs.iter_mut().find(|job| job.name.as_str() == name).unwrap()
+}
+
+/// A plan, and why the rest waits.
+struct Told {
+    plan: Plan,
+    explanations: BTreeMap<JobName, Arc<Explanation>>,
+}
+
+fn tell(snapshot: &Snapshot, config: &Config, now: Time) -> Told {
+    let mut scheduler = Scheduler::new(snapshot, config, now);
+    let plan = scheduler.plan(snapshot.revision, now);
+    Told { plan, explanations: scheduler.explanations() }
+}
+
+/// A job that began to run that many seconds ago on these accelerators of these nodes, one task on each: `a:0-7 b:0-3`.
+fn running(line: &str, began: u64, on: &str, nodes: &[NodeView]) -> JobView {
+    let seat = |(rank, place): (u32, &str)| {
+        let (node, devices) = place.split_once(':').unwrap();
+        let (first, last) = devices.split_once('-').unwrap();
+        let devices = (first.parse().unwrap()..=last.parse().unwrap()).map(DeviceIndex).collect();
+        Assignment { rank: holdfast_types::Rank(rank), node: node.parse().unwrap(), devices }
+    };
+    let mut view = job(line, nodes);
+    let assignments: Vec<Assignment> = (0..).zip(on.split(' ')).map(seat).collect();
+    view.state = placed(&assignments, NOW - Span::from_secs(began));
+    view
 }
 
 fn config() -> Config {
@@ -180,6 +238,6 @@ fn started(plan: &Plan) -> Vec<String> {
     plan.gangs.iter().map(places).collect()
 }
 
-fn explanation<'a>(plan: &'a Plan, job: &str) -> &'a Explanation {
-    plan.explanations.get(&job.parse().unwrap()).expect("the job was not placed")
+fn explanation<'a>(told: &'a Told, job: &str) -> &'a Explanation {
+    told.explanations.get(&job.parse().unwrap()).expect("the job was not placed")
 }

@@ -11,7 +11,7 @@ fn check_started(nodes: &[&str], queues: &[&str], jobs: &[&str], expected: &[&st
 
 /// Plans one job beside others and compares the sentence of the last.
 fn check_why(nodes: &[&str], queues: &[&str], jobs: &[&str], expected: &str, never: bool) {
-    let plan = plan(&cluster(nodes, queues, jobs), &config(), NOW);
+    let plan = tell(&cluster(nodes, queues, jobs), &config(), NOW);
     let name = jobs.last().unwrap().split(' ').next().unwrap();
     let told = explanation(&plan, name);
     assert_eq!((told.summary.as_str(), told.never_fits), (expected, never));
@@ -157,7 +157,7 @@ fn a_queue_that_starts_nothing_says_so() {
             &["j tasks=2 gpus=4"],
             "it needs 8 accelerators; queue `default` never allows more than 4",
         ),
-        ("default", &["j gpus=1 wait=5"], "it may not start before 1970-01-01T02:46:45.000Z"),
+        ("default", &["j gpus=1 wait=5"], "it may not start before 1970-04-26T17:46:45.000Z"),
     ] {
         check_why(nodes, &[queue], jobs, expected, false);
     }
@@ -168,12 +168,12 @@ fn a_queue_that_starts_nothing_says_so() {
 fn a_full_plan_leaves_the_rest_to_the_next() {
     let mut snapshot = cluster(&["a gpus=8"], &[], &["a gpus=1 age=3", "b gpus=1 age=2", "c gpus=9 age=1"]);
     let one = Config { max_gangs_per_plan: 1, ..config() };
-    let first = plan(&snapshot, &one, NOW);
-    assert_eq!(started(&first), ["a -> 0:a[0]"]);
+    let told = tell(&snapshot, &one, NOW);
+    assert_eq!(started(&told.plan), ["a -> 0:a[0]"]);
     let why = "one plan starts at most 1 gang, and this one is full: the next one looks at it again";
-    assert_eq!(explanation(&first, "b").summary, why);
-    assert!(!explanation(&first, "b").never_fits && explanation(&first, "c").never_fits);
-    commit(&mut snapshot, &first);
+    assert_eq!(explanation(&told, "b").summary, why);
+    assert!(!explanation(&told, "b").never_fits && explanation(&told, "c").never_fits);
+    commit(&mut snapshot, &told.plan);
     assert_eq!(started(&plan(&snapshot, &one, NOW)), ["b -> 0:a[1]"]);
 }
 
@@ -184,7 +184,7 @@ fn a_node_without_a_verdict_is_denied() {
     assert_eq!(started(&plan(&snapshot, &config(), NOW)), ["j -> 0:a[0]"]);
     snapshot.nodes.remove(0);
     let why = "the law allows no node it could use: 1 denied by rule `default-deny`";
-    assert_eq!(explanation(&plan(&snapshot, &config(), NOW), "j").summary, why);
+    assert_eq!(explanation(&tell(&snapshot, &config(), NOW), "j").summary, why);
 }
 
 #[test]
@@ -198,12 +198,12 @@ fn nodes_are_held_for_a_job_that_waited_too_long() {
     let waits =
         ["old tasks=2 gpus=8 deny=c age=3601", "young gpus=1 priority=-1", "other gpus=8 priority=-1 deny=c"];
     snapshot.jobs.extend(waits.map(|line| job(line, &views)));
-    let held = plan(&snapshot, &config(), NOW);
-    assert_eq!(started(&held), ["young -> 0:c[0]"]);
+    let held = tell(&snapshot, &config(), NOW);
+    assert_eq!(started(&held.plan), ["young -> 0:c[0]"]);
     assert_eq!(explanation(&held, "other").summary, "every node that could take it is held: 2 for `old`");
     assert_eq!(
         explanation(&held, "old").summary,
-        "2 tasks start together, each with 8 nvidia devices, 1 core and 1 GiB of memory; there is room for 1 now"
+        "places are held for it on `a`, `b`; it waits for `running` to end"
     );
 
     // A moment earlier nothing is held, and a job of higher priority is never stopped by a hold.
@@ -224,7 +224,7 @@ fn busy(began: &[(&str, u64)], waits: &[&str]) -> Snapshot {
             node: on.parse().unwrap(),
             devices: (0..7).map(DeviceIndex).collect(),
         };
-        running.state = JobState::Placed { assignments: vec![taken], since: NOW - Span::from_secs(*seconds) };
+        running.state = placed(&[taken], NOW - Span::from_secs(*seconds));
         snapshot.jobs.push(running);
     }
     snapshot.jobs.extend(waits.iter().map(|line| job(line, &views)));
@@ -233,7 +233,7 @@ fn busy(began: &[(&str, u64)], waits: &[&str]) -> Snapshot {
 
 /// The job that each node is held for, as the others are told.
 fn held(snapshot: &Snapshot, config: &Config) -> Vec<String> {
-    let told = plan(snapshot, config, NOW);
+    let told = tell(snapshot, config, NOW);
     let reasons = explanation(&told, "last").per_node.iter();
     let name = |reason: &str| reason.rsplit('`').nth(1).map(str::to_owned);
     reasons
@@ -281,9 +281,9 @@ fn broken_and_busy_accelerators_are_not_given_away() {
     assert_eq!(started(&first), ["x -> 0:a[0]", "j -> 0:a[2,3]"]);
     commit(&mut snapshot, &first);
     snapshot.jobs.push(job("late gpus=1", &snapshot.nodes));
-    let told = plan(&snapshot, &config(), NOW);
+    let told = tell(&snapshot, &config(), NOW);
     let why = "it needs 1 nvidia device on one node; all that could serve it are in use";
-    assert_eq!((started(&told).len(), explanation(&told, "late").summary.as_str()), (0, why));
+    assert_eq!((started(&told.plan).len(), explanation(&told, "late").summary.as_str()), (0, why));
 }
 
 #[test]
@@ -312,8 +312,8 @@ fn a_thousand_nodes_fill_up_to_the_last_accelerator() {
     let first = job("j gpus=1 in=DE", &nodes);
     let jobs = (0..8_100).map(|n| JobView { name: format!("j{n:05}").parse().unwrap(), ..first.clone() });
     let snapshot = Snapshot { revision: 1, queues: vec![queue("default")], jobs: jobs.collect(), nodes };
-    let all = plan(&snapshot, &Config { max_gangs_per_plan: u32::MAX, ..config() }, NOW);
-    assert_eq!((all.gangs.len(), all.explanations.len()), (8_000, 100));
+    let all = tell(&snapshot, &Config { max_gangs_per_plan: u32::MAX, ..config() }, NOW);
+    assert_eq!((all.plan.gangs.len(), all.explanations.len()), (8_000, 100));
     let left: BTreeSet<_> = all.explanations.values().map(Arc::as_ptr).collect();
     assert_eq!(left.len(), 1);
     let told = explanation(&all, "j08000");

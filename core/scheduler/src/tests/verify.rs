@@ -19,7 +19,7 @@ fn check(edit: impl FnOnce(&mut Snapshot, &mut GangPlacement), expected: &str) {
 }
 
 fn put(snapshot: &mut Snapshot, job: usize, places: Vec<Assignment>) {
-    snapshot.jobs[job].state = JobState::Placed { assignments: places, since: NOW };
+    snapshot.jobs[job].state = placed(&places, NOW);
 }
 
 #[test]

@@ -1,0 +1,417 @@
+//! Everything the planner keeps between two plans, and how it changes when a job or a node does. What it keeps follows from the
+//! snapshot alone, but for what it remembers to have tried in vain. It must not know how anything is decided.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_types::{JobName, NodeName, Time};
+
+use crate::board::Board;
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::job::{Ident, Job, JobNumber, Priority, State, Stay, Wait};
+use crate::lines::{LineKey, Lines};
+use crate::log::Moment;
+use crate::need::gang_devices;
+use crate::nodes::Nodes;
+use crate::queues::Queues;
+use crate::room::{Seat, empty_rooms};
+use crate::snapshot::{JobState, JobView, Schedulable, Snapshot};
+
+/// What the planner keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) config: Config,
+    pub(crate) catalog: Catalog,
+    pub(crate) board: Board,
+    pub(crate) queues: Queues,
+    pub(crate) lines: Lines,
+    /// The jobs that places are held for.
+    pub(crate) holders: BTreeSet<JobNumber>,
+    /// Since when a class is known to find no room.
+    parked: Vec<Option<Moment>>,
+    jobs: Vec<Option<Job>>,
+    spare: Vec<JobNumber>,
+    numbers: BTreeMap<JobName, JobNumber>,
+    /// The jobs on each node.
+    on: Vec<Vec<JobNumber>>,
+    priorities: BTreeMap<Priority, usize>,
+    /// What runs, and what of it may be stopped: accelerators, and one for a job without.
+    running: u64,
+    stoppable: u64,
+    /// When a job that waits stands otherwise, and when one that runs may be stopped for a higher priority, or for more of its own.
+    stands: BTreeSet<(Time, JobNumber)>,
+    yields: BTreeSet<(Time, JobNumber)>,
+    ripens: BTreeSet<(Time, JobNumber)>,
+    /// How far time has passed.
+    now: Time,
+    /// The classes that found no room even when nothing ran, with how often such room had come by then.
+    vain: BTreeMap<usize, u64>,
+    room_came: u64,
+}
+
+impl Index {
+    /// What follows from a snapshot.
+    pub(crate) fn new(snapshot: &Snapshot, config: Config, now: Time) -> Self {
+        let nodes = Nodes::new(&snapshot.nodes);
+        let closed = nodes.iter().map(|node| !node.is_open()).collect();
+        let mut index = Self {
+            config,
+            now,
+            board: Board::new(empty_rooms(&nodes), closed),
+            on: vec![Vec::new(); nodes.len()],
+            catalog: Catalog::new(nodes),
+            queues: Queues::new(&snapshot.queues),
+            ..Self::default()
+        };
+        for job in &snapshot.jobs {
+            index.set_job(job);
+        }
+        index
+    }
+
+    /// The job of a number.
+    pub(crate) fn job(&self, number: JobNumber) -> Option<&Job> {
+        self.jobs.get(number)?.as_ref()
+    }
+
+    /// The number of a name.
+    pub(crate) fn find(&self, name: &JobName) -> Option<JobNumber> {
+        self.numbers.get(name).copied()
+    }
+
+    /// Every job.
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = (JobNumber, &Job)> {
+        self.jobs.iter().enumerate().filter_map(|(number, job)| Some((number, job.as_ref()?)))
+    }
+
+    /// The jobs on a node.
+    pub(crate) fn on(&self, node: usize) -> &[JobNumber] {
+        self.on.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// Since when a class is known to find no room.
+    pub(crate) fn parked(&self, class: usize) -> Option<Moment> {
+        self.parked.get(class).copied().flatten()
+    }
+
+    /// A class finds no room, or may find some.
+    pub(crate) fn park(&mut self, class: usize, since: Option<Moment>) {
+        self.parked.resize(self.catalog.class_count().max(self.parked.len()), None);
+        if let Some(slot) = self.parked.get_mut(class) {
+            *slot = since;
+        }
+    }
+
+    /// Whether time serves those that wait, for most of what runs may be stopped for them.
+    pub(crate) fn shares_time(&self) -> bool {
+        2 * self.stoppable > self.running
+    }
+
+    /// Since when nobody could be stopped for a job. Those without places held for them differ in nothing from the rest of their line.
+    pub(crate) fn hopeless(&self, key: &LineKey, number: JobNumber) -> Option<Moment> {
+        match self.job(number).and_then(Job::wait) {
+            Some(wait) if !wait.held.is_empty() => wait.hopeless,
+            _ => self.lines.get(key).and_then(|line| line.hopeless),
+        }
+    }
+
+    /// Nobody can be stopped for a job now.
+    pub(crate) fn despair(&mut self, key: &LineKey, number: JobNumber) {
+        let now = self.board.log().now();
+        match self.jobs.get_mut(number).and_then(Option::as_mut).and_then(Job::wait_mut) {
+            Some(wait) if !wait.held.is_empty() => wait.hopeless = Some(now),
+            _ => self.lines.despair(key, now),
+        }
+    }
+
+    /// A class finds no room even when nothing runs.
+    pub(crate) fn give_up(&mut self, class: usize) {
+        self.vain.insert(class, self.room_came);
+    }
+
+    /// Whether a class found no room even when nothing ran, and none has come since.
+    pub(crate) fn is_vain(&self, class: usize) -> bool {
+        self.vain.get(&class) == Some(&self.room_came)
+    }
+
+    /// How far time has passed.
+    pub(crate) fn now(&self) -> Time {
+        self.now
+    }
+
+    /// A node takes work from now on, or none. `false` where it is not known.
+    pub(crate) fn set_node(&mut self, name: &NodeName, schedulable: Schedulable) -> bool {
+        let Some(node) = self.catalog.nodes().find(name) else { return false };
+        self.catalog.set(node, schedulable);
+        self.board.set_closed(node, schedulable != Schedulable::Yes);
+        self.room_came += 1;
+        true
+    }
+
+    /// A job is as it is seen here.
+    pub(crate) fn set_job(&mut self, view: &JobView) {
+        self.remove_job(&view.name);
+        let queue = self.queues.find(&view.queue);
+        let first = queue.map_or(i32::MIN, |queue| self.queues.priority(queue));
+        let job = Job {
+            ident: Arc::new(Ident { name: view.name.clone(), uid: view.uid.clone() }),
+            spec: Arc::clone(&view.spec),
+            queue,
+            priority: (Reverse(first), Reverse(view.spec.priority)),
+            devices: gang_devices(&view.spec),
+            submitted: view.submitted,
+            past: view.past,
+            state: self.state(view),
+        };
+        *self.priorities.entry(job.priority).or_default() += 1;
+        let number = self.spare.pop().unwrap_or(self.jobs.len());
+        self.numbers.insert(view.name.clone(), number);
+        match self.jobs.get_mut(number) {
+            Some(slot) => *slot = Some(job),
+            None => self.jobs.push(Some(job)),
+        }
+        self.settle(number);
+    }
+
+    /// A job is no more.
+    pub(crate) fn remove_job(&mut self, name: &JobName) {
+        let Some(number) = self.numbers.remove(name) else { return };
+        self.unsettle(number);
+        let Some(job) = self.jobs.get_mut(number).and_then(Option::take) else { return };
+        if let Some(wait) = job.wait() {
+            self.catalog.leave(wait.class);
+        }
+        if let Some(count) = self.priorities.get_mut(&job.priority) {
+            *count -= 1;
+            if *count == 0 {
+                self.priorities.remove(&job.priority);
+            }
+        }
+        self.spare.push(number);
+    }
+
+    /// A job that waited has these places from now on.
+    pub(crate) fn start(&mut self, number: JobNumber, seats: Vec<Seat>, now: Time) {
+        self.unsettle(number);
+        if let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) {
+            if let State::Waiting(wait) = &job.state {
+                self.catalog.leave(wait.class);
+            }
+            job.past.waited = job.waited(now);
+            job.state = State::Placed(Stay { since: now, seats, unsaved: None, stopping: false });
+        }
+        self.settle(number);
+    }
+
+    /// A job that has places is told to stop.
+    pub(crate) fn stop(&mut self, number: JobNumber) {
+        if let Some(State::Placed(stay)) =
+            self.jobs.get_mut(number).and_then(Option::as_mut).map(|job| &mut job.state)
+        {
+            stay.stopping = true;
+        }
+    }
+
+    /// Places are held for a job that waits, instead of those that were.
+    pub(crate) fn hold(&mut self, number: JobNumber, seats: Vec<Seat>, now: Time) {
+        let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
+        let count = |seats: &[Seat]| seats.iter().map(Seat::device_count).sum();
+        if let Some(queue) = job.queue {
+            self.queues.release(queue, count(job.held()));
+            self.queues.hold(queue, count(&seats));
+        }
+        for seat in job.held() {
+            self.board.release(seat);
+        }
+        for seat in &seats {
+            self.board.hold(seat);
+        }
+        self.room_came += 1;
+        if seats.is_empty() {
+            self.holders.remove(&number);
+        } else {
+            self.holders.insert(number);
+        }
+        if let Some(wait) = self.jobs.get_mut(number).and_then(Option::as_mut).and_then(Job::wait_mut) {
+            (wait.held, wait.held_since, wait.hopeless) = (seats, now, None);
+        }
+    }
+
+    /// Time passes, and with it what depends on nothing else.
+    pub(crate) fn pass(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        while let Some((_, number)) = pop_due(&mut self.stands, now) {
+            self.leave_line(number);
+            self.join_line(number);
+        }
+        while let Some((_, number)) = pop_due(&mut self.yields, now) {
+            self.ripen(number);
+        }
+        while let Some((_, number)) = pop_due(&mut self.ripens, now) {
+            self.ripen(number);
+            self.await_ripeness(number);
+        }
+        if self.catalog.is_worn() {
+            self.renew();
+        }
+        self.board.tidy();
+    }
+
+    /// When it could be decided otherwise although nothing happens.
+    pub(crate) fn next(&self) -> Option<Time> {
+        let stands = self.stands.first();
+        if self.lines.is_empty() {
+            return stands.map(|(time, _)| *time);
+        }
+        let yields = self.yields.first().filter(|_| self.priorities.len() > 1);
+        let times = stands.into_iter().chain(yields).chain(self.ripens.first());
+        times.map(|(time, _)| *time).min()
+    }
+
+    fn state(&mut self, view: &JobView) -> State {
+        let seats = |nodes: &Nodes, places| Seat::all(nodes, &view.spec, places);
+        match &view.state {
+            JobState::Waiting { verdicts, since, not_before, held, held_since } => State::Waiting(Wait {
+                since: *since,
+                not_before: *not_before,
+                held: seats(self.catalog.nodes(), held),
+                held_since: *held_since,
+                class: self.catalog.enter(&view.spec, verdicts),
+                standing: None,
+                hopeless: None,
+            }),
+            JobState::Placed { assignments, since, unsaved, stopping } => State::Placed(Stay {
+                since: *since,
+                seats: seats(self.catalog.nodes(), assignments),
+                unsaved: *unsaved,
+                stopping: *stopping,
+            }),
+        }
+    }
+
+    /// Puts a job where it belongs.
+    fn settle(&mut self, number: JobNumber) {
+        let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
+        if let Some(queue) = job.queue {
+            self.queues.hold(queue, job.device_count());
+        }
+        for seat in job.seats() {
+            self.board.take(seat);
+            if let Some(on) = self.on.get_mut(seat.node).filter(|on| on.last() != Some(&number)) {
+                on.push(number);
+            }
+        }
+        for seat in job.held() {
+            self.board.hold(seat);
+        }
+        if !job.held().is_empty() {
+            self.holders.insert(number);
+        }
+        self.running += job.weight();
+        if job.stay().is_some() && job.is_preemptible() {
+            self.stoppable += job.weight();
+            self.yields.extend(job.yields_at(&self.config).map(|time| (time, number)));
+            self.await_ripeness(number);
+        }
+        self.join_line(number);
+    }
+
+    /// Takes a job from where it is.
+    fn unsettle(&mut self, number: JobNumber) {
+        self.leave_line(number);
+        let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
+        if let Some(queue) = job.queue {
+            self.queues.release(queue, job.device_count());
+        }
+        for seat in job.seats() {
+            self.board.give_back(seat);
+            if let Some(on) = self.on.get_mut(seat.node) {
+                on.retain(|other| *other != number);
+            }
+        }
+        for seat in job.held() {
+            self.board.release(seat);
+        }
+        self.room_came += u64::from(self.holders.remove(&number));
+        self.running = self.running.saturating_sub(job.weight());
+        if job.is_preemptible() {
+            self.stoppable = self.stoppable.saturating_sub(job.weight());
+        }
+        if let Some(time) = job.yields_at(&self.config) {
+            self.yields.remove(&(time, number));
+        }
+        if let Some(time) = job.ripens_at(&self.config, self.now) {
+            self.ripens.remove(&(time, number));
+        }
+    }
+
+    fn join_line(&mut self, number: JobNumber) {
+        let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) else { return };
+        let (standing, until) =
+            (job.standing(&self.config, self.now), job.stands_until(&self.config, self.now));
+        let (submitted, ident, queue) = (job.submitted, Arc::clone(&job.ident), job.queue);
+        let Some(wait) = job.wait_mut() else { return };
+        self.stands.extend(until.map(|time| (time, number)));
+        let is_early = wait.not_before.is_some_and(|time| time > self.now);
+        if let Some(queue) = queue.filter(|_| !is_early) {
+            wait.standing = Some(standing);
+            self.lines.join(LineKey { standing, queue, class: wait.class }, (submitted, ident, number));
+        }
+    }
+
+    fn leave_line(&mut self, number: JobNumber) {
+        let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) else { return };
+        let until = job.stands_until(&self.config, self.now);
+        let (submitted, ident, queue) = (job.submitted, Arc::clone(&job.ident), job.queue);
+        let Some(wait) = job.wait_mut() else { return };
+        if let Some(time) = until {
+            self.stands.remove(&(time, number));
+        }
+        if let (Some(standing), Some(queue)) = (wait.standing.take(), queue) {
+            self.lines.leave(LineKey { standing, queue, class: wait.class }, &(submitted, ident, number));
+        }
+    }
+
+    fn ripen(&mut self, number: JobNumber) {
+        let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
+        for seat in job.seats() {
+            self.board.ripen(seat.node);
+        }
+    }
+
+    fn await_ripeness(&mut self, number: JobNumber) {
+        let time = self.job(number).and_then(|job| job.ripens_at(&self.config, self.now));
+        self.ripens.extend(time.map(|time| (time, number)));
+    }
+
+    /// Begins the catalog anew with those who wait.
+    fn renew(&mut self) {
+        let waiting: Vec<JobNumber> =
+            self.jobs().filter(|(_, job)| job.wait().is_some()).map(|(number, _)| number).collect();
+        for number in &waiting {
+            self.leave_line(*number);
+        }
+        let old = self.catalog.renewed();
+        self.board.forget();
+        self.parked.clear();
+        self.vain.clear();
+        for number in &waiting {
+            let Some(job) = self.jobs.get_mut(*number).and_then(Option::as_mut) else { continue };
+            let spec = Arc::clone(&job.spec);
+            let Some(wait) = job.wait_mut() else { continue };
+            if let Some(class) = old.class(wait.class) {
+                wait.class = self.catalog.enter(&spec, &class.verdicts);
+            }
+            self.join_line(*number);
+        }
+    }
+}
+
+/// The first of those whose time has come.
+fn pop_due(times: &mut BTreeSet<(Time, JobNumber)>, now: Time) -> Option<(Time, JobNumber)> {
+    let first = times.first().copied().filter(|(time, _)| *time <= now)?;
+    times.remove(&first);
+    Some(first)
+}

@@ -1,0 +1,197 @@
+//! A job as the planner keeps it, and what its turn depends on. It must not know other jobs.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use holdfast_types::{JobKind, JobName, JobSpec, Span, Time};
+
+use crate::config::Config;
+use crate::log::Moment;
+use crate::room::Seat;
+use crate::snapshot::Past;
+
+/// Where a job stands in the table of jobs. It says nothing of its turn.
+pub(crate) type JobNumber = usize;
+
+/// What a job is called: the last that decides between two.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ident {
+    pub(crate) name: JobName,
+    pub(crate) uid: String,
+}
+
+/// The priority of the queue, then that of the job: the lesser goes first.
+pub(crate) type Priority = (Reverse<i32>, Reverse<i32>);
+
+/// How much a job has had: 0 is little.
+pub(crate) type Level = usize;
+
+/// Who goes first: the lesser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Standing {
+    /// It has not waited for too long.
+    pub(crate) is_timely: bool,
+    pub(crate) priority: Priority,
+    /// What it has had; 0 for one that has waited for too long.
+    pub(crate) level: Level,
+}
+
+/// Which job goes first: the lesser.
+pub(crate) type Turn = (Standing, Time, Arc<Ident>);
+
+/// A job.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) ident: Arc<Ident>,
+    pub(crate) spec: Arc<JobSpec>,
+    /// `None` where there is no such queue.
+    pub(crate) queue: Option<usize>,
+    pub(crate) priority: Priority,
+    /// How many accelerators the whole gang needs.
+    pub(crate) devices: u64,
+    pub(crate) submitted: Time,
+    pub(crate) past: Past,
+    pub(crate) state: State,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    Waiting(Wait),
+    Placed(Stay),
+}
+
+/// A job that waits.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) since: Time,
+    pub(crate) not_before: Option<Time>,
+    pub(crate) class: usize,
+    /// The places held for it.
+    pub(crate) held: Vec<Seat>,
+    pub(crate) held_since: Time,
+    /// As what it stands in line; `None` where it does not yet.
+    pub(crate) standing: Option<Standing>,
+    /// Since when nobody could be stopped for it, where places are held for it.
+    pub(crate) hopeless: Option<Moment>,
+}
+
+/// A job that has places.
+#[derive(Debug)]
+pub(crate) struct Stay {
+    pub(crate) since: Time,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) unsaved: Option<Time>,
+    pub(crate) stopping: bool,
+}
+
+impl Job {
+    /// The wait of a job that waits.
+    pub(crate) fn wait(&self) -> Option<&Wait> {
+        match &self.state {
+            State::Waiting(wait) => Some(wait),
+            State::Placed(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn wait_mut(&mut self) -> Option<&mut Wait> {
+        match &mut self.state {
+            State::Waiting(wait) => Some(wait),
+            State::Placed(_) => None,
+        }
+    }
+
+    /// The stay of a job that has places.
+    pub(crate) fn stay(&self) -> Option<&Stay> {
+        match &self.state {
+            State::Waiting(_) => None,
+            State::Placed(stay) => Some(stay),
+        }
+    }
+
+    /// The places it has.
+    pub(crate) fn seats(&self) -> &[Seat] {
+        self.stay().map_or(&[], |stay| &stay.seats)
+    }
+
+    /// The places held for it.
+    pub(crate) fn held(&self) -> &[Seat] {
+        self.wait().map_or(&[], |wait| &wait.held)
+    }
+
+    /// How many accelerators it has, or are held for it.
+    pub(crate) fn device_count(&self) -> u64 {
+        self.seats().iter().chain(self.held()).map(Seat::device_count).sum()
+    }
+
+    /// How much of what runs it is: its accelerators, or one where it has none.
+    pub(crate) fn weight(&self) -> u64 {
+        if self.stay().is_some() { self.device_count().max(1) } else { 0 }
+    }
+
+    /// For how long it has waited in all.
+    pub(crate) fn waited(&self, now: Time) -> Span {
+        let since = self.wait().map_or(0, |wait| now.since(wait.since).0);
+        Span(self.past.waited.0.saturating_add(since))
+    }
+
+    /// How a job that waits stands.
+    pub(crate) fn standing(&self, config: &Config, now: Time) -> Standing {
+        let is_timely = self.waited(now) < config.overdue_after;
+        let level = if is_timely { level(config, self.past.ran) } else { 0 };
+        Standing { is_timely, priority: self.priority, level }
+    }
+
+    /// When it will stand otherwise although nothing happens.
+    pub(crate) fn stands_until(&self, config: &Config, now: Time) -> Option<Time> {
+        let wait = self.wait()?;
+        let overdue = wait.since + Span(config.overdue_after.0.saturating_sub(self.past.waited.0));
+        wait.not_before.into_iter().chain([overdue]).filter(|time| *time > now).min()
+    }
+
+    /// Its turn among those that wait.
+    pub(crate) fn turn(&self, config: &Config, now: Time) -> Turn {
+        (self.standing(config, now), self.submitted, Arc::clone(&self.ident))
+    }
+
+    /// Whether it may be stopped at all: its owner said so, or it writes checkpoints and said nothing.
+    pub(crate) fn is_preemptible(&self) -> bool {
+        match self.spec.kind {
+            JobKind::Service => false,
+            JobKind::Train | JobKind::Finetune | JobKind::Batch => self.spec.is_preemptible(),
+        }
+    }
+
+    /// Whether it may be stopped now for one that stands so.
+    pub(crate) fn may_stop_for(&self, asks: &Standing, config: &Config, now: Time) -> bool {
+        let Some(stay) = self.stay().filter(|stay| !stay.stopping && self.is_preemptible()) else {
+            return false;
+        };
+        let on_end = now.since(stay.since);
+        if self.priority != asks.priority {
+            return asks.priority < self.priority && on_end >= config.min_run;
+        }
+        let had = level(config, Span(self.past.ran.0.saturating_add(on_end.0)));
+        on_end >= config.slice && self.past.waited < config.spared_after && had > asks.level
+    }
+
+    /// When it may first be stopped for one of a higher priority.
+    pub(crate) fn yields_at(&self, config: &Config) -> Option<Time> {
+        Some(self.stay()?.since + config.min_run)
+    }
+
+    /// When it may next be stopped for more of its own priority.
+    pub(crate) fn ripens_at(&self, config: &Config, now: Time) -> Option<Time> {
+        let stay = self.stay()?;
+        let slice = stay.since + config.slice;
+        let levels = config.levels.iter().map(|level| {
+            let left = Span(level.0.saturating_sub(self.past.ran.0));
+            (stay.since + left).max(slice)
+        });
+        levels.filter(|time| *time > now).min()
+    }
+}
+
+fn level(config: &Config, ran: Span) -> Level {
+    config.levels.iter().filter(|level| ran >= **level).count()
+}

@@ -1,0 +1,83 @@
+//! The faces of the planner: one that is told what changes, and one that looks at everything. Both decide the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use holdfast_types::{JobName, NodeName, Time};
+
+use crate::config::Config;
+use crate::explain::Explainer;
+use crate::explanation::Explanation;
+use crate::index::Index;
+use crate::plan::Plan;
+use crate::planner::decide;
+use crate::snapshot::{JobView, Schedulable, Snapshot};
+
+/// Decides what starts now, and who stops. Equal snapshots give equal plans, whatever the order of their vectors.
+#[must_use]
+pub fn plan(snapshot: &Snapshot, config: &Config, now: Time) -> Plan {
+    Scheduler::new(snapshot, config, now).plan(snapshot.revision, now)
+}
+
+/// A planner that keeps what it has worked out, and is told what changes. It plans as if it had been made from the snapshot of that
+/// moment.
+///
+/// It takes its own plans for done: what starts has its places, what stops is about to, what is held is held. What comes out otherwise
+/// has to be told by [`Scheduler::set_job`]; of what comes out as planned nothing need be told, but may.
+#[derive(Debug)]
+pub struct Scheduler {
+    index: Index,
+    is_full: bool,
+}
+
+impl Scheduler {
+    /// One that knows a snapshot. Other nodes, other queues or other settings need another one; a node that only takes work or none
+    /// does not.
+    #[must_use]
+    pub fn new(snapshot: &Snapshot, config: &Config, now: Time) -> Self {
+        Self { index: Index::new(snapshot, config.clone(), now), is_full: false }
+    }
+
+    /// A job is new, or is otherwise than before.
+    pub fn set_job(&mut self, job: &JobView) {
+        self.index.set_job(job);
+    }
+
+    /// A job neither waits nor holds places any more.
+    pub fn remove_job(&mut self, job: &JobName) {
+        self.index.remove_job(job);
+    }
+
+    /// A node takes work from now on, or none. `false` where it is not known: then another planner is needed.
+    pub fn set_node(&mut self, node: &NodeName, schedulable: Schedulable) -> bool {
+        self.index.set_node(node, schedulable)
+    }
+
+    /// Decides what starts now, and who stops. Time does not go back.
+    pub fn plan(&mut self, revision: u64, now: Time) -> Plan {
+        let plan = decide(&mut self.index, revision, now);
+        self.is_full = plan.is_full;
+        plan
+    }
+
+    /// Why a job waits, after the last plan; `None` where no such job does.
+    #[must_use]
+    pub fn explain(&self, job: &JobName) -> Option<Explanation> {
+        let mut explainer = Explainer::new(&self.index, self.is_full);
+        let same = explainer.same(self.index.find(job)?)?;
+        Some(explainer.explain(same))
+    }
+
+    /// Why each job waits that does, after the last plan. Jobs that wait for the same reason share one explanation.
+    #[must_use]
+    pub fn explanations(&self) -> BTreeMap<JobName, Arc<Explanation>> {
+        let mut explainer = Explainer::new(&self.index, self.is_full);
+        let (mut known, mut explanations) = (BTreeMap::new(), BTreeMap::new());
+        for (number, job) in self.index.jobs() {
+            let Some(same) = explainer.same(number) else { continue };
+            let explanation = known.entry(same).or_insert_with(|| Arc::new(explainer.explain(same)));
+            explanations.insert(job.ident.name.clone(), Arc::clone(explanation));
+        }
+        explanations
+    }
+}

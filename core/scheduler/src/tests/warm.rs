@@ -1,0 +1,131 @@
+//! A planner that is told what changes decides as one that looks at everything.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Something that happens to a cluster.
+#[derive(Debug, Clone)]
+enum Event {
+    Comes(String),
+    Ends(usize),
+    /// One that is told to stop has stopped, and waits again.
+    Stops,
+    Closes(usize),
+    Opens(usize),
+    Hours(u64),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let comes = (1..4_u32, 0..9_u32, 0..3_i32, 0..3_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
+        |(tasks, gpus, priority, queue, stoppable, waits)| {
+            let stoppable = if stoppable { "stoppable=1" } else { "" };
+            let waits = if waits { "wait=9000" } else { "" };
+            let queue = ["default", "default", "small"][queue];
+            Event::Comes(format!(
+                "tasks={tasks} gpus={gpus} priority={priority} queue={queue} age=0 {stoppable} {waits}"
+            ))
+        },
+    );
+    let event = prop_oneof![
+        5 => comes,
+        3 => (0..99_usize).prop_map(Event::Ends),
+        3 => Just(Event::Stops),
+        1 => (0..5_usize).prop_map(Event::Closes),
+        1 => (0..5_usize).prop_map(Event::Opens),
+        3 => (0..20_u64).prop_map(Event::Hours),
+    ];
+    prop::collection::vec(event, 1..60)
+}
+
+struct World {
+    snapshot: Snapshot,
+    warm: Scheduler,
+    now: Time,
+    came: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        let snapshot = cluster(
+            &["a gpus=8", "b gpus=8", "c gpus=8 cores=6", "d gpus=4", "e gpus=4 class=amd"],
+            &["default", "small max=9 priority=1"],
+            &[],
+        );
+        let warm = Scheduler::new(&snapshot, &settings(), NOW);
+        Self { snapshot, warm, now: NOW, came: 0 }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        match event {
+            Event::Comes(line) => {
+                let mut view = job(&format!("j{} {line}", self.came), &self.snapshot.nodes);
+                self.came += 1;
+                view.submitted = self.now;
+                if let JobState::Waiting { since, not_before, .. } = &mut view.state {
+                    *since = self.now;
+                    *not_before = not_before.map(|_| self.now + Span::from_secs(9_000));
+                }
+                self.warm.set_job(&view);
+                self.snapshot.jobs.push(view);
+            }
+            Event::Ends(number) => {
+                if !self.snapshot.jobs.is_empty() {
+                    let number = number % self.snapshot.jobs.len();
+                    let job = self.snapshot.jobs.swap_remove(number);
+                    self.warm.remove_job(&job.name);
+                }
+            }
+            Event::Stops => self.stop(),
+            Event::Closes(node) => self.set_node(*node, Schedulable::No(NodePhase::Cordoned)),
+            Event::Opens(node) => self.set_node(*node, Schedulable::Yes),
+            Event::Hours(hours) => self.now = self.now + Span::from_secs(hours * 3_600),
+        }
+    }
+
+    fn set_node(&mut self, node: usize, schedulable: Schedulable) {
+        self.snapshot.nodes[node].schedulable = schedulable;
+        assert!(self.warm.set_node(&self.snapshot.nodes[node].name, schedulable));
+    }
+
+    fn stop(&mut self) {
+        let stops = |job: &&mut JobView| matches!(job.state, JobState::Placed { stopping: true, .. });
+        let JobState::Waiting { verdicts, .. } = job("x", &self.snapshot.nodes).state else {
+            panic!("it waits")
+        };
+        let Some(view) = self.snapshot.jobs.iter_mut().find(stops) else { return };
+        if let JobState::Placed { since, .. } = &view.state {
+            view.past.ran = Span(view.past.ran.0 + self.now.since(*since).0);
+        }
+        let (since, held_since) = (self.now, self.now);
+        view.state = JobState::Waiting { verdicts, since, not_before: None, held: Vec::new(), held_since };
+        self.warm.set_job(view);
+    }
+}
+
+fn settings() -> Config {
+    Config { max_gangs_per_plan: 3, ..config() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_told_of_changes_decides_as_what_looks_at_everything(events in events()) {
+        let mut world = World::new();
+        for (revision, event) in (1..).zip(&events) {
+            world.happen(event);
+            world.snapshot.revision = revision;
+            let mut cold = Scheduler::new(&world.snapshot, &settings(), world.now);
+            let expected = cold.plan(revision, world.now);
+            prop_assert_eq!(&world.warm.plan(revision, world.now), &expected);
+            prop_assert_eq!(world.warm.explanations(), cold.explanations());
+            // Nobody is stopped and started at once, and places are held for every job that somebody is stopped for.
+            for stopped in &expected.preempts {
+                prop_assert!(expected.gangs.iter().all(|gang| gang.job != stopped.job));
+                prop_assert!(expected.holds.iter().any(|gang| gang.job == stopped.by));
+            }
+            commit(&mut world.snapshot, &expected);
+        }
+    }
+}

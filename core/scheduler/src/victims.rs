@@ -1,0 +1,229 @@
+//! Which jobs to stop so that one finds room: whole gangs, those whose stop loses least. Nothing is stopped unless the one that asks
+//! then has places for all its tasks. It must not know how they are stopped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_types::Time;
+
+use crate::board::{Fit, greedy};
+use crate::catalog::{Catalog, Class, Ground, Shape};
+use crate::index::Index;
+use crate::job::{Job, JobNumber, Standing};
+use crate::room::{Room, Seat};
+
+/// What a stop costs beside the work that is lost, in milliseconds for each accelerator: the last checkpoint and the way back.
+const RESTART: u64 = 120_000;
+/// For each accelerator of its own a job stops at most so many of others, and as many as the largest node has.
+const WORTH: u64 = 4;
+
+/// Accelerators times milliseconds that are lost.
+type Loss = u128;
+
+/// Who is stopped, and the places that this frees.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) victims: Vec<JobNumber>,
+    pub(crate) seats: Vec<Seat>,
+}
+
+/// Who asks, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asks<'a> {
+    pub(crate) class: &'a Class,
+    pub(crate) standing: Standing,
+    /// The places held for it, which it gives up for others.
+    pub(crate) held: &'a [Seat],
+    pub(crate) now: Time,
+}
+
+/// The jobs to stop for a gang; `None` where that is not enough or not worth it.
+pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
+    let mut search = Search::new(index, asks);
+    for member in greedy(&index.catalog, asks.class) {
+        let (shape, ground) = index.catalog.shape(member.shape)?;
+        let mut offers = Offers::default();
+        for node in 0..index.catalog.nodes().len() {
+            offers.set(node, search.offer(node, shape, ground));
+        }
+        for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
+            let node = offers.best()?;
+            for changed in search.take(node, rank, shape, ground)? {
+                offers.set(changed, search.offer(changed, shape, ground));
+            }
+        }
+    }
+    search.spare();
+    let freed: u64 = search.stopped.iter().filter_map(|job| index.job(*job)).map(|job| job.devices).sum();
+    let node = if asks.class.devices > 0 { index.catalog.nodes().most_devices() } else { 0 };
+    if freed > asks.class.devices.saturating_mul(WORTH).saturating_add(node) {
+        return None;
+    }
+    search.seats.sort_unstable_by_key(|seat| seat.rank);
+    let mut victims: Vec<JobNumber> = search.stopped.into_iter().collect();
+    victims.sort_by_key(|job| index.job(*job).map(|job| &job.ident));
+    Some(Exchange { victims, seats: search.seats })
+}
+
+/// Whether one task would fit on a node if all were stopped there that may be.
+pub(crate) fn could_fit(index: &Index, asks: Asks<'_>, node: usize) -> bool {
+    let search = Search::new(index, asks);
+    asks.class.members.iter().any(|member| {
+        let shape = index.catalog.shape(member.shape);
+        shape.is_some_and(|(shape, ground)| search.offer(node, shape, ground).is_some())
+    })
+}
+
+/// What a node asks for a place for one task: what is lost, then how well it fits.
+type Price = (Loss, Fit);
+
+/// The price of each node.
+#[derive(Debug, Default)]
+struct Offers {
+    by_node: BTreeMap<usize, Price>,
+    by_price: BTreeSet<(Price, usize)>,
+}
+
+impl Offers {
+    fn set(&mut self, node: usize, offer: Option<(Price, Vec<JobNumber>)>) {
+        if let Some(old) = self.by_node.remove(&node) {
+            self.by_price.remove(&(old, node));
+        }
+        if let Some((price, _)) = offer {
+            self.by_node.insert(node, price);
+            self.by_price.insert((price, node));
+        }
+    }
+
+    fn best(&self) -> Option<usize> {
+        self.by_price.first().map(|(_, node)| *node)
+    }
+}
+
+struct Search<'a> {
+    index: &'a Index,
+    asks: Asks<'a>,
+    /// The nodes that differ from the board.
+    rooms: BTreeMap<usize, Room>,
+    stopped: BTreeSet<JobNumber>,
+    seats: Vec<Seat>,
+}
+
+impl<'a> Search<'a> {
+    fn new(index: &'a Index, asks: Asks<'a>) -> Self {
+        let mut search =
+            Self { index, asks, rooms: BTreeMap::new(), stopped: BTreeSet::new(), seats: Vec::new() };
+        for seat in asks.held {
+            let mut room = search.room(seat.node);
+            room.release(seat);
+            search.rooms.insert(seat.node, room);
+        }
+        search
+    }
+
+    fn catalog(&self) -> &Catalog {
+        &self.index.catalog
+    }
+
+    fn room(&self, node: usize) -> Room {
+        let room = self.rooms.get(&node).or_else(|| self.index.board.room(node));
+        room.copied().unwrap_or_else(Room::none)
+    }
+
+    /// What a node asks for a place, and whom that stops: the job that loses least of those that free enough by themselves, or those
+    /// that free most until it is enough.
+    fn offer(&self, node: usize, shape: &Shape, ground: &Ground) -> Option<(Price, Vec<JobNumber>)> {
+        if !ground.allows(node) || self.index.board.is_closed(node) {
+            return None;
+        }
+        let room = self.room(node);
+        let fit = |room: &Room| Fit::of(self.catalog(), shape, room, node);
+        if let Some(fit) = fit(&room) {
+            return Some(((0, fit), Vec::new()));
+        }
+        let mut stoppable = self.stoppable(node);
+        stoppable.sort_unstable_by_key(|(number, job)| (self.loss(job), &job.ident, *number));
+        let without = |room: &Room, job: &Job| {
+            let mut room = *room;
+            job.seats().iter().filter(|seat| seat.node == node).for_each(|seat| room.give_back(seat));
+            room
+        };
+        let alone = stoppable
+            .iter()
+            .find_map(|(number, job)| Some((*number, self.loss(job), fit(&without(&room, job))?)));
+        if let Some((number, loss, fit)) = alone {
+            return Some(((loss, fit), vec![number]));
+        }
+        stoppable.sort_by_key(|(_, job)| std::cmp::Reverse(freed(job, node)));
+        let (mut room, mut loss, mut stopped) = (room, 0, Vec::new());
+        for (number, job) in stoppable {
+            room = without(&room, job);
+            loss += self.loss(job);
+            stopped.push(number);
+            if let Some(fit) = fit(&room) {
+                return Some(((loss, fit), stopped));
+            }
+        }
+        None
+    }
+
+    fn stoppable(&self, node: usize) -> Vec<(JobNumber, &Job)> {
+        let Asks { standing, now, .. } = self.asks;
+        let on = self.index.on(node).iter().filter(|number| !self.stopped.contains(number));
+        let jobs = on.filter_map(|number| Some((*number, self.index.job(*number)?)));
+        jobs.filter(|(_, job)| job.may_stop_for(&standing, &self.index.config, now)).collect()
+    }
+
+    fn loss(&self, job: &Job) -> Loss {
+        let unsaved =
+            job.stay().and_then(|stay| stay.unsaved).map_or(0, |since| self.asks.now.since(since).0);
+        // One without accelerators loses work too.
+        Loss::from(job.devices.max(1)) * Loss::from(unsaved.saturating_add(RESTART))
+    }
+
+    /// Takes a place at the price of its node, and names the nodes that this changes.
+    fn take(&mut self, node: usize, rank: u32, shape: &Shape, ground: &Ground) -> Option<BTreeSet<usize>> {
+        let (_, stopped) = self.offer(node, shape, ground)?;
+        let mut changed = BTreeSet::from([node]);
+        for number in stopped {
+            for seat in self.index.job(number).map_or(&[][..], Job::seats) {
+                let mut room = self.room(seat.node);
+                room.give_back(seat);
+                self.rooms.insert(seat.node, room);
+                changed.insert(seat.node);
+            }
+            self.stopped.insert(number);
+        }
+        let mut room = self.room(node);
+        let serving = shape.serving(self.catalog().nodes().get(node)?.layout);
+        let seat = Seat { rank, node, need: shape.need, devices: room.choose(&shape.need, serving) };
+        room.take(&seat);
+        self.rooms.insert(node, room);
+        self.seats.push(seat);
+        Some(changed)
+    }
+
+    /// Lets those go on that are not in the way after all, the most expensive first.
+    fn spare(&mut self) {
+        let job = |number: &JobNumber| Some((*number, self.index.job(*number)?));
+        let mut stopped: Vec<(JobNumber, &Job)> = self.stopped.iter().filter_map(job).collect();
+        stopped.sort_by_key(|(_, job)| (std::cmp::Reverse(self.loss(job)), &job.ident));
+        for (number, job) in stopped {
+            let mut rooms = BTreeMap::new();
+            let goes_on = job.seats().iter().all(|seat| {
+                let room = rooms.entry(seat.node).or_insert_with(|| self.room(seat.node));
+                let has = room.has(seat);
+                room.take(seat);
+                has
+            });
+            if goes_on {
+                self.rooms.extend(rooms);
+                self.stopped.remove(&number);
+            }
+        }
+    }
+}
+
+/// How many accelerators of a node a job has.
+fn freed(job: &Job, node: usize) -> u64 {
+    job.seats().iter().filter(|seat| seat.node == node).map(Seat::device_count).sum()
+}
