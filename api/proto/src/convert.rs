@@ -270,7 +270,7 @@ mod tests {
             "jurisdictions": ["DE"], "command": ["/bin/x"], "env": {"A": "b"}, "baseModel": "m@2", "output": "o",
             "groups": [{"name": "worker", "count": 2, "resources": {"devices": {"class": "amd", "count": 1}}}],
             "datasets": [{"dataset": "corpus@1", "mount": "c"}], "checkpoint": {}, "precision": "bf16",
-            "retries": 2, "maxRunTime": "1h",
+            "retries": 2, "maxRunTime": "1h", "preemptible": false,
         }))
         .unwrap();
         assert_eq!(JobSpec::try_from(&v1::JobSpec::from(&spec)), Ok(spec));

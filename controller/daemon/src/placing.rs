@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use holdfast_api::store::{command, outcome};
 use holdfast_policy::Bundle;
-use holdfast_reconcile::{MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, next_start, snapshot};
-use holdfast_scheduler::{Config as Planning, plan};
-use holdfast_state::State;
+use holdfast_reconcile::{MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, snapshot};
+use holdfast_scheduler::{Config as Planning, Scheduler};
+use holdfast_state::{State, TURNS};
+use holdfast_types::Span;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -59,14 +60,15 @@ impl Placing {
             return Ok(());
         }
         let (begun, at, telling) = (Instant::now(), now(), self.telling());
-        let planning = Planning { policy_hash: law.clone(), ..Planning::default() };
+        let planning = planning(&state, law.clone());
         let seen = state.clone();
         let planned = app.apart.run(move || {
             let (view, rulings) = snapshot(&seen, &bundle, at);
-            let next = next_start(&view, at);
-            let planned = plan(&view, &planning, at);
-            let commit = commit_plan(&planned, &planning.policy_hash, &seen, telling);
-            (commit, planned.explanations, next, rulings)
+            let mut scheduler = Scheduler::new(&view, &planning, at);
+            let planned = scheduler.plan(view.revision, at);
+            let explanations = scheduler.explanations();
+            let commit = commit_plan(&planned, &explanations, &planning.policy_hash, &seen, telling);
+            (commit, explanations, planned.ask_again, rulings)
         });
         let (commit, explanations, next, rulings) = planned.await?;
         app.explained.replace(explanations);
@@ -127,6 +129,15 @@ impl Placing {
         let stale = last.stale.is_some_and(|stale| now >= stale);
         now >= last.rested && (stale || last.law != law || concerns_placement(state, last.revision))
     }
+}
+
+/// How to plan. Nobody is stopped and nothing is held while a member of the cluster would not know what that is.
+fn planning(state: &State, policy_hash: String) -> Planning {
+    let usual = Planning { policy_hash, ..Planning::default() };
+    if state.feature_level() >= TURNS {
+        return usual;
+    }
+    Planning { max_holds: 0, slice: Span(u64::MAX), min_run: Span(u64::MAX), ..usual }
 }
 
 /// Whether any job waits for a place.

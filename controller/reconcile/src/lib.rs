@@ -29,7 +29,7 @@ pub use facts::{
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
 pub use placement::{
-    MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, explanation, next_start, snapshot,
+    Explanations, MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, explanation, snapshot,
 };
 pub use replication::{Lacking, replica_targets};
 pub use rollouts::{

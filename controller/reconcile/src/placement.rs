@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_api::store::{CommitPlan, GangPlacement, TaskPlacement};
+use holdfast_api::store::{CommitPlan, GangPlacement, Preemption, TaskPlacement};
 use holdfast_api::{millis, v1};
 use holdfast_policy::{ArtifactFacts, Bundle, NodeFacts, decide_classes};
 use holdfast_scheduler::{
-    Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Plan, QueueView, Schedulable, Snapshot,
-    Verdict, Verdicts,
+    Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan, QueueView, Schedulable,
+    Snapshot, Verdict, Verdicts,
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Rank, Span, TaskPhase, Time,
+    Bytes, DeviceIndex, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Rank, Span,
+    TaskPhase, Time,
 };
 
 use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
@@ -67,16 +68,6 @@ pub fn concerns_placement(state: &State, since: u64) -> bool {
     changes.any(|item| matches!(item.kind, "Node" | "Job" | "Queue"))
 }
 
-/// When the first of the jobs that wait out a delay may start.
-#[must_use]
-pub fn next_start(view: &Snapshot, now: Time) -> Option<Time> {
-    let starts = view.jobs.iter().filter_map(|job| match &job.state {
-        JobState::Waiting { not_before, .. } => not_before.filter(|time| *time > now),
-        JobState::Placed { .. } => None,
-    });
-    starts.min()
-}
-
 fn node_view(node: &v1::Node) -> Option<NodeView> {
     let (spec, status) = (node.spec.as_ref()?, node.status.as_ref()?);
     // The machine of a controller takes no work, and why a job waits has nothing to do with it.
@@ -120,11 +111,22 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
     let spec = job_spec(job, verdicts.bundle)?;
     let phase = JobPhase::from_word(&status.phase)?;
     let state = match phase {
-        JobPhase::Pending => {
-            JobState::Waiting { verdicts: verdicts.of(job, &spec)?, not_before: not_before(status) }
-        }
+        JobPhase::Pending => JobState::Waiting {
+            verdicts: verdicts.of(job, &spec)?,
+            since: millis(status.since.as_ref()),
+            not_before: not_before(status),
+            held: status.held.iter().filter_map(|p| assignment(p.rank, &p.node, &p.devices)).collect(),
+            held_since: millis(status.held_since.as_ref()),
+        },
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
-            JobState::Placed { assignments: assignments(status), since: millis(status.since.as_ref()) }
+            let since = millis(status.placed_at.as_ref().or(status.since.as_ref()));
+            JobState::Placed {
+                assignments: assignments(status),
+                since,
+                // Whether it saves its work when it is told to stop is for the job to know.
+                unsaved: Some(since.max(millis(status.checkpoint_at.as_ref()))),
+                stopping: phase == JobPhase::Stopping,
+            }
         }
         JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => return None,
     };
@@ -134,6 +136,7 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
         queue: spec.queue.clone(),
         spec: Arc::new(spec),
         submitted: millis(metadata.created_at.as_ref()),
+        past: Past { ran: Span(status.ran_ms), waited: Span(status.waited_ms) },
         state,
     })
 }
@@ -157,11 +160,12 @@ fn not_before(status: &v1::JobStatus) -> Option<Time> {
 fn assignments(status: &v1::JobStatus) -> Vec<Assignment> {
     let live =
         status.tasks.iter().filter(|t| !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal));
-    live.filter_map(|t| {
-        let devices = t.devices.iter().map(|d| DeviceIndex(*d)).collect();
-        Some(Assignment { rank: Rank(t.rank), node: t.node.parse().ok()?, devices })
-    })
-    .collect()
+    live.filter_map(|t| assignment(t.rank, &t.node, &t.devices)).collect()
+}
+
+fn assignment(rank: u32, node: &str, devices: &[u32]) -> Option<Assignment> {
+    let devices = devices.iter().map(|device| DeviceIndex(*device)).collect();
+    Some(Assignment { rank: Rank(rank), node: node.parse().ok()?, devices })
 }
 
 /// Verdicts by what the law can tell apart: jobs with the same tenant, purpose, owner and inputs share theirs.
@@ -232,47 +236,63 @@ pub enum Telling {
     Changed,
 }
 
-/// The command that commits a plan; `None` where the plan neither starts anything nor explains anything new. With each job
+/// Why each job waits that does.
+pub type Explanations = BTreeMap<JobName, Arc<Explanation>>;
+
+/// The command that commits a plan; `None` where the plan changes nothing and there is nothing new to explain. With each job
 /// goes one sentence; the whole explanation is for who asks for it.
 #[must_use]
-pub fn commit_plan(plan: &Plan, policy_hash: &str, state: &State, telling: Telling) -> Option<CommitPlan> {
+pub fn commit_plan(
+    plan: &Plan,
+    explanations: &Explanations,
+    policy_hash: &str,
+    state: &State,
+    telling: Telling,
+) -> Option<CommitPlan> {
     let known = |job: &str| state.job(job).and_then(|job| job.status.as_ref()?.explanation.as_ref());
     let differs = |job: &str, told: &v1::JobExplanation| match (known(job), telling) {
         (None, _) => true,
         (Some(known), Telling::New) => known.never_fits != told.never_fits,
         (Some(known), Telling::Changed) => known != told,
     };
-    let explanations: BTreeMap<String, v1::JobExplanation> = plan
-        .explanations
+    let explanations: BTreeMap<String, v1::JobExplanation> = explanations
         .iter()
         .map(|(job, explanation)| (job.to_string(), sentence(explanation)))
         .filter(|(job, told)| differs(job, told))
         .take(MAX_TOLD)
         .collect();
-    if plan.gangs.is_empty() && explanations.is_empty() {
+    let decides_nothing = plan.gangs.is_empty() && plan.preempts.is_empty() && plan.holds.is_empty();
+    if decides_nothing && explanations.is_empty() {
         return None;
     }
-    let gangs = plan.gangs.iter().map(|gang| GangPlacement {
-        job: gang.job.to_string(),
-        job_uid: gang.uid.clone(),
-        tasks: gang
-            .assignments
-            .iter()
-            .map(|a| TaskPlacement {
-                rank: a.rank.0,
-                node: a.node.to_string(),
-                devices: a.devices.iter().map(|d| d.0).collect(),
-            })
-            .collect(),
-    });
+    let preempt = |p: &holdfast_scheduler::Preemption| Preemption {
+        job: p.job.to_string(),
+        job_uid: p.uid.clone(),
+        by: p.by.to_string(),
+    };
     Some(CommitPlan {
         base_revision: plan.base_revision,
         policy_hash: policy_hash.to_owned(),
         logical_now_ms: plan.now.0,
         plan_hash: plan.hash.clone(),
-        gangs: gangs.collect(),
+        gangs: plan.gangs.iter().map(gang).collect(),
         explanations,
+        preempts: plan.preempts.iter().map(preempt).collect(),
+        holds: plan.holds.iter().map(gang).collect(),
     })
+}
+
+fn gang(gang: &holdfast_scheduler::GangPlacement) -> GangPlacement {
+    let task = |a: &Assignment| TaskPlacement {
+        rank: a.rank.0,
+        node: a.node.to_string(),
+        devices: a.devices.iter().map(|d| d.0).collect(),
+    };
+    GangPlacement {
+        job: gang.job.to_string(),
+        job_uid: gang.uid.clone(),
+        tasks: gang.assignments.iter().map(task).collect(),
+    }
 }
 
 /// What a job carries of its explanation.

@@ -7,6 +7,7 @@ use holdfast_api::{internal, timestamp, v1};
 use holdfast_types::NodePhase;
 
 use crate::act::{Act, Answer};
+use crate::level::TURNS;
 use crate::phases::{job_phase, node_phase};
 use crate::state::State;
 use crate::{record, refuse};
@@ -285,6 +286,9 @@ fn adopt_checkpoint(act: &mut Act<'_>, name: &str) {
     if newest.step > status.checkpoint_step || status.checkpoint.is_empty() {
         status.checkpoint = format!("{}@{}", newest.name, newest.version);
         status.checkpoint_step = newest.step;
+        if act.state.feature_level() >= TURNS {
+            status.checkpoint_at = Some(timestamp(act.now));
+        }
         let text = format!("checkpoint of step {} is on {} nodes", newest.step, newest.copies);
         act.event(&format!("job/{name}"), "Checkpoint", text);
         let keep = job.spec.as_ref().and_then(|s| s.checkpoint.as_ref()).map_or(1, |c| c.keep.max(1));

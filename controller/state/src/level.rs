@@ -8,9 +8,12 @@ use crate::{record, refuse};
 
 /// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
 /// of its members run it.
-pub const NEWEST_LEVEL: u32 = 4;
+pub const NEWEST_LEVEL: u32 = 5;
 /// From here on the id of the request is kept with what it led to. Members that do not know it would keep nothing.
 pub(crate) const REQUEST_IDS: u32 = 3;
+
+/// From here on a plan may stop jobs and hold places, and it is kept for how long a job has run and waited.
+pub const TURNS: u32 = 5;
 
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
@@ -20,6 +23,10 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
+        command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
+        command::Body::SubmitJob(job) if job.spec.as_ref().is_some_and(|spec| spec.preemptible.is_some()) => {
+            TURNS
+        }
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
         | command::Body::EnrolNode(_)

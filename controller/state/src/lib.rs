@@ -40,7 +40,7 @@ mod transaction;
 pub use apply::Applied;
 pub use controllers::{ADMITTED, JOINED, MOST_RECIPIENTS, REMOVED};
 pub use history::{Compacted, WatchItem};
-pub use level::NEWEST_LEVEL;
+pub use level::{NEWEST_LEVEL, TURNS};
 pub use part::Part;
 pub use records::Restoring;
 pub use refuse::{audit_gone, not_found, rollout as rollout_refused};

@@ -3,10 +3,11 @@
 //! Nothing runs twice at once: a gang gets places again only when every task of its last start is known to be over,
 //! because its agent said so or because its node's lease ran out, which the node's own shims enforce.
 
-use holdfast_api::{timestamp, v1};
-use holdfast_types::{JobPhase, TaskPhase};
+use holdfast_api::{millis, timestamp, v1};
+use holdfast_types::{JobPhase, TaskPhase, Time};
 
 use crate::act::Act;
+use crate::level::TURNS;
 use crate::phases::{job_phase, task_phase};
 use crate::{artifacts, record};
 
@@ -27,6 +28,9 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
     let name = job.metadata.as_ref().map(|m| m.name.clone()).unwrap_or_default();
     let now = timestamp(act.now);
     let status = job.status.get_or_insert_default();
+    if act.state.feature_level() >= TURNS {
+        count_time(status, phase, act.now);
+    }
     phase.as_str().clone_into(&mut status.phase);
     reason.clone_into(&mut status.reason);
     status.since = Some(now);
@@ -46,6 +50,25 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
         record::mutation(act, "job-ended", &format!("job/{name}"), &[("phase", phase.as_str())]);
     }
     act.event(&format!("job/{name}"), phase.as_str(), reason.to_owned());
+}
+
+/// Counts for how long a job has had places when it loses them, and for how long it has waited when it gets some.
+fn count_time(status: &mut v1::JobStatus, phase: JobPhase, now: Time) {
+    let spent = |since: Time| now.since(since).0;
+    match phase {
+        JobPhase::Starting => {
+            status.waited_ms = status.waited_ms.saturating_add(spent(millis(status.since.as_ref())));
+            status.placed_at = Some(timestamp(now));
+        }
+        JobPhase::Running | JobPhase::Stopping => return,
+        JobPhase::Pending | JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => {
+            if let Some(placed) = status.placed_at.take() {
+                status.ran_ms = status.ran_ms.saturating_add(spent(millis(Some(&placed))));
+            }
+        }
+    }
+    status.held.clear();
+    status.held_since = None;
 }
 
 /// Begins to stop the gang; `after` is where the job goes when every task is over.

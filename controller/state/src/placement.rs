@@ -1,11 +1,13 @@
-//! A committed plan: every gang is checked whole against the state as it is now, and taken or left whole.
+//! A committed plan: who is to stop is told to, every gang is checked whole against the state as it is now, and taken or left whole.
 //!
 //! The check knows nothing of the scheduler's reasons; it holds what must be true of any placement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_api::store::{CommitPlan, DecisionRecord, GangPlacement, PlanOutcome, TaskPlacement, outcome};
-use holdfast_api::v1;
+use holdfast_api::store::{
+    CommitPlan, DecisionRecord, GangPlacement, PlanOutcome, Preemption, TaskPlacement, outcome,
+};
+use holdfast_api::{timestamp, v1};
 use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::act::{Act, Answer};
@@ -14,6 +16,17 @@ use crate::{artifacts, incarnation, lifecycle, record};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
+    for preemption in &plan.preempts {
+        match preempt(act, preemption) {
+            Ok(()) => answer.preempted.push(preemption.job.clone()),
+            Err(reason) => {
+                answer.rejected.insert(preemption.job.clone(), reason);
+            }
+        }
+    }
+    for gang in &plan.holds {
+        hold(act, gang);
+    }
     let mut usage = Usage::of(act);
     for gang in &plan.gangs {
         match place(act, &mut usage, gang, &plan) {
@@ -27,6 +40,51 @@ pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
         explain(act, &name, explanation);
     }
     Ok(outcome::Result::Plan(answer))
+}
+
+/// Tells a job to stop, which waits again when it has.
+fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
+    let mut job = known(act, &preemption.job, &preemption.job_uid)?.clone();
+    let spec = job.spec.as_ref();
+    if !spec.is_some_and(|spec| spec.preemptible.unwrap_or(spec.checkpoint.is_some())) {
+        return Err("the job may not be stopped for others".to_owned());
+    }
+    if !matches!(job_phase(&job), JobPhase::Starting | JobPhase::Running) {
+        return Err(format!("the job is {}", job_phase(&job)));
+    }
+    job.status.get_or_insert_default().preemptions += 1;
+    let reason = format!("stops for job `{}`, and goes on later", preemption.by);
+    lifecycle::begin_stop(&mut job, JobPhase::Pending, &reason, act);
+    lifecycle::settle(&mut job, act);
+    act.state.put_job(job, act.revision);
+    record::mutation(act, "preempt-job", &format!("job/{}", preemption.job), &[("for", &preemption.by)]);
+    Ok(())
+}
+
+/// Keeps which places are held for a job that waits. Nothing rests on it but what the next plan says.
+fn hold(act: &mut Act<'_>, gang: &GangPlacement) {
+    let Some(job) =
+        known(act, &gang.job, &gang.job_uid).ok().filter(|job| job_phase(job) == JobPhase::Pending)
+    else {
+        return;
+    };
+    let mut job = job.clone();
+    let status = job.status.get_or_insert_default();
+    let place = |task: &TaskPlacement| {
+        let TaskPlacement { rank, node, devices } = task.clone();
+        v1::HeldPlace { rank, node, devices }
+    };
+    status.held = gang.tasks.iter().map(place).collect();
+    status.held_since = (!status.held.is_empty()).then(|| timestamp(act.now));
+    act.state.put_job(job, act.revision);
+}
+
+fn known<'a>(act: &'a Act<'_>, name: &str, uid: &str) -> Result<&'a v1::Job, String> {
+    let job = act.state.job(name).ok_or("the job does not exist any more")?;
+    if job.metadata.as_ref().map_or("", |m| m.uid.as_str()) != uid {
+        return Err("the job was deleted and made again".to_owned());
+    }
+    Ok(job)
 }
 
 fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
@@ -51,13 +109,7 @@ fn place(
     if let Some(reason) = incarnation::quiet(act) {
         return Err(reason);
     }
-    let Some(job) = act.state.job(&gang.job) else {
-        return Err("the job does not exist any more".to_owned());
-    };
-    let uid = job.metadata.as_ref().map_or("", |m| m.uid.as_str());
-    if uid != gang.job_uid {
-        return Err("the job was deleted and made again".to_owned());
-    }
+    let job = known(act, &gang.job, &gang.job_uid)?;
     if job_phase(job) != JobPhase::Pending {
         return Err(format!("the job is {}", job_phase(job)));
     }
@@ -80,7 +132,7 @@ fn place(
             node: t.node.clone(),
             devices: t.devices.clone(),
             phase: TaskPhase::Assigned.to_string(),
-            since: Some(holdfast_api::timestamp(act.now)),
+            since: Some(timestamp(act.now)),
             ..v1::TaskStatus::default()
         })
         .collect();

@@ -185,6 +185,30 @@ impl World {
         }
     }
 
+    /// What a plan says of who stops, as `victim for job`, and of places that are held.
+    fn plan(&mut self, preempts: &[(&str, &str)], holds: &[(&str, &str)]) -> store::PlanOutcome {
+        let uid = |job: &str| format!("uid-{job}");
+        let preempt = |(job, by): &(&str, &str)| store::Preemption {
+            job: (*job).to_owned(),
+            job_uid: uid(job),
+            by: (*by).to_owned(),
+        };
+        let hold = |(job, node): &(&str, &str)| {
+            let task = store::TaskPlacement { rank: 0, node: (*node).to_owned(), devices: vec![0, 1] };
+            let tasks = if node.is_empty() { Vec::new() } else { vec![task] };
+            store::GangPlacement { job: (*job).to_owned(), job_uid: uid(job), tasks }
+        };
+        let plan = store::CommitPlan {
+            preempts: preempts.iter().map(preempt).collect(),
+            holds: holds.iter().map(hold).collect(),
+            ..store::CommitPlan::default()
+        };
+        match self.done(command::Body::CommitPlan(plan)) {
+            outcome::Result::Plan(plan) => plan,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn report(&mut self, name: &str, fence: u64, rank: u32, node: &str, phase: &str) {
         let output = OutputReport { manifest: "b3-x".to_owned(), bytes: 1, files: 1 };
         let task = TaskReport {
@@ -337,6 +361,49 @@ fn a_cancelled_gang_ends_when_its_last_task_is_over() {
     assert_eq!(world.refused(cancel()), 1105);
     world.done(command::Body::DeleteJob(store::EndJob { name: "train".to_owned() }));
     assert!(world.state.job("train").is_none());
+}
+
+#[test]
+fn a_preempted_gang_stops_waits_again_and_keeps_what_it_has_had() {
+    let mut world = World::new();
+    world.submit("long", job_spec(1, 0));
+    world.submit("new", job_spec(1, 0));
+    world.place("long", &["de-1"]);
+    world.report("long", 1, 0, "de-1", "Running");
+    assert_eq!((world.status("long").waited_ms, world.status("long").ran_ms), (200, 0));
+    let answer = world.plan(&[("long", "new")], &[("new", "de-1")]);
+    assert_eq!((answer.preempted, answer.rejected.len()), (vec!["long".to_owned()], 0));
+    let long = world.status("long");
+    assert_eq!((long.phase.as_str(), long.preemptions), ("Stopping", 1));
+    assert_eq!(long.reason, "stops for job `new`, and goes on later");
+    assert_eq!(world.status("new").held[0].node, "de-1");
+    // Its places are its own until every task is over.
+    assert!(world.place("new", &["de-1"]).rejected["new"].contains("in use"));
+    world.report("long", 1, 0, "de-1", "Stopped");
+    let long = world.status("long");
+    assert_eq!((long.phase.as_str(), long.ran_ms, long.restarts), ("Pending", 400, 0));
+    assert_eq!(world.place("new", &["de-1"]).placed, ["new"]);
+    assert!(world.status("new").held.is_empty() && world.status("new").held_since.is_none());
+}
+
+#[test]
+fn nobody_is_preempted_who_may_not_be_and_held_places_are_let_go() {
+    let mut world = World::new();
+    let stays = v1::JobSpec { preemptible: Some(false), ..job_spec(1, 0) };
+    world.submit("stays", stays);
+    world.submit("new", job_spec(1, 0));
+    world.place("stays", &["de-1"]);
+    let rejected =
+        world.plan(&[("stays", "new"), ("new", "stays")], &[("new", "de-1"), ("stays", "de-2")]).rejected;
+    assert_eq!(rejected["stays"], "the job may not be stopped for others");
+    assert_eq!(rejected["new"], "the job is Pending");
+    assert_eq!((world.phase("stays"), world.status("stays").held.len()), ("Starting".to_owned(), 0));
+    assert_eq!(world.status("new").held.len(), 1);
+    world.plan(&[], &[("new", "")]);
+    assert!(world.status("new").held.is_empty());
+    world.plan(&[], &[("new", "de-2")]);
+    world.done(command::Body::CancelJob(store::EndJob { name: "new".to_owned() }));
+    assert!(world.status("new").held.is_empty());
 }
 
 #[test]

@@ -146,6 +146,31 @@ impl Board {
         Some(seats)
     }
 
+    /// Whether a gang would find room if some places were held no more. Leaves everything as it was.
+    pub(crate) fn would_place(
+        &mut self,
+        catalog: &Catalog,
+        class: &Class,
+        held: &[Seat],
+    ) -> Option<Vec<Seat>> {
+        let before = self.log.now();
+        for seat in held {
+            self.release(seat);
+        }
+        let seats = self.place(catalog, class);
+        for seat in seats.as_deref().unwrap_or_default() {
+            self.put_back(seat);
+        }
+        for seat in held {
+            if let Some(room) = self.rooms.get_mut(seat.node) {
+                room.hold(seat);
+            }
+        }
+        let touched: Vec<Seat> = held.iter().chain(seats.as_deref().unwrap_or_default()).copied().collect();
+        self.rewind(catalog, &class.members, &touched, before);
+        seats
+    }
+
     fn change(&mut self, seat: &Seat, change: Change, with: impl FnOnce(&mut Room, &Seat)) {
         if let Some(room) = self.rooms.get_mut(seat.node) {
             with(room, seat);
@@ -159,7 +184,10 @@ impl Board {
         for member in members {
             for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
                 let Some(seat) = self.seat(catalog, member.shape, rank) else {
-                    self.undo(catalog, members, &seats, before);
+                    for seat in &seats {
+                        self.put_back(seat);
+                    }
+                    self.rewind(catalog, members, &seats, before);
                     return None;
                 };
                 seats.push(seat);
@@ -168,13 +196,9 @@ impl Board {
         Some(seats)
     }
 
-    /// Makes as if an attempt had not been, so that nobody takes it for room that came.
-    fn undo(&mut self, catalog: &Catalog, members: &[Member], seats: &[Seat], before: Moment) {
-        for seat in seats {
-            if let Some(room) = self.rooms.get_mut(seat.node) {
-                room.give_back(seat);
-            }
-        }
+    /// Makes as if an attempt had not been that changed the rooms of some seats and changed them back, so that nobody takes it for room
+    /// that came.
+    fn rewind(&mut self, catalog: &Catalog, members: &[Member], seats: &[Seat], before: Moment) {
         self.log.rewind(before);
         for member in members {
             let Some((shape, ground)) = catalog.shape(member.shape) else { continue };

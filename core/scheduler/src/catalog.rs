@@ -132,11 +132,6 @@ impl Catalog {
         self.shapes.len()
     }
 
-    /// How many classes there are.
-    pub(crate) fn class_count(&self) -> usize {
-        self.classes.len()
-    }
-
     fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
         let ground = self.ground(spec, verdicts);
         let mut first_rank = 0;

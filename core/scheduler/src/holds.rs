@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use holdfast_types::Time;
 
 use crate::index::Index;
-use crate::job::{Job, JobNumber, Standing, Turn};
+use crate::job::{Job, JobNumber, Standing, Turn, Wait};
 use crate::room::{Room, Seat};
 
 /// The jobs that places are held for, those that go first first.
@@ -31,22 +31,24 @@ pub(crate) fn is_sound(index: &Index, job: &Job) -> bool {
 
 /// Whether nobody else is on the places held for a job any more, and it may start.
 pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
-    let Some(wait) = job.wait() else { return false };
-    if wait.not_before.is_some_and(|time| time > now) {
-        return false;
-    }
+    let Some(wait) = job.wait().filter(|wait| may_start(index, job, wait, now)) else { return false };
     let mut rooms: BTreeMap<usize, Room> = BTreeMap::new();
     let room = |node: usize| index.board.room(node).copied().unwrap_or_else(Room::none);
     for seat in &wait.held {
         rooms.entry(seat.node).or_insert_with(|| room(seat.node)).release(seat);
     }
-    let has_places = wait.held.iter().all(|seat| {
+    wait.held.iter().all(|seat| {
         let room = rooms.entry(seat.node).or_insert_with(|| room(seat.node));
         let has = room.has(seat);
         room.take(seat);
         has
-    });
-    has_places && job.queue.is_some_and(|queue| index.queues.check_holder(queue, job.devices).is_ok())
+    })
+}
+
+/// Whether a job that places are held for may start once it has some.
+pub(crate) fn may_start(index: &Index, job: &Job, wait: &Wait, now: Time) -> bool {
+    wait.not_before.is_none_or(|time| time <= now)
+        && job.queue.is_some_and(|queue| index.queues.check_holder(queue, job.devices).is_ok())
 }
 
 /// Whether somebody is told to stop on the places held for a job.

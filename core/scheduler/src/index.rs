@@ -18,6 +18,7 @@ use crate::nodes::Nodes;
 use crate::queues::Queues;
 use crate::room::{Seat, empty_rooms};
 use crate::snapshot::{JobState, JobView, Schedulable, Snapshot};
+use crate::vain::Vain;
 
 /// What the planner keeps.
 #[derive(Debug, Default)]
@@ -27,10 +28,9 @@ pub(crate) struct Index {
     pub(crate) board: Board,
     pub(crate) queues: Queues,
     pub(crate) lines: Lines,
+    pub(crate) vain: Vain,
     /// The jobs that places are held for.
     pub(crate) holders: BTreeSet<JobNumber>,
-    /// Since when a class is known to find no room.
-    parked: Vec<Option<Moment>>,
     jobs: Vec<Option<Job>>,
     spare: Vec<JobNumber>,
     numbers: BTreeMap<JobName, JobNumber>,
@@ -46,9 +46,6 @@ pub(crate) struct Index {
     ripens: BTreeSet<(Time, JobNumber)>,
     /// How far time has passed.
     now: Time,
-    /// The classes that found no room even when nothing ran, with how often such room had come by then.
-    vain: BTreeMap<usize, u64>,
-    room_came: u64,
 }
 
 impl Index {
@@ -91,19 +88,6 @@ impl Index {
         self.on.get(node).map_or(&[], Vec::as_slice)
     }
 
-    /// Since when a class is known to find no room.
-    pub(crate) fn parked(&self, class: usize) -> Option<Moment> {
-        self.parked.get(class).copied().flatten()
-    }
-
-    /// A class finds no room, or may find some.
-    pub(crate) fn park(&mut self, class: usize, since: Option<Moment>) {
-        self.parked.resize(self.catalog.class_count().max(self.parked.len()), None);
-        if let Some(slot) = self.parked.get_mut(class) {
-            *slot = since;
-        }
-    }
-
     /// Whether time serves those that wait, for most of what runs may be stopped for them.
     pub(crate) fn shares_time(&self) -> bool {
         2 * self.stoppable > self.running
@@ -126,14 +110,11 @@ impl Index {
         }
     }
 
-    /// A class finds no room even when nothing runs.
-    pub(crate) fn give_up(&mut self, class: usize) {
-        self.vain.insert(class, self.room_came);
-    }
-
-    /// Whether a class found no room even when nothing ran, and none has come since.
-    pub(crate) fn is_vain(&self, class: usize) -> bool {
-        self.vain.get(&class) == Some(&self.room_came)
+    /// A job that places are held for finds no room elsewhere.
+    pub(crate) fn tried(&mut self, number: JobNumber, since: Moment) {
+        if let Some(wait) = self.jobs.get_mut(number).and_then(Option::as_mut).and_then(Job::wait_mut) {
+            wait.tried = Some(since);
+        }
     }
 
     /// How far time has passed.
@@ -146,7 +127,7 @@ impl Index {
         let Some(node) = self.catalog.nodes().find(name) else { return false };
         self.catalog.set(node, schedulable);
         self.board.set_closed(node, schedulable != Schedulable::Yes);
-        self.room_came += 1;
+        self.vain.room_came();
         true
     }
 
@@ -228,14 +209,14 @@ impl Index {
         for seat in &seats {
             self.board.hold(seat);
         }
-        self.room_came += 1;
+        self.vain.room_came();
         if seats.is_empty() {
             self.holders.remove(&number);
         } else {
             self.holders.insert(number);
         }
         if let Some(wait) = self.jobs.get_mut(number).and_then(Option::as_mut).and_then(Job::wait_mut) {
-            (wait.held, wait.held_since, wait.hopeless) = (seats, now, None);
+            (wait.held, wait.held_since, wait.hopeless, wait.tried) = (seats, now, None, None);
         }
     }
 
@@ -281,6 +262,7 @@ impl Index {
                 class: self.catalog.enter(&view.spec, verdicts),
                 standing: None,
                 hopeless: None,
+                tried: None,
             }),
             JobState::Placed { assignments, since, unsaved, stopping } => State::Placed(Stay {
                 since: *since,
@@ -334,7 +316,9 @@ impl Index {
         for seat in job.held() {
             self.board.release(seat);
         }
-        self.room_came += u64::from(self.holders.remove(&number));
+        if self.holders.remove(&number) {
+            self.vain.room_came();
+        }
         self.running = self.running.saturating_sub(job.weight());
         if job.is_preemptible() {
             self.stoppable = self.stoppable.saturating_sub(job.weight());
@@ -395,8 +379,7 @@ impl Index {
         }
         let old = self.catalog.renewed();
         self.board.forget();
-        self.parked.clear();
-        self.vain.clear();
+        self.vain = Vain::default();
         for number in &waiting {
             let Some(job) = self.jobs.get_mut(*number).and_then(Option::as_mut) else { continue };
             let spec = Arc::clone(&job.spec);

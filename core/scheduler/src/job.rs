@@ -73,6 +73,8 @@ pub(crate) struct Wait {
     pub(crate) standing: Option<Standing>,
     /// Since when nobody could be stopped for it, where places are held for it.
     pub(crate) hopeless: Option<Moment>,
+    /// Since when it is known to find no room elsewhere, where places are held for it.
+    pub(crate) tried: Option<Moment>,
 }
 
 /// A job that has places.

@@ -24,6 +24,7 @@ mod log;
 mod board;
 mod job;
 mod lines;
+mod vain;
 
 mod index;
 

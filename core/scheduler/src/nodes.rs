@@ -19,6 +19,7 @@ pub(crate) type DeviceSet = u128;
 pub(crate) struct Nodes {
     list: Vec<Node>,
     layouts: Vec<Layout>,
+    devices: u64,
 }
 
 /// A node and the layout of its accelerators.
@@ -59,7 +60,8 @@ impl Nodes {
                 layout,
             });
         }
-        Self { list, layouts }
+        let devices = list.iter().filter_map(|node: &Node| layouts.get(node.layout)).map(Layout::len).sum();
+        Self { list, layouts, devices }
     }
 
     /// How many.
@@ -99,10 +101,14 @@ impl Nodes {
         self.layouts.get(node.layout)
     }
 
+    /// How many accelerators all nodes have together.
+    pub(crate) fn devices(&self) -> u64 {
+        self.devices
+    }
+
     /// The most accelerators of one node.
     pub(crate) fn most_devices(&self) -> u64 {
-        let most = self.layouts.iter().map(|layout| layout.0.len()).max();
-        most.map_or(0, |most| u64::try_from(most).unwrap_or(u64::MAX))
+        self.layouts.iter().map(Layout::len).max().unwrap_or(0)
     }
 }
 
@@ -117,6 +123,11 @@ impl Node {
 }
 
 impl Layout {
+    /// How many accelerators.
+    fn len(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
     /// The accelerators a test accepts.
     pub(crate) fn select(&self, accepts: impl Fn(&DeviceView) -> bool) -> DeviceSet {
         let bits = self.0.iter().enumerate().filter(|(_, device)| accepts(device));

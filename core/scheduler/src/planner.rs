@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use holdfast_types::{Span, Time};
 
-use crate::holds::{in_turn, is_free, is_old, is_served, is_sound, revocable};
+use crate::holds::{in_turn, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
 use crate::job::{Job, JobNumber, Turn};
 use crate::lines::{InLine, LineKey};
@@ -17,6 +17,9 @@ use crate::plan::{GangPlacement, Plan, Preemption};
 use crate::room::Seat;
 use crate::shadow::shadow;
 use crate::victims::{Asks, could_fit, exchange};
+
+/// Places are held for more than one job only up to one in so many of all accelerators, so that a small cluster is not kept idle.
+const MOST_HELD: u64 = 4;
 
 /// Decides what happens now, and takes it for done.
 pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
@@ -67,19 +70,39 @@ impl Round<'_> {
     /// Starts those whose places are free by now, and lets go of places that will never be.
     fn fulfil(&mut self) {
         for (_, number) in in_turn(self.index) {
-            let Some(job) = self.index.job(number) else { continue };
-            let seats = job.held().to_vec();
-            if !is_sound(self.index, job) {
+            let job = self.index.job(number);
+            let is_sound = job.is_some_and(|job| is_sound(self.index, job));
+            let free = job.filter(|job| is_free(self.index, job, self.now)).map(|job| job.held().to_vec());
+            let is_old = job.is_some_and(|job| is_old(self.index, job, self.now));
+            if !is_sound {
                 self.index.hold(number, Vec::new(), self.now);
                 self.held.insert(number);
-            } else if is_free(self.index, job, self.now) && !self.is_full() {
+            } else if self.is_full() {
+                continue;
+            } else if let Some(seats) = free.or_else(|| self.elsewhere(number)) {
                 self.start(number, seats);
-            } else if is_old(self.index, job, self.now) {
+            } else if is_old {
                 self.index.hold(number, Vec::new(), self.now);
                 self.hold(number);
                 self.held.insert(number);
             }
         }
+    }
+
+    /// Where a job finds room with some of the places that are held for it, or with none.
+    fn elsewhere(&mut self, number: JobNumber) -> Option<Vec<Seat>> {
+        let now = self.index.board.log().now();
+        let job = self.index.job(number)?;
+        let wait = job.wait().filter(|wait| may_start(self.index, job, wait, self.now))?;
+        let news = wait.tried.and_then(|tried| self.index.board.log().since(tried));
+        if news.is_some_and(|news| news.iter().all(|(_, change)| *change != Change::More)) {
+            return None;
+        }
+        let (class, held) = (wait.class, wait.held.clone());
+        let Index { catalog, board, .. } = &mut *self.index;
+        let seats = catalog.class(class).and_then(|class| board.would_place(catalog, class, &held));
+        self.index.tried(number, now);
+        seats
     }
 
     fn line_up(&mut self) {
@@ -90,7 +113,7 @@ impl Round<'_> {
             if classes.insert(key.class) {
                 self.look_again(key.class);
             }
-            if self.index.parked(key.class).is_none() || self.is_hopeful(key) {
+            if self.index.vain.parked(key.class).is_none() || self.is_hopeful(key) {
                 self.call_next(key, None);
             }
         }
@@ -98,7 +121,7 @@ impl Round<'_> {
 
     /// Whether a class that found no room may find some by now.
     fn look_again(&mut self, number: usize) {
-        let Some(since) = self.index.parked(number) else { return };
+        let Some(since) = self.index.vain.parked(number) else { return };
         let Some(class) = self.index.catalog.class(number) else { return };
         let board = &self.index.board;
         let news = board.log().since(since);
@@ -107,7 +130,7 @@ impl Round<'_> {
             more.any(|(node, _)| board.has_room(&self.index.catalog, class, *node))
         });
         let now = board.log().now();
-        self.index.park(number, (!woke).then_some(now));
+        self.index.vain.park(number, (!woke).then_some(now));
     }
 
     /// Whether something can be done for a line that finds no room.
@@ -140,7 +163,14 @@ impl Round<'_> {
     fn is_hold_due(&self, job: &Job, class: usize) -> bool {
         let index = &self.index;
         let most = usize::try_from(index.config.max_holds).unwrap_or(usize::MAX);
-        index.holders.len() < most && job.waited(self.now) > self.patience && !index.is_vain(class)
+        let held: u64 =
+            index.holders.iter().filter_map(|holder| index.job(*holder)).map(Job::device_count).sum();
+        let is_much =
+            !index.holders.is_empty() && MOST_HELD * (held + job.devices) > index.catalog.nodes().devices();
+        index.holders.len() < most
+            && !is_much
+            && job.waited(self.now) > self.patience
+            && !index.vain.is_never(class)
     }
 
     /// The next of a line takes part.
@@ -164,7 +194,7 @@ impl Round<'_> {
         }
         // Somebody is stopping for it, or the places held for it will be free some time.
         let (is_served, holds) = (is_served(self.index, job), !job.held().is_empty());
-        if self.index.parked(key.class).is_none() && self.place(key, number) {
+        if self.index.vain.parked(key.class).is_none() && self.place(key, number) {
             return true;
         }
         is_served || self.revoke(key, number) || self.preempt(key, number) || holds || self.hold(number)
@@ -175,7 +205,7 @@ impl Round<'_> {
         let seats = catalog.class(key.class).and_then(|class| board.place(catalog, class));
         let since = self.index.board.log().now();
         let Some(seats) = seats else {
-            self.index.park(key.class, Some(since));
+            self.index.vain.park(key.class, Some(since));
             return false;
         };
         for seat in &seats {
@@ -266,7 +296,7 @@ impl Round<'_> {
         let left = self.index.config.reserve_after.0.saturating_sub(job.past.waited.0);
         let Some(seats) = shadow(self.index, class, wait.since + Span(left)) else {
             let class = wait.class;
-            self.index.give_up(class);
+            self.index.vain.give_up(class);
             return false;
         };
         self.index.hold(number, seats, self.now);

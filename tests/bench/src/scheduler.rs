@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use holdfast_scheduler::{
-    Config, DeviceView, JobState, JobView, NodeView, QueueView, Schedulable, Snapshot, Verdict, Verdicts,
-    plan,
+    Config, DeviceView, JobState, JobView, NodeView, Past, QueueView, Schedulable, Snapshot, Verdict,
+    Verdicts, plan,
 };
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, DeviceRequest, JobKind, JobSpec, Jurisdiction, Millicores, NodePhase,
@@ -93,7 +93,8 @@ fn snapshot(count: usize) -> Result<Snapshot> {
             queue: spec.queue.clone(),
             spec: Arc::clone(spec),
             submitted: NOW,
-            state: JobState::Waiting { verdicts: verdicts.clone(), not_before: None },
+            past: Past::default(),
+            state: waiting(verdicts),
         })
     });
     let queue = QueueView {
@@ -103,6 +104,11 @@ fn snapshot(count: usize) -> Result<Snapshot> {
         max_devices: 0,
     };
     Ok(Snapshot { revision: 1, queues: vec![queue], jobs: jobs.collect::<Result<_>>()?, nodes })
+}
+
+fn waiting(verdicts: &Verdicts) -> JobState {
+    let (verdicts, held) = (verdicts.clone(), Vec::new());
+    JobState::Waiting { verdicts, since: NOW, not_before: None, held, held_since: NOW }
 }
 
 fn node(number: usize) -> Result<NodeView> {

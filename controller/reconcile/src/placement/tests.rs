@@ -28,7 +28,7 @@ fn waiting(state: &mut State, job: &str) {
     assert!(state.job(job).is_some());
 }
 
-fn planned(jobs: &[&str], summary: &str, never_fits: bool) -> Plan {
+fn planned(jobs: &[&str], summary: &str, never_fits: bool) -> Explanations {
     let explanation = Arc::new(Explanation {
         summary: summary.to_owned(),
         waterfall: Vec::new(),
@@ -36,15 +36,29 @@ fn planned(jobs: &[&str], summary: &str, never_fits: bool) -> Plan {
         never_fits,
     });
     let name = |job: &&str| job.parse::<JobName>().unwrap();
-    let explanations = jobs.iter().map(|job| (name(job), Arc::clone(&explanation))).collect();
-    Plan { base_revision: 0, now: Time(5), gangs: Vec::new(), explanations, hash: String::new() }
+    jobs.iter().map(|job| (name(job), Arc::clone(&explanation))).collect()
+}
+
+/// A plan in which nothing happens.
+fn nothing() -> Plan {
+    Plan {
+        base_revision: 0,
+        now: Time(5),
+        preempts: Vec::new(),
+        gangs: Vec::new(),
+        holds: Vec::new(),
+        ask_again: None,
+        is_full: false,
+        hash: String::new(),
+    }
 }
 
 #[test]
 fn a_job_is_told_once_why_it_waits_and_again_where_it_matters() {
     let mut state = founded(1);
     waiting(&mut state, "a");
-    let told = |state: &State, plan: &Plan, telling| commit_plan(plan, "law", state, telling);
+    let told =
+        |state: &State, why: &Explanations, telling| commit_plan(&nothing(), why, "law", state, telling);
     let first = told(&state, &planned(&["a"], "2 are free", false), Telling::New).unwrap();
     let sentence = &first.explanations["a"];
     assert_eq!((sentence.summary.as_str(), sentence.never_fits), ("2 are free", false));
@@ -67,10 +81,10 @@ fn a_command_tells_so_many_jobs_and_no_more() {
     let mut state = founded(1);
     jobs.iter().for_each(|job| waiting(&mut state, job));
     let plan = planned(&jobs, "it is full", false);
-    let first = commit_plan(&plan, "law", &state, Telling::New).unwrap();
+    let first = commit_plan(&nothing(), &plan, "law", &state, Telling::New).unwrap();
     assert_eq!(first.explanations.len(), MAX_TOLD);
     said(&mut state, 6, command::Body::CommitPlan(first));
-    let second = commit_plan(&plan, "law", &state, Telling::New).unwrap();
+    let second = commit_plan(&nothing(), &plan, "law", &state, Telling::New).unwrap();
     assert_eq!(second.explanations.len(), 1);
 }
 
@@ -99,24 +113,6 @@ fn placing_is_another_matter_only_after_a_node_a_job_or_a_queue_has_changed() {
     said(&mut state, 6, command::Body::ReportNode(report));
     assert!(concerns(&state, since));
     assert!(concerns(&state, 0), "what changed before the first that is kept is not known");
-}
-
-#[test]
-fn the_next_start_is_that_of_the_first_job_that_waits_out_a_delay() {
-    let mut state = founded(1);
-    waiting(&mut state, "a");
-    waiting(&mut state, "b");
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
-    let (mut view, _) = snapshot(&state, &bundle, Time(10));
-    assert_eq!(next_start(&view, Time(10)), None);
-    for (job, at) in view.jobs.iter_mut().zip([Time(30), Time(20)]) {
-        if let JobState::Waiting { not_before, .. } = &mut job.state {
-            *not_before = Some(at);
-        }
-    }
-    assert_eq!(next_start(&view, Time(10)), Some(Time(20)));
-    assert_eq!(next_start(&view, Time(20)), Some(Time(30)));
-    assert_eq!(next_start(&view, Time(30)), None);
 }
 
 #[test]

@@ -213,9 +213,12 @@ fn nodes_are_held_for_a_job_that_waited_too_long() {
     assert_eq!(started(&plan(&snapshot, &config(), NOW)), ["urgent -> 0:a[4]", "young -> 0:c[0]"]);
 }
 
-/// A cluster whose nodes `a`, `b`, `c` run jobs that began that many seconds before now; jobs wait as the lines say.
+/// A cluster whose nodes `a`, `b`, `c`, beside nine that take no work, run jobs that began that many seconds before now; jobs wait as the lines say.
 fn busy(began: &[(&str, u64)], waits: &[&str]) -> Snapshot {
-    let mut snapshot = cluster(&["a gpus=8", "b gpus=8", "c gpus=8"], &[], &[]);
+    let closed: Vec<String> = (1..10).map(|n| format!("z{n} gpus=8 phase=Cordoned")).collect();
+    let mut nodes = vec!["a gpus=8", "b gpus=8", "c gpus=8"];
+    nodes.extend(closed.iter().map(String::as_str));
+    let mut snapshot = cluster(&nodes, &[], &[]);
     let views = snapshot.nodes.clone();
     for (on, seconds) in began {
         let mut running = job(&format!("on-{on}-{seconds} gpus=7"), &views);
@@ -263,6 +266,11 @@ fn nodes_are_held_for_a_few_jobs_at_once_the_oldest_first() {
     assert_eq!(most(1), ["c for first"]);
     assert_eq!(most(2), ["b for second", "c for first"]);
     assert_eq!(most(4), ["a for third", "b for second", "c for first"]);
+    // Where that would be more than a quarter of all accelerators it is one job only.
+    let small = Snapshot { nodes: snapshot.nodes.iter().take(11).cloned().collect(), ..snapshot.clone() };
+    assert_eq!(held(&small, &config()), ["b for second", "c for first"]);
+    let smaller = Snapshot { nodes: snapshot.nodes.iter().take(3).cloned().collect(), ..snapshot.clone() };
+    assert_eq!(held(&smaller, &config()), ["c for first"]);
 }
 
 #[test]
