@@ -8,6 +8,10 @@
 
 mod snapshot;
 
+mod fragmentation;
+
+mod packing;
+
 mod config;
 mod explanation;
 mod plan;
@@ -32,7 +36,9 @@ mod verify;
 
 pub use config::Config;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
+pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;
+pub use packing::{Cost, Packing, StateId};
 pub use plan::{GangPlacement, Plan};
 pub use planner::plan;
 pub use snapshot::{
