@@ -87,6 +87,12 @@ impl Free {
         self.cores
     }
 
+    /// Thousandths of each accelerator, the least first.
+    #[must_use]
+    pub fn devices(&self) -> &[u32] {
+        &self.devices
+    }
+
     /// Thousandths of accelerators that are free, all together.
     #[must_use]
     pub fn thousandths(&self) -> u64 {

@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
+use crate::filling::Filled;
 use crate::outcome::Outcome;
+use crate::placing::Rule;
 use crate::series::Series;
 
 const WIDTH: f64 = 760.0;
@@ -122,6 +124,48 @@ pub fn waits(outcomes: &[Outcome]) -> String {
         &up,
         &drawn,
     )
+}
+
+/// How much of the accelerators was given away, against how much of them had been asked for: by rule, the mean of all seeds.
+#[must_use]
+pub fn filled(fillings: &[Filled]) -> String {
+    let drawn: Vec<Drawn<'_>> = Rule::ALL
+        .into_iter()
+        .map(|rule| (rule, fillings.iter().filter(|filled| filled.rule == rule).collect::<Vec<_>>()))
+        .filter(|(_, of_rule)| !of_rule.is_empty())
+        .map(|(rule, of_rule)| {
+            let longest = of_rule.iter().map(|filled| filled.curve.len()).max().unwrap_or(0);
+            let at = |percent: usize| of_rule.iter().filter_map(move |filled| filled.curve.get(percent));
+            let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / number_of(shares.len().max(1)) / 100.0;
+            let point =
+                |percent| (number_of(percent), mean(at(percent).map(|share| number(*share)).collect()));
+            let last = mean(of_rule.iter().map(|filled| number(filled.allocated)).collect());
+            let words = format!("{} {last:.2} % in the end.", rule.word());
+            Drawn { name: rule.word(), words, points: (0..longest).map(point).collect() }
+        })
+        .collect();
+    let most = drawn.iter().flat_map(|drawn| &drawn.points).map(|(asked, _)| *asked).fold(1.0, f64::max);
+    let named = |shares: &[f64]| shares.iter().map(|share| (*share, format!("{share:.0} %"))).collect();
+    let along = Axis {
+        named: named(&[0.25, 0.5, 0.75, 1.0].map(|part| (part * most).round())),
+        at: Box::new(move |asked| asked / most),
+    };
+    let up =
+        Axis { named: named(&[60.0, 70.0, 80.0, 90.0, 100.0]), at: Box::new(|share| (share - 60.0) / 40.0) };
+    let drawn: Vec<Drawn<'_>> = drawn.into_iter().map(above).collect();
+    chart(
+        "Accelerators given away",
+        "Share of all accelerators that was given away, above 60 %, against the share that had been asked for.",
+        &along,
+        &up,
+        &drawn,
+    )
+}
+
+/// A line without the part below the axis.
+fn above(mut drawn: Drawn<'_>) -> Drawn<'_> {
+    drawn.points.retain(|(_, share)| *share >= 60.0);
+    drawn
 }
 
 /// Points of a series against days.
