@@ -31,6 +31,8 @@ const NAMED: [(f64, &str); 7] = [
 /// Shares of jobs that the axis names.
 const SHARES: [(f64, &str); 5] =
     [(1.0, "100 %"), (0.1, "10 %"), (0.01, "1 %"), (0.001, "0.1 %"), (0.0001, "0.01 %")];
+/// The share in percent above which a filling is drawn alone.
+const NEARLY_FULL: f64 = 60.0;
 /// Points of the curve of waits.
 const POINTS: u32 = 160;
 
@@ -129,7 +131,7 @@ pub fn waits(outcomes: &[Outcome]) -> String {
 /// How much of the accelerators was given away, against how much of them had been asked for: by rule, the mean of all seeds.
 #[must_use]
 pub fn filled(fillings: &[Filled]) -> String {
-    let drawn: Vec<Drawn<'_>> = Rule::ALL
+    let mut drawn: Vec<Drawn<'_>> = Rule::ALL
         .into_iter()
         .map(|rule| (rule, fillings.iter().filter(|filled| filled.rule == rule).collect::<Vec<_>>()))
         .filter(|(_, of_rule)| !of_rule.is_empty())
@@ -145,27 +147,23 @@ pub fn filled(fillings: &[Filled]) -> String {
         })
         .collect();
     let most = drawn.iter().flat_map(|drawn| &drawn.points).map(|(asked, _)| *asked).fold(1.0, f64::max);
-    let named = |shares: &[f64]| shares.iter().map(|share| (*share, format!("{share:.0} %"))).collect();
+    // Rules differ where a cluster is nearly full.
+    let full = drawn.iter().all(|drawn| drawn.points.last().is_some_and(|(_, share)| *share > NEARLY_FULL));
+    let from = if full { NEARLY_FULL } else { 0.0 };
+    let named = |shares: [f64; 5]| shares.map(|share| (share, format!("{share:.0} %"))).to_vec();
     let along = Axis {
-        named: named(&[0.25, 0.5, 0.75, 1.0].map(|part| (part * most).round())),
-        at: Box::new(move |asked| asked / most),
+        named: named([0.0, 0.25, 0.5, 0.75, 1.0].map(|part| (from + part * (most - from)).round())),
+        at: Box::new(move |asked| (asked - from) / (most - from).max(1.0)),
     };
-    let up =
-        Axis { named: named(&[60.0, 70.0, 80.0, 90.0, 100.0]), at: Box::new(|share| (share - 60.0) / 40.0) };
-    let drawn: Vec<Drawn<'_>> = drawn.into_iter().map(above).collect();
-    chart(
-        "Accelerators given away",
-        "Share of all accelerators that was given away, above 60 %, against the share that had been asked for.",
-        &along,
-        &up,
-        &drawn,
-    )
-}
-
-/// A line without the part below the axis.
-fn above(mut drawn: Drawn<'_>) -> Drawn<'_> {
-    drawn.points.retain(|(_, share)| *share >= 60.0);
-    drawn
+    let up = Axis {
+        named: named([0.0, 0.25, 0.5, 0.75, 1.0].map(|part| from + part * (100.0 - from))),
+        at: Box::new(move |share| (share - from) / (100.0 - from)),
+    };
+    for drawn in &mut drawn {
+        drawn.points.retain(|(asked, _)| *asked >= from);
+    }
+    let about = "Share of all accelerators that was given away, against the share that had been asked for.";
+    chart("Accelerators given away", about, &along, &up, &drawn)
 }
 
 /// Points of a series against days.
@@ -294,6 +292,9 @@ mod tests {
     use super::*;
     use crate::cluster::Cluster;
     use crate::engine::Simulation;
+    use crate::filling::fill;
+    use crate::node_list::NodeList;
+    use crate::pod_list::PodList;
     use crate::policy::{Baseline, Policy};
     use crate::trace::Trace;
 
@@ -314,5 +315,17 @@ mod tests {
         }
         assert!(depth(&outcomes).contains("fifo at most 3 jobs."), "{}", depth(&outcomes));
         assert!(!utilisation(&[]).contains("NaN") && !waits(&[]).contains("NaN"));
+    }
+
+    #[test]
+    fn a_filling_is_drawn_by_rule_as_the_mean_of_its_seeds() {
+        let nodes = NodeList::parse(b"cpu_milli,memory_mib,gpu,model\n8000,64,4,G2\n").unwrap();
+        let pods = PodList::parse(b"cpu_milli,memory_mib,num_gpu,gpu_milli\n1000,1,1,600\n").unwrap();
+        let of = |rule, load| [1, 2].map(|seed| fill(&nodes, &pods, rule, seed, load).unwrap());
+        let drawn = filled(&[of(Rule::Random, 130), of(Rule::Default, 130)].concat());
+        assert!(drawn.contains("default 60.00 % in the end. random 60.00 % in the end."), "{drawn}");
+        for chart in [drawn, filled(&of(Rule::BestFit, 20)), filled(&[])] {
+            assert!(!chart.contains("NaN") && !chart.contains("inf"), "{chart}");
+        }
     }
 }

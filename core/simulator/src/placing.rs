@@ -11,8 +11,8 @@ use crate::chance::Draws;
 const STREAM: u64 = 1;
 /// After how many requests the default rule first looks at what usually comes; then whenever as many again have come.
 const FIRST_LOOK: u64 = 16;
-/// What best fit takes for the largest node: thousandths of cores, and how many of them weigh as much as one thousandth of an
-/// accelerator where the largest has eight. Both as published.
+/// What best fit measures by: the cores of the largest node, in thousandths, and how many such weigh as much as one thousandth of an
+/// accelerator, as the largest node has eight. Both as published.
 const LARGEST: u64 = 128_000;
 const CORES_PER_SHARE: u64 = 16;
 
