@@ -150,13 +150,17 @@ pub fn filled(fillings: &[Filled]) -> String {
     // Rules differ where a cluster is nearly full.
     let full = drawn.iter().all(|drawn| drawn.points.last().is_some_and(|(_, share)| *share > NEARLY_FULL));
     let from = if full { NEARLY_FULL } else { 0.0 };
-    let named = |shares: [f64; 5]| shares.map(|share| (share, format!("{share:.0} %"))).to_vec();
-    let along = Axis {
-        named: named([0.0, 0.25, 0.5, 0.75, 1.0].map(|part| (from + part * (most - from)).round())),
-        at: Box::new(move |asked| (asked - from) / (most - from).max(1.0)),
+    let step =
+        [10.0, 20.0, 50.0, 100.0].into_iter().find(|step| (most - from) / step <= 10.0).unwrap_or(200.0);
+    let named = |step: f64, last: f64| {
+        let shares =
+            (0..=10_u32).map(move |nth| from + f64::from(nth) * step).take_while(move |share| *share <= last);
+        shares.map(|share| (share, format!("{share:.0} %"))).collect()
     };
+    let along =
+        Axis { named: named(step, most), at: Box::new(move |asked| (asked - from) / (most - from).max(1.0)) };
     let up = Axis {
-        named: named([0.0, 0.25, 0.5, 0.75, 1.0].map(|part| from + part * (100.0 - from))),
+        named: named((100.0 - from) / 4.0, 100.0),
         at: Box::new(move |share| (share - from) / (100.0 - from)),
     };
     for drawn in &mut drawn {
