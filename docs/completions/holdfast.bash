@@ -544,6 +544,9 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__release__subcmd__rollout,status)
                 cmd="holdfast__subcmd__help__subcmd__release__subcmd__rollout__subcmd__status"
                 ;;
+            holdfast__subcmd__help__subcmd__simulate,fill)
+                cmd="holdfast__subcmd__help__subcmd__simulate__subcmd__fill"
+                ;;
             holdfast__subcmd__help__subcmd__site,init)
                 cmd="holdfast__subcmd__help__subcmd__site__subcmd__init"
                 ;;
@@ -852,6 +855,18 @@ _holdfast() {
                 ;;
             holdfast__subcmd__release__subcmd__rollout__subcmd__help,status)
                 cmd="holdfast__subcmd__release__subcmd__rollout__subcmd__help__subcmd__status"
+                ;;
+            holdfast__subcmd__simulate,fill)
+                cmd="holdfast__subcmd__simulate__subcmd__fill"
+                ;;
+            holdfast__subcmd__simulate,help)
+                cmd="holdfast__subcmd__simulate__subcmd__help"
+                ;;
+            holdfast__subcmd__simulate__subcmd__help,fill)
+                cmd="holdfast__subcmd__simulate__subcmd__help__subcmd__fill"
+                ;;
+            holdfast__subcmd__simulate__subcmd__help,help)
+                cmd="holdfast__subcmd__simulate__subcmd__help__subcmd__help"
                 ;;
             holdfast__subcmd__site,help)
                 cmd="holdfast__subcmd__site__subcmd__help"
@@ -4220,8 +4235,22 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__simulate)
-            opts=""
+            opts="fill"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__simulate__subcmd__fill)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -6948,7 +6977,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__simulate)
-            opts="-o -v -h -V --trace --cluster --policy --baseline --only-baselines --seed --weeks --report --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            opts="-o -v -h -V --trace --cluster --policy --baseline --only-baselines --seed --weeks --report --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version fill help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -7002,6 +7031,106 @@ _holdfast() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__simulate__subcmd__fill)
+            opts="-o -v -h -V --pods --nodes --load --rule --seeds --report --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --pods)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nodes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --load)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rule)
+                    COMPREPLY=($(compgen -W "default random best-fit" -- "${cur}"))
+                    return 0
+                    ;;
+                --seeds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__simulate__subcmd__help)
+            opts="fill help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__simulate__subcmd__help__subcmd__fill)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__simulate__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

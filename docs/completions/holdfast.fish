@@ -1478,32 +1478,58 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from help" -f -a "open" -d 'Open a bundle, offline'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from help" -f -a "__machine" -d 'Make the bundle of one machine of the appliance, at its console'
 complete -c holdfast -n "__fish_holdfast_using_subcommand support-bundle; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l trace -d 'The jobs' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l cluster -d 'The nodes, how they fail, and what checkpoints cost' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l policy -d 'The settings of the scheduler; the usual ones where not given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l baseline -d 'Compare with what others do; easy and sjf know how long each job will run, las preempts' -r -f -a "fifo\t''
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l trace -d 'The jobs' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l cluster -d 'The nodes, how they fail, and what checkpoints cost' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l policy -d 'The settings of the scheduler; the usual ones where not given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l baseline -d 'Compare with what others do; easy and sjf know how long each job will run, las preempts' -r -f -a "fifo\t''
 greedy\t''
 easy\t''
 sjf\t''
 las\t''"
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l seed -d 'Which nodes fail when; the same for every policy' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l weeks -d 'Count the utilisation apart from the end of one week to the end of another, such as 5-13' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l report -d 'Draw utilisation, queue depth and waits there as SVG, and write everything as JSON' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l seed -d 'Which nodes fail when; the same for every policy' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l weeks -d 'Count the utilisation apart from the end of one week to the end of another, such as 5-13' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l report -d 'Draw utilisation, queue depth and waits there as SVG, and write everything as JSON' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l context -d 'The context file: which cluster, and who you are there' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l only-baselines -d 'Leave the scheduler out'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l watch -d 'Keep printing what changes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l dry-run -d 'Check and decide everything, change nothing'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l yes -d 'Do not ask before something is destroyed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -l wait -d 'Return only when it is done'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -s v -l verbose -d 'Say more on stderr; twice for everything'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c holdfast -n "__fish_holdfast_using_subcommand simulate" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l only-baselines -d 'Leave the scheduler out'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -f -a "fill" -d 'Fill a cluster with what is asked of it, and see how much can be had; by rule of placing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l pods -d 'What is asked for' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l nodes -d 'What there is' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l load -d 'How much is asked for, in percent of the accelerators; each pod comes once, then some again' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l rule -d 'How a place is chosen; all rules where not given' -r -f -a "default\t'The least growth of fragmentation, by what was asked for until then'
+random\t'Anywhere it fits'
+best-fit\t'Where the least is left'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l seeds -d 'From how many seeds pods and their order are drawn; the same for every rule' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l report -d 'Draw what was given away against what was asked for there as SVG, and write everything as JSON' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from fill" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from help" -f -a "fill" -d 'Fill a cluster with what is asked of it, and see how much can be had; by rule of placing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand explain" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
@@ -1701,3 +1727,4 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from event" -f -a "list" -d 'List events'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from support-bundle" -f -a "open" -d 'Open a bundle, offline'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from support-bundle" -f -a "__machine" -d 'Make the bundle of one machine of the appliance, at its console'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from simulate" -f -a "fill" -d 'Fill a cluster with what is asked of it, and see how much can be had; by rule of placing'

@@ -197,3 +197,45 @@ fn a_simulation_needs_no_cluster_and_is_the_same_again() {
     let output = home.run(&["simulate", "--trace", &trace, "--cluster", &cluster, "--weeks", "3-3"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }
+
+#[test]
+fn a_cluster_is_filled_by_every_rule_and_the_same_again() {
+    let home = Home::new();
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name).into_string();
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let nodes = file("nodes.csv", "cpu_milli,memory_mib,gpu,model\n64000,1024,4,T4\n64000,1024,4,G2\n");
+    let pods = file(
+        "pods.csv",
+        "cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec\n1000,1,1,500,T4|G2\n1000,1,1,1000,T4\n",
+    );
+    let report = home.path().join("report");
+    let fill = ["simulate", "fill", "--pods", &pods, "--nodes", &nodes, "--seeds", "2"];
+    let json = [&fill[..], &["-o", "json", "--report", report.as_str()]].concat();
+    let output = home.run(&json);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = |output: &Output| -> serde_json::Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let (first, second) = (told(&output), told(&home.run(&json)));
+    for (item, rule) in ["default", "random", "best-fit"].into_iter().enumerate() {
+        assert_eq!(first["items"][item]["rule"], rule);
+        assert_eq!(first["items"][item]["seeds"], second["items"][item]["seeds"]);
+    }
+    assert!(fs::read_to_string(report.join("filled.svg")).unwrap().contains("best-fit"));
+    let table = home.run(&[&fill[..], &["--rule", "default", "--load", "50"]].concat());
+    let text = String::from_utf8(table.stdout).unwrap();
+    assert!(text.contains("GIVEN AWAY %") && text.contains("50.00") && !text.contains("random"), "{text}");
+
+    let odd = file("odd.csv", "cpu_milli,memory_mib,num_gpu,gpu_milli\n1,1,2,500\n");
+    let output = home.run(&["simulate", "fill", "--pods", &odd, "--nodes", &nodes]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("error[E7190]")
+            && stderr(&output).contains("line 2, column `gpu_milli`: `500`"),
+        "{}",
+        stderr(&output)
+    );
+    let output = home.run(&["simulate"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

@@ -9,6 +9,10 @@
 
 mod snapshot;
 
+mod fragmentation;
+
+mod packing;
+
 mod config;
 mod explanation;
 mod plan;
@@ -46,7 +50,9 @@ mod verify;
 
 pub use config::Config;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
+pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;
+pub use packing::{Cost, Packing, StateId};
 pub use plan::{GangPlacement, Plan, Preemption};
 pub use scheduler::{Scheduler, plan};
 pub use snapshot::{

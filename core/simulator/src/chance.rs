@@ -1,4 +1,5 @@
-//! Which nodes fail when: drawn from the seed, so that every policy meets the same failures. It must not know jobs.
+//! Chance out of a seed: which nodes fail when, so that every policy meets the same failures, and draws one after another. It must
+//! not know jobs.
 
 use holdfast_types::Time;
 
@@ -45,6 +46,24 @@ impl Chance {
     }
 }
 
+/// Draws one after another: SplitMix64.
+#[derive(Debug, Clone)]
+pub(crate) struct Draws(u64);
+
+impl Draws {
+    /// Those of a seed; another `stream` of the same seed is independent of it.
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
+        Self(mixed(mixed(seed) ^ stream))
+    }
+
+    /// A number below `count`, each alike; 0 where nothing is below it.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let among = u128::try_from(count).unwrap_or(u128::MAX);
+        usize::try_from((u128::from(mixed(self.0)) * among) >> 64).unwrap_or(0)
+    }
+}
+
 /// The finaliser of SplitMix64 (G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators", 2014).
 const fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -57,6 +76,21 @@ mod tests {
     use holdfast_types::Span;
 
     use super::*;
+
+    #[test]
+    fn draws_are_even_and_differ_by_seed_and_stream() {
+        let drawn = |seed, stream| {
+            let mut draws = Draws::new(seed, stream);
+            std::iter::repeat_with(move || draws.below(10)).take(10_000).collect::<Vec<_>>()
+        };
+        for number in 0..10 {
+            let times = drawn(1, 0).iter().filter(|drawn| **drawn == number).count();
+            assert!((850..=1_150).contains(&times), "{number} came {times} times");
+        }
+        assert_eq!(drawn(1, 0), drawn(1, 0));
+        assert!(drawn(1, 0) != drawn(2, 0) && drawn(1, 0) != drawn(1, 1));
+        assert_eq!(Draws::new(1, 0).below(0), 0);
+    }
 
     #[test]
     fn failures_are_as_rare_as_was_said_and_differ_by_seed_and_node() {

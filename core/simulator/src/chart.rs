@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
+use crate::filling::Filled;
 use crate::outcome::Outcome;
+use crate::placing::Rule;
 use crate::series::Series;
 
 const WIDTH: f64 = 760.0;
@@ -29,6 +31,8 @@ const NAMED: [(f64, &str); 7] = [
 /// Shares of jobs that the axis names.
 const SHARES: [(f64, &str); 5] =
     [(1.0, "100 %"), (0.1, "10 %"), (0.01, "1 %"), (0.001, "0.1 %"), (0.0001, "0.01 %")];
+/// The share in percent above which a filling is drawn alone.
+const NEARLY_FULL: f64 = 60.0;
 /// Points of the curve of waits.
 const POINTS: u32 = 160;
 
@@ -122,6 +126,48 @@ pub fn waits(outcomes: &[Outcome]) -> String {
         &up,
         &drawn,
     )
+}
+
+/// How much of the accelerators was given away, against how much of them had been asked for: by rule, the mean of all seeds.
+#[must_use]
+pub fn filled(fillings: &[Filled]) -> String {
+    let mut drawn: Vec<Drawn<'_>> = Rule::ALL
+        .into_iter()
+        .map(|rule| (rule, fillings.iter().filter(|filled| filled.rule == rule).collect::<Vec<_>>()))
+        .filter(|(_, of_rule)| !of_rule.is_empty())
+        .map(|(rule, of_rule)| {
+            let longest = of_rule.iter().map(|filled| filled.curve.len()).max().unwrap_or(0);
+            let at = |percent: usize| of_rule.iter().filter_map(move |filled| filled.curve.get(percent));
+            let mean = |shares: Vec<f64>| shares.iter().sum::<f64>() / number_of(shares.len().max(1)) / 100.0;
+            let point =
+                |percent| (number_of(percent), mean(at(percent).map(|share| number(*share)).collect()));
+            let last = mean(of_rule.iter().map(|filled| number(filled.allocated)).collect());
+            let words = format!("{} {last:.2} % in the end.", rule.word());
+            Drawn { name: rule.word(), words, points: (0..longest).map(point).collect() }
+        })
+        .collect();
+    let most = drawn.iter().flat_map(|drawn| &drawn.points).map(|(asked, _)| *asked).fold(1.0, f64::max);
+    // Rules differ where a cluster is nearly full.
+    let full = drawn.iter().all(|drawn| drawn.points.last().is_some_and(|(_, share)| *share > NEARLY_FULL));
+    let from = if full { NEARLY_FULL } else { 0.0 };
+    let step =
+        [10.0, 20.0, 50.0, 100.0].into_iter().find(|step| (most - from) / step <= 10.0).unwrap_or(200.0);
+    let named = |step: f64, last: f64| {
+        let shares =
+            (0..=10_u32).map(move |nth| from + f64::from(nth) * step).take_while(move |share| *share <= last);
+        shares.map(|share| (share, format!("{share:.0} %"))).collect()
+    };
+    let along =
+        Axis { named: named(step, most), at: Box::new(move |asked| (asked - from) / (most - from).max(1.0)) };
+    let up = Axis {
+        named: named((100.0 - from) / 4.0, 100.0),
+        at: Box::new(move |share| (share - from) / (100.0 - from)),
+    };
+    for drawn in &mut drawn {
+        drawn.points.retain(|(asked, _)| *asked >= from);
+    }
+    let about = "Share of all accelerators that was given away, against the share that had been asked for.";
+    chart("Accelerators given away", about, &along, &up, &drawn)
 }
 
 /// Points of a series against days.
@@ -250,6 +296,9 @@ mod tests {
     use super::*;
     use crate::cluster::Cluster;
     use crate::engine::Simulation;
+    use crate::filling::fill;
+    use crate::node_list::NodeList;
+    use crate::pod_list::PodList;
     use crate::policy::{Baseline, Policy};
     use crate::trace::Trace;
 
@@ -270,5 +319,17 @@ mod tests {
         }
         assert!(depth(&outcomes).contains("fifo at most 3 jobs."), "{}", depth(&outcomes));
         assert!(!utilisation(&[]).contains("NaN") && !waits(&[]).contains("NaN"));
+    }
+
+    #[test]
+    fn a_filling_is_drawn_by_rule_as_the_mean_of_its_seeds() {
+        let nodes = NodeList::parse(b"cpu_milli,memory_mib,gpu,model\n8000,64,4,G2\n").unwrap();
+        let pods = PodList::parse(b"cpu_milli,memory_mib,num_gpu,gpu_milli\n1000,1,1,600\n").unwrap();
+        let of = |rule, load| [1, 2].map(|seed| fill(&nodes, &pods, rule, seed, load).unwrap());
+        let drawn = filled(&[of(Rule::Random, 130), of(Rule::Default, 130)].concat());
+        assert!(drawn.contains("default 60.00 % in the end. random 60.00 % in the end."), "{drawn}");
+        for chart in [drawn, filled(&of(Rule::BestFit, 20)), filled(&[])] {
+            assert!(!chart.contains("NaN") && !chart.contains("inf"), "{chart}");
+        }
     }
 }

@@ -13,6 +13,7 @@ mod control;
 mod machines;
 mod measure;
 mod page;
+mod openb;
 mod philly;
 mod policy;
 mod registry;

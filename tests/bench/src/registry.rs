@@ -1,7 +1,7 @@
 //! Every promise and how it is measured. A row here without one on the page, or the other way, stops the bench.
 
 use crate::measure::{Bench, Measurement, Promise};
-use crate::{audit, control, machines, philly, policy, scheduler};
+use crate::{audit, control, machines, openb, philly, policy, scheduler};
 
 /// Measures one promise.
 type Run = fn(&Bench) -> anyhow::Result<Measurement>;
@@ -23,6 +23,9 @@ pub fn promises() -> Vec<Promise> {
         measured("scheduler", "scheduler-philly-p99", philly::p99),
         measured("scheduler", "scheduler-philly-used", philly::used),
         measured("scheduler", "scheduler-philly-replay", philly::replay),
+        measured("scheduler", "scheduler-openb-random", openb::random),
+        measured("scheduler", "scheduler-openb-best-fit", openb::best_fit),
+        measured("scheduler", "scheduler-openb-default", openb::default),
         measured("policy", "policy-decision-p50", policy::decision_p50),
         measured("policy", "policy-decision-p99", policy::decision_p99),
         pending("policy", &["policy-differential"]),

@@ -1,22 +1,22 @@
 //! `holdfast simulate`: a trace on a cluster under policies, offline. It needs no cluster and changes none.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+mod files;
+mod fill;
+
+use std::fs;
 use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use holdfast_simulator::{Baseline, Cluster, Outcome, Policy, Simulation, Trace, depth, utilisation, waits};
 use holdfast_types::{Problem, ProblemKind, Span};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
+use self::files::{MAX_TRACE, percent, read, refused, spent, unwritten};
 use crate::failure::Failure;
 use crate::globals::Format;
 use crate::output::{Printer, Table};
 use crate::transfer::Tally;
 
-/// The most bytes of a trace: five million jobs.
-const MAX_TRACE: u64 = 1 << 29;
 /// The most bytes of a cluster or a policy.
 const MAX_FILE: u64 = 1 << 20;
 /// What the overview shows of a hash.
@@ -24,6 +24,7 @@ const SHOWN: usize = 12;
 
 /// What is simulated.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
 Examples:
   holdfast simulate --trace jobs.csv --cluster cluster.toml
@@ -40,11 +41,11 @@ A policy is TOML:
   maxHolds = 4")]
 pub(crate) struct Args {
     /// The jobs
-    #[arg(long, value_name = "FILE")]
-    trace: Utf8PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    trace: Option<Utf8PathBuf>,
     /// The nodes, how they fail, and what checkpoints cost
-    #[arg(long, value_name = "FILE")]
-    cluster: Utf8PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    cluster: Option<Utf8PathBuf>,
     /// The settings of the scheduler; the usual ones where not given
     #[arg(long, value_name = "FILE")]
     policy: Option<Utf8PathBuf>,
@@ -63,6 +64,15 @@ pub(crate) struct Args {
     /// Draw utilisation, queue depth and waits there as SVG, and write everything as JSON
     #[arg(long, value_name = "DIR")]
     report: Option<Utf8PathBuf>,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// What else is simulated.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum What {
+    /// Fill a cluster with what is asked of it, and see how much can be had; by rule of placing
+    Fill(fill::Args),
 }
 
 /// A baseline, as it is typed.
@@ -111,9 +121,16 @@ struct Ran {
 
 /// Simulates, prints and draws.
 pub(crate) fn run(printer: Printer, args: &Args) -> Result<(), Failure> {
-    let trace = Trace::parse(&read(&args.trace, MAX_TRACE)?)
-        .map_err(|error| refused(&args.trace, "trace", &error.to_string()))?;
-    let cluster = parsed(&args.cluster, "cluster", Cluster::parse)?;
+    if let Some(What::Fill(args)) = &args.what {
+        return fill::run(printer, args);
+    }
+    let (Some(trace), Some(cluster)) = (&args.trace, &args.cluster) else {
+        // The parser asks for both.
+        return Ok(());
+    };
+    let trace = Trace::parse(&read(trace, MAX_TRACE)?)
+        .map_err(|error| refused(trace, "trace", &error.to_string()))?;
+    let cluster = parsed(cluster, "cluster", Cluster::parse)?;
     let mut policies = Vec::new();
     if !args.only_baselines {
         policies.push(match &args.policy {
@@ -168,13 +185,6 @@ fn one(
     Ok(Ran { outcome: outcome.map_err(failed)?, cpu: Span(spent().0.saturating_sub(began.0)) })
 }
 
-/// What this process has used of processors.
-fn spent() -> Span {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let number = |part: i64| u64::try_from(part).unwrap_or(0);
-    Span(number(time.tv_sec) * 1_000 + number(time.tv_nsec) / 1_000_000)
-}
-
 impl Ran {
     fn value(&self) -> Result<Value, Problem> {
         let mut value = serde_json::to_value(&self.outcome).map_err(|error| {
@@ -190,11 +200,6 @@ impl Ran {
 /// Seconds, rounded.
 fn seconds(span: Span) -> String {
     ((span.0 + 500) / 1_000).to_string()
-}
-
-/// Hundredths of a percent.
-fn percent(share: u64) -> String {
-    format!("{}.{:02}", share / 100, share % 100)
 }
 
 fn text(all: &[Ran], weeks: Option<Weeks>) -> String {
@@ -285,21 +290,6 @@ fn report(directory: &Utf8Path, all: &[Ran], document: &Value) -> Result<(), Pro
     written("outcome.json", format!("{document:#}\n"))
 }
 
-fn read(file: &Utf8Path, most: u64) -> Result<Vec<u8>, Problem> {
-    let unread = |why: String| {
-        Problem::new(7190, ProblemKind::Invalid, format!("`{file}` cannot be simulated"))
-            .because(why)
-            .next("holdfast simulate --help")
-    };
-    let mut content = Vec::new();
-    let opened = File::open(file).and_then(|file| file.take(most + 1).read_to_end(&mut content));
-    opened.map_err(|error| unread(error.to_string()))?;
-    if u64::try_from(content.len()).unwrap_or(u64::MAX) > most {
-        return Err(unread(format!("it is larger than {most} bytes")));
-    }
-    Ok(content)
-}
-
 fn parsed<T, E: ToString>(
     file: &Utf8Path,
     what: &str,
@@ -308,16 +298,4 @@ fn parsed<T, E: ToString>(
     let content = read(file, MAX_FILE)?;
     let text = String::from_utf8(content).map_err(|_| refused(file, what, "it is no UTF-8 text"))?;
     parse(&text).map_err(|error| refused(file, what, &error.to_string()))
-}
-
-fn refused(file: &Utf8Path, what: &str, why: &str) -> Problem {
-    Problem::new(7190, ProblemKind::Invalid, format!("`{file}` is no {what} that can be simulated"))
-        .because(why)
-        .next("holdfast simulate --help")
-}
-
-fn unwritten(path: &Utf8Path, error: &std::io::Error) -> Problem {
-    Problem::new(7192, ProblemKind::Failed, format!("the report cannot be written to `{path}`"))
-        .because(error.to_string())
-        .next("holdfast simulate --report DIR")
 }
