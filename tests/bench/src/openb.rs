@@ -59,7 +59,8 @@ fn filled(bench: &Bench, rule: Rule) -> Result<Arc<Vec<Filled>>> {
             std::fs::read(&file)
                 .with_context(|| format!("no list at `{file}`: name its directory with {TRACES}=DIR"))
         };
-        let nodes = NodeList::parse(&read(NODES)?).with_context(|| format!("`{NODES}` is no list of nodes"))?;
+        let nodes =
+            NodeList::parse(&read(NODES)?).with_context(|| format!("`{NODES}` is no list of nodes"))?;
         let pods = PodList::parse(&read(PODS)?).with_context(|| format!("`{PODS}` is no list of pods"))?;
         (1..=SEEDS).map(|seed| Ok(fill(&nodes, &pods, rule, seed, LOAD)?)).collect()
     })

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use holdfast_simulator::{Baseline, Cluster, Config, NodeList, Policy, PodList, Rule, Simulation, Trace, fill};
+use holdfast_simulator::{
+    Baseline, Cluster, Config, NodeList, PodList, Policy, Rule, Simulation, Trace, fill,
+};
 
 use crate::target::Target;
 
