@@ -2,6 +2,7 @@
 //! It is told no durations. It must not know what a simulation counts.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use holdfast_scheduler::{
@@ -159,9 +160,8 @@ impl Planned {
 impl Brain for Planned {
     fn arrives(&mut self, Arrival { job, devices, submitted, .. }: Arrival, now: Time) {
         // One that a failure stopped is known, and keeps what it has had.
-        if !self.jobs.contains_key(&job) {
-            let new = Job { devices, submitted, past: Past::default(), since: now };
-            self.jobs.insert(job, new);
+        if let Entry::Vacant(place) = self.jobs.entry(job) {
+            place.insert(Job { devices, submitted, past: Past::default(), since: now });
             self.waits(job, now);
         }
     }
