@@ -1,16 +1,19 @@
 //! The feature level: which commands every member of the cluster knows. A command newer than the level is refused, because a
 //! member that does not know it would come to another state. Commands are never taken back, so the level only rises.
 
-use holdfast_api::store::{Done, RaiseLevel, command, outcome};
+use holdfast_api::store::{Done, RaiseLevel, SubmitJob, TransactionStep, command, outcome, transaction_step};
 
 use crate::act::{Act, Answer};
 use crate::{record, refuse};
 
 /// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
 /// of its members run it.
-pub const NEWEST_LEVEL: u32 = 4;
+pub const NEWEST_LEVEL: u32 = 5;
 /// From here on the id of the request is kept with what it led to. Members that do not know it would keep nothing.
 pub(crate) const REQUEST_IDS: u32 = 3;
+
+/// From here on a job keeps why its starts failed, and can wait for other jobs and for times.
+pub(crate) const FAILED_STARTS: u32 = 5;
 
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
@@ -20,13 +23,16 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
+        command::Body::SubmitJob(submit) => level_of_job(submit),
+        command::Body::Transaction(transaction) => {
+            transaction.steps.iter().map(level_of_step).fold(2, u32::max)
+        }
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
         | command::Body::EnrolNode(_)
         | command::Body::RotateNode(_)
         | command::Body::ChangeNode(_)
         | command::Body::SetNodePhase(_)
-        | command::Body::SubmitJob(_)
         | command::Body::CancelJob(_)
         | command::Body::DeleteJob(_)
         | command::Body::CommitPlan(_)
@@ -39,8 +45,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::CommitCheckpoint(_)
         | command::Body::BeginIncarnation(_)
         | command::Body::RaiseLevel(_) => 1,
-        command::Body::Transaction(_)
-        | command::Body::AdmitController(_)
+        command::Body::AdmitController(_)
         | command::Body::SettleController(_)
         | command::Body::SetRecipients(_) => 2,
         command::Body::TrustReleases(_)
@@ -48,7 +53,26 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::StartRollout(_)
         | command::Body::ChangeRollout(_)
         | command::Body::StepRollout(_) => 4,
+        command::Body::FailOverdue(_) => 5,
     }
+}
+
+fn level_of_step(step: &TransactionStep) -> u32 {
+    match &step.body {
+        Some(transaction_step::Body::SubmitJob(submit)) => level_of_job(submit),
+        Some(_) | None => 1,
+    }
+}
+
+/// A job waits for others and for times since the fifth.
+fn level_of_job(submit: &SubmitJob) -> u32 {
+    let waits = submit.spec.as_ref().is_some_and(|spec| {
+        !spec.depends_on.is_empty()
+            || !spec.singleton.is_empty()
+            || spec.not_before.is_some()
+            || spec.deadline.is_some()
+    });
+    if waits { 5 } else { 1 }
 }
 
 pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {

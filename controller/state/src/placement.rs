@@ -10,7 +10,7 @@ use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::act::{Act, Answer};
 use crate::phases::{job_phase, node_phase, task_phase};
-use crate::{artifacts, incarnation, lifecycle, record};
+use crate::{artifacts, incarnation, lifecycle, overdue, record, waits};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -60,6 +60,12 @@ fn place(
     }
     if job_phase(job) != JobPhase::Pending {
         return Err(format!("the job is {}", job_phase(job)));
+    }
+    if let Some(reason) = waits::not_yet(job, act.now) {
+        return Err(reason);
+    }
+    if overdue::is_late(job, act.now) {
+        return Err("the job cannot end by its deadline any more".to_owned());
     }
     let mut job = job.clone();
     let ranks = ranks(&job);
