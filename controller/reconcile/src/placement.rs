@@ -120,8 +120,11 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
     let spec = job_spec(job, verdicts.bundle)?;
     let phase = JobPhase::from_word(&status.phase)?;
     let state = match phase {
+        // What waits for other jobs asks for no place yet.
+        JobPhase::Pending if !status.waits_for.is_empty() => return None,
         JobPhase::Pending => {
-            JobState::Waiting { verdicts: verdicts.of(job, &spec)?, not_before: not_before(status) }
+            let not_before = not_before(status).max(spec.not_before);
+            JobState::Waiting { verdicts: verdicts.of(job, &spec)?, not_before }
         }
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
             JobState::Placed { assignments: assignments(status), since: millis(status.since.as_ref()) }
@@ -132,10 +135,16 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
         name: metadata.name.parse().ok()?,
         uid: metadata.uid.clone(),
         queue: spec.queue.clone(),
+        submitted: asks_since(metadata, status, &spec),
         spec: Arc::new(spec),
-        submitted: millis(metadata.created_at.as_ref()),
         state,
     })
+}
+
+/// Since when a job could have had a place: one that waited for something else has not waited for the scheduler.
+fn asks_since(metadata: &v1::Metadata, status: &v1::JobStatus, spec: &JobSpec) -> Time {
+    let released = millis(status.released_at.as_ref()).max(millis(metadata.created_at.as_ref()));
+    spec.not_before.map_or(released, |not_before| released.max(not_before))
 }
 
 fn job_spec(job: &v1::Job, bundle: &Bundle) -> Option<JobSpec> {

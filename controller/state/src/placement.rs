@@ -32,7 +32,9 @@ pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
 fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
     let Some(job) = act.state.job(name) else { return };
     let known = job.status.as_ref().and_then(|s| s.explanation.as_ref());
-    if job_phase(job) != JobPhase::Pending || known == Some(&explanation) {
+    // A plan may be of an older job of that name; one that waits for others is in none.
+    let waits = job.status.as_ref().is_some_and(|status| !status.waits_for.is_empty());
+    if waits || job_phase(job) != JobPhase::Pending || known == Some(&explanation) {
         return;
     }
     let mut job = job.clone();

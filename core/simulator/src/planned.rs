@@ -208,6 +208,10 @@ fn spec(queue: &QueueName, devices: u32, whole: u32) -> Result<JobSpec, Unsaid> 
         precision: None,
         retries: 0,
         max_run_time: None,
+        depends_on: Vec::new(),
+        singleton: None,
+        not_before: None,
+        deadline: None,
     };
     Ok(raw.try_into()?)
 }

@@ -165,6 +165,10 @@ fn spec(place: &str, devices: u32) -> Result<JobSpec> {
         precision: Some(Precision::Bf16),
         retries: 0,
         max_run_time: None,
+        depends_on: Vec::new(),
+        singleton: None,
+        not_before: None,
+        deadline: None,
     }
     .try_into()
     .context("a job specification")
