@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use holdfast_types::{
-    AsProblem, Bytes, CheckpointPolicy, DatasetMount, DeviceRequest, JobKind, JobSpec, JobSpecError,
-    LegalLabel, Millicores, Problem, QueueSpec, RawJobSpec, Resources, Span, TaskGroup, Time,
+    AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceRequest, JobKind, JobSpec,
+    JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, RawJobSpec, Resources, Span, TaskGroup, Time,
 };
 
 use crate::generated::holdfast::v1;
@@ -66,6 +66,16 @@ pub fn millis(timestamp: Option<&prost_types::Timestamp>) -> Time {
     let seconds = u64::try_from(stamp.seconds).unwrap_or(0);
     let nanos = u64::try_from(stamp.nanos).unwrap_or(0);
     Time(seconds.saturating_mul(1_000).saturating_add(nanos / 1_000_000))
+}
+
+/// An instant that somebody wrote. What a millisecond cannot hold is cut off, as it is in a manifest.
+fn instant(name: &str, stamp: Option<&prost_types::Timestamp>) -> Result<Option<Time>, ConvertError> {
+    let Some(stamp) = stamp else { return Ok(None) };
+    if stamp.seconds < 0 || !(0..1_000_000_000).contains(&stamp.nanos) {
+        let reason = format!("{}.{:09} is not a time after 1970", stamp.seconds, stamp.nanos);
+        return Err(ConvertError::Field { field: name.to_owned(), reason });
+    }
+    Ok(Some(millis(Some(stamp))))
 }
 
 /// The wire form of a label.
@@ -142,6 +152,10 @@ impl TryFrom<&v1::JobSpec> for JobSpec {
             retries: spec.retries,
             max_run_time: (spec.max_run_time_ms > 0).then_some(Span(spec.max_run_time_ms)),
             preemptible: spec.preemptible,
+            depends_on: spec.depends_on.iter().map(Dependency::try_from).collect::<Result<_, _>>()?,
+            singleton: optional("singleton", &spec.singleton)?,
+            not_before: instant("notBefore", spec.not_before.as_ref())?,
+            deadline: instant("deadline", spec.deadline.as_ref())?,
         };
         Ok(JobSpec::try_from(raw)?)
     }
@@ -152,6 +166,23 @@ fn dataset_from(dataset: &v1::DatasetMount) -> Result<DatasetMount, ConvertError
         dataset: field("datasets.dataset", &dataset.dataset)?,
         mount: optional("datasets.mount", &dataset.mount)?,
     })
+}
+
+impl TryFrom<&v1::JobDependency> for Dependency {
+    type Error = ConvertError;
+
+    fn try_from(dependency: &v1::JobDependency) -> Result<Self, ConvertError> {
+        Ok(Dependency {
+            job: field("dependsOn.job", &dependency.job)?,
+            condition: optional("dependsOn.condition", &dependency.condition)?.unwrap_or_default(),
+        })
+    }
+}
+
+impl From<&Dependency> for v1::JobDependency {
+    fn from(dependency: &Dependency) -> Self {
+        v1::JobDependency { job: dependency.job.to_string(), condition: dependency.condition.to_string() }
+    }
 }
 
 impl TryFrom<&v1::TaskGroup> for TaskGroup {
@@ -243,6 +274,10 @@ impl From<&JobSpec> for v1::JobSpec {
             retries: spec.retries,
             max_run_time_ms: spec.max_run_time.map_or(0, |s| s.0),
             preemptible: spec.preemptible,
+            depends_on: spec.depends_on.iter().map(v1::JobDependency::from).collect(),
+            singleton: text(spec.singleton.as_ref().map(ToString::to_string)),
+            not_before: spec.not_before.map(timestamp),
+            deadline: spec.deadline.map(timestamp),
         }
     }
 }
@@ -270,7 +305,9 @@ mod tests {
             "jurisdictions": ["DE"], "command": ["/bin/x"], "env": {"A": "b"}, "baseModel": "m@2", "output": "o",
             "groups": [{"name": "worker", "count": 2, "resources": {"devices": {"class": "amd", "count": 1}}}],
             "datasets": [{"dataset": "corpus@1", "mount": "c"}], "checkpoint": {}, "precision": "bf16",
-            "retries": 2, "maxRunTime": "1h", "preemptible": false,
+            "retries": 2, "maxRunTime": "1h", "preemptible": false, "singleton": "nightly",
+            "dependsOn": [{"job": "a"}, {"job": "b", "condition": "after"}, {"job": "c", "condition": "afternotok"}],
+            "notBefore": "2026-11-23T18:00:00Z", "deadline": "2026-11-24T06:00:00+01:00",
         }))
         .unwrap();
         assert_eq!(JobSpec::try_from(&v1::JobSpec::from(&spec)), Ok(spec));
@@ -281,6 +318,22 @@ mod tests {
         let wire = v1::JobSpec { kind: "trian".to_owned(), ..v1::JobSpec::default() };
         let error = JobSpec::try_from(&wire).unwrap_err().to_string();
         assert!(error.starts_with("kind: `trian` is not a kind of job"), "{error}");
+        let spec: JobSpec = serde_json::from_value(serde_json::json!({
+            "kind": "batch", "tenant": "lab", "purpose": "research", "image": "x@1",
+            "groups": [{"name": "worker", "count": 1}],
+        }))
+        .unwrap();
+        let error = |edit: fn(&mut v1::JobSpec)| {
+            let mut wire = v1::JobSpec::from(&spec);
+            edit(&mut wire);
+            JobSpec::try_from(&wire).unwrap_err().to_string()
+        };
+        let said = error(|w| w.deadline = Some(prost_types::Timestamp { seconds: -1, ..Default::default() }));
+        assert_eq!(said, "deadline: -1.000000000 is not a time after 1970");
+        let said = error(|w| {
+            w.depends_on.push(v1::JobDependency { job: "a".to_owned(), condition: "ok".to_owned() });
+        });
+        assert!(said.starts_with("dependsOn.condition: `ok` is not a condition"), "{said}");
     }
 
     #[test]

@@ -76,6 +76,7 @@ pub(crate) fn name(body: Option<&Body>) -> &'static str {
         Some(Body::StartRollout(_)) => "start_rollout",
         Some(Body::ChangeRollout(_)) => "change_rollout",
         Some(Body::StepRollout(_)) => "step_rollout",
+        Some(Body::FailOverdue(_)) => "fail_overdue",
         None => OTHER,
     }
 }

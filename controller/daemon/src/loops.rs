@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_api::store::{BeginIncarnation, InitCluster, SetReplicas, command};
+use holdfast_api::store::{BeginIncarnation, FailOverdue, InitCluster, OverdueJob, SetReplicas, command};
 use holdfast_api::v1;
 use holdfast_identity::{CONTROLLER_VALIDITY, Identity, Serial};
 use holdfast_policy::{Bundle, packs};
@@ -27,6 +27,8 @@ const ROUND: Duration = Duration::from_millis(250);
 const GRACE: Span = Span::from_secs(1);
 /// Artifacts that lack a copy are looked at so often although nothing changed: the law knows times.
 const RECHECK: Duration = Duration::from_secs(60);
+/// The most jobs that one command fails. What is more is failed by the next one.
+const MAX_OVERDUE: usize = 1_000;
 /// Leases are looked at so often in the time that one runs, and at least as often as this.
 const LEASE_PART: u64 = 8;
 const LEASE_ROUND: Duration = Duration::from_secs(1);
@@ -126,6 +128,7 @@ async fn round(app: &App, began: &Began, duties: &mut Duties) -> Result<(), Stat
     if duties.leases.are_due(app.config.lease_ms) {
         watch_leases(app).await?;
     }
+    fail_overdue(app).await?;
     if began.ago().is_none_or(|ago| ago > silence(app)) {
         duties.placing.round(app).await?;
     }
@@ -223,6 +226,16 @@ async fn watch_leases(app: &App) -> Result<(), Status> {
         app.propose(system(command::Body::SetNodePhase(change))).await?;
     }
     Ok(())
+}
+
+/// Ends the jobs that cannot keep their deadline any more.
+async fn fail_overdue(app: &App) -> Result<(), Status> {
+    let now = now();
+    let jobs: Vec<OverdueJob> = app.with(|state| state.overdue(now).take(MAX_OVERDUE).collect());
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    app.propose(system(command::Body::FailOverdue(FailOverdue { jobs }))).await.map(drop)
 }
 
 /// Which artifacts are to be looked at besides those that have changed.

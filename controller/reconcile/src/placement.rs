@@ -111,10 +111,12 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
     let spec = job_spec(job, verdicts.bundle)?;
     let phase = JobPhase::from_word(&status.phase)?;
     let state = match phase {
+        // What waits for other jobs asks for no place yet.
+        JobPhase::Pending if !status.waits_for.is_empty() => return None,
         JobPhase::Pending => JobState::Waiting {
             verdicts: verdicts.of(job, &spec)?,
-            since: millis(status.since.as_ref()),
-            not_before: not_before(status),
+            since: asks_since(metadata, status, &spec).max(millis(status.since.as_ref())),
+            not_before: not_before(status).max(spec.not_before),
             held: status.held.iter().filter_map(|p| assignment(p.rank, &p.node, &p.devices)).collect(),
             held_since: millis(status.held_since.as_ref()),
         },
@@ -134,11 +136,17 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
         name: metadata.name.parse().ok()?,
         uid: metadata.uid.clone(),
         queue: spec.queue.clone(),
+        submitted: asks_since(metadata, status, &spec),
         spec: Arc::new(spec),
-        submitted: millis(metadata.created_at.as_ref()),
         past: Past { ran: Span(status.ran_ms), waited: Span(status.waited_ms) },
         state,
     })
+}
+
+/// Since when a job could have had a place: one that waited for something else has not waited for the scheduler.
+fn asks_since(metadata: &v1::Metadata, status: &v1::JobStatus, spec: &JobSpec) -> Time {
+    let released = millis(status.released_at.as_ref()).max(millis(metadata.created_at.as_ref()));
+    spec.not_before.map_or(released, |not_before| released.max(not_before))
 }
 
 fn job_spec(job: &v1::Job, bundle: &Bundle) -> Option<JobSpec> {

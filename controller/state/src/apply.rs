@@ -13,8 +13,8 @@ use crate::act::{Act, Answer};
 use crate::state::State;
 use crate::table::Change;
 use crate::{
-    artifacts, cluster, controllers, incarnation, jobs, level, nodes, placement, queues, record, refuse,
-    releases, retention, rollouts, transaction,
+    artifacts, cluster, controllers, incarnation, jobs, level, nodes, overdue, placement, queues, record,
+    refuse, releases, retention, rollouts, transaction, waits,
 };
 
 /// What one command did.
@@ -30,6 +30,7 @@ impl State {
     /// Applies one committed command, in its stored form, at a logical time.
     pub fn apply(&mut self, now: Time, bytes: &[u8]) -> Applied {
         self.changes.clear();
+        self.awaited.clear_news();
         let outcome = match Command::decode(bytes) {
             Ok(command) => self.apply_command(now, command),
             Err(error) => self.refused(&refuse::undecodable(&format!("its bytes do not decode: {error}"))),
@@ -134,6 +135,7 @@ impl State {
         };
         let answer = dispatch(&mut act, body);
         if answer.is_ok() {
+            waits::settle(&mut act);
             retention::ended_jobs(&mut act);
         }
         if let Some(decision) = act.decision.take() {
@@ -170,6 +172,7 @@ fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
         command::Body::SubmitJob(submit) => jobs::submit(act, submit),
         command::Body::CancelJob(end) => jobs::cancel(act, &end.name),
         command::Body::DeleteJob(end) => jobs::delete(act, &end.name),
+        command::Body::FailOverdue(overdue) => overdue::fail(act, &overdue),
         command::Body::CommitPlan(plan) => placement::commit(act, plan),
         command::Body::ReportTasks(report) => jobs::report(act, report),
         command::Body::CommitCheckpoint(commit) => artifacts::checkpoint(act, commit),

@@ -6,7 +6,7 @@ use holdfast_types::{JobPhase, Problem, TaskPhase};
 
 use crate::act::{Act, Answer};
 use crate::phases::job_phase;
-use crate::{artifacts, lifecycle, record, refuse};
+use crate::{artifacts, lifecycle, record, refuse, waits};
 
 pub(crate) fn submit(act: &mut Act<'_>, submit: SubmitJob) -> Answer {
     let name = submit.name.clone();
@@ -38,7 +38,7 @@ pub(crate) fn submit(act: &mut Act<'_>, submit: SubmitJob) -> Answer {
             ..v1::JobStatus::default()
         }),
     };
-    lifecycle::set_phase(&mut job, JobPhase::Pending, "waits for a place", act);
+    waits::begin(act, &mut job)?;
     act.state.put_job(job, act.revision);
     answer(act, &name)
 }

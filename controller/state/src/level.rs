@@ -1,7 +1,7 @@
 //! The feature level: which commands every member of the cluster knows. A command newer than the level is refused, because a
 //! member that does not know it would come to another state. Commands are never taken back, so the level only rises.
 
-use holdfast_api::store::{Done, RaiseLevel, command, outcome};
+use holdfast_api::store::{Done, RaiseLevel, SubmitJob, TransactionStep, command, outcome, transaction_step};
 
 use crate::act::{Act, Answer};
 use crate::{record, refuse};
@@ -14,6 +14,8 @@ pub(crate) const REQUEST_IDS: u32 = 3;
 
 /// From here on a plan may stop jobs and hold places, and it is kept for how long a job has run and waited.
 pub const TURNS: u32 = 5;
+/// From here on a job keeps why its starts failed, and can wait for other jobs and for times.
+pub(crate) const FAILED_STARTS: u32 = 5;
 
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
@@ -24,8 +26,9 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
-        command::Body::SubmitJob(job) if job.spec.as_ref().is_some_and(|spec| spec.preemptible.is_some()) => {
-            TURNS
+        command::Body::SubmitJob(submit) => level_of_job(submit),
+        command::Body::Transaction(transaction) => {
+            transaction.steps.iter().map(level_of_step).fold(2, u32::max)
         }
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
@@ -33,7 +36,6 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::RotateNode(_)
         | command::Body::ChangeNode(_)
         | command::Body::SetNodePhase(_)
-        | command::Body::SubmitJob(_)
         | command::Body::CancelJob(_)
         | command::Body::DeleteJob(_)
         | command::Body::CommitPlan(_)
@@ -46,8 +48,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::CommitCheckpoint(_)
         | command::Body::BeginIncarnation(_)
         | command::Body::RaiseLevel(_) => 1,
-        command::Body::Transaction(_)
-        | command::Body::AdmitController(_)
+        command::Body::AdmitController(_)
         | command::Body::SettleController(_)
         | command::Body::SetRecipients(_) => 2,
         command::Body::TrustReleases(_)
@@ -55,7 +56,27 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::StartRollout(_)
         | command::Body::ChangeRollout(_)
         | command::Body::StepRollout(_) => 4,
+        command::Body::FailOverdue(_) => 5,
     }
+}
+
+fn level_of_step(step: &TransactionStep) -> u32 {
+    match &step.body {
+        Some(transaction_step::Body::SubmitJob(submit)) => level_of_job(submit),
+        Some(_) | None => 1,
+    }
+}
+
+/// A job waits for others and for times, and may refuse to stop for others, since the fifth.
+fn level_of_job(submit: &SubmitJob) -> u32 {
+    let is_new = submit.spec.as_ref().is_some_and(|spec| {
+        !spec.depends_on.is_empty()
+            || !spec.singleton.is_empty()
+            || spec.not_before.is_some()
+            || spec.deadline.is_some()
+            || spec.preemptible.is_some()
+    });
+    if is_new { 5 } else { 1 }
 }
 
 pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {

@@ -8,8 +8,10 @@
 mod act;
 mod apply;
 mod artifacts;
+mod awaited;
 mod cluster;
 mod controllers;
+mod deadlines;
 mod ended;
 mod history;
 mod incarnation;
@@ -18,6 +20,7 @@ mod keys;
 mod level;
 mod lifecycle;
 mod nodes;
+mod overdue;
 mod packed;
 mod part;
 mod phases;
@@ -36,6 +39,7 @@ mod state;
 mod table;
 mod trail;
 mod transaction;
+mod waits;
 
 pub use apply::Applied;
 pub use controllers::{ADMITTED, JOINED, MOST_RECIPIENTS, REMOVED};

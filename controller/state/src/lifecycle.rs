@@ -9,7 +9,7 @@ use holdfast_types::{JobPhase, TaskPhase, Time};
 use crate::act::Act;
 use crate::level::TURNS;
 use crate::phases::{job_phase, task_phase};
-use crate::{artifacts, record};
+use crate::{artifacts, level, record};
 
 /// Moves a task forward; a task that is over stays so.
 pub(crate) fn set_task(task: &mut v1::TaskStatus, phase: TaskPhase, reason: &str, act: &Act<'_>) {
@@ -47,6 +47,7 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
     }
     if phase.is_terminal() {
         status.ended_at = Some(now);
+        status.waits_for.clear();
         record::mutation(act, "job-ended", &format!("job/{name}"), &[("phase", phase.as_str())]);
     }
     act.event(&format!("job/{name}"), phase.as_str(), reason.to_owned());
@@ -57,7 +58,9 @@ fn count_time(status: &mut v1::JobStatus, phase: JobPhase, now: Time) {
     let spent = |since: Time| now.since(since).0;
     match phase {
         JobPhase::Starting => {
-            status.waited_ms = status.waited_ms.saturating_add(spent(millis(status.since.as_ref())));
+            status.waited_ms = status.waited_ms.saturating_add(spent(
+                millis(status.since.as_ref()).max(millis(status.released_at.as_ref())),
+            ));
             status.placed_at = Some(timestamp(now));
         }
         JobPhase::Running | JobPhase::Stopping => return,
@@ -105,8 +108,8 @@ fn settle_active(job: &mut v1::Job, act: &mut Act<'_>) {
         let reason = first_reason(job, TaskPhase::Lost);
         begin_stop(job, JobPhase::Pending, &reason, act);
     } else if phases.contains(&TaskPhase::Failed) {
-        let reason = first_reason(job, TaskPhase::Failed);
         let after = after_failure(job);
+        let reason = failure(job, act);
         begin_stop(job, after, &reason, act);
     } else if phases.contains(&TaskPhase::Stopped) {
         job.status.get_or_insert_default().restarts += 1;
@@ -140,6 +143,28 @@ fn after_failure(job: &mut v1::Job) -> JobPhase {
     let status = job.status.get_or_insert_default();
     status.failures += 1;
     if service || status.failures <= retries { JobPhase::Pending } else { JobPhase::Failed }
+}
+
+/// Why the start failed; kept beside the job, and told with how many did.
+fn failure(job: &mut v1::Job, act: &Act<'_>) -> String {
+    const KEPT: usize = 16;
+    let reason = first_reason(job, TaskPhase::Failed);
+    // Members of an older release keep none.
+    if act.state.feature_level() < level::FAILED_STARTS {
+        return reason;
+    }
+    let spec = job.spec.as_ref();
+    let most = spec.filter(|spec| spec.kind != "service").map(|spec| u64::from(spec.retries) + 1);
+    let status = job.status.get_or_insert_default();
+    let start = v1::FailedStart { fence: status.fence, reason: reason.clone(), at: Some(timestamp(act.now)) };
+    status.failed_starts.push(start);
+    if status.failed_starts.len() > KEPT {
+        status.failed_starts.remove(0);
+    }
+    match most {
+        Some(most) => format!("failed {} of {most} starts: {reason}", status.failures),
+        None => format!("failed {} starts: {reason}", status.failures),
+    }
 }
 
 fn first_reason(job: &v1::Job, phase: TaskPhase) -> String {

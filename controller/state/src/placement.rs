@@ -12,7 +12,7 @@ use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::act::{Act, Answer};
 use crate::phases::{job_phase, node_phase, task_phase};
-use crate::{artifacts, incarnation, lifecycle, record};
+use crate::{artifacts, incarnation, lifecycle, overdue, record, waits};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -90,7 +90,9 @@ fn known<'a>(act: &'a Act<'_>, name: &str, uid: &str) -> Result<&'a v1::Job, Str
 fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
     let Some(job) = act.state.job(name) else { return };
     let known = job.status.as_ref().and_then(|s| s.explanation.as_ref());
-    if job_phase(job) != JobPhase::Pending || known == Some(&explanation) {
+    // A plan may be of an older job of that name; one that waits for others is in none.
+    let waits = job.status.as_ref().is_some_and(|status| !status.waits_for.is_empty());
+    if waits || job_phase(job) != JobPhase::Pending || known == Some(&explanation) {
         return;
     }
     let mut job = job.clone();
@@ -112,6 +114,12 @@ fn place(
     let job = known(act, &gang.job, &gang.job_uid)?;
     if job_phase(job) != JobPhase::Pending {
         return Err(format!("the job is {}", job_phase(job)));
+    }
+    if let Some(reason) = waits::not_yet(job, act.now) {
+        return Err(reason);
+    }
+    if overdue::is_late(job, act.now) {
+        return Err("the job cannot end by its deadline any more".to_owned());
     }
     let mut job = job.clone();
     let ranks = ranks(&job);

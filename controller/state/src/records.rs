@@ -101,8 +101,8 @@ impl Restoring {
         let (floor, revision) = state.cluster().map_or((0, 0), |c| (c.watch_floor, c.revision));
         state.history.loaded(floor, revision);
         state.keys.loaded();
-        for job in state.jobs.values() {
-            state.ended.changed(None, Some(job));
+        for job in state.jobs.all_kept() {
+            state.job_changed(None, Some(&job));
         }
         Ok(state)
     }

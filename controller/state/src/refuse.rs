@@ -24,6 +24,19 @@ pub(crate) fn known_node(name: &str) -> Problem {
         .next(format!("holdfast node retire {name}"))
 }
 
+/// A job that would wait for one that it cannot wait for.
+pub(crate) fn dependency(name: &str, because: &str) -> Problem {
+    Problem::new(2180, ProblemKind::Invalid, format!("job `{name}` cannot wait so"))
+        .because(because.to_owned())
+        .next("holdfast job list")
+}
+
+/// A job that could not end by its deadline if it started at once.
+pub(crate) fn deadline(name: &str, because: &str) -> Problem {
+    Problem::new(2181, ProblemKind::Invalid, format!("job `{name}` cannot end by its deadline"))
+        .because(because.to_owned())
+}
+
 /// The caller decided on an older state.
 pub(crate) fn changed(kind: &str, name: &str, expected: u64, found: u64) -> Problem {
     Problem::new(1103, ProblemKind::Conflict, format!("{kind} `{name}` has changed since it was read"))

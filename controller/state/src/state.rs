@@ -9,6 +9,8 @@ use holdfast_api::store::{
 use holdfast_api::v1;
 use holdfast_types::Time;
 
+use crate::awaited::Awaited;
+use crate::deadlines::Deadlines;
 use crate::ended::Ended;
 use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, WatchItem};
 use crate::keys::Keys;
@@ -42,6 +44,10 @@ pub struct State {
     pub(crate) rollouts: Table<v1::Rollout>,
     /// Follows from the jobs.
     pub(crate) ended: Ended,
+    /// Follows from the jobs, but for what this command has changed.
+    pub(crate) awaited: Awaited,
+    /// Follows from the jobs.
+    pub(crate) deadlines: Deadlines,
     pub(crate) history: History,
     pub(crate) changes: Vec<Change>,
 }
@@ -66,6 +72,8 @@ impl Default for State {
             releases: Table::new("v/"),
             rollouts: Table::new("o/"),
             ended: Ended::default(),
+            awaited: Awaited::default(),
+            deadlines: Deadlines::default(),
             history: History::default(),
             changes: Vec::new(),
         }
@@ -259,9 +267,17 @@ impl State {
 
     pub(crate) fn put_job(&mut self, mut job: v1::Job, revision: u64) {
         let name = stamp(&mut job.metadata, revision);
-        self.ended.changed(self.jobs.get(&name), Some(&job));
         self.history.put(revision, (JOB, &name), &job, &mut self.changes);
+        let before = self.jobs.kept(&name);
         self.jobs.put(&name, job, &mut self.changes);
+        self.job_changed(before.as_deref(), self.jobs.kept(&name).as_deref());
+    }
+
+    /// What follows from a job that has changed.
+    pub(crate) fn job_changed(&mut self, before: Option<&v1::Job>, now: Option<&v1::Job>) {
+        self.ended.changed(before, now);
+        self.awaited.changed(before, now);
+        self.deadlines.changed(before, now);
     }
 
     pub(crate) fn put_node(&mut self, mut record: NodeRecord, revision: u64) {
@@ -300,7 +316,7 @@ impl State {
 
     pub(crate) fn remove_job(&mut self, name: &str, revision: u64) {
         if let Some(job) = self.jobs.remove(name, &mut self.changes) {
-            self.ended.changed(Some(&job), None);
+            self.job_changed(Some(&job), None);
             self.history.deleted(revision, JOB, name, &mut self.changes);
         }
     }

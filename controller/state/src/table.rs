@@ -71,6 +71,16 @@ impl<R: Row> Table<R> {
         self.rows.get(key).is_some()
     }
 
+    /// A row as it is kept.
+    pub(crate) fn kept(&self, key: &str) -> Option<R::Kept> {
+        self.rows.get(key).cloned()
+    }
+
+    /// Every row as it is kept, without borrowing the table.
+    pub(crate) fn all_kept(&self) -> impl Iterator<Item = R::Kept> + use<R> {
+        self.rows.clone().into_rows().map(|(_, row)| row)
+    }
+
     /// The key of a row, to be shared.
     pub(crate) fn key(&self, key: &str) -> Option<Arc<str>> {
         self.rows.entry(key).map(|(own, _)| Arc::clone(own))

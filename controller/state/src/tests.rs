@@ -9,6 +9,8 @@ use prost::Message as _;
 use crate::State;
 use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
+mod waiting;
+
 /// A cluster and a clock that moves 100 ms with every command.
 struct World {
     state: State,

@@ -6,7 +6,7 @@ use holdfast_api::store::{
 use holdfast_types::Problem;
 
 use crate::act::{Act, Answer};
-use crate::{jobs, nodes, queues, record, refuse};
+use crate::{jobs, nodes, queues, record, refuse, waits};
 
 /// The most steps of one transaction.
 const MOST_STEPS: usize = 128;
@@ -44,6 +44,8 @@ fn all(act: &mut Act<'_>, steps: Vec<TransactionStep>) -> Result<Vec<Outcome>, P
         let result = one(act, step).map_err(|problem| {
             problem.because(format!("it is step {at} of {many}, {word}; none of the steps was done"))
         })?;
+        // A step may delete what the one before has ended, and others wait for.
+        waits::settle(act);
         if let Some(decision) = decision {
             record::decision(act, decision, None);
         }

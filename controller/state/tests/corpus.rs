@@ -97,11 +97,12 @@ fn kind(body: &command::Body) -> &'static str {
         command::Body::StartRollout(_) => "start-rollout",
         command::Body::ChangeRollout(_) => "change-rollout",
         command::Body::StepRollout(_) => "step-rollout",
+        command::Body::FailOverdue(_) => "fail-overdue",
     }
 }
 
 /// The kinds that come into being at each level.
-const KINDS: [&[&str]; 4] = [
+const KINDS: [&[&str]; 5] = [
     &[
         "init-cluster",
         "create-token",
@@ -128,6 +129,7 @@ const KINDS: [&[&str]; 4] = [
     // No command, but that requests have ids.
     &["raise-level", "submit-job", "transaction"],
     &["trust-releases", "import-release", "start-rollout", "change-rollout", "step-rollout", "report-node"],
+    &["submit-job", "fail-overdue", "transaction"],
 ];
 
 struct Teller {
@@ -258,13 +260,17 @@ impl Teller {
     }
 
     fn submit(&mut self, name: &str) {
+        self.submit_so(name, |_| {});
+    }
+
+    fn submit_so(&mut self, name: &str, edit: impl FnOnce(&mut v1::JobSpec)) {
         let devices = Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 1, memory_bytes: 1 << 30 });
         let group = v1::TaskGroup {
             name: "worker".to_owned(),
             count: 2,
             resources: Some(v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 30, devices }),
         };
-        let spec = v1::JobSpec {
+        let mut spec = v1::JobSpec {
             kind: "train".to_owned(),
             queue: "default".to_owned(),
             tenant: "lab".to_owned(),
@@ -275,6 +281,7 @@ impl Teller {
             groups: vec![group],
             ..v1::JobSpec::default()
         };
+        edit(&mut spec);
         let submit = store::SubmitJob {
             name: name.to_owned(),
             uid: format!("uid-{name}"),
@@ -658,13 +665,95 @@ fn rollouts(teller: &mut Teller) {
     }
 }
 
+/// Jobs that wait for others, for their turn and for times, one whose starts fail, and one that stops for another.
+fn fifth(teller: &mut Teller) {
+    teller.found(5);
+    ["de-1", "de-2"].iter().for_each(|node| teller.join(node));
+    let on = |job: &str, condition: &str| v1::JobDependency {
+        job: job.to_owned(),
+        condition: condition.to_owned(),
+    };
+    let at = |ms: u64| Some(holdfast_api::timestamp(Time(ms)));
+    teller.submit("first");
+    for condition in ["after", "afterok", "afternotok"] {
+        teller.submit_so(condition, |spec| spec.depends_on.push(on("first", condition)));
+    }
+    teller.submit_so("vain", |spec| spec.depends_on.push(on("afternotok", "afterok")));
+    teller.submit_so("lost", |spec| spec.depends_on.push(on("gone", "after")));
+    for name in ["turn-1", "turn-2", "turn-3"] {
+        teller.submit_so(name, |spec| spec.singleton = "turns".to_owned());
+    }
+    teller.submit_so("later", |spec| spec.not_before = at(1_100_000));
+    teller.submit_so("past", |spec| spec.deadline = at(900_000));
+    teller.submit_so("due", |spec| (spec.deadline, spec.max_run_time_ms) = (at(1_300_000), 100_000));
+    teller.place("after", ["de-1", "de-2"]);
+    teller.place("later", ["de-1", "de-2"]);
+    teller.place("first", ["de-1", "de-2"]);
+    for phase in ["Running", "Failed"] {
+        teller.report("first", 1, 0, "de-1", phase);
+        teller.report("first", 1, 1, "de-2", phase);
+    }
+    teller.place("first", ["de-1", "de-2"]);
+    for (rank, node) in [(0, "de-1"), (1, "de-2")] {
+        teller.report("first", 2, rank, node, "Succeeded");
+    }
+    let steps = ["turn-2", "turn-1"].map(|name| store::TransactionStep {
+        body: Some(transaction_step::Body::CancelJob(store::EndJob { name: name.to_owned() })),
+        ..store::TransactionStep::default()
+    });
+    teller.tell(command::Body::Transaction(store::Transaction { steps: steps.into() }));
+    let overdue = || {
+        let jobs = [("due", "uid-due"), ("turn-3", "uid-turn-3"), ("first", "other")];
+        let job =
+            |(name, uid): (&str, &str)| store::OverdueJob { name: name.to_owned(), uid: uid.to_owned() };
+        command::Body::FailOverdue(store::FailOverdue { jobs: jobs.into_iter().map(job).collect() })
+    };
+    teller.tell(overdue());
+    teller.now = 1_250_000;
+    teller.place("due", ["de-1", "de-2"]);
+    teller.tell(overdue());
+    teller.place("later", ["de-1", "de-2"]);
+    turns(teller);
+}
+
+/// One that runs stops for another, which has its places held meanwhile, and one that may not be stopped does not.
+fn turns(teller: &mut Teller) {
+    teller.submit_so("stays", |spec| spec.preemptible = Some(false));
+    let task = |rank, node: &str| store::TaskPlacement { rank, node: node.to_owned(), devices: vec![0] };
+    let held = store::GangPlacement {
+        job: "stays".to_owned(),
+        job_uid: "uid-stays".to_owned(),
+        tasks: vec![task(0, "de-1"), task(1, "de-2")],
+    };
+    let preempts = ["later", "stays", "gone"].map(|job| store::Preemption {
+        job: job.to_owned(),
+        job_uid: format!("uid-{job}"),
+        by: "stays".to_owned(),
+    });
+    teller.tell(command::Body::CommitPlan(store::CommitPlan {
+        holds: vec![held.clone()],
+        preempts: preempts.into(),
+        ..store::CommitPlan::default()
+    }));
+    for (rank, node) in [(0, "de-1"), (1, "de-2")] {
+        teller.report("later", 1, rank, node, "Stopped");
+    }
+    let released = store::GangPlacement { tasks: Vec::new(), ..held };
+    teller.tell(command::Body::CommitPlan(store::CommitPlan {
+        holds: vec![released],
+        ..store::CommitPlan::default()
+    }));
+    teller.place("stays", ["de-1", "de-2"]);
+}
+
 fn write(level: u32) {
     let mut teller = Teller { story: Vec::new(), now: 1_000_000, request: String::new() };
     match level {
         1 => first(&mut teller),
         2 => second(&mut teller),
         3 => third(&mut teller),
-        _ => fourth(&mut teller),
+        4 => fourth(&mut teller),
+        _ => fifth(&mut teller),
     }
     let directory = directory(level);
     std::fs::create_dir_all(&directory).unwrap();

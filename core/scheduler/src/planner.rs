@@ -83,8 +83,8 @@ impl Round<'_> {
                 self.start(number, seats);
             } else if is_old {
                 self.index.hold(number, Vec::new(), self.now);
-                self.hold(number);
                 self.held.insert(number);
+                self.hold(number);
             }
         }
     }
@@ -299,8 +299,14 @@ impl Round<'_> {
             self.index.vain.give_up(class);
             return false;
         };
-        self.index.hold(number, seats, self.now);
-        self.held.insert(number);
+        self.index.hold(number, seats.clone(), self.now);
+        // The order in which a gang is placed can miss a way that is there when others have ended, and needs none of their places.
+        let is_free = self.index.job(number).is_some_and(|job| is_free(self.index, job, self.now));
+        if is_free && !self.is_full() {
+            self.start(number, seats);
+        } else {
+            self.held.insert(number);
+        }
         true
     }
 

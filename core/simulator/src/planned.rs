@@ -253,6 +253,10 @@ fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobS
         retries: 0,
         max_run_time: None,
         preemptible: Some(saves),
+        depends_on: Vec::new(),
+        singleton: None,
+        not_before: None,
+        deadline: None,
     };
     Ok(raw.try_into()?)
 }

@@ -150,6 +150,11 @@ name!(
     GroupName,
     "group name"
 );
+name!(
+    /// The name under which jobs of one tenant take turns.
+    SingletonName,
+    "singleton name"
+);
 
 /// A jurisdiction: the code of a state or of a bloc of states, such as `DE` or `EU`. The jurisdiction of a node is its
 /// issuing CA, never a label.

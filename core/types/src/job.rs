@@ -6,15 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::ArtifactRef;
-use crate::device::{DeviceClass, Precision};
-use crate::id::{ArtifactName, GroupName, Jurisdiction, PurposeName, QueueName, TenantName};
-use crate::quantity::{Bytes, Millicores};
-use crate::time::Span;
+use crate::device::Precision;
+use crate::gang::{GangError, TaskGroup, check_groups};
+use crate::id::{ArtifactName, Jurisdiction, PurposeName, QueueName, SingletonName, TenantName};
+use crate::start::{Dependency, StartError, check_start};
+use crate::time::{Span, Time};
 
-/// The most tasks one gang may have.
-pub const MAX_TASKS: u32 = 16_384;
-/// The most groups one job may have.
-pub(crate) const MAX_GROUPS: usize = 64;
 /// The most datasets one job may mount.
 pub(crate) const MAX_DATASETS: usize = 64;
 /// The most bytes of command, arguments and environment together: half of what Linux passes to a program by default.
@@ -32,61 +29,6 @@ pub enum JobKind {
     Batch,
     /// Runs until it is cancelled, and again when it ends.
     Service,
-}
-
-/// Accelerators one task needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct DeviceRequest {
-    /// Whose accelerators.
-    pub class: DeviceClass,
-    /// How many, all on one node.
-    pub count: u32,
-    /// The least memory of each.
-    #[serde(default)]
-    pub memory: Bytes,
-}
-
-/// What one task needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Resources {
-    /// Processor share.
-    #[serde(default = "default_cores")]
-    pub cores: Millicores,
-    /// Main memory.
-    #[serde(default = "default_memory")]
-    pub memory: Bytes,
-    /// Accelerators, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub devices: Option<DeviceRequest>,
-}
-
-fn default_cores() -> Millicores {
-    Millicores(1_000)
-}
-
-fn default_memory() -> Bytes {
-    Bytes(256 << 20)
-}
-
-impl Default for Resources {
-    fn default() -> Self {
-        Self { cores: default_cores(), memory: default_memory(), devices: None }
-    }
-}
-
-/// Equal tasks of a gang.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct TaskGroup {
-    /// The group's name, unique in the job.
-    pub name: GroupName,
-    /// How many tasks.
-    pub count: u32,
-    /// What each needs.
-    #[serde(default)]
-    pub resources: Resources,
 }
 
 /// A dataset mounted read-only at `/data/<name>`.
@@ -161,6 +103,14 @@ pub struct JobSpec {
     pub max_run_time: Option<Span>,
     /// Whether it may be stopped so that others find room, and goes on later; where nobody says, one may that writes checkpoints.
     pub preemptible: Option<bool>,
+    /// What must have become of other jobs before it starts.
+    pub depends_on: Vec<Dependency>,
+    /// Of the tenant's jobs with this name one has its turn at a time, in the order they were submitted.
+    pub singleton: Option<SingletonName>,
+    /// It does not start before.
+    pub not_before: Option<Time>,
+    /// It has ended by then, or it fails: at the latest moment to start where `max_run_time` says how long it may take.
+    pub deadline: Option<Time>,
 }
 
 /// A job as written, before it is checked.
@@ -199,6 +149,14 @@ pub struct RawJobSpec {
     pub max_run_time: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preemptible: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<Dependency>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub singleton: Option<SingletonName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
 }
 
 fn default_queue() -> QueueName {
@@ -209,18 +167,10 @@ fn default_queue() -> QueueName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each variant's text says what it means")]
 pub enum JobSpecError {
-    #[error("groups: a job needs at least one group with at least one task")]
-    NoTasks,
-    #[error("groups: {count} groups, at most {MAX_GROUPS} are allowed")]
-    TooManyGroups { count: usize },
-    #[error("groups: {count} tasks, at most {MAX_TASKS} are allowed")]
-    TooManyTasks { count: u64 },
-    #[error("groups: `{name}` is named twice")]
-    GroupTwice { name: GroupName },
-    #[error("groups: `{name}` asks for 0 tasks")]
-    EmptyGroup { name: GroupName },
-    #[error("groups: `{name}` asks for 0 accelerators: leave `devices` out instead")]
-    NoDevices { name: GroupName },
+    #[error(transparent)]
+    Gang(#[from] GangError),
+    #[error(transparent)]
+    Start(#[from] StartError),
     #[error("datasets: {count} datasets, at most {MAX_DATASETS} are allowed")]
     TooManyDatasets { count: usize },
     #[error("datasets: `/data/{mount}` is mounted twice")]
@@ -281,6 +231,7 @@ impl TryFrom<RawJobSpec> for JobSpec {
         if raw.max_run_time == Some(Span(0)) {
             return Err(JobSpecError::MaxRunTime);
         }
+        check_start(&raw.depends_on, raw.not_before, raw.deadline, raw.max_run_time)?;
         Ok(Self {
             kind: raw.kind,
             queue: raw.queue,
@@ -300,6 +251,10 @@ impl TryFrom<RawJobSpec> for JobSpec {
             retries: raw.retries,
             max_run_time: raw.max_run_time,
             preemptible: raw.preemptible,
+            depends_on: raw.depends_on,
+            singleton: raw.singleton,
+            not_before: raw.not_before,
+            deadline: raw.deadline,
         })
     }
 }
@@ -325,31 +280,12 @@ impl From<JobSpec> for RawJobSpec {
             retries: spec.retries,
             max_run_time: spec.max_run_time,
             preemptible: spec.preemptible,
+            depends_on: spec.depends_on,
+            singleton: spec.singleton,
+            not_before: spec.not_before,
+            deadline: spec.deadline,
         }
     }
-}
-
-fn check_groups(groups: &[TaskGroup]) -> Result<(), JobSpecError> {
-    if groups.is_empty() {
-        return Err(JobSpecError::NoTasks);
-    }
-    if groups.len() > MAX_GROUPS {
-        return Err(JobSpecError::TooManyGroups { count: groups.len() });
-    }
-    let mut names = BTreeSet::new();
-    for group in groups {
-        if !names.insert(&group.name) {
-            return Err(JobSpecError::GroupTwice { name: group.name.clone() });
-        }
-        if group.count == 0 {
-            return Err(JobSpecError::EmptyGroup { name: group.name.clone() });
-        }
-        if group.resources.devices.as_ref().is_some_and(|d| d.count == 0) {
-            return Err(JobSpecError::NoDevices { name: group.name.clone() });
-        }
-    }
-    let count = groups.iter().map(|g| u64::from(g.count)).sum();
-    if count > u64::from(MAX_TASKS) { Err(JobSpecError::TooManyTasks { count }) } else { Ok(()) }
 }
 
 fn check_datasets(datasets: &[DatasetMount]) -> Result<(), JobSpecError> {
@@ -440,6 +376,15 @@ mod tests {
             |v| v["datasets"] = serde_json::json!([{"dataset": "corpus@1"}, {"dataset": "corpus@2"}]),
             "`/data/corpus` is mounted twice",
         );
+        check(
+            |v| v["dependsOn"] = serde_json::json!([{"job": "a"}, {"job": "a", "condition": "after"}]),
+            "dependsOn: job `a` is named twice",
+        );
+        check(
+            |v| v["dependsOn"] = serde_json::json!([{"job": "a", "condition": "ok"}]),
+            "unknown variant `ok`",
+        );
+        check(|v| v["notBefore"] = "tomorrow".into(), "`tomorrow` is not a time");
         check(|v| v["checkpoint"] = serde_json::json!({"keep": 0}), "checkpoint.keep: must be 1 to 16");
     }
 }

@@ -7,6 +7,7 @@
 
 mod artifact;
 mod device;
+mod gang;
 mod id;
 mod job;
 mod manifest;
@@ -14,6 +15,8 @@ mod phase;
 mod problem;
 mod quantity;
 mod queue;
+mod rfc3339;
+mod start;
 mod text;
 mod time;
 
@@ -21,15 +24,13 @@ pub use artifact::{
     ArtifactKey, ArtifactKeyError, ArtifactKind, ArtifactKindError, ArtifactRef, ArtifactRefError, LegalLabel,
 };
 pub use device::{DeviceClass, DeviceClassError, Precision, PrecisionError};
+pub use gang::{DeviceRequest, GangError, MAX_TASKS, Resources, TaskGroup};
 pub use id::{
     ArtifactName, BlobId, BlobIdError, DeviceIndex, Fence, GroupName, JobName, Jurisdiction,
     JurisdictionError, LabelName, MAX_NAME, NameError, NodeName, PrincipalName, PurposeName, QueueName, Rank,
-    TenantName,
+    SingletonName, TenantName,
 };
-pub use job::{
-    CheckpointPolicy, DatasetMount, DeviceRequest, JobKind, JobSpec, JobSpecError, MAX_TASKS, RESERVED_ENV,
-    RawJobSpec, Resources, TaskGroup,
-};
+pub use job::{CheckpointPolicy, DatasetMount, JobKind, JobSpec, JobSpecError, RESERVED_ENV, RawJobSpec};
 pub use manifest::{
     API_VERSION, JobManifest, MAX_MANIFEST_BYTES, Manifest, ManifestHead, ManifestMetadata, QueueManifest,
 };
@@ -37,4 +38,6 @@ pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, Millicores, MillicoresError};
 pub use queue::{QueueSpec, default_queue_name};
+pub use rfc3339::TimeError;
+pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};

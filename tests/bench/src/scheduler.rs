@@ -172,6 +172,10 @@ fn spec(place: &str, devices: u32) -> Result<JobSpec> {
         retries: 0,
         max_run_time: None,
         preemptible: None,
+        depends_on: Vec::new(),
+        singleton: None,
+        not_before: None,
+        deadline: None,
     }
     .try_into()
     .context("a job specification")

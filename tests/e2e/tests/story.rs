@@ -327,6 +327,39 @@ fn several_manifests_are_one_change_or_none() {
 }
 
 #[test]
+fn jobs_wait_for_each_other_and_for_their_deadlines() {
+    let cluster = Cluster::new(1, 1);
+    cluster.import();
+    let submit = |name: &str, tasks: u32, more: &str| {
+        let path = cluster.manifest(name, "DE", tasks, 20, 0);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}{more}")).unwrap();
+        cluster.done(&["job", "submit", "-f", path.as_str()]);
+    };
+    submit("first", 1, "");
+    submit("second", 1, "  dependsOn: [{job: first}]\n");
+    submit("instead", 1, "  dependsOn: [{job: first, condition: afternotok}]\n");
+    // More tasks than there is room for, so that it does not start.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let soon = holdfast_types::Time(u64::try_from(now.as_millis()).unwrap() + 10_000);
+    submit("late", 64, &format!("  deadline: {soon}\n"));
+    let told = cluster.status("second")["reason"].to_string();
+    assert!(told.contains("waits for job `first` to succeed") || told.contains("place"), "{told}");
+    cluster.until("second", "succeeds", |s| s["phase"] == "Succeeded");
+    let at = |job: &str, what: &str| -> holdfast_types::Time {
+        cluster.status(job)[what].as_str().unwrap().parse().unwrap()
+    };
+    assert!(at("first", "endedAt") <= at("second", "releasedAt"));
+    for (job, reason) in [("instead", "and that succeeded"), ("late", "did not start by its deadline")] {
+        wait(&format!("job {job} fails"), || (cluster.status(job)["phase"] == "Failed").then_some(()));
+        let status = cluster.status(job);
+        assert!(status["reason"].as_str().unwrap().contains(reason), "{status}");
+    }
+    let (code, said) = cluster.refused(&["job", "wait", "instead"]);
+    assert!(code == 1 && !said.contains("job logs"), "{said}");
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -69,7 +69,8 @@ fn phase(job: &Job) -> Option<JobPhase> {
     job.status.as_ref().and_then(|status| JobPhase::from_word(&status.phase))
 }
 
-fn has_ended(job: &Job) -> bool {
+/// Whether a job has ended for good.
+pub(crate) fn has_ended(job: &Job) -> bool {
     phase(job).is_some_and(JobPhase::is_terminal)
 }
 
@@ -86,10 +87,11 @@ pub(crate) fn verdict(job: &Job) -> Result<(), Problem> {
         problem = problem.because(status.reason);
     }
     let failed = status.tasks.iter().find(|t| t.phase == "Failed");
-    let rank = failed.map_or(0, |task| task.rank);
-    Err(problem
-        .next(format!("holdfast job logs {name} --rank {rank}"))
-        .next(format!("holdfast job show {name}")))
+    // One that never had a place has no logs.
+    if let Some(task) = failed.or_else(|| status.tasks.first()) {
+        problem = problem.next(format!("holdfast job logs {name} --rank {}", task.rank));
+    }
+    Err(problem.next(format!("holdfast job show {name}")))
 }
 
 #[cfg(test)]

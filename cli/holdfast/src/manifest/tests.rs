@@ -103,3 +103,29 @@ fn a_file_too_large_is_refused_without_reading_it() {
     assert_eq!(load(Utf8Path::new("/nowhere/x.yaml")).unwrap_err().kind.exit_code(), 3);
     assert_eq!(load(Utf8Path::from_path(dir.path()).unwrap()).unwrap_err().code.0, 7020);
 }
+
+#[test]
+fn what_a_job_waits_for_is_read_from_both_forms() {
+    let read = parsed("pipeline.yaml", include_str!("../../../../examples/pipeline.yaml"));
+    let Ok([Wanted::Job(first), Wanted::Job(second), Wanted::Job(other)]) = read.as_deref() else {
+        panic!("{read:?}")
+    };
+    assert_eq!(first.spec.singleton.as_ref().map(ToString::to_string).as_deref(), Some("first-model"));
+    let waits = |job: &holdfast_types::JobManifest| {
+        let on = &job.spec.depends_on[0];
+        format!("{} {}", on.condition, on.job)
+    };
+    assert_eq!(
+        (waits(second).as_str(), waits(other).as_str()),
+        ("afterok first-model", "afternotok first-model")
+    );
+    let timed = |times: &str| {
+        let job = "apiVersion = \"holdfast/v1\"\nkind = \"Job\"\n[metadata]\nname = \"x\"\n[spec]\nkind = \"batch\"\n\
+            tenant = \"lab\"\npurpose = \"research\"\nimage = \"trainer@1\"\ngroups = [{name = \"worker\", count = 1}]\n";
+        parsed("a.toml", &format!("{job}{times}")).map(drop).map_err(|problem| problem.to_string())
+    };
+    let deadline = "deadline = \"2026-11-24T06:00:00+01:00\"\n";
+    assert_eq!(timed(&format!("{deadline}notBefore = \"2026-11-23T18:00:00Z\"\n")), Ok(()));
+    let said = timed(&format!("{deadline}notBefore = \"2026-11-24T05:00:00Z\"\n")).unwrap_err();
+    assert!(said.contains("deadline: 2026-11-24T05:00:00.000Z is not after notBefore"), "{said}");
+}

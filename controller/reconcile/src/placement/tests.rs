@@ -8,7 +8,11 @@ use super::*;
 use crate::world::{alive, founded, inventory, node, said};
 
 fn waiting(state: &mut State, job: &str) {
-    let spec = v1::JobSpec {
+    waiting_so(state, job, |_| {});
+}
+
+fn waiting_so(state: &mut State, job: &str, edit: impl FnOnce(&mut v1::JobSpec)) {
+    let mut spec = v1::JobSpec {
         kind: "batch".to_owned(),
         queue: "default".to_owned(),
         tenant: "lab".to_owned(),
@@ -17,6 +21,7 @@ fn waiting(state: &mut State, job: &str) {
         groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None }],
         ..v1::JobSpec::default()
     };
+    edit(&mut spec);
     let submit = store::SubmitJob {
         name: job.to_owned(),
         uid: format!("uid-{job}"),
@@ -113,6 +118,34 @@ fn placing_is_another_matter_only_after_a_node_a_job_or_a_queue_has_changed() {
     said(&mut state, 6, command::Body::ReportNode(report));
     assert!(concerns(&state, since));
     assert!(concerns(&state, 0), "what changed before the first that is kept is not known");
+}
+
+#[test]
+fn the_scheduler_sees_a_job_when_it_waits_for_nothing_but_a_place_and_its_time() {
+    let mut state = founded(1);
+    waiting(&mut state, "a");
+    waiting_so(&mut state, "b", |spec| {
+        let job = "a".to_owned();
+        spec.depends_on.push(v1::JobDependency { job, condition: "afternotok".to_owned() });
+        spec.not_before = Some(holdfast_api::timestamp(Time(50)));
+    });
+    waiting_so(&mut state, "c", |spec| {
+        let job = "a".to_owned();
+        spec.depends_on.push(v1::JobDependency { job, condition: "after".to_owned() });
+    });
+    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let seen = |state: &State| -> Vec<(String, Time, Option<Time>)> {
+        let (view, _) = snapshot(state, &bundle, Time(10));
+        let job = |job: JobView| match job.state {
+            JobState::Waiting { not_before, .. } => (job.name.to_string(), job.submitted, not_before),
+            JobState::Placed { .. } => panic!("nothing was placed"),
+        };
+        view.jobs.into_iter().map(job).collect()
+    };
+    assert_eq!(seen(&state), [("a".to_owned(), Time(4), None)]);
+    said(&mut state, 20, command::Body::CancelJob(store::EndJob { name: "a".to_owned() }));
+    let expected = [("b".to_owned(), Time(50), Some(Time(50))), ("c".to_owned(), Time(20), None)];
+    assert_eq!(seen(&state), expected, "who waited for others did not wait for the scheduler");
 }
 
 #[test]

@@ -104,6 +104,10 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
         precision: words_of.get("precision").map(|p| p.parse().unwrap()),
         retries: 0,
         max_run_time: None,
+        depends_on: Vec::new(),
+        singleton: None,
+        not_before: None,
+        deadline: None,
         preemptible: words_of.get("stoppable").map(|_| true),
     }
     .try_into()

@@ -28,6 +28,11 @@ pub(super) async fn run(session: &Session, file: &Utf8Path, name: Option<&str>) 
     if session.globals.dry_run {
         return session.printer.show(&job, || format!("job `{name}` would be admitted\n"));
     }
+    // One that waits for what cannot come about any more has ended at once.
+    if wait::has_ended(&job) {
+        session.printer.show(&job, || view::summary(&job))?;
+        return Ok(wait::verdict(&job)?);
+    }
     if !session.globals.wait {
         return session
             .printer

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use holdfast_api::v1::{Job, JobExplanation, JobStatus, TaskStatus};
+use holdfast_api::millis;
+use holdfast_api::v1::{Job, JobDependency, JobExplanation, JobSpec, JobStatus, TaskStatus};
+use prost_types::Timestamp;
 
 use crate::output::{Table, since};
 
@@ -66,6 +68,9 @@ pub(super) fn whole(job: &Job) -> String {
         name => format!("{name}, step {}", status.checkpoint_step),
     };
     let starts = format!("{}, {} failed, {} moved", status.fence, status.failures, status.restarts);
+    let on = |on: &JobDependency| format!("{} {}", on.condition, on.job);
+    let depends_on = spec.depends_on.iter().map(on).collect::<Vec<_>>().join(", ");
+    let failed = failed_starts(&spec, &status);
     let mut text = String::new();
     for (name, value) in [
         ("job", metadata.name),
@@ -78,7 +83,12 @@ pub(super) fn whole(job: &Job) -> String {
         ("command", spec.command.join(" ")),
         ("datasets", data),
         ("base model", spec.base_model),
+        ("depends on", depends_on),
+        ("singleton", spec.singleton),
+        ("not before", instant(spec.not_before.as_ref())),
+        ("deadline", instant(spec.deadline.as_ref())),
         ("starts", starts),
+        ("failed", failed),
         ("checkpoint", checkpoint),
         ("output", status.output.clone()),
         ("submitted by", status.submitted_by.clone()),
@@ -89,6 +99,29 @@ pub(super) fn whole(job: &Job) -> String {
         }
     }
     text + &tasks(&status.tasks)
+}
+
+fn instant(stamp: Option<&Timestamp>) -> String {
+    stamp.map_or_else(String::new, |stamp| millis(Some(stamp)).to_string())
+}
+
+/// How many starts failed, of how many it has, and why each of those that are kept did.
+fn failed_starts(spec: &JobSpec, status: &JobStatus) -> String {
+    if status.failures == 0 {
+        return String::new();
+    }
+    let mut text = match spec.kind.as_str() {
+        "service" => format!("{} starts", status.failures),
+        _ => format!("{} of {} starts", status.failures, u64::from(spec.retries) + 1),
+    };
+    if let [only] = status.failed_starts.as_slice() {
+        let _ = write!(text, ": {}", only.reason);
+        return text;
+    }
+    for start in &status.failed_starts {
+        let _ = write!(text, "\n  start {}, {} ago: {}", start.fence, since(start.at.as_ref()), start.reason);
+    }
+    text
 }
 
 fn tasks(tasks: &[TaskStatus]) -> String {
@@ -136,7 +169,7 @@ pub(super) fn explanation(explanation: &JobExplanation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_api::v1::{JobSpec, Metadata, TaskGroup};
+    use holdfast_api::v1::{FailedStart, Metadata, TaskGroup};
 
     #[test]
     fn a_waiting_job_shows_what_the_scheduler_said() {
@@ -166,5 +199,42 @@ big   default  train  Pending  4      -      -    it needs 8 nvidia devices on o
 ";
         assert_eq!(rows.to_string(), expected);
         assert!(whole(&job).contains("because        it needs 8 nvidia devices on one node\n"));
+    }
+
+    #[test]
+    fn what_a_job_waits_for_and_why_it_failed_is_shown() {
+        let on = |job: &str, condition: &str| JobDependency {
+            job: job.to_owned(),
+            condition: condition.to_owned(),
+        };
+        let failed = |fence| FailedStart { fence, reason: format!("exit code {fence}"), at: None };
+        let mut job = Job {
+            spec: Some(JobSpec {
+                kind: "batch".to_owned(),
+                retries: 2,
+                depends_on: vec![on("a", "afterok"), on("b", "after")],
+                singleton: "nightly".to_owned(),
+                deadline: Some(Timestamp { seconds: 1_795_219_199, nanos: 0 }),
+                ..JobSpec::default()
+            }),
+            status: Some(JobStatus { failures: 1, failed_starts: vec![failed(1)], ..JobStatus::default() }),
+            ..Job::default()
+        };
+        let shown = whole(&job);
+        for line in [
+            "depends on     afterok a, after b\n",
+            "singleton      nightly\n",
+            "deadline       2026-11-20T23:59:59.000Z\n",
+            "failed         1 of 3 starts: exit code 1\n",
+        ] {
+            assert!(shown.contains(line), "{line} in {shown}");
+        }
+        assert!(!shown.contains("not before"), "{shown}");
+        let status = job.status.as_mut().unwrap();
+        status.failures = 2;
+        status.failed_starts.push(failed(2));
+        let expected =
+            "failed         2 of 3 starts\n  start 1, - ago: exit code 1\n  start 2, - ago: exit code 2\n";
+        assert!(whole(&job).contains(expected), "{}", whole(&job));
     }
 }
