@@ -46,7 +46,7 @@ pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
         room.take(seat);
         has
     });
-    has_places && job.queue.is_some_and(|queue| index.queues.check_holder(queue, job.devices).is_ok())
+    has_places && job.queue.is_some_and(|queue| index.queues.check_holder(queue, &job.devices).is_ok())
 }
 
 /// Whether somebody is told to stop on the places held for a job.

@@ -159,7 +159,7 @@ impl Round<'_> {
     /// Does for a job what can be done. `false` where nothing can be for the others of its line.
     fn decide(&mut self, key: LineKey, number: JobNumber) -> bool {
         let Some(job) = self.index.job(number) else { return true };
-        if self.index.queues.check(key.queue, job.devices).is_err() {
+        if self.index.queues.check(key.queue, &job.devices).is_err() {
             return false;
         }
         // Somebody is stopping for it, or the places held for it will be free some time.

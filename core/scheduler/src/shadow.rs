@@ -22,7 +22,7 @@ use crate::room::{Room, Seat};
 pub(crate) fn shadow(index: &Index, class: &Class, began: Time) -> Option<Vec<Seat>> {
     let mut running: Vec<(Order<'_>, &[Seat])> =
         index.jobs().filter_map(|(_, job)| ends(job, began)).collect();
-    running.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
+    running.sort_unstable_by_key(|(order, _)| *order);
     let mut rooms = index.board.rooms().to_vec();
     let place = |rooms: &[Room]| {
         Board::new(rooms.to_vec(), index.board.all_closed().to_vec()).place(&index.catalog, class)
