@@ -1,7 +1,7 @@
 //! The feature level: which commands every member of the cluster knows. A command newer than the level is refused, because a
 //! member that does not know it would come to another state. Commands are never taken back, so the level only rises.
 
-use holdfast_api::store::{Done, RaiseLevel, command, outcome};
+use holdfast_api::store::{Done, PutQueue, RaiseLevel, TransactionStep, command, outcome, transaction_step};
 
 use crate::act::{Act, Answer};
 use crate::{record, refuse};
@@ -20,6 +20,9 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
+        // Who does not know what a queue shares would not keep it.
+        command::Body::PutQueue(put) if shares(put) => 4,
+        command::Body::Transaction(transaction) if transaction.steps.iter().any(step_shares) => 4,
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
         | command::Body::EnrolNode(_)
@@ -49,6 +52,14 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::ChangeRollout(_)
         | command::Body::StepRollout(_) => 4,
     }
+}
+
+fn step_shares(step: &TransactionStep) -> bool {
+    matches!(&step.body, Some(transaction_step::Body::PutQueue(put)) if shares(put))
+}
+
+fn shares(put: &PutQueue) -> bool {
+    put.spec.as_ref().is_some_and(|spec| !spec.parent.is_empty() || !spec.nominal.is_empty())
 }
 
 pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {

@@ -36,5 +36,5 @@ pub use manifest::{
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, Millicores, MillicoresError};
-pub use queue::{QueueSpec, default_queue_name};
+pub use queue::{MAX_QUEUE_DEPTH, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
 pub use time::{Span, SpanError, Time};
