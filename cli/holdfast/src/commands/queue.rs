@@ -86,16 +86,16 @@ fn row(table: &mut Table, queue: &Queue) {
     let is_shared = !spec.parent.is_empty();
     table.row([
         metadata.name,
-        if is_shared { spec.parent } else { "-".to_owned() },
+        spec.parent,
         spec.priority.to_string(),
         if spec.stopped { "stopped".to_owned() } else { "open".to_owned() },
         status.waiting.to_string(),
         status.running.to_string(),
         status.devices_in_use.to_string(),
         limit,
-        counts(&spec.nominal, "-"),
-        counts(&spec.borrowing_limit, if is_shared { "any" } else { "-" }),
-        counts(&spec.lending_limit, if is_shared { "all" } else { "-" }),
+        counts(&spec.nominal, ""),
+        counts(&spec.borrowing_limit, if is_shared { "any" } else { "" }),
+        counts(&spec.lending_limit, if is_shared { "all" } else { "" }),
     ]);
 }
 

@@ -54,7 +54,17 @@ fn the_examples_that_kueue_publishes() {
         "w1 parent=west nominal=nvidia:5",
         "special parent=top",
     ];
+    // What `docs/scheduling.md` tells of.
+    let told = [
+        "research nominal=nvidia:16",
+        "physics parent=research nominal=nvidia:32 borrow=nvidia:8",
+        "biology parent=research nominal=nvidia:16 lend=nvidia:12",
+    ];
     let cases: &[(&[&str], &str, &str, u64)] = &[
+        (&told, "", "physics", 40),
+        (&told, "", "biology", 64),
+        (&told, "research=28", "physics", 32),
+        (&told, "research=28 physics=32", "biology", 4),
         (&cohort, "", "team-a", 21),
         (&cohort, "team-b=12", "team-a", 9),
         (&cohort, "team-a=21", "team-b", 0),
