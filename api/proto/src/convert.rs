@@ -5,8 +5,9 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use holdfast_types::{
-    AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceRequest, JobKind, JobSpec,
-    JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, RawJobSpec, Resources, Span, TaskGroup, Time,
+    AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest, JobKind,
+    JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError, RawJobSpec,
+    RawQueueSpec, Resources, Span, TaskGroup, Time,
 };
 
 use crate::generated::holdfast::v1;
@@ -26,6 +27,9 @@ pub enum ConvertError {
     /// The fields are fine one by one, the whole is not.
     #[error(transparent)]
     Spec(#[from] JobSpecError),
+    /// The same of a queue.
+    #[error(transparent)]
+    Queue(#[from] QueueSpecError),
 }
 
 impl AsProblem for ConvertError {
@@ -282,15 +286,41 @@ impl From<&JobSpec> for v1::JobSpec {
     }
 }
 
-impl From<&v1::QueueSpec> for QueueSpec {
-    fn from(spec: &v1::QueueSpec) -> Self {
-        QueueSpec { priority: spec.priority, stopped: spec.stopped, max_devices: spec.max_devices }
+fn counts(name: &str, wire: &BTreeMap<String, u32>) -> Result<BTreeMap<DeviceClass, u32>, ConvertError> {
+    wire.iter().map(|(class, count)| Ok((field(name, class)?, *count))).collect()
+}
+
+impl TryFrom<&v1::QueueSpec> for QueueSpec {
+    type Error = ConvertError;
+
+    fn try_from(spec: &v1::QueueSpec) -> Result<Self, ConvertError> {
+        let raw = RawQueueSpec {
+            priority: spec.priority,
+            stopped: spec.stopped,
+            max_devices: spec.max_devices,
+            parent: optional("parent", &spec.parent)?,
+            nominal: counts("nominal", &spec.nominal)?,
+            borrowing_limit: counts("borrowingLimit", &spec.borrowing_limit)?,
+            lending_limit: counts("lendingLimit", &spec.lending_limit)?,
+        };
+        Ok(raw.try_into()?)
     }
 }
 
 impl From<&QueueSpec> for v1::QueueSpec {
     fn from(spec: &QueueSpec) -> Self {
-        v1::QueueSpec { priority: spec.priority, stopped: spec.stopped, max_devices: spec.max_devices }
+        let counts = |counts: &BTreeMap<DeviceClass, u32>| {
+            counts.iter().map(|(class, count)| (class.to_string(), *count)).collect()
+        };
+        v1::QueueSpec {
+            priority: spec.priority,
+            stopped: spec.stopped,
+            max_devices: spec.max_devices,
+            parent: spec.parent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            nominal: counts(&spec.nominal),
+            borrowing_limit: counts(&spec.borrowing_limit),
+            lending_limit: counts(&spec.lending_limit),
+        }
     }
 }
 
@@ -311,6 +341,19 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(JobSpec::try_from(&v1::JobSpec::from(&spec)), Ok(spec));
+    }
+
+    #[test]
+    fn a_queue_survives_the_wire() {
+        let spec: QueueSpec = serde_json::from_value(serde_json::json!({
+            "priority": 3, "maxDevices": 9, "parent": "lab", "nominal": {"nvidia": 8, "amd": 0},
+            "borrowingLimit": {"nvidia": 4}, "lendingLimit": {"amd": 0},
+        }))
+        .unwrap();
+        assert_eq!(QueueSpec::try_from(&v1::QueueSpec::from(&spec)), Ok(spec));
+        let wire = v1::QueueSpec { nominal: [("cpu".to_owned(), 1)].into(), ..v1::QueueSpec::default() };
+        let error = QueueSpec::try_from(&wire).unwrap_err().to_string();
+        assert!(error.starts_with("nominal: `cpu` is not a class"), "{error}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use holdfast_scheduler::{
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Rank, Span,
-    TaskPhase, Time,
+    Bytes, DeviceIndex, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, QueueSpec, Rank,
+    Span, TaskPhase, Time,
 };
 
 use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
@@ -97,12 +97,16 @@ fn device_view(device: &v1::Device) -> Option<DeviceView> {
 }
 
 fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
-    let spec = queue.spec.as_ref()?;
+    let spec = QueueSpec::try_from(queue.spec.as_ref()?).ok()?;
     Some(QueueView {
         name: queue.metadata.as_ref()?.name.parse().ok()?,
         priority: spec.priority,
         stopped: spec.stopped,
         max_devices: spec.max_devices,
+        parent: spec.parent,
+        nominal: spec.nominal,
+        borrowing_limit: spec.borrowing_limit,
+        lending_limit: spec.lending_limit,
     })
 }
 

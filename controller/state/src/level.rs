@@ -1,7 +1,9 @@
 //! The feature level: which commands every member of the cluster knows. A command newer than the level is refused, because a
 //! member that does not know it would come to another state. Commands are never taken back, so the level only rises.
 
-use holdfast_api::store::{Done, RaiseLevel, SubmitJob, TransactionStep, command, outcome, transaction_step};
+use holdfast_api::store::{
+    Done, PutQueue, RaiseLevel, SubmitJob, TransactionStep, command, outcome, transaction_step,
+};
 
 use crate::act::{Act, Answer};
 use crate::{record, refuse};
@@ -30,6 +32,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::Transaction(transaction) => {
             transaction.steps.iter().map(level_of_step).fold(2, u32::max)
         }
+        command::Body::PutQueue(put) => level_of_queue(put),
         command::Body::InitCluster(_)
         | command::Body::CreateToken(_)
         | command::Body::EnrolNode(_)
@@ -42,7 +45,6 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::ReportTasks(_)
         | command::Body::CommitVersion(_)
         | command::Body::SetReplicas(_)
-        | command::Body::PutQueue(_)
         | command::Body::DeleteQueue(_)
         | command::Body::RecordDecisions(_)
         | command::Body::CommitCheckpoint(_)
@@ -63,6 +65,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
 fn level_of_step(step: &TransactionStep) -> u32 {
     match &step.body {
         Some(transaction_step::Body::SubmitJob(submit)) => level_of_job(submit),
+        Some(transaction_step::Body::PutQueue(put)) => level_of_queue(put),
         Some(_) | None => 1,
     }
 }
@@ -77,6 +80,12 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
             || spec.preemptible.is_some()
     });
     if is_new { 5 } else { 1 }
+}
+
+/// A queue shares since the fifth. Who does not know what it shares would not keep it.
+fn level_of_queue(put: &PutQueue) -> u32 {
+    let shares = put.spec.as_ref().is_some_and(|spec| !spec.parent.is_empty() || !spec.nominal.is_empty());
+    if shares { 5 } else { 1 }
 }
 
 pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {

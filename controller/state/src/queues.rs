@@ -1,10 +1,11 @@
-//! Queues: made, changed, deleted when empty.
+//! Queues: made, changed, deleted when nothing is in them or below them. Those that share form trees.
 
 use holdfast_api::store::{PutQueue, outcome};
 use holdfast_api::{timestamp, v1};
-use holdfast_types::JobPhase;
+use holdfast_types::{AsProblem, JobPhase, MAX_QUEUE_DEPTH, Problem, QueueSpec};
 
 use crate::act::{Act, Answer};
+use crate::state::State;
 use crate::{record, refuse};
 
 /// The queue that every cluster begins with.
@@ -33,6 +34,10 @@ fn create(act: &mut Act<'_>, put: PutQueue) {
 
 pub(crate) fn put(act: &mut Act<'_>, put: PutQueue) -> Answer {
     let name = put.name.clone();
+    if let Some(spec) = &put.spec {
+        QueueSpec::try_from(spec).map_err(|error| error.problem())?;
+        check_tree(act.state, &name, &spec.parent)?;
+    }
     match act.state.queue(&name).cloned() {
         None => create(act, put),
         Some(mut queue) => {
@@ -58,9 +63,49 @@ pub(crate) fn delete(act: &mut Act<'_>, name: &str) -> Answer {
     if jobs > 0 {
         return Err(refuse::queue_in_use(name, jobs));
     }
+    let children: Vec<&str> = act.state.queues().filter(|q| parent(q) == name).map(queue_name).collect();
+    if let Some(child) = children.first() {
+        return Err(refuse::queue_shares(name, child, children.len()));
+    }
     act.state.remove_queue(name, act.revision);
     record::mutation(act, "delete-queue", &format!("queue/{name}"), &[]);
     Ok(outcome::Result::Queue(queue))
+}
+
+/// Whether a queue may have this parent: it is there, it is not below the queue, and the tree stays shallow.
+fn check_tree(state: &State, name: &str, parent: &str) -> Result<(), Problem> {
+    if parent.is_empty() {
+        return Ok(());
+    }
+    if name == parent {
+        return Err(refuse::queue_circle(name, parent));
+    }
+    let Some(found) = state.queue(parent) else { return Err(refuse::no_parent(name, parent)) };
+    let above = path(state, found);
+    if above.contains(&name) {
+        return Err(refuse::queue_circle(name, parent));
+    }
+    let levels = |queue| path(state, queue).iter().position(|up| *up == name).unwrap_or(0);
+    let below = state.queues().map(levels).max().unwrap_or(0);
+    let depth = above.len() + 1 + below;
+    if depth > MAX_QUEUE_DEPTH {
+        return Err(refuse::queue_depth(name, parent, depth, MAX_QUEUE_DEPTH));
+    }
+    Ok(())
+}
+
+/// The names of a queue and of those above it. No path is longer than may be, so a state that somebody broke ends it too.
+fn path<'a>(state: &'a State, queue: &'a v1::Queue) -> Vec<&'a str> {
+    let above = |queue: &&'a v1::Queue| state.queue(parent(queue));
+    std::iter::successors(Some(queue), above).take(MAX_QUEUE_DEPTH).map(queue_name).collect()
+}
+
+fn parent(queue: &v1::Queue) -> &str {
+    queue.spec.as_ref().map_or("", |spec| spec.parent.as_str())
+}
+
+fn queue_name(queue: &v1::Queue) -> &str {
+    queue.metadata.as_ref().map_or("", |metadata| metadata.name.as_str())
 }
 
 fn in_queue(job: &v1::Job, name: &str) -> bool {

@@ -100,6 +100,44 @@ pub(crate) fn queue_in_use(name: &str, jobs: usize) -> Problem {
         .next(format!("holdfast job list --queue {name}"))
 }
 
+/// A queue that others share through cannot go.
+pub(crate) fn queue_shares(name: &str, child: &str, children: usize) -> Problem {
+    let more = children.saturating_sub(1);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Problem::new(2173, ProblemKind::Conflict, format!("queue `{name}` cannot be deleted"))
+        .because(format!("queue `{child}`{more} shares through it: name another parent there first"))
+        .next(format!("holdfast queue show {child}"))
+}
+
+fn cannot_share(code: u16, kind: ProblemKind, name: &str, parent: &str) -> Problem {
+    Problem::new(code, kind, format!("queue `{name}` cannot share through queue `{parent}`"))
+}
+
+/// The parent of a queue is not there.
+pub(crate) fn no_parent(name: &str, parent: &str) -> Problem {
+    cannot_share(2170, ProblemKind::NotFound, name, parent)
+        .because(format!("queue `{parent}` does not exist"))
+        .next("holdfast queue list")
+}
+
+/// A queue would be above itself.
+pub(crate) fn queue_circle(name: &str, parent: &str) -> Problem {
+    cannot_share(2171, ProblemKind::Invalid, name, parent)
+        .because(if name == parent {
+            "a queue is not its own parent".to_owned()
+        } else {
+            format!("queue `{parent}` shares through queue `{name}` itself")
+        })
+        .next(format!("holdfast queue show {parent}"))
+}
+
+/// A tree of queues would be too deep.
+pub(crate) fn queue_depth(name: &str, parent: &str, depth: usize, most: usize) -> Problem {
+    cannot_share(2172, ProblemKind::Invalid, name, parent)
+        .because(format!("its tree would be {depth} queues deep, at most {most} are allowed"))
+        .next("holdfast queue list")
+}
+
 /// A join token that does not open the door. One text for all causes that an outsider could probe for.
 pub(crate) fn token_refused(node: &str, why: &str) -> Problem {
     Problem::new(1107, ProblemKind::Unauthorised, format!("node `{node}` cannot join"))

@@ -953,3 +953,61 @@ fn retired_nodes_go_once_their_certificates_have() {
     assert!(left.len() <= 1, "{left:?}");
     assert!(world.state.node("gone-0000").is_none() && world.state.node("de-1").is_some());
 }
+
+fn child(name: &str, parent: &str) -> store::PutQueue {
+    let spec = v1::QueueSpec { parent: parent.to_owned(), ..v1::QueueSpec::default() };
+    store::PutQueue { name: name.to_owned(), spec: Some(spec), ..Default::default() }
+}
+
+#[test]
+fn queues_that_share_form_trees() {
+    let mut world = World::new();
+    let put = |world: &mut World, name: &str, parent: &str| {
+        world.body(command::Body::PutQueue(child(name, parent))).result.unwrap()
+    };
+    let code = |result: outcome::Result| match result {
+        outcome::Result::Refusal(refusal) => refusal.code,
+        _ => 0,
+    };
+    assert_eq!(code(put(&mut world, "a", "nobody")), 2170);
+    assert_eq!(code(put(&mut world, "a", "a")), 2171);
+    assert_eq!(code(put(&mut world, "a", "A b")), 1001);
+    let names = ["q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8", "q9"];
+    world.done(command::Body::PutQueue(child("q1", "")));
+    for pair in names[..8].windows(2) {
+        assert_eq!(code(put(&mut world, pair[1], pair[0])), 0, "{pair:?}");
+    }
+    assert_eq!(code(put(&mut world, "q9", "q8")), 2172);
+    assert_eq!(code(put(&mut world, "q1", "q4")), 2171);
+    // What is below a queue moves with it.
+    assert_eq!(code(put(&mut world, "q9", "q1")), 0);
+    assert_eq!(code(put(&mut world, "q2", "q9")), 2172);
+    assert_eq!(code(put(&mut world, "q3", "q9")), 0);
+    assert_eq!(code(put(&mut world, "q4", "")), 0);
+    let delete = |name: &str| command::Body::DeleteQueue(store::DeleteQueue { name: name.to_owned() });
+    assert_eq!(world.refused(delete("q9")), 2173);
+    world.done(delete("q3"));
+    world.done(delete("q9"));
+
+    let mut limited = child("limited", "");
+    let spec = limited.spec.as_mut().unwrap();
+    spec.nominal.insert("nvidia".to_owned(), 8);
+    spec.borrowing_limit.insert("nvidia".to_owned(), 8);
+    assert_eq!(world.refused(command::Body::PutQueue(limited)), 1001);
+}
+
+#[test]
+fn a_cluster_whose_members_may_not_know_them_keeps_no_queues_that_share() {
+    let mut world = World { state: State::default(), now: 1_000, checked: true };
+    let bundle = Some(v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() });
+    let init =
+        store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle, feature_level: 3 };
+    world.done(command::Body::InitCluster(init));
+    let put = child("a", "default");
+    assert_eq!(world.refused(command::Body::PutQueue(put.clone())), 1130);
+    let steps = vec![step(0, transaction_step::Body::PutQueue(put.clone()))];
+    assert_eq!(world.refused(command::Body::Transaction(store::Transaction { steps })), 1130);
+    world.done(command::Body::PutQueue(child("a", "")));
+    world.done(command::Body::RaiseLevel(store::RaiseLevel { level: 4 }));
+    world.done(command::Body::PutQueue(put));
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use holdfast_types::{JobSpec, Jurisdiction, TaskGroup};
 
-use crate::need::{Need, gang_devices};
+use crate::need::{Devices, Need, gang_devices};
 use crate::nodes::{DeviceSet, Nodes};
 use crate::snapshot::{Schedulable, Verdicts};
 
@@ -42,7 +42,8 @@ pub(crate) struct Class {
     /// Kept, so that no others can come to lie at their address.
     pub(crate) verdicts: Verdicts,
     pub(crate) members: Vec<Member>,
-    pub(crate) devices: u64,
+    /// What a whole gang needs.
+    pub(crate) devices: Devices,
     /// How many jobs of it wait.
     jobs: usize,
 }

@@ -14,6 +14,7 @@ use crate::lack::count;
 use crate::queues::QueueRefusal;
 use crate::room::{Room, empty_rooms};
 use crate::sentence::Subject;
+use crate::shares::Short;
 use crate::survey::{Site, Survey};
 
 /// Why a job was not placed, before anybody looks at nodes.
@@ -116,7 +117,7 @@ impl<'a> Explainer<'a> {
         if !job.held().is_empty() {
             return Cause::Held(number);
         }
-        if self.index.queues.check(queue, job.devices).is_err() {
+        if self.index.queues.check(queue, &job.devices).is_err() {
             return Cause::Queue(queue);
         }
         let not_before = job.wait().and_then(|wait| wait.not_before);
@@ -184,19 +185,34 @@ fn short_group<'a>(index: &'a Index, site: Site<'a>, class: &'a Class) -> Option
 
 fn queue_sentence(index: &Index, queue: usize, class: &Class) -> String {
     let name = index.queues.name(queue).map_or("", |name| name.as_str());
-    match index.queues.check(queue, class.devices) {
+    let needs = class.devices.total();
+    match index.queues.check(queue, &class.devices) {
         Ok(()) => format!("queue `{name}` started nothing more"),
         Err(QueueRefusal::Stopped) => format!("queue `{name}` is stopped"),
-        Err(QueueRefusal::Full { limit, .. }) if class.devices > u64::from(limit) => {
-            format!(
-                "it needs {}; queue `{name}` never allows more than {limit}",
-                count(class.devices, "accelerator")
-            )
+        Err(QueueRefusal::Full { limit, .. }) if needs > u64::from(limit) => {
+            format!("it needs {}; queue `{name}` never allows more than {limit}", count(needs, "accelerator"))
         }
         Err(QueueRefusal::Full { held, limit }) => format!(
             "it needs {}; queue `{name}` allows {limit}, of which {held} are held",
-            count(class.devices, "accelerator")
+            count(needs, "accelerator")
         ),
+        Err(QueueRefusal::Short(short)) => short_sentence(index, queue, short),
+    }
+}
+
+/// Which queue has too little for a job of another, or of its own.
+fn short_sentence(index: &Index, queue: usize, short: Short) -> String {
+    let Short { class, needs, has, reach, held, .. } = short;
+    let name = index.queues.name(short.queue).map_or("", |name| name.as_str());
+    let needs = format!("it needs {}; queue `{name}`", count(needs, &format!("{class} accelerator")));
+    if short.is_forever {
+        format!("{needs} never has more than {reach}")
+    } else if short.queue != queue {
+        format!("{needs} lends no more: {held} of {reach} are held")
+    } else if reach > has {
+        format!("{needs} has {has} of its own and may borrow {}, of which {held} are held", reach - has)
+    } else {
+        format!("{needs} has {has} of its own, of which {held} are held")
     }
 }
 

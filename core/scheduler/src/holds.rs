@@ -48,7 +48,7 @@ pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
 /// Whether a job that places are held for may start once it has some.
 pub(crate) fn may_start(index: &Index, job: &Job, wait: &Wait, now: Time) -> bool {
     wait.not_before.is_none_or(|time| time <= now)
-        && job.queue.is_some_and(|queue| index.queues.check_holder(queue, job.devices).is_ok())
+        && job.queue.is_some_and(|queue| index.queues.check_holder(queue, &job.devices).is_ok())
 }
 
 /// Whether somebody is told to stop on the places held for a job.

@@ -198,10 +198,9 @@ impl Index {
     /// Places are held for a job that waits, instead of those that were.
     pub(crate) fn hold(&mut self, number: JobNumber, seats: Vec<Seat>, now: Time) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
-        let count = |seats: &[Seat]| seats.iter().map(Seat::device_count).sum();
         if let Some(queue) = job.queue {
-            self.queues.release(queue, count(job.held()));
-            self.queues.hold(queue, count(&seats));
+            self.queues.release(queue, &Seat::devices_of(job.held()));
+            self.queues.hold(queue, &Seat::devices_of(&seats));
         }
         for seat in job.held() {
             self.board.release(seat);
@@ -277,7 +276,7 @@ impl Index {
     fn settle(&mut self, number: JobNumber) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue {
-            self.queues.hold(queue, job.device_count());
+            self.queues.hold(queue, &job.has());
         }
         for seat in job.seats() {
             self.board.take(seat);
@@ -305,7 +304,7 @@ impl Index {
         self.leave_line(number);
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue {
-            self.queues.release(queue, job.device_count());
+            self.queues.release(queue, &job.has());
         }
         for seat in job.seats() {
             self.board.give_back(seat);

@@ -7,6 +7,7 @@ use holdfast_types::{JobKind, JobName, JobSpec, Span, Time};
 
 use crate::config::Config;
 use crate::log::Moment;
+use crate::need::Devices;
 use crate::room::Seat;
 use crate::snapshot::Past;
 
@@ -47,8 +48,8 @@ pub(crate) struct Job {
     /// `None` where there is no such queue.
     pub(crate) queue: Option<usize>,
     pub(crate) priority: Priority,
-    /// How many accelerators the whole gang needs.
-    pub(crate) devices: u64,
+    /// The accelerators the whole gang needs.
+    pub(crate) devices: Devices,
     pub(crate) submitted: Time,
     pub(crate) past: Past,
     pub(crate) state: State,
@@ -121,14 +122,15 @@ impl Job {
         self.wait().map_or(&[], |wait| &wait.held)
     }
 
-    /// How many accelerators it has, or are held for it.
-    pub(crate) fn device_count(&self) -> u64 {
-        self.seats().iter().chain(self.held()).map(Seat::device_count).sum()
+    /// The accelerators it has, or that are held for it.
+    pub(crate) fn has(&self) -> Devices {
+        Seat::devices_of(self.seats().iter().chain(self.held()))
     }
 
     /// How much of what runs it is: its accelerators, or one where it has none.
     pub(crate) fn weight(&self) -> u64 {
-        if self.stay().is_some() { self.device_count().max(1) } else { 0 }
+        let count = || self.seats().iter().map(Seat::device_count).sum::<u64>();
+        if self.stay().is_some() { count().max(1) } else { 0 }
     }
 
     /// For how long it has waited in all.

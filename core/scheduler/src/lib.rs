@@ -19,8 +19,11 @@ mod plan;
 
 mod need;
 mod nodes;
-mod queues;
 mod room;
+
+mod shares;
+
+mod queues;
 
 mod catalog;
 mod log;

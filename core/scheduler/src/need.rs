@@ -70,10 +70,37 @@ impl DeviceNeed {
     }
 }
 
-/// How many accelerators a whole gang needs.
-pub(crate) fn gang_devices(spec: &JobSpec) -> u64 {
-    let per_group = |group: &TaskGroup| {
-        u64::from(group.count) * u64::from(group.resources.devices.as_ref().map_or(0, |d| d.count))
-    };
-    spec.groups.iter().map(per_group).fold(0, u64::saturating_add)
+/// How many accelerators, class by class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Devices([u64; DeviceClass::ALL.len()]);
+
+impl Devices {
+    /// More of a class.
+    pub(crate) fn add(&mut self, class: DeviceClass, more: u64) {
+        let mut counts = DeviceClass::ALL.iter().zip(&mut self.0);
+        if let Some((_, count)) = counts.find(|(of, _)| **of == class) {
+            *count = count.saturating_add(more);
+        }
+    }
+
+    /// Those of every class.
+    pub(crate) fn total(&self) -> u64 {
+        self.0.iter().copied().fold(0, u64::saturating_add)
+    }
+
+    /// The classes there are any of, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (DeviceClass, u64)> {
+        DeviceClass::ALL.iter().copied().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+}
+
+/// The accelerators a whole gang needs.
+pub(crate) fn gang_devices(spec: &JobSpec) -> Devices {
+    let mut devices = Devices::default();
+    for group in &spec.groups {
+        if let Some(request) = &group.resources.devices {
+            devices.add(request.class, u64::from(group.count) * u64::from(request.count));
+        }
+    }
+    devices
 }

@@ -164,9 +164,9 @@ impl Round<'_> {
         let index = &self.index;
         let most = usize::try_from(index.config.max_holds).unwrap_or(usize::MAX);
         let held: u64 =
-            index.holders.iter().filter_map(|holder| index.job(*holder)).map(Job::device_count).sum();
-        let is_much =
-            !index.holders.is_empty() && MOST_HELD * (held + job.devices) > index.catalog.nodes().devices();
+            index.holders.iter().filter_map(|holder| index.job(*holder)).map(|job| job.has().total()).sum();
+        let is_much = !index.holders.is_empty()
+            && MOST_HELD * (held + job.devices.total()) > index.catalog.nodes().devices();
         index.holders.len() < most
             && !is_much
             && job.waited(self.now) > self.patience
@@ -189,7 +189,7 @@ impl Round<'_> {
     /// Does for a job what can be done. `false` where nothing can be for the others of its line.
     fn decide(&mut self, key: LineKey, number: JobNumber) -> bool {
         let Some(job) = self.index.job(number) else { return true };
-        if self.index.queues.check(key.queue, job.devices).is_err() {
+        if self.index.queues.check(key.queue, &job.devices).is_err() {
             return false;
         }
         // Somebody is stopping for it, or the places held for it will be free some time.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use holdfast_types::QueueName;
 
+use crate::need::Devices;
+use crate::shares::{Shares, Short};
 use crate::snapshot::QueueView;
 
 /// The queues of a snapshot, addressed by position, with the accelerators their jobs hold.
@@ -11,13 +13,19 @@ use crate::snapshot::QueueView;
 pub(crate) struct Queues {
     positions: BTreeMap<QueueName, usize>,
     list: Vec<(QueueView, u64)>,
+    shares: Shares,
 }
 
 /// Why a queue starts nothing now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QueueRefusal {
     Stopped,
-    Full { held: u64, limit: u32 },
+    Full {
+        held: u64,
+        limit: u32,
+    },
+    /// It, or one above it, has too little of a class.
+    Short(Short),
 }
 
 impl Queues {
@@ -27,7 +35,8 @@ impl Queues {
         sorted.sort_unstable();
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
         let positions = sorted.iter().enumerate().map(|(at, view)| (view.name.clone(), at)).collect();
-        Self { positions, list: sorted.into_iter().map(|view| (view, 0)).collect() }
+        let shares = Shares::new(&sorted);
+        Self { positions, list: sorted.into_iter().map(|view| (view, 0)).collect(), shares }
     }
 
     /// The position of a name.
@@ -45,40 +54,50 @@ impl Queues {
         self.list.get(queue).map_or(i32::MIN, |(view, _)| view.priority)
     }
 
-    /// Whether a queue may start a gang of this many accelerators now.
-    pub(crate) fn check(&self, queue: usize, devices: u64) -> Result<(), QueueRefusal> {
+    /// Whether a queue may start a gang that needs these accelerators now.
+    pub(crate) fn check(&self, queue: usize, devices: &Devices) -> Result<(), QueueRefusal> {
+        self.check_own(queue, devices.total(), 0)?;
+        for (class, count) in devices.iter() {
+            self.shares.check(queue, class, count).map_err(QueueRefusal::Short)?;
+        }
+        Ok(())
+    }
+
+    /// The same for a gang that these accelerators are held for already.
+    pub(crate) fn check_holder(&self, queue: usize, devices: &Devices) -> Result<(), QueueRefusal> {
+        self.check_own(queue, devices.total(), devices.total())?;
+        for (class, count) in devices.iter() {
+            self.shares.check_counted(queue, class, count).map_err(QueueRefusal::Short)?;
+        }
+        Ok(())
+    }
+
+    /// Counts accelerators to a queue.
+    pub(crate) fn hold(&mut self, queue: usize, devices: &Devices) {
+        if let Some((_, held)) = self.list.get_mut(queue) {
+            *held = held.saturating_add(devices.total());
+        }
+        devices.iter().for_each(|(class, count)| self.shares.hold(queue, class, count));
+    }
+
+    /// Undoes [`Queues::hold`].
+    pub(crate) fn release(&mut self, queue: usize, devices: &Devices) {
+        if let Some((_, held)) = self.list.get_mut(queue) {
+            *held = held.saturating_sub(devices.total());
+        }
+        devices.iter().for_each(|(class, count)| self.shares.release(queue, class, count));
+    }
+
+    /// What a queue says for itself, whomever it shares with, where so many of the gang are counted already.
+    fn check_own(&self, queue: usize, needs: u64, counted: u64) -> Result<(), QueueRefusal> {
         let Some((view, held)) = self.list.get(queue) else { return Ok(()) };
         if view.stopped {
             return Err(QueueRefusal::Stopped);
         }
+        let held = held.saturating_sub(counted);
         // A gang without accelerators takes nothing of the limit, so a full queue still starts it.
-        let within = view.max_devices == 0
-            || devices == 0
-            || held.saturating_add(devices) <= u64::from(view.max_devices);
-        if within { Ok(()) } else { Err(QueueRefusal::Full { held: *held, limit: view.max_devices }) }
-    }
-
-    /// The same for a gang that this many accelerators are held for already.
-    pub(crate) fn check_holder(&self, queue: usize, devices: u64) -> Result<(), QueueRefusal> {
-        let Some((view, held)) = self.list.get(queue) else { return Ok(()) };
-        match self.check(queue, 0) {
-            Ok(()) if view.max_devices == 0 || devices == 0 || *held <= u64::from(view.max_devices) => Ok(()),
-            Ok(()) => Err(QueueRefusal::Full { held: held.saturating_sub(devices), limit: view.max_devices }),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
-    /// Counts accelerators to a queue.
-    pub(crate) fn hold(&mut self, queue: usize, devices: u64) {
-        if let Some((_, held)) = self.list.get_mut(queue) {
-            *held = held.saturating_add(devices);
-        }
-    }
-
-    /// Undoes [`Queues::hold`].
-    pub(crate) fn release(&mut self, queue: usize, devices: u64) {
-        if let Some((_, held)) = self.list.get_mut(queue) {
-            *held = held.saturating_sub(devices);
-        }
+        let within =
+            view.max_devices == 0 || needs == 0 || held.saturating_add(needs) <= u64::from(view.max_devices);
+        if within { Ok(()) } else { Err(QueueRefusal::Full { held, limit: view.max_devices }) }
     }
 }

@@ -2,7 +2,7 @@
 
 use holdfast_types::{JobSpec, Rank};
 
-use crate::need::Need;
+use crate::need::{Devices, Need};
 use crate::nodes::{DeviceSet, Node, Nodes};
 use crate::snapshot::Assignment;
 
@@ -179,6 +179,17 @@ impl Seat {
         let node = nodes.get(self.node)?;
         let devices = nodes.layout_of(node).map_or_else(Vec::new, |layout| layout.indexes(self.devices));
         Some(Assignment { rank: Rank(self.rank), node: node.name.clone(), devices })
+    }
+
+    /// The accelerators that some take.
+    pub(crate) fn devices_of<'a>(seats: impl IntoIterator<Item = &'a Self>) -> Devices {
+        let mut devices = Devices::default();
+        for seat in seats {
+            if let Some(need) = seat.need.devices {
+                devices.add(need.class, seat.device_count());
+            }
+        }
+        devices
     }
 
     /// How many accelerators it takes.

@@ -77,6 +77,32 @@ pub struct QueueView {
     pub stopped: bool,
     /// The most accelerators its jobs may hold at once; 0 for no limit.
     pub max_devices: u32,
+    /// The queue it shares with; one that is not known, or that is below this one, is none.
+    pub parent: Option<QueueName>,
+    /// How many accelerators of a class are its own. In a tree in which no queue has any of a class nobody counts that class; in
+    /// another one a queue that does not say has none.
+    pub nominal: BTreeMap<DeviceClass, u32>,
+    /// The most that it, with those below it, borrows through its parent; a class that is not in it has no limit.
+    pub borrowing_limit: BTreeMap<DeviceClass, u32>,
+    /// The most that it, with those below it, lends through its parent; a class that is not in it is lent whole.
+    pub lending_limit: BTreeMap<DeviceClass, u32>,
+}
+
+impl QueueView {
+    /// A queue that says nothing: open, of no priority, without a limit, sharing with nobody.
+    #[must_use]
+    pub fn new(name: QueueName) -> Self {
+        Self {
+            name,
+            priority: 0,
+            stopped: false,
+            max_devices: 0,
+            parent: None,
+            nominal: BTreeMap::new(),
+            borrowing_limit: BTreeMap::new(),
+            lending_limit: BTreeMap::new(),
+        }
+    }
 }
 
 /// A job that waits or holds places.

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{DeviceIndex, JobName, JobSpec, Jurisdiction, NodeName, NodePhase, QueueName, Rank};
+use holdfast_types::{
+    DeviceClass, DeviceIndex, JobName, JobSpec, Jurisdiction, NodeName, NodePhase, QueueName, Rank,
+};
 
 use crate::catalog::in_jurisdictions;
 use crate::need::{Need, gang_devices};
@@ -12,6 +14,7 @@ use crate::nodes::{DeviceSet, Layout, Nodes};
 use crate::plan::GangPlacement;
 use crate::queues::{QueueRefusal, Queues};
 use crate::room::{Room, Seat, empty_rooms};
+use crate::shares::Short;
 use crate::snapshot::{Assignment, JobState, JobView, Schedulable, Snapshot};
 
 /// Why a gang may not start. Nothing of it has been taken then.
@@ -26,6 +29,10 @@ pub enum Rejection {
     QueueStopped { queue: QueueName },
     #[error("queue `{queue}` allows {limit} accelerators, of which {held} are held; the gang needs {needs}")]
     QueueFull { queue: QueueName, limit: u32, held: u64, needs: u64 },
+    #[error(
+        "queue `{of}` has {reach} {class} accelerators for queue `{queue}`, of which {held} are held; the gang needs {needs}"
+    )]
+    QueueShort { queue: QueueName, of: QueueName, class: DeviceClass, reach: u64, held: u64, needs: u64 },
     #[error("the gang has {given} places for {needs} tasks")]
     NotWhole { given: usize, needs: u32 },
     #[error("rank {} is placed where rank {} belongs", .found.0, .expected.0)]
@@ -76,13 +83,14 @@ impl<'a> Ledger<'a> {
         let mut queues = Queues::new(&snapshot.queues);
         for job in &snapshot.jobs {
             let JobState::Placed { assignments, .. } = &job.state else { continue };
-            for seat in Seat::all(&nodes, &job.spec, assignments) {
+            let seats = Seat::all(&nodes, &job.spec, assignments);
+            for seat in &seats {
                 if let Some(room) = rooms.get_mut(seat.node) {
-                    room.take(&seat);
+                    room.take(seat);
                 }
-                if let Some(queue) = queues.find(&job.queue) {
-                    queues.hold(queue, seat.device_count());
-                }
+            }
+            if let Some(queue) = queues.find(&job.queue) {
+                queues.hold(queue, &Seat::devices_of(&seats));
             }
         }
         Self {
@@ -103,8 +111,8 @@ impl<'a> Ledger<'a> {
         let job = self.waiting(gang)?;
         let needs = gang_devices(&job.spec);
         let queue = self.queues.find(&job.queue);
-        if let Some(Err(refusal)) = queue.map(|queue| self.queues.check(queue, needs)) {
-            return Err(refused(&job.queue, refusal, needs));
+        if let Some(Err(refusal)) = queue.map(|queue| self.queues.check(queue, &needs)) {
+            return Err(self.refused(&job.queue, refusal, needs.total()));
         }
         if u32::try_from(gang.assignments.len()) != Ok(job.spec.tasks()) {
             return Err(Rejection::NotWhole { given: gang.assignments.len(), needs: job.spec.tasks() });
@@ -122,10 +130,22 @@ impl<'a> Ledger<'a> {
             }
         }
         if let Some(queue) = queue {
-            self.queues.hold(queue, needs);
+            self.queues.hold(queue, &needs);
         }
         self.started.insert(&job.name);
         Ok(())
+    }
+
+    fn refused(&self, queue: &QueueName, refusal: QueueRefusal, needs: u64) -> Rejection {
+        let queue = queue.clone();
+        match refusal {
+            QueueRefusal::Stopped => Rejection::QueueStopped { queue },
+            QueueRefusal::Full { held, limit } => Rejection::QueueFull { queue, limit, held, needs },
+            QueueRefusal::Short(Short { queue: of, class, reach, held, needs, .. }) => {
+                let of = self.queues.name(of).unwrap_or(&queue).clone();
+                Rejection::QueueShort { queue, of, class, reach, held, needs }
+            }
+        }
     }
 
     fn waiting(&self, gang: &GangPlacement) -> Result<&'a JobView, Rejection> {
@@ -200,12 +220,4 @@ fn chosen(
         chosen |= bit;
     }
     Ok(chosen)
-}
-
-fn refused(queue: &QueueName, refusal: QueueRefusal, needs: u64) -> Rejection {
-    let queue = queue.clone();
-    match refusal {
-        QueueRefusal::Stopped => Rejection::QueueStopped { queue },
-        QueueRefusal::Full { held, limit } => Rejection::QueueFull { queue, limit, held, needs },
-    }
 }

@@ -53,9 +53,11 @@ pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
         }
     }
     search.spare();
-    let freed: u64 = search.stopped.iter().filter_map(|job| index.job(*job)).map(|job| job.devices).sum();
-    let node = if asks.class.devices > 0 { index.catalog.nodes().most_devices() } else { 0 };
-    if freed > asks.class.devices.saturating_mul(WORTH).saturating_add(node) {
+    let stopped = search.stopped.iter().filter_map(|job| index.job(*job));
+    let freed: u64 = stopped.map(|job| job.devices.total()).sum();
+    let needs = asks.class.devices.total();
+    let node = if needs > 0 { index.catalog.nodes().most_devices() } else { 0 };
+    if freed > needs.saturating_mul(WORTH).saturating_add(node) {
         return None;
     }
     search.seats.sort_unstable_by_key(|seat| seat.rank);
@@ -177,7 +179,7 @@ impl<'a> Search<'a> {
         let unsaved =
             job.stay().and_then(|stay| stay.unsaved).map_or(0, |since| self.asks.now.since(since).0);
         // One without accelerators loses work too.
-        Loss::from(job.devices.max(1)) * Loss::from(unsaved.saturating_add(RESTART))
+        Loss::from(job.devices.total().max(1)) * Loss::from(unsaved.saturating_add(RESTART))
     }
 
     /// Takes a place at the price of its node, and names the nodes that this changes.

@@ -75,7 +75,7 @@ impl Planned {
         let nodes: Vec<NodeView> =
             (0..).zip(devices).map(|(number, devices)| node(number, *devices)).collect::<Result<_, _>>()?;
         let queue: QueueName = "default".parse()?;
-        let view = QueueView { name: queue.clone(), priority: 0, stopped: false, max_devices: 0 };
+        let view = QueueView::new(queue.clone());
         let snapshot = Snapshot { revision: 0, nodes, queues: vec![view], jobs: Vec::new() };
         let nodes = &snapshot.nodes;
         Ok(Self {

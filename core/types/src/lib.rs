@@ -37,7 +37,7 @@ pub use manifest::{
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, Millicores, MillicoresError};
-pub use queue::{QueueSpec, default_queue_name};
+pub use queue::{MAX_QUEUE_DEPTH, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};

@@ -1,22 +1,104 @@
 //! Queues: where jobs wait.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::device::DeviceClass;
 use crate::id::QueueName;
 
-/// A queue as its owner wants it.
+/// The most queues on the way from one to the root of its tree, with both.
+pub const MAX_QUEUE_DEPTH: usize = 8;
+
+/// A queue as its owner wants it, checked whole: what it lends and borrows has a class that it counts, and somebody to share with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(try_from = "RawQueueSpec", into = "RawQueueSpec")]
 pub struct QueueSpec {
     /// Higher queues are served first.
-    #[serde(default)]
     pub priority: i32,
     /// A stopped queue takes jobs but starts none.
-    #[serde(default)]
     pub stopped: bool,
     /// The most accelerators its jobs may hold at once; 0 for no limit.
+    pub max_devices: u32,
+    /// The queue it shares with.
+    pub parent: Option<QueueName>,
+    /// How many accelerators of a class are its own. Where no queue of its tree has any of a class, that class is not counted there;
+    /// where another has, one that does not say has none.
+    pub nominal: BTreeMap<DeviceClass, u32>,
+    /// The most that it, with those below it, borrows; a class that is not in it has no limit.
+    pub borrowing_limit: BTreeMap<DeviceClass, u32>,
+    /// The most that it, with those below it, lends; a class that is not in it is lent whole.
+    pub lending_limit: BTreeMap<DeviceClass, u32>,
+}
+
+/// A queue as written, before it is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of QueueSpec")]
+pub struct RawQueueSpec {
+    #[serde(default)]
+    pub priority: i32,
+    #[serde(default)]
+    pub stopped: bool,
     #[serde(default)]
     pub max_devices: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<QueueName>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nominal: BTreeMap<DeviceClass, u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub borrowing_limit: BTreeMap<DeviceClass, u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lending_limit: BTreeMap<DeviceClass, u32>,
+}
+
+/// Why a queue cannot exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it means")]
+pub enum QueueSpecError {
+    #[error("{field}: a queue without a parent shares with nobody: name its `parent` or leave {field} out")]
+    NoParent { field: &'static str },
+    #[error("{field}: `{class}` is not in `nominal`: say there how many are its own, or 0")]
+    NotNominal { field: &'static str, class: DeviceClass },
+}
+
+impl TryFrom<RawQueueSpec> for QueueSpec {
+    type Error = QueueSpecError;
+
+    fn try_from(raw: RawQueueSpec) -> Result<Self, QueueSpecError> {
+        for (field, limit) in [("borrowingLimit", &raw.borrowing_limit), ("lendingLimit", &raw.lending_limit)]
+        {
+            if raw.parent.is_none() && !limit.is_empty() {
+                return Err(QueueSpecError::NoParent { field });
+            }
+            if let Some(class) = limit.keys().find(|class| !raw.nominal.contains_key(class)) {
+                return Err(QueueSpecError::NotNominal { field, class: *class });
+            }
+        }
+        Ok(Self {
+            priority: raw.priority,
+            stopped: raw.stopped,
+            max_devices: raw.max_devices,
+            parent: raw.parent,
+            nominal: raw.nominal,
+            borrowing_limit: raw.borrowing_limit,
+            lending_limit: raw.lending_limit,
+        })
+    }
+}
+
+impl From<QueueSpec> for RawQueueSpec {
+    fn from(spec: QueueSpec) -> Self {
+        Self {
+            priority: spec.priority,
+            stopped: spec.stopped,
+            max_devices: spec.max_devices,
+            parent: spec.parent,
+            nominal: spec.nominal,
+            borrowing_limit: spec.borrowing_limit,
+            lending_limit: spec.lending_limit,
+        }
+    }
 }
 
 /// The queue of a job that names none.
@@ -33,5 +115,39 @@ mod tests {
     #[test]
     fn the_default_queue_has_a_valid_name() {
         assert_eq!("default".parse(), Ok(default_queue_name()));
+    }
+
+    fn read(text: &str) -> Result<QueueSpec, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_queue_is_read_as_it_is_written() {
+        assert_eq!(read("{}"), Ok(QueueSpec::default()));
+        let text = r#"{"priority":3,"stopped":false,"maxDevices":0,"parent":"lab","nominal":{"nvidia":8,"amd":0},"borrowingLimit":{"nvidia":4},"lendingLimit":{"amd":0}}"#;
+        assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
+    }
+
+    #[test]
+    fn a_queue_that_makes_no_sense_is_refused_with_the_field() {
+        let cases = [
+            (r#"{"nominal":{"abacus":1}}"#, "`abacus` is not a class of accelerator"),
+            (r#"{"nominal":{"nvidia":-1}}"#, "-1"),
+            (r#"{"nominal":{"nvidia":4294967296}}"#, "4294967296"),
+            (r#"{"parent":"A b"}"#, "A b"),
+            (
+                r#"{"nominal":{"nvidia":1},"borrowingLimit":{"nvidia":1}}"#,
+                "borrowingLimit: a queue without a parent shares with nobody: name its `parent` or leave borrowingLimit out",
+            ),
+            (r#"{"lendingLimit":{"nvidia":1}}"#, "lendingLimit: a queue without a parent shares with nobody"),
+            (
+                r#"{"parent":"lab","nominal":{"amd":1},"lendingLimit":{"nvidia":1}}"#,
+                "lendingLimit: `nvidia` is not in `nominal`: say there how many are its own, or 0",
+            ),
+        ];
+        for (text, reason) in cases {
+            let found = read(text).unwrap_err();
+            assert!(found.contains(reason), "{text}: {found}");
+        }
     }
 }

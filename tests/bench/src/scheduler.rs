@@ -102,6 +102,10 @@ fn snapshot(count: usize) -> Result<Snapshot> {
         priority: 0,
         stopped: false,
         max_devices: 0,
+        parent: None,
+        nominal: BTreeMap::new(),
+        borrowing_limit: BTreeMap::new(),
+        lending_limit: BTreeMap::new(),
     };
     Ok(Snapshot { revision: 1, queues: vec![queue], jobs: jobs.collect::<Result<_>>()?, nodes })
 }

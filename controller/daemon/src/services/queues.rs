@@ -10,7 +10,7 @@ use holdfast_api::v1::{
 };
 use holdfast_api::{invalid_request, status_from_problem};
 use holdfast_state::State;
-use holdfast_types::{JobPhase, NameError, QueueName};
+use holdfast_types::{AsProblem, JobPhase, NameError, QueueName};
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Write};
@@ -34,8 +34,15 @@ pub(super) fn put(
 ) -> Result<PutQueue, Status> {
     let parsed: Result<QueueName, NameError> = name.parse();
     let name = parsed.map_err(|error| status_from_problem(&invalid_request(error.to_string())))?;
+    let spec = spec.map(|spec| checked(&spec)).transpose()?;
     // The name of a queue is its identity: made again it is the same queue.
     Ok(PutQueue { name: name.to_string(), uid: format!("queue-{name}"), labels, spec })
+}
+
+/// A specification that can exist. Written anew, so that what is said in two ways is stored in one.
+fn checked(spec: &QueueSpec) -> Result<QueueSpec, Status> {
+    let wanted = holdfast_types::QueueSpec::try_from(spec);
+    wanted.map(|wanted| QueueSpec::from(&wanted)).map_err(|error| status_from_problem(&error.problem()))
 }
 
 /// Counts per queue, which are never stored because they follow from the jobs.

@@ -224,6 +224,27 @@ async fn what_was_acknowledged_survives_kill_9_and_a_retry_does_nothing_twice() 
 }
 
 #[tokio::test]
+async fn a_queue_that_cannot_be_is_refused_by_its_field() {
+    let world = World::new();
+    let amd = || [("amd".to_owned(), 4)].into();
+    let cases = [
+        (QueueSpec { lending_limit: amd(), ..QueueSpec::default() }, 1001, "lendingLimit: "),
+        (QueueSpec { parent: "lab".to_owned(), ..QueueSpec::default() }, 2170, "queue `lab` does not exist"),
+    ];
+    for (spec, code, word) in cases {
+        let request =
+            ApplyQueueRequest { name: "q".to_owned(), spec: Some(spec), ..ApplyQueueRequest::default() };
+        let call = |channel| {
+            let request = request.clone();
+            async move { QueuesClient::new(channel).apply(request).await }
+        };
+        let problem = world.client().call(call).await.unwrap_err();
+        assert_eq!(problem.code.0, code, "{problem}");
+        assert!(problem.to_string().contains(word), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn a_job_whose_inputs_are_not_there_is_refused_by_name() {
     let world = World::new();
     let spec: JobSpec = serde_json::from_value(serde_json::json!({

@@ -4,6 +4,7 @@ mod golden;
 mod preempting;
 mod properties;
 mod rules;
+mod sharing;
 mod verify;
 mod warm;
 
@@ -57,7 +58,16 @@ fn node(line: &str) -> NodeView {
     }
 }
 
-/// `default priority=3 max=8 stopped=true`
+/// `nvidia:8,amd:4`
+fn counts(text: &str) -> BTreeMap<DeviceClass, u32> {
+    let count = |part: &str| {
+        let (class, count) = part.split_once(':').expect("class:count");
+        (class.parse().unwrap(), count.parse().unwrap())
+    };
+    text.split(',').filter(|part| !part.is_empty()).map(count).collect()
+}
+
+/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0`
 fn queue(line: &str) -> QueueView {
     let words_of = words(line);
     QueueView {
@@ -65,6 +75,10 @@ fn queue(line: &str) -> QueueView {
         priority: number(&words_of, "priority"),
         stopped: words_of.get("stopped") == Some(&"true"),
         max_devices: number(&words_of, "max"),
+        parent: words_of.get("parent").map(|name| name.parse().unwrap()),
+        nominal: counts(words_of.get("nominal").unwrap_or(&"")),
+        borrowing_limit: counts(words_of.get("borrow").unwrap_or(&"")),
+        lending_limit: counts(words_of.get("lend").unwrap_or(&"")),
     }
 }
 

@@ -17,11 +17,11 @@ enum Event {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let comes = (1..4_u32, 0..9_u32, 0..3_i32, 0..3_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
+    let comes = (1..4_u32, 0..9_u32, 0..3_i32, 0..6_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
         |(tasks, gpus, priority, queue, stoppable, waits)| {
             let stoppable = if stoppable { "stoppable=1" } else { "" };
             let waits = if waits { "wait=9000" } else { "" };
-            let queue = ["default", "default", "small"][queue];
+            let queue = ["default", "default", "small", "one", "two", "two"][queue];
             Event::Comes(format!(
                 "tasks={tasks} gpus={gpus} priority={priority} queue={queue} age=0 {stoppable} {waits}"
             ))
@@ -49,7 +49,13 @@ impl World {
     fn new() -> Self {
         let snapshot = cluster(
             &["a gpus=8", "b gpus=8", "c gpus=8 cores=6", "d gpus=4", "e gpus=4 class=amd"],
-            &["default", "small max=9 priority=1"],
+            &[
+                "default",
+                "small max=9 priority=1",
+                "lab nominal=nvidia:4",
+                "one parent=lab nominal=nvidia:8 lend=nvidia:6",
+                "two parent=lab nominal=nvidia:4 borrow=nvidia:9",
+            ],
             &[],
         );
         let warm = Scheduler::new(&snapshot, &settings(), NOW);

@@ -1,0 +1,238 @@
+//! What queues in trees have of each class of accelerators, what they lend each other and what is left. It must not know what else a
+//! queue is, nor who holds anything.
+//!
+//! The words are Kueue's, and so is the rule (its KEP 79): at every queue of a tree, what it has with what those below it lend, less
+//! what is held there, may not fall below what it may borrow. No lender is tied to a borrower: while that holds everywhere, somebody
+//! has lent whatever is borrowed. What is held is told to a parent only where it changes what the parent is lent, so every question
+//! and every change looks at one path from a queue to its root.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use holdfast_types::{DeviceClass, QueueName};
+
+use crate::snapshot::QueueView;
+
+/// What each queue, by its position, has and lends.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Shares(Vec<Place>);
+
+/// The place of a queue in its tree.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Place {
+    parent: Option<usize>,
+    /// One for each class that any queue of its tree has; nobody counts the others.
+    shares: Vec<Share>,
+}
+
+/// What a queue has of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    class: DeviceClass,
+    /// The most it borrows; `None` for no limit.
+    borrows: Option<i64>,
+    /// The most it lends; `None` for no limit.
+    lends: Option<i64>,
+    /// What it has with what those below it lend.
+    has: i64,
+    /// What is left of that; less than nothing is borrowed.
+    left: i64,
+}
+
+/// A queue on the way from a job to the root that has too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Short {
+    /// The position of that queue.
+    pub(crate) queue: usize,
+    pub(crate) class: DeviceClass,
+    /// How many of the class the whole gang needs.
+    pub(crate) needs: u64,
+    /// What the queue has, with what those below it lend.
+    pub(crate) has: u64,
+    /// The same with what it may borrow.
+    pub(crate) reach: u64,
+    pub(crate) held: u64,
+    /// It would be too little even if nobody held anything.
+    pub(crate) is_forever: bool,
+}
+
+impl Share {
+    /// What a queue has by itself. What has no parent borrows nothing.
+    fn of(view: &QueueView, class: DeviceClass, is_root: bool) -> Self {
+        let of = |counts: &BTreeMap<DeviceClass, u32>| counts.get(&class).copied().map(i64::from);
+        let has = of(&view.nominal).unwrap_or(0);
+        let borrows = if is_root { Some(0) } else { of(&view.borrowing_limit) };
+        Self { class, borrows, lends: of(&view.lending_limit), has, left: has }
+    }
+
+    /// What a parent is lent where so much is left, or owes where that is less than nothing.
+    fn lent(&self, left: i64) -> i64 {
+        self.lends.map_or(left, |most| left.min(most))
+    }
+
+    /// Whether no more than allowed is borrowed where so much is left.
+    fn allows(&self, left: i64) -> bool {
+        self.borrows.is_none_or(|most| left >= -most)
+    }
+}
+
+/// What is left at a queue before somebody takes so many of a class.
+type Before = fn(&Share, i64) -> i64;
+
+impl Shares {
+    /// Nobody holds anything. The views have the order of positions and names that differ.
+    pub(crate) fn new(views: &[QueueView]) -> Self {
+        let positions: BTreeMap<&QueueName, usize> =
+            views.iter().enumerate().map(|(at, view)| (&view.name, at)).collect();
+        let mut parents: Vec<Option<usize>> =
+            views.iter().map(|view| positions.get(view.parent.as_ref()?).copied()).collect();
+        let upwards = cut_circles(&mut parents);
+        let counted = counted(views, &parents, &upwards);
+        let place = |((view, parent), classes): ((&QueueView, Option<usize>), BTreeSet<DeviceClass>)| {
+            let share = |class: DeviceClass| Share::of(view, class, parent.is_none());
+            Place { parent, shares: classes.into_iter().map(share).collect() }
+        };
+        let mut shares = Self(views.iter().zip(parents).zip(counted).map(place).collect());
+        for at in upwards {
+            shares.lend(at);
+        }
+        shares
+    }
+
+    /// Whether a queue may have so many more of a class.
+    pub(crate) fn check(&self, queue: usize, class: DeviceClass, count: u64) -> Result<(), Short> {
+        self.walk(queue, class, count, |share, _| share.left)
+    }
+
+    /// Whether a queue may have so many of a class that are counted already.
+    pub(crate) fn check_counted(&self, queue: usize, class: DeviceClass, count: u64) -> Result<(), Short> {
+        self.walk(queue, class, count, |share, count| share.left.saturating_add(count))
+    }
+
+    /// Counts accelerators of a class to a queue.
+    pub(crate) fn hold(&mut self, queue: usize, class: DeviceClass, count: u64) {
+        self.change(queue, class, signed(count).saturating_neg());
+    }
+
+    /// Undoes [`Shares::hold`].
+    pub(crate) fn release(&mut self, queue: usize, class: DeviceClass, count: u64) {
+        self.change(queue, class, signed(count));
+    }
+
+    fn change(&mut self, queue: usize, class: DeviceClass, more: i64) {
+        let (mut at, mut more) = (Some(queue), more);
+        while more != 0
+            && let Some(place) = at.and_then(|at| self.0.get_mut(at))
+            && let Some(share) = place.shares.iter_mut().find(|share| share.class == class)
+        {
+            let before = share.left;
+            share.left = before.saturating_add(more);
+            more = share.lent(share.left).saturating_sub(share.lent(before));
+            at = place.parent;
+        }
+    }
+
+    fn walk(&self, queue: usize, class: DeviceClass, needs: u64, before: Before) -> Result<(), Short> {
+        match self.first_short(queue, class, needs, before) {
+            None => Ok(()),
+            Some((at, share, held)) => {
+                let positive = |number: i64| u64::try_from(number).unwrap_or(0);
+                Err(Short {
+                    queue: at,
+                    class,
+                    needs,
+                    has: positive(share.has),
+                    reach: positive(share.has.saturating_add(share.borrows.unwrap_or(i64::MAX))),
+                    held: positive(held),
+                    is_forever: self.first_short(queue, class, needs, |share, _| share.has).is_some(),
+                })
+            }
+        }
+    }
+
+    /// The first queue on the way to the root that would have too little, and how much is held there.
+    fn first_short(
+        &self,
+        queue: usize,
+        class: DeviceClass,
+        needs: u64,
+        before: Before,
+    ) -> Option<(usize, Share, i64)> {
+        let (mut at, mut more) = (queue, signed(needs));
+        while more > 0 {
+            let place = self.0.get(at)?;
+            let share = place.shares.iter().find(|share| share.class == class)?;
+            let left = before(share, more);
+            let after = left.saturating_sub(more);
+            if !share.allows(after) {
+                return Some((at, *share, share.has.saturating_sub(left)));
+            }
+            more = share.lent(left).saturating_sub(share.lent(after));
+            at = place.parent?;
+        }
+        None
+    }
+
+    /// Adds to its parent what a queue lends, after those below it have.
+    fn lend(&mut self, at: usize) {
+        let Some(Place { parent: Some(parent), shares }) = self.0.get(at) else { return };
+        let (parent, shares) = (*parent, shares.clone());
+        for share in shares {
+            let above = self.0.get_mut(parent).map(|place| place.shares.as_mut_slice()).unwrap_or_default();
+            if let Some(above) = above.iter_mut().find(|above| above.class == share.class) {
+                above.has = above.has.saturating_add(share.lent(share.has));
+                above.left = above.has;
+            }
+        }
+    }
+}
+
+/// Gives those on a circle no parent, and names all queues, each after those below it.
+fn cut_circles(parents: &mut [Option<usize>]) -> Vec<usize> {
+    let mut below = vec![0_usize; parents.len()];
+    for parent in parents.iter().flatten() {
+        if let Some(count) = below.get_mut(*parent) {
+            *count += 1;
+        }
+    }
+    let mut order: Vec<usize> =
+        (0..).zip(&below).filter(|(_, count)| **count == 0).map(|(at, _)| at).collect();
+    let mut next = 0;
+    while let Some(at) = order.get(next).copied() {
+        next += 1;
+        let parent = parents.get(at).copied().flatten();
+        if let Some((parent, count)) = parent.and_then(|parent| Some((parent, below.get_mut(parent)?))) {
+            *count -= 1;
+            if *count == 0 {
+                order.push(parent);
+            }
+        }
+    }
+    // Nobody comes to the end of a circle.
+    for (at, parent) in parents.iter_mut().enumerate().filter(|(at, _)| below.get(*at) > Some(&0)) {
+        *parent = None;
+        order.push(at);
+    }
+    order
+}
+
+/// For each queue the classes that any queue of its tree has.
+fn counted(views: &[QueueView], parents: &[Option<usize>], upwards: &[usize]) -> Vec<BTreeSet<DeviceClass>> {
+    let mut roots: Vec<usize> = (0..views.len()).collect();
+    let mut classes = vec![BTreeSet::new(); views.len()];
+    for at in upwards.iter().rev().copied() {
+        let parent = parents.get(at).copied().flatten();
+        let root = parent.and_then(|parent| roots.get(parent).copied()).unwrap_or(at);
+        if let Some(slot) = roots.get_mut(at) {
+            *slot = root;
+        }
+        if let Some((view, classes)) = views.get(at).zip(classes.get_mut(root)) {
+            classes.extend(view.nominal.keys().copied());
+        }
+    }
+    roots.iter().map(|root| classes.get(*root).cloned().unwrap_or_default()).collect()
+}
+
+/// More than there ever are counts as the most there can be.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
