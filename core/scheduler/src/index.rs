@@ -245,7 +245,8 @@ impl Index {
         if self.lines.is_empty() {
             return stands.map(|(time, _)| *time);
         }
-        let yields = self.yields.first().filter(|_| self.priorities.len() > 1);
+        let others = self.priorities.len() > 1 || self.queues.shares().is_any();
+        let yields = self.yields.first().filter(|_| others);
         let times = stands.into_iter().chain(yields).chain(self.ripens.first());
         times.map(|(time, _)| *time).min()
     }

@@ -179,7 +179,13 @@ impl Job {
         on_end >= config.slice && self.past.waited < config.spared_after && had > asks.level
     }
 
-    /// When it may first be stopped for one of a higher priority.
+    /// Whether it may be stopped now for one that only wants back what this one's queue borrows.
+    pub(crate) fn may_give_back(&self, config: &Config, now: Time) -> bool {
+        let stay = self.stay().filter(|stay| !stay.stopping && self.is_preemptible());
+        stay.is_some_and(|stay| now.since(stay.since) >= config.min_run)
+    }
+
+    /// When it may first be stopped for one of a higher priority, or by whom its queue borrows from.
     pub(crate) fn yields_at(&self, config: &Config) -> Option<Time> {
         Some(self.stay()?.since + config.min_run)
     }

@@ -14,6 +14,7 @@ use crate::job::{Job, JobNumber, Turn};
 use crate::lines::{InLine, LineKey};
 use crate::log::Change;
 use crate::plan::{GangPlacement, Plan, Preemption};
+use crate::queues::{QueueRefusal, Stake};
 use crate::room::Seat;
 use crate::shadow::shadow;
 use crate::victims::{Asks, could_fit, exchange};
@@ -145,10 +146,15 @@ impl Round<'_> {
 
     /// Whether others may be found by now that can be stopped for a job.
     fn may_stop_others(&mut self, key: LineKey, number: JobNumber) -> bool {
+        // Who borrows by now is not written on nodes.
+        let stake = self.stake(key, number);
+        if stake.owner().is_some() {
+            return true;
+        }
         let Some(since) = self.index.hopeless(&key, number) else { return true };
         let Some(class) = self.index.catalog.class(key.class) else { return false };
         let held = self.index.job(number).map_or(&[][..], Job::held);
-        let asks = Asks { class, standing: key.standing, held, now: self.now };
+        let asks = Asks { class, standing: key.standing, held, stake, now: self.now };
         let news = self.index.board.log().since(since);
         let woke = news.is_none_or(|news| {
             let mut more = news.iter().filter(|(_, change)| *change != Change::Less);
@@ -158,6 +164,11 @@ impl Round<'_> {
             self.index.despair(&key, number);
         }
         woke
+    }
+
+    fn stake(&self, key: LineKey, number: JobNumber) -> Stake {
+        let stake = |job: &Job| self.index.queues.stake(key.queue, &job.devices, !job.held().is_empty());
+        self.index.job(number).map_or(Stake::None, stake)
     }
 
     fn is_hold_due(&self, job: &Job, class: usize) -> bool {
@@ -189,11 +200,16 @@ impl Round<'_> {
     /// Does for a job what can be done. `false` where nothing can be for the others of its line.
     fn decide(&mut self, key: LineKey, number: JobNumber) -> bool {
         let Some(job) = self.index.job(number) else { return true };
-        if self.index.queues.check(key.queue, &job.devices).is_err() {
-            return false;
-        }
         // Somebody is stopping for it, or the places held for it will be free some time.
         let (is_served, holds) = (is_served(self.index, job), !job.held().is_empty());
+        match self.index.queues.check(key.queue, &job.devices) {
+            Ok(()) => {}
+            Err(QueueRefusal::Short(_)) => {
+                let gets_back = !holds && self.stake(key, number).owner().is_some();
+                return is_served || (gets_back && self.preempt(key, number));
+            }
+            Err(QueueRefusal::Stopped | QueueRefusal::Full { .. }) => return false,
+        }
         if self.index.vain.parked(key.class).is_none() && self.place(key, number) {
             return true;
         }
@@ -263,12 +279,23 @@ impl Round<'_> {
         }
         let Some(class) = self.index.catalog.class(key.class) else { return false };
         let held = self.index.job(number).map_or(&[][..], Job::held);
-        let found = exchange(self.index, Asks { class, standing: key.standing, held, now: self.now });
+        let stake = self.stake(key, number);
+        let found = exchange(self.index, Asks { class, standing: key.standing, held, stake, now: self.now });
         let Some(exchange) = found else {
             self.index.despair(&key, number);
             return false;
         };
-        if exchange.victims.is_empty() {
+        let is_let = self.index.job(number).is_some_and(|job| {
+            let holds = !job.held().is_empty();
+            let queues = &self.index.queues;
+            let check = if holds {
+                queues.check_holder(key.queue, &job.devices)
+            } else {
+                queues.check(key.queue, &job.devices)
+            };
+            check.is_ok()
+        });
+        if exchange.victims.is_empty() && is_let {
             self.start(number, exchange.seats);
             return true;
         }

@@ -28,6 +28,27 @@ pub(crate) enum QueueRefusal {
     Short(Short),
 }
 
+/// Whose that is what a gang needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stake {
+    /// Nobody counts it.
+    None,
+    /// Its queue's own: who borrows of it gives it back.
+    Own(usize),
+    /// Somebody else's, at least in part: it stops nobody of another queue, for that one could stop it in turn.
+    Borrowed(usize),
+}
+
+impl Stake {
+    /// The queue that gets something back.
+    pub(crate) fn owner(self) -> Option<usize> {
+        match self {
+            Self::Own(queue) => Some(queue),
+            Self::None | Self::Borrowed(_) => None,
+        }
+    }
+}
+
 impl Queues {
     /// Nobody holds anything. Of two queues of one name the first by value counts.
     pub(crate) fn new(views: &[QueueView]) -> Self {
@@ -86,6 +107,21 @@ impl Queues {
             *held = held.saturating_sub(devices.total());
         }
         devices.iter().for_each(|(class, count)| self.shares.release(queue, class, count));
+    }
+
+    /// What queues lend each other.
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    /// What a queue shares of what a gang needs, which is counted already or not.
+    pub(crate) fn stake(&self, queue: usize, devices: &Devices, is_counted: bool) -> Stake {
+        let own = |(class, count)| self.shares.is_own(queue, class, if is_counted { 0 } else { count });
+        match devices.iter().filter_map(own).reduce(|all, is_own| all && is_own) {
+            None => Stake::None,
+            Some(true) => Stake::Own(queue),
+            Some(false) => Stake::Borrowed(queue),
+        }
     }
 
     /// What a queue says for itself, whomever it shares with, where so many of the gang are counted already.

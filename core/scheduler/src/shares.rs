@@ -36,6 +36,8 @@ struct Share {
     has: i64,
     /// What is left of that; less than nothing is borrowed.
     left: i64,
+    /// What its own jobs leave of what is its own; less than nothing is somebody else's.
+    own: i64,
 }
 
 /// A queue on the way from a job to the root that has too little.
@@ -61,7 +63,7 @@ impl Share {
         let of = |counts: &BTreeMap<DeviceClass, u32>| counts.get(&class).copied().map(i64::from);
         let has = of(&view.nominal).unwrap_or(0);
         let borrows = if is_root { Some(0) } else { of(&view.borrowing_limit) };
-        Self { class, borrows, lends: of(&view.lending_limit), has, left: has }
+        Self { class, borrows, lends: of(&view.lending_limit), has, left: has, own: has }
     }
 
     /// What a parent is lent where so much is left, or owes where that is less than nothing.
@@ -118,7 +120,44 @@ impl Shares {
         self.change(queue, class, signed(count));
     }
 
+    /// Whether any queue shares anything.
+    pub(crate) fn is_any(&self) -> bool {
+        self.0.iter().any(|place| !place.shares.is_empty())
+    }
+
+    /// Whether what the jobs of a queue hold is its own with so many more of a class; `None` where nobody counts the class.
+    pub(crate) fn is_own(&self, queue: usize, class: DeviceClass, more: u64) -> Option<bool> {
+        Some(self.share(queue, class)?.own >= signed(more))
+    }
+
+    /// Whether the jobs of another queue of the tree hold what one could use: more than is their own, and every queue between it and
+    /// the first above both borrows.
+    pub(crate) fn takes_from(&self, queue: usize, class: DeviceClass, borrower: usize) -> bool {
+        let above = |at: &usize| self.0.get(*at).and_then(|place| place.parent);
+        let is_above = |at: usize| std::iter::successors(Some(queue), above).any(|up| up == at);
+        if borrower == queue || self.share(borrower, class).is_none_or(|share| share.own >= 0) {
+            return false;
+        }
+        let mut at = borrower;
+        while !is_above(at) {
+            if self.share(at, class).is_none_or(|share| share.left >= 0) {
+                return false;
+            }
+            let Some(parent) = above(&at) else { return false };
+            at = parent;
+        }
+        true
+    }
+
+    fn share(&self, queue: usize, class: DeviceClass) -> Option<&Share> {
+        self.0.get(queue)?.shares.iter().find(|share| share.class == class)
+    }
+
     fn change(&mut self, queue: usize, class: DeviceClass, more: i64) {
+        let shares = self.0.get_mut(queue).map(|place| place.shares.as_mut_slice()).unwrap_or_default();
+        if let Some(share) = shares.iter_mut().find(|share| share.class == class) {
+            share.own = share.own.saturating_add(more);
+        }
         let (mut at, mut more) = (Some(queue), more);
         while more != 0
             && let Some(place) = at.and_then(|at| self.0.get_mut(at))

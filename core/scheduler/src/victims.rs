@@ -1,6 +1,7 @@
 //! Which jobs to stop so that one finds room: whole gangs, those whose stop loses least. Nothing is stopped unless the one that asks
 //! then has places for all its tasks. It must not know how they are stopped.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::Time;
@@ -9,7 +10,10 @@ use crate::board::{Fit, greedy};
 use crate::catalog::{Catalog, Class, Ground, Shape};
 use crate::index::Index;
 use crate::job::{Job, JobNumber, Standing};
+use crate::need::Devices;
+use crate::queues::Stake;
 use crate::room::{Room, Seat};
+use crate::shares::Shares;
 
 /// What a stop costs beside the work that is lost, in milliseconds for each accelerator: the last checkpoint and the way back.
 const RESTART: u64 = 120_000;
@@ -33,12 +37,16 @@ pub(crate) struct Asks<'a> {
     pub(crate) standing: Standing,
     /// The places held for it, which it gives up for others.
     pub(crate) held: &'a [Seat],
+    pub(crate) stake: Stake,
     pub(crate) now: Time,
 }
 
 /// The jobs to stop for a gang; `None` where that is not enough or not worth it.
 pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
     let mut search = Search::new(index, asks);
+    if !search.get_back() {
+        return None;
+    }
     for member in greedy(&index.catalog, asks.class) {
         let (shape, ground) = index.catalog.shape(member.shape)?;
         let mut offers = Offers::default();
@@ -108,12 +116,21 @@ struct Search<'a> {
     rooms: BTreeMap<usize, Room>,
     stopped: BTreeSet<JobNumber>,
     seats: Vec<Seat>,
+    /// What queues lend each other once those have stopped, where it gets something back.
+    shares: Cow<'a, Shares>,
 }
 
 impl<'a> Search<'a> {
     fn new(index: &'a Index, asks: Asks<'a>) -> Self {
-        let mut search =
-            Self { index, asks, rooms: BTreeMap::new(), stopped: BTreeSet::new(), seats: Vec::new() };
+        let mut search = Self {
+            index,
+            asks,
+            rooms: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            seats: Vec::new(),
+            shares: Cow::Borrowed(index.queues.shares()),
+        };
+        search.foresee();
         for seat in asks.held {
             let mut room = search.room(seat.node);
             room.release(seat);
@@ -157,7 +174,12 @@ impl<'a> Search<'a> {
         }
         stoppable.sort_by_key(|(_, job)| std::cmp::Reverse(freed(job, node)));
         let (mut room, mut loss, mut stopped) = (room, 0, Vec::new());
+        let mut shares = self.shares.clone();
         for (number, job) in stoppable {
+            if !self.may_stop(&shares, job) {
+                continue;
+            }
+            self.give_back(&mut shares, job);
             room = without(&room, job);
             loss += self.loss(job);
             stopped.push(number);
@@ -169,10 +191,88 @@ impl<'a> Search<'a> {
     }
 
     fn stoppable(&self, node: usize) -> Vec<(JobNumber, &Job)> {
-        let Asks { standing, now, .. } = self.asks;
         let on = self.index.on(node).iter().filter(|number| !self.stopped.contains(number));
         let jobs = on.filter_map(|number| Some((*number, self.index.job(*number)?)));
-        jobs.filter(|(_, job)| job.may_stop_for(&standing, &self.index.config, now)).collect()
+        jobs.filter(|(_, job)| self.may_stop(&self.shares, job)).collect()
+    }
+
+    /// Whether a job may be stopped for this one while so much is lent.
+    fn may_stop(&self, shares: &Shares, job: &Job) -> bool {
+        let Asks { standing, now, .. } = self.asks;
+        let is_equal = match self.asks.stake {
+            Stake::None | Stake::Own(_) => true,
+            Stake::Borrowed(queue) => job.queue == Some(queue),
+        };
+        (is_equal && job.may_stop_for(&standing, &self.index.config, now)) || self.gives_back(shares, job)
+    }
+
+    /// Whether a job has what its queue borrows of this one's.
+    fn gives_back(&self, shares: &Shares, job: &Job) -> bool {
+        let (Some(queue), Some(borrower)) = (self.asks.stake.owner(), job.queue) else { return false };
+        let mut classes = self.asks.class.devices.iter();
+        job.may_give_back(&self.index.config, self.asks.now)
+            && classes.any(|(class, _)| {
+                let has = job.devices.iter().any(|(other, _)| other == class);
+                has && shares.takes_from(queue, class, borrower)
+            })
+    }
+
+    /// A job holds nothing any more.
+    fn give_back(&self, shares: &mut Cow<'_, Shares>, job: &Job) {
+        if let Some(queue) = job.queue.filter(|_| self.asks.stake.owner().is_some()) {
+            release(shares, queue, &job.has());
+        }
+    }
+
+    /// Counts what is held for this one, and what those hold who are told to stop, as free already.
+    fn foresee(&mut self) {
+        let Some(queue) = self.asks.stake.owner() else { return };
+        release(&mut self.shares, queue, &Seat::devices_of(self.asks.held));
+        let stops = |job: &&Job| job.stay().is_some_and(|stay| stay.stopping);
+        for job in self.index.jobs().map(|(_, job)| job).filter(stops) {
+            if let Some(queue) = job.queue {
+                release(&mut self.shares, queue, &job.has());
+            }
+        }
+    }
+
+    /// Whether the queues let this one start.
+    fn is_let(&self, shares: &Shares) -> bool {
+        let mut classes = self.asks.class.devices.iter();
+        let let_in = |queue| classes.all(|(class, count)| shares.check(queue, class, count).is_ok());
+        self.asks.stake.owner().is_none_or(let_in)
+    }
+
+    /// Stops of those who have what others borrow the ones that lose least, until the queues let this one start. `false` where they
+    /// do not even then.
+    fn get_back(&mut self) -> bool {
+        if self.is_let(&self.shares) {
+            return true;
+        }
+        let mut borrowers: Vec<(JobNumber, &Job)> =
+            self.index.jobs().filter(|(_, job)| self.gives_back(&self.shares, job)).collect();
+        borrowers.sort_unstable_by_key(|(_, job)| (self.loss(job), &job.ident));
+        for (number, job) in borrowers {
+            if self.gives_back(&self.shares, job) {
+                self.stop(number, job);
+            }
+            if self.is_let(&self.shares) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn stop(&mut self, number: JobNumber, job: &Job) {
+        for seat in job.seats() {
+            let mut room = self.room(seat.node);
+            room.give_back(seat);
+            self.rooms.insert(seat.node, room);
+        }
+        let mut shares = std::mem::take(&mut self.shares);
+        self.give_back(&mut shares, job);
+        self.shares = shares;
+        self.stopped.insert(number);
     }
 
     fn loss(&self, job: &Job) -> Loss {
@@ -187,13 +287,9 @@ impl<'a> Search<'a> {
         let (_, stopped) = self.offer(node, shape, ground)?;
         let mut changed = BTreeSet::from([node]);
         for number in stopped {
-            for seat in self.index.job(number).map_or(&[][..], Job::seats) {
-                let mut room = self.room(seat.node);
-                room.give_back(seat);
-                self.rooms.insert(seat.node, room);
-                changed.insert(seat.node);
-            }
-            self.stopped.insert(number);
+            let Some(job) = self.index.job(number) else { continue };
+            changed.extend(job.seats().iter().map(|seat| seat.node));
+            self.stop(number, job);
         }
         let mut room = self.room(node);
         let serving = shape.serving(self.catalog().nodes().get(node)?.layout);
@@ -217,12 +313,22 @@ impl<'a> Search<'a> {
                 room.take(seat);
                 has
             });
-            if goes_on {
+            let mut shares = self.shares.clone();
+            if let Some(queue) = job.queue.filter(|_| goes_on && self.asks.stake.owner().is_some()) {
+                let held = job.has();
+                held.iter().for_each(|(class, count)| shares.to_mut().hold(queue, class, count));
+            }
+            if goes_on && self.is_let(&shares) {
                 self.rooms.extend(rooms);
+                self.shares = shares;
                 self.stopped.remove(&number);
             }
         }
     }
+}
+
+fn release(shares: &mut Cow<'_, Shares>, queue: usize, devices: &Devices) {
+    devices.iter().for_each(|(class, count)| shares.to_mut().release(queue, class, count));
 }
 
 /// How many accelerators of a node a job has.

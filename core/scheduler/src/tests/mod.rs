@@ -3,6 +3,7 @@
 mod golden;
 mod preempting;
 mod properties;
+mod reclaiming;
 mod rules;
 mod sharing;
 mod verify;
