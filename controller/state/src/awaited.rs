@@ -16,7 +16,7 @@ use crate::table::number_key;
 pub(crate) enum Progress {
     /// Its tasks have not run yet.
     Waiting,
-    /// All of its tasks have run at once.
+    /// All of its tasks have been running together.
     Started,
     /// It ended well.
     Succeeded,

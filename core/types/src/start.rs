@@ -15,7 +15,7 @@ pub const MAX_DEPENDENCIES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DependencyCondition {
-    /// All of its tasks have run at once, or it has ended.
+    /// All of its tasks have been running together, or it has ended.
     After,
     /// It succeeded.
     #[default]

@@ -33,6 +33,8 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("WatchRequest", "kinds", KINDS),
     ("SubmitJobRequest", "name", Required),
     ("SubmitJobRequest", "spec", Required),
+    ("JobDependency", "job", Required),
+    ("JobDependency", "condition", Words(&["after", "afterok", "afternotok"])),
     ("CommitArtifactRequest", "spec", Required),
     ("CommitArtifactRequest", "node", Required),
     ("PlanImportRequest", "kind", Required),
