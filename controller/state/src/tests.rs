@@ -1001,13 +1001,13 @@ fn a_cluster_whose_members_may_not_know_them_keeps_no_queues_that_share() {
     let mut world = World { state: State::default(), now: 1_000, checked: true };
     let bundle = Some(v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() });
     let init =
-        store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle, feature_level: 3 };
+        store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle, feature_level: 4 };
     world.done(command::Body::InitCluster(init));
     let put = child("a", "default");
     assert_eq!(world.refused(command::Body::PutQueue(put.clone())), 1130);
     let steps = vec![step(0, transaction_step::Body::PutQueue(put.clone()))];
     assert_eq!(world.refused(command::Body::Transaction(store::Transaction { steps })), 1130);
     world.done(command::Body::PutQueue(child("a", "")));
-    world.done(command::Body::RaiseLevel(store::RaiseLevel { level: 4 }));
+    world.done(command::Body::RaiseLevel(store::RaiseLevel { level: 5 }));
     world.done(command::Body::PutQueue(put));
 }
