@@ -343,8 +343,11 @@ fn jobs_wait_for_each_other_and_for_their_deadlines() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let soon = holdfast_types::Time(u64::try_from(now.as_millis()).unwrap() + 10_000);
     submit("late", 64, &format!("  deadline: {soon}\n"));
-    let told = cluster.status("second")["reason"].to_string();
-    assert!(told.contains("waits for job `first` to succeed") || told.contains("place"), "{told}");
+    // On a quick machine the first is over by now.
+    let status = cluster.status("second");
+    let told = status["reason"].to_string();
+    let waits = told.contains("waits for job `first` to succeed") || told.contains("place");
+    assert!(waits || status["phase"] != "Pending", "{told}");
     cluster.until("second", "succeeds", |s| s["phase"] == "Succeeded");
     let at = |job: &str, what: &str| -> holdfast_types::Time {
         cluster.status(job)[what].as_str().unwrap().parse().unwrap()
