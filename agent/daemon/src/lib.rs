@@ -22,6 +22,7 @@ mod revoked;
 mod rotate;
 mod server;
 mod session;
+mod share;
 mod slots;
 mod start;
 mod tasks;

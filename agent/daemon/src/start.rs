@@ -11,6 +11,7 @@ use crate::clock::now;
 use crate::gang::{self, Gang};
 use crate::library::{Program, blocking};
 use crate::place::Place;
+use crate::share;
 
 /// The port of every gang's rendezvous, inside its sandboxes: the default of torchrun.
 const RENDEZVOUS_PORT: u16 = 29_500;
@@ -164,6 +165,9 @@ fn env(
         ("HOLDFAST_DEVICES", devices.join(",")),
     ];
     out.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    // What the job says itself of another service than ours is its own affair.
+    let shared = share::env(assignment).into_iter().filter(|(name, _)| !wanted.env.contains_key(*name));
+    out.extend(shared.map(|(name, value)| (name.to_owned(), value)));
     if assignment.resume.is_some() {
         out.push(("HOLDFAST_RESUME_DIR".to_owned(), "/resume".to_owned()));
     }

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use crate::clock::Running;
 use crate::library::blocking;
 use crate::place::Place;
+use crate::share;
 use crate::start;
 
 /// How long a task has between SIGTERM and SIGKILL.
@@ -420,7 +421,7 @@ fn report(entry: &Entry) -> TaskReport {
         phase: entry.phase.to_string(),
         reason: entry.reason.clone(),
         exit_code: entry.exit_code,
-        unenforced: entry.unenforced.clone(),
+        unenforced: entry.unenforced.iter().cloned().chain(share::unenforced(assignment)).collect(),
         output: entry.output.clone(),
     }
 }

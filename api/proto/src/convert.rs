@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use holdfast_types::{
-    AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest, JobKind,
-    JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError, RawJobSpec,
+    AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest, DeviceShare,
+    JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError, RawJobSpec,
     RawQueueSpec, Resources, Span, TaskGroup, Time,
 };
 
@@ -207,11 +207,7 @@ impl TryFrom<&v1::Resources> for Resources {
     fn try_from(resources: &v1::Resources) -> Result<Self, ConvertError> {
         let defaults = Resources::default();
         let devices = match &resources.devices {
-            Some(devices) => Some(DeviceRequest {
-                class: field("groups.resources.devices.class", &devices.class)?,
-                count: devices.count,
-                memory: Bytes(devices.memory_bytes),
-            }),
+            Some(devices) => Some(device_request(devices)?),
             None => None,
         };
         // Zero is absent in proto3; a task without processor or memory cannot exist.
@@ -224,6 +220,20 @@ impl TryFrom<&v1::Resources> for Resources {
     }
 }
 
+fn device_request(devices: &v1::DeviceRequest) -> Result<DeviceRequest, ConvertError> {
+    let share = match devices.share_millis {
+        0 => None,
+        thousandths => Some(field("groups.resources.devices.share", &format!("{thousandths}m"))?),
+    };
+    Ok(DeviceRequest {
+        class: field("groups.resources.devices.class", &devices.class)?,
+        // A part is of one, whether or not it is said.
+        count: if share.is_some() { devices.count.max(1) } else { devices.count },
+        memory: Bytes(devices.memory_bytes),
+        share,
+    })
+}
+
 impl From<&Resources> for v1::Resources {
     fn from(resources: &Resources) -> Self {
         v1::Resources {
@@ -233,6 +243,7 @@ impl From<&Resources> for v1::Resources {
                 class: d.class.to_string(),
                 count: d.count,
                 memory_bytes: d.memory.0,
+                share_millis: d.share.map_or(0, DeviceShare::thousandths),
             }),
         }
     }
@@ -333,7 +344,7 @@ mod tests {
         let spec: JobSpec = serde_json::from_value(serde_json::json!({
             "kind": "finetune", "tenant": "lab", "purpose": "research", "image": "trainer@1", "priority": -3,
             "jurisdictions": ["DE"], "command": ["/bin/x"], "env": {"A": "b"}, "baseModel": "m@2", "output": "o",
-            "groups": [{"name": "worker", "count": 2, "resources": {"devices": {"class": "amd", "count": 1}}}],
+            "groups": [{"name": "worker", "count": 2, "resources": {"devices": {"class": "amd", "share": "250m"}}}],
             "datasets": [{"dataset": "corpus@1", "mount": "c"}], "checkpoint": {}, "precision": "bf16",
             "retries": 2, "maxRunTime": "1h", "preemptible": false, "singleton": "nightly",
             "dependsOn": [{"job": "a"}, {"job": "b", "condition": "after"}, {"job": "c", "condition": "afternotok"}],

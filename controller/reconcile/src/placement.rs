@@ -12,8 +12,8 @@ use holdfast_scheduler::{
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, QueueSpec, Rank,
-    Span, TaskPhase, Time,
+    Bytes, DeviceIndex, DeviceShare, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase,
+    QueueSpec, Rank, Span, TaskPhase, Time,
 };
 
 use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
@@ -121,7 +121,11 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
             verdicts: verdicts.of(job, &spec)?,
             since: asks_since(metadata, status, &spec).max(millis(status.since.as_ref())),
             not_before: not_before(status).max(spec.not_before),
-            held: status.held.iter().filter_map(|p| assignment(p.rank, &p.node, &p.devices)).collect(),
+            held: status
+                .held
+                .iter()
+                .filter_map(|p| assignment(p.rank, &p.node, &p.devices, p.share_millis))
+                .collect(),
             held_since: millis(status.held_since.as_ref()),
         },
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
@@ -172,12 +176,13 @@ fn not_before(status: &v1::JobStatus) -> Option<Time> {
 fn assignments(status: &v1::JobStatus) -> Vec<Assignment> {
     let live =
         status.tasks.iter().filter(|t| !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal));
-    live.filter_map(|t| assignment(t.rank, &t.node, &t.devices)).collect()
+    live.filter_map(|t| assignment(t.rank, &t.node, &t.devices, t.share_millis)).collect()
 }
 
-fn assignment(rank: u32, node: &str, devices: &[u32]) -> Option<Assignment> {
+fn assignment(rank: u32, node: &str, devices: &[u32], share: u32) -> Option<Assignment> {
     let devices = devices.iter().map(|device| DeviceIndex(*device)).collect();
-    Some(Assignment { rank: Rank(rank), node: node.parse().ok()?, devices })
+    let share = DeviceShare::new(share);
+    Some(Assignment { rank: Rank(rank), node: node.parse().ok()?, devices, share })
 }
 
 /// Verdicts by what the law can tell apart: jobs with the same tenant, purpose, owner and inputs share theirs.
@@ -299,6 +304,7 @@ fn gang(gang: &holdfast_scheduler::GangPlacement) -> GangPlacement {
         rank: a.rank.0,
         node: a.node.to_string(),
         devices: a.devices.iter().map(|d| d.0).collect(),
+        share_millis: a.share.map_or(0, DeviceShare::thousandths),
     };
     GangPlacement {
         job: gang.job.to_string(),

@@ -2,15 +2,17 @@
 //! member that does not know it would come to another state. Commands are never taken back, so the level only rises.
 
 use holdfast_api::store::{
-    Done, PutQueue, RaiseLevel, SubmitJob, TransactionStep, command, outcome, transaction_step,
+    CommitPlan, Done, PutQueue, RaiseLevel, SubmitJob, TransactionStep, command, outcome, transaction_step,
 };
+
+use holdfast_api::v1::{JobSpec, TaskGroup};
 
 use crate::act::{Act, Answer};
 use crate::{record, refuse};
 
 /// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
 /// of its members run it.
-pub const NEWEST_LEVEL: u32 = 5;
+pub const NEWEST_LEVEL: u32 = 6;
 /// From here on the id of the request is kept with what it led to. Members that do not know it would keep nothing.
 pub(crate) const REQUEST_IDS: u32 = 3;
 
@@ -18,6 +20,8 @@ pub(crate) const REQUEST_IDS: u32 = 3;
 pub const TURNS: u32 = 5;
 /// From here on a job keeps why its starts failed, and can wait for other jobs and for times.
 pub(crate) const FAILED_STARTS: u32 = 5;
+/// From here on a task may have a part of an accelerator.
+const SHARES: u32 = 6;
 
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
@@ -27,6 +31,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
+        command::Body::CommitPlan(plan) if gives_shares(plan) => SHARES,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
         command::Body::SubmitJob(submit) => level_of_job(submit),
         command::Body::Transaction(transaction) => {
@@ -70,8 +75,20 @@ fn level_of_step(step: &TransactionStep) -> u32 {
     }
 }
 
-/// A job waits for others and for times, and may refuse to stop for others, since the fifth.
+fn gives_shares(plan: &CommitPlan) -> bool {
+    plan.gangs.iter().chain(&plan.holds).flat_map(|gang| &gang.tasks).any(|task| task.share_millis > 0)
+}
+
+fn asks_for_share(spec: &JobSpec) -> bool {
+    let devices = |group: &TaskGroup| group.resources.as_ref()?.devices.as_ref().map(|d| d.share_millis > 0);
+    spec.groups.iter().filter_map(devices).any(|share| share)
+}
+
+/// A job asks for a part of an accelerator since the sixth. It waits for others and for times, and may refuse to stop for others, since the fifth.
 fn level_of_job(submit: &SubmitJob) -> u32 {
+    if submit.spec.as_ref().is_some_and(asks_for_share) {
+        return SHARES;
+    }
     let is_new = submit.spec.as_ref().is_some_and(|spec| {
         !spec.depends_on.is_empty()
             || !spec.singleton.is_empty()

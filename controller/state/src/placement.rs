@@ -71,8 +71,8 @@ fn hold(act: &mut Act<'_>, gang: &GangPlacement) {
     let mut job = job.clone();
     let status = job.status.get_or_insert_default();
     let place = |task: &TaskPlacement| {
-        let TaskPlacement { rank, node, devices } = task.clone();
-        v1::HeldPlace { rank, node, devices }
+        let TaskPlacement { rank, node, devices, share_millis } = task.clone();
+        v1::HeldPlace { rank, node, devices, share_millis }
     };
     status.held = gang.tasks.iter().map(place).collect();
     status.held_since = (!status.held.is_empty()).then(|| timestamp(act.now));
@@ -139,6 +139,7 @@ fn place(
             group: ranks.get(&t.rank).map(|(group, _)| group.clone()).unwrap_or_default(),
             node: t.node.clone(),
             devices: t.devices.clone(),
+            share_millis: t.share_millis,
             phase: TaskPhase::Assigned.to_string(),
             since: Some(timestamp(act.now)),
             ..v1::TaskStatus::default()
@@ -190,8 +191,12 @@ struct Usage {
 struct NodeUsage {
     cpu_millis: u64,
     memory_bytes: u64,
-    devices: BTreeSet<u32>,
+    /// Thousandths of each accelerator.
+    devices: BTreeMap<u32, u32>,
 }
+
+/// A whole accelerator, in thousandths.
+const WHOLE: u32 = 1_000;
 
 impl Usage {
     fn of(act: &Act<'_>) -> Self {
@@ -212,8 +217,16 @@ impl NodeUsage {
     fn add(&mut self, resources: &v1::Resources, devices: &[u32]) {
         self.cpu_millis = self.cpu_millis.saturating_add(resources.cpu_millis);
         self.memory_bytes = self.memory_bytes.saturating_add(resources.memory_bytes);
-        self.devices.extend(devices);
+        for device in devices {
+            let given = self.devices.entry(*device).or_default();
+            *given = given.saturating_add(thousandths(resources));
+        }
     }
+}
+
+/// How much of each of its accelerators a task has, in thousandths.
+fn thousandths(resources: &v1::Resources) -> u32 {
+    resources.devices.as_ref().map_or(WHOLE, |d| if d.share_millis == 0 { WHOLE } else { d.share_millis })
 }
 
 /// What is in use on the nodes of a gang once it is there.
@@ -254,18 +267,30 @@ fn check_devices(
     resources: &v1::Resources,
     task: &TaskPlacement,
 ) -> Result<(), String> {
-    let wanted = resources.devices.as_ref().map_or(0, |d| d.count);
+    let wanted = resources.devices.as_ref().map_or(0, |d| if d.share_millis > 0 { 1 } else { d.count });
+    let share = resources.devices.as_ref().map_or(0, |d| d.share_millis);
+    if share != task.share_millis {
+        let given = task.share_millis;
+        return Err(format!("task {} asks for {share}m of its device, {given}m was given", task.rank));
+    }
     let distinct: BTreeSet<u32> = task.devices.iter().copied().collect();
     if distinct.len() != task.devices.len() || u32::try_from(distinct.len()).ok() != Some(wanted) {
         return Err(format!("task {} needs {wanted} devices, {} were given", task.rank, distinct.len()));
     }
     for index in distinct {
-        if used.devices.contains(&index) {
+        let part = thousandths(resources);
+        let free = WHOLE.saturating_sub(used.devices.get(&index).copied().unwrap_or(0));
+        if share == 0 && free < WHOLE {
             return Err(format!("device {index} of node {} is in use", task.node));
+        }
+        if free < part {
+            return Err(format!("device {index} of node {} has {free}m free, not {part}m", task.node));
         }
         let device = inventory.devices.iter().find(|d| d.index == index);
         let fits = device.is_some_and(|d| {
-            resources.devices.as_ref().is_some_and(|w| d.class == w.class && d.memory_bytes >= w.memory_bytes)
+            let brings = u128::from(d.memory_bytes) * u128::from(part) / u128::from(WHOLE);
+            let enough = |w: &v1::DeviceRequest| brings >= u128::from(w.memory_bytes);
+            resources.devices.as_ref().is_some_and(|w| d.class == w.class && enough(w))
         });
         if !fits {
             return Err(format!("device {index} of node {} is not what the task needs", task.node));

@@ -9,6 +9,7 @@ use prost::Message as _;
 use crate::State;
 use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
+mod shares;
 mod waiting;
 
 /// A cluster and a clock that moves 100 ms with every command.
@@ -52,7 +53,12 @@ fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
             resources: Some(v1::Resources {
                 cpu_millis: 1_000,
                 memory_bytes: 1 << 30,
-                devices: Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 2, memory_bytes: 0 }),
+                devices: Some(v1::DeviceRequest {
+                    class: "nvidia".to_owned(),
+                    count: 2,
+                    memory_bytes: 0,
+                    ..Default::default()
+                }),
             }),
         }],
         ..v1::JobSpec::default()
@@ -174,6 +180,7 @@ impl World {
             rank,
             node: (*node).to_owned(),
             devices: vec![0, 1],
+            ..Default::default()
         });
         let gang = store::GangPlacement {
             job: name.to_owned(),
@@ -196,7 +203,12 @@ impl World {
             by: (*by).to_owned(),
         };
         let hold = |(job, node): &(&str, &str)| {
-            let task = store::TaskPlacement { rank: 0, node: (*node).to_owned(), devices: vec![0, 1] };
+            let task = store::TaskPlacement {
+                rank: 0,
+                node: (*node).to_owned(),
+                devices: vec![0, 1],
+                ..Default::default()
+            };
             let tasks = if node.is_empty() { Vec::new() } else { vec![task] };
             store::GangPlacement { job: (*job).to_owned(), job_uid: uid(job), tasks }
         };

@@ -102,7 +102,7 @@ fn kind(body: &command::Body) -> &'static str {
 }
 
 /// The kinds that come into being at each level.
-const KINDS: [&[&str]; 5] = [
+const KINDS: [&[&str]; 6] = [
     &[
         "init-cluster",
         "create-token",
@@ -130,6 +130,7 @@ const KINDS: [&[&str]; 5] = [
     &["raise-level", "submit-job", "transaction"],
     &["trust-releases", "import-release", "start-rollout", "change-rollout", "step-rollout", "report-node"],
     &["submit-job", "fail-overdue", "transaction"],
+    &["submit-job", "commit-plan"],
 ];
 
 struct Teller {
@@ -264,7 +265,12 @@ impl Teller {
     }
 
     fn submit_so(&mut self, name: &str, edit: impl FnOnce(&mut v1::JobSpec)) {
-        let devices = Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 1, memory_bytes: 1 << 30 });
+        let devices = Some(v1::DeviceRequest {
+            class: "nvidia".to_owned(),
+            count: 1,
+            memory_bytes: 1 << 30,
+            ..Default::default()
+        });
         let group = v1::TaskGroup {
             name: "worker".to_owned(),
             count: 2,
@@ -299,12 +305,16 @@ impl Teller {
             rank,
             node: node.to_owned(),
             devices: vec![0],
+            ..Default::default()
         });
-        let gang = store::GangPlacement {
+        self.place_gang(store::GangPlacement {
             job: name.to_owned(),
             job_uid: format!("uid-{name}"),
             tasks: tasks.collect(),
-        };
+        });
+    }
+
+    fn place_gang(&mut self, gang: store::GangPlacement) {
         let explanation = v1::JobExplanation { summary: "no place".to_owned(), ..Default::default() };
         self.tell(command::Body::CommitPlan(store::CommitPlan {
             gangs: vec![gang],
@@ -719,7 +729,12 @@ fn fifth(teller: &mut Teller) {
 /// One that runs stops for another, which has its places held meanwhile, and one that may not be stopped does not.
 fn turns(teller: &mut Teller) {
     teller.submit_so("stays", |spec| spec.preemptible = Some(false));
-    let task = |rank, node: &str| store::TaskPlacement { rank, node: node.to_owned(), devices: vec![0] };
+    let task = |rank, node: &str| store::TaskPlacement {
+        rank,
+        node: node.to_owned(),
+        devices: vec![0],
+        ..Default::default()
+    };
     let held = store::GangPlacement {
         job: "stays".to_owned(),
         job_uid: "uid-stays".to_owned(),
@@ -746,6 +761,47 @@ fn turns(teller: &mut Teller) {
     teller.place("stays", ["de-1", "de-2"]);
 }
 
+/// Jobs that ask for a part of an accelerator.
+fn sixth(teller: &mut Teller) {
+    teller.found(6);
+    ["de-1", "de-2"].iter().for_each(|node| teller.join(node));
+    shares(teller);
+}
+
+/// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
+fn shares(teller: &mut Teller) {
+    let part = |spec: &mut v1::JobSpec, share: u32| {
+        let group = &mut spec.groups[0];
+        group.count = 1;
+        let devices = group.resources.get_or_insert_default().devices.get_or_insert_default();
+        devices.share_millis = share;
+    };
+    for (name, share) in [("small", 250), ("half", 500), ("large", 700)] {
+        teller.submit_so(name, |spec| part(spec, share));
+    }
+    teller.submit_so("whole", |spec| spec.groups[0].count = 1);
+    let gang = |name: &str, share_millis: u32| store::GangPlacement {
+        job: name.to_owned(),
+        job_uid: format!("uid-{name}"),
+        tasks: vec![store::TaskPlacement {
+            node: "de-1".to_owned(),
+            devices: vec![0],
+            share_millis,
+            ..Default::default()
+        }],
+    };
+    let gangs = [("small", 250), ("half", 250), ("half", 500), ("large", 700), ("whole", 0)];
+    for (name, share) in gangs {
+        teller.place_gang(gang(name, share));
+    }
+    teller.tell(command::Body::CommitPlan(store::CommitPlan {
+        holds: vec![gang("large", 700)],
+        ..store::CommitPlan::default()
+    }));
+    teller.report("half", 1, 0, "de-1", "Succeeded");
+    teller.place_gang(gang("large", 700));
+}
+
 fn write(level: u32) {
     let mut teller = Teller { story: Vec::new(), now: 1_000_000, request: String::new() };
     match level {
@@ -753,7 +809,8 @@ fn write(level: u32) {
         2 => second(&mut teller),
         3 => third(&mut teller),
         4 => fourth(&mut teller),
-        _ => fifth(&mut teller),
+        5 => fifth(&mut teller),
+        _ => sixth(&mut teller),
     }
     let directory = directory(level);
     std::fs::create_dir_all(&directory).unwrap();

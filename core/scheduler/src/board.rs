@@ -17,9 +17,11 @@ pub(crate) struct Board {
     candidates: Vec<Option<Candidates>>,
 }
 
-/// Best fit: the fewest free accelerators, then the least free processor share, then the first name.
+/// Best fit: for a part of an accelerator the one of which the least is free; then the fewest free accelerators, then the least free
+/// processor share, then the first name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fit {
+    part: u32,
     devices: u32,
     cores: u64,
     node: usize,
@@ -30,7 +32,12 @@ impl Fit {
     pub(crate) fn of(catalog: &Catalog, shape: &Shape, room: &Room, node: usize) -> Option<Self> {
         let serving = shape.serving(catalog.nodes().get(node)?.layout);
         let fits = room.fits(&shape.need, serving);
-        fits.then(|| Self { devices: room.devices().count_ones(), cores: room.cores(), node })
+        fits.then(|| Self {
+            part: room.part(&shape.need, serving),
+            devices: room.devices().count_ones(),
+            cores: room.cores(),
+            node,
+        })
     }
 }
 
@@ -282,7 +289,7 @@ pub(crate) fn greedy(catalog: &Catalog, class: &Class) -> Vec<Member> {
     let mut members = class.members.clone();
     members.sort_by_key(|member| {
         let need = catalog.shape(member.shape).map(|(shape, _)| shape.need);
-        Reverse(need.map(|need| (need.device_count(), need.cores, need.memory)))
+        Reverse(need.map(|need| (need.thousandths(), need.cores, need.memory)))
     });
     members
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{JobName, Time};
+use holdfast_types::{JobName, MilliDevices, Time};
 
 use crate::board::Board;
 use crate::catalog::Class;
@@ -10,7 +10,7 @@ use crate::explanation::Explanation;
 use crate::holds::in_turn;
 use crate::index::Index;
 use crate::job::{Job, JobNumber, Turn};
-use crate::lack::count;
+use crate::lack::{amount, count};
 use crate::queues::QueueRefusal;
 use crate::room::{Room, empty_rooms};
 use crate::sentence::Subject;
@@ -189,12 +189,15 @@ fn queue_sentence(index: &Index, queue: usize, class: &Class) -> String {
     match index.queues.check(queue, &class.devices) {
         Ok(()) => format!("queue `{name}` started nothing more"),
         Err(QueueRefusal::Stopped) => format!("queue `{name}` is stopped"),
-        Err(QueueRefusal::Full { limit, .. }) if needs > u64::from(limit) => {
-            format!("it needs {}; queue `{name}` never allows more than {limit}", count(needs, "accelerator"))
+        Err(QueueRefusal::Full { limit, .. }) if needs > MilliDevices::whole(u64::from(limit)) => {
+            format!(
+                "it needs {}; queue `{name}` never allows more than {limit}",
+                amount(needs, "accelerator")
+            )
         }
         Err(QueueRefusal::Full { held, limit }) => format!(
             "it needs {}; queue `{name}` allows {limit}, of which {held} are held",
-            count(needs, "accelerator")
+            amount(needs, "accelerator")
         ),
         Err(QueueRefusal::Short(short)) => short_sentence(index, queue, short),
     }
@@ -204,13 +207,16 @@ fn queue_sentence(index: &Index, queue: usize, class: &Class) -> String {
 fn short_sentence(index: &Index, queue: usize, short: Short) -> String {
     let Short { class, needs, has, reach, held, .. } = short;
     let name = index.queues.name(short.queue).map_or("", |name| name.as_str());
-    let needs = format!("it needs {}; queue `{name}`", count(needs, &format!("{class} accelerator")));
+    let needs = format!("it needs {}; queue `{name}`", amount(needs, &format!("{class} accelerator")));
     if short.is_forever {
         format!("{needs} never has more than {reach}")
     } else if short.queue != queue {
         format!("{needs} lends no more: {held} of {reach} are held")
     } else if reach > has {
-        format!("{needs} has {has} of its own and may borrow {}, of which {held} are held", reach - has)
+        format!(
+            "{needs} has {has} of its own and may borrow {}, of which {held} are held",
+            MilliDevices(reach.0 - has.0)
+        )
     } else {
         format!("{needs} has {has} of its own, of which {held} are held")
     }

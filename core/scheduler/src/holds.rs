@@ -33,7 +33,7 @@ pub(crate) fn is_sound(index: &Index, job: &Job) -> bool {
 pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
     let Some(wait) = job.wait().filter(|wait| may_start(index, job, wait, now)) else { return false };
     let mut rooms: BTreeMap<usize, Room> = BTreeMap::new();
-    let room = |node: usize| index.board.room(node).copied().unwrap_or_else(Room::none);
+    let room = |node: usize| index.board.room(node).cloned().unwrap_or_else(Room::none);
     for seat in &wait.held {
         rooms.entry(seat.node).or_insert_with(|| room(seat.node)).release(seat);
     }

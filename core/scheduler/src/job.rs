@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use holdfast_types::{JobKind, JobName, JobSpec, Span, Time};
+use holdfast_types::{JobKind, JobName, JobSpec, MilliDevices, Span, Time};
 
 use crate::config::Config;
 use crate::log::Moment;
@@ -127,10 +127,16 @@ impl Job {
         Seat::devices_of(self.seats().iter().chain(self.held()))
     }
 
-    /// How much of what runs it is: its accelerators, or one where it has none.
+    /// How much of what runs it is: its accelerators in thousandths, or one where it has none.
     pub(crate) fn weight(&self) -> u64 {
-        let count = || self.seats().iter().map(Seat::device_count).sum::<u64>();
-        if self.stay().is_some() { count().max(1) } else { 0 }
+        let count = || self.seats().iter().map(|seat| seat.thousandths().0).sum::<u64>();
+        if self.stay().is_none() {
+            return 0;
+        }
+        match count() {
+            0 => MilliDevices::whole(1).0,
+            some => some,
+        }
     }
 
     /// For how long it has waited in all.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_types::{Bytes, JobName, Jurisdiction, Millicores, NodePhase};
+use holdfast_types::{Bytes, JobName, Jurisdiction, MilliDevices, Millicores, NodePhase};
 
 use crate::need::{DeviceNeed, Need};
 
@@ -81,6 +81,7 @@ impl Lack<'_> {
     /// The reason as the waterfall counts it: equal for every node that lacks the same.
     pub(crate) fn reason(self, need: &Need, asked: &BTreeSet<Jurisdiction>) -> String {
         let fewer = |adjective: &str| match &need.devices {
+            Some(devices) if devices.share.is_some() => format!("no {adjective}{} devices", devices.class),
             Some(devices) => format!("fewer than {} {adjective}{} devices", devices.count, devices.class),
             None => String::from("no devices"),
         };
@@ -96,7 +97,10 @@ impl Lack<'_> {
             Self::Cores => format!("fewer than {} cores", Millicores(need.cores)),
             Self::Memory => format!("less than {} of memory", Bytes(need.memory)),
             Self::Held(job) => format!("held for `{job}`"),
-            Self::FreeDevices => String::from("devices in use"),
+            Self::FreeDevices => match need.share() {
+                Some(share) => format!("no device with {share} free"),
+                None => String::from("devices in use"),
+            },
             Self::FreeCores => String::from("cores in use"),
             Self::FreeMemory => String::from("memory in use"),
         }
@@ -110,7 +114,10 @@ impl Lack<'_> {
             Self::Devices | Self::HealthyDevices | Self::DeviceMemory | Self::Precision => {
                 format!("{reason}: it has {has}")
             }
-            Self::FreeDevices => format!("{reason}: {has} free, {} needed", need.device_count()),
+            Self::FreeDevices => match need.share() {
+                Some(_) => format!("{reason}: the most free of one is {has}m"),
+                None => format!("{reason}: {has} free, {} needed", need.device_count()),
+            },
             Self::Cores => format!("{reason}: it has {}", Millicores(has)),
             Self::Memory => format!("{reason}: it has {}", Bytes(has)),
             Self::FreeCores => {
@@ -125,7 +132,8 @@ impl Lack<'_> {
 pub(crate) fn kind(devices: &DeviceNeed) -> String {
     let mut text = String::new();
     if devices.memory.0 > 0 {
-        text.push_str(&format!(" with at least {} each", devices.memory));
+        let whose = if devices.share.is_some() { "in it" } else { "each" };
+        text.push_str(&format!(" with at least {} {whose}", devices.memory));
     }
     if let Some(precision) = devices.precision {
         text.push_str(&format!(" that compute in {precision}"));
@@ -136,6 +144,11 @@ pub(crate) fn kind(devices: &DeviceNeed) -> String {
 /// Names with commas between them.
 pub(crate) fn list(names: &BTreeSet<Jurisdiction>) -> String {
     names.iter().map(Jurisdiction::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// An amount of accelerators with its noun: `1 accelerator`, `0.25 accelerators`.
+pub(crate) fn amount(number: MilliDevices, noun: &str) -> String {
+    if number == MilliDevices::whole(1) { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 /// A count with its noun: `1 node`, `2 nodes`.

@@ -19,6 +19,7 @@ mod plan;
 
 mod need;
 mod nodes;
+mod parts;
 mod room;
 
 mod shares;

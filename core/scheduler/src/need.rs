@@ -1,6 +1,8 @@
 //! What one task needs, in the numbers the planner counts with. It must not know nodes.
 
-use holdfast_types::{Bytes, DeviceClass, JobSpec, Precision, Rank, TaskGroup};
+use holdfast_types::{
+    Bytes, DeviceClass, DeviceRequest, DeviceShare, JobSpec, MilliDevices, Precision, Rank, TaskGroup,
+};
 
 use crate::snapshot::DeviceView;
 
@@ -19,7 +21,12 @@ pub(crate) struct DeviceNeed {
     pub(crate) count: u32,
     pub(crate) memory: Bytes,
     pub(crate) precision: Option<Precision>,
+    /// Only this part of one.
+    pub(crate) share: Option<DeviceShare>,
 }
+
+/// A whole accelerator, in thousandths.
+pub(crate) const WHOLE: u32 = 1_000;
 
 impl Need {
     /// What each task of a group needs. The precision binds accelerators only: any processor computes in any format.
@@ -30,6 +37,7 @@ impl Need {
             count: request.count,
             memory: request.memory,
             precision,
+            share: request.share,
         });
         Self { cores: resources.cores.0, memory: resources.memory.0, devices }
     }
@@ -51,18 +59,33 @@ impl Need {
         self.devices.map_or(0, |devices| devices.count)
     }
 
+    /// The part of one accelerator that is enough; `None` where whole ones are needed, or none.
+    pub(crate) fn share(&self) -> Option<DeviceShare> {
+        self.devices.and_then(|devices| devices.share)
+    }
+
+    /// Accelerators in thousandths.
+    pub(crate) fn thousandths(&self) -> MilliDevices {
+        self.devices.map_or(MilliDevices(0), |devices| thousandths(devices.count, devices.share))
+    }
+
     /// Whether an accelerator serves this task.
     pub(crate) fn accepts(&self, device: &DeviceView) -> bool {
         self.devices.is_some_and(|need| {
             device.healthy
                 && device.class == need.class
-                && device.memory >= need.memory
+                && need.brings(device) >= need.memory
                 && need.computes_on(device)
         })
     }
 }
 
 impl DeviceNeed {
+    /// The memory that one accelerator brings.
+    pub(crate) fn brings(&self, device: &DeviceView) -> Bytes {
+        self.share.map_or(device.memory, |share| share.of_memory(device.memory))
+    }
+
     /// Whether an accelerator computes in the format wanted; one that does not say is taken for able.
     pub(crate) fn computes_on(&self, device: &DeviceView) -> bool {
         self.precision
@@ -70,27 +93,34 @@ impl DeviceNeed {
     }
 }
 
-/// How many accelerators, class by class.
+/// So many whole accelerators, or a part of one, in thousandths.
+fn thousandths(count: u32, share: Option<DeviceShare>) -> MilliDevices {
+    let each = share.map_or(WHOLE, DeviceShare::thousandths);
+    MilliDevices(u64::from(count) * u64::from(each))
+}
+
+/// How many accelerators in thousandths, class by class.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Devices([u64; DeviceClass::ALL.len()]);
 
 impl Devices {
     /// More of a class.
-    pub(crate) fn add(&mut self, class: DeviceClass, more: u64) {
+    pub(crate) fn add(&mut self, class: DeviceClass, more: MilliDevices) {
         let mut counts = DeviceClass::ALL.iter().zip(&mut self.0);
         if let Some((_, count)) = counts.find(|(of, _)| **of == class) {
-            *count = count.saturating_add(more);
+            *count = count.saturating_add(more.0);
         }
     }
 
     /// Those of every class.
-    pub(crate) fn total(&self) -> u64 {
-        self.0.iter().copied().fold(0, u64::saturating_add)
+    pub(crate) fn total(&self) -> MilliDevices {
+        MilliDevices(self.0.iter().copied().fold(0, u64::saturating_add))
     }
 
     /// The classes there are any of, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (DeviceClass, u64)> {
-        DeviceClass::ALL.iter().copied().zip(self.0).filter(|(_, count)| *count > 0)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (DeviceClass, MilliDevices)> {
+        let counts = self.0.map(MilliDevices);
+        DeviceClass::ALL.iter().copied().zip(counts).filter(|(_, count)| count.0 > 0)
     }
 }
 
@@ -98,8 +128,9 @@ impl Devices {
 pub(crate) fn gang_devices(spec: &JobSpec) -> Devices {
     let mut devices = Devices::default();
     for group in &spec.groups {
-        if let Some(request) = &group.resources.devices {
-            devices.add(request.class, u64::from(group.count) * u64::from(request.count));
+        if let Some(DeviceRequest { class, count, share, .. }) = &group.resources.devices {
+            let each = thousandths(*count, *share).0;
+            devices.add(*class, MilliDevices(u64::from(group.count).saturating_mul(each)));
         }
     }
     devices

@@ -52,6 +52,10 @@ pub struct GangPlacement {
 /// Names the encoding, so that another one can never give an equal hash by chance of layout.
 const ENCODING: &str = "holdfast plan 2";
 
+/// Set where a share stands before the count of accelerators, which is never so large. So a plan without shares has the hash that it
+/// had before there were any.
+const SHARE: u64 = 1 << 63;
+
 impl Plan {
     /// Closes a plan over its hash.
     pub(crate) fn sealed(mut self, config: &Config) -> Self {
@@ -118,6 +122,9 @@ impl Canonical {
         for assignment in &gang.assignments {
             self.number(u64::from(assignment.rank.0));
             self.text(assignment.node.as_str());
+            if let Some(share) = assignment.share {
+                self.number(SHARE | u64::from(share.thousandths()));
+            }
             self.count(assignment.devices.len());
             for device in &assignment.devices {
                 self.number(u64::from(device.0));

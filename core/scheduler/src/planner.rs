@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use holdfast_types::{Span, Time};
+use holdfast_types::{MilliDevices, Span, Time};
 
 use crate::holds::{in_turn, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
@@ -175,9 +175,9 @@ impl Round<'_> {
         let index = &self.index;
         let most = usize::try_from(index.config.max_holds).unwrap_or(usize::MAX);
         let held: u64 =
-            index.holders.iter().filter_map(|holder| index.job(*holder)).map(|job| job.has().total()).sum();
-        let is_much = !index.holders.is_empty()
-            && MOST_HELD * (held + job.devices.total()) > index.catalog.nodes().devices();
+            index.holders.iter().filter_map(|holder| index.job(*holder)).map(|job| job.has().total().0).sum();
+        let all = MilliDevices::whole(index.catalog.nodes().devices()).0;
+        let is_much = !index.holders.is_empty() && MOST_HELD * (held + job.devices.total().0) > all;
         index.holders.len() < most
             && !is_much
             && job.waited(self.now) > self.patience

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::QueueName;
+use holdfast_types::{MilliDevices, QueueName};
 
 use crate::need::Devices;
 use crate::shares::{Shares, Short};
@@ -12,7 +12,7 @@ use crate::snapshot::QueueView;
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
     positions: BTreeMap<QueueName, usize>,
-    list: Vec<(QueueView, u64)>,
+    list: Vec<(QueueView, MilliDevices)>,
     shares: Shares,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Queues {
 pub(crate) enum QueueRefusal {
     Stopped,
     Full {
-        held: u64,
+        held: MilliDevices,
         limit: u32,
     },
     /// It, or one above it, has too little of a class.
@@ -57,7 +57,7 @@ impl Queues {
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
         let positions = sorted.iter().enumerate().map(|(at, view)| (view.name.clone(), at)).collect();
         let shares = Shares::new(&sorted);
-        Self { positions, list: sorted.into_iter().map(|view| (view, 0)).collect(), shares }
+        Self { positions, list: sorted.into_iter().map(|view| (view, MilliDevices(0))).collect(), shares }
     }
 
     /// The position of a name.
@@ -77,7 +77,7 @@ impl Queues {
 
     /// Whether a queue may start a gang that needs these accelerators now.
     pub(crate) fn check(&self, queue: usize, devices: &Devices) -> Result<(), QueueRefusal> {
-        self.check_own(queue, devices.total(), 0)?;
+        self.check_own(queue, devices.total(), MilliDevices(0))?;
         for (class, count) in devices.iter() {
             self.shares.check(queue, class, count).map_err(QueueRefusal::Short)?;
         }
@@ -96,7 +96,7 @@ impl Queues {
     /// Counts accelerators to a queue.
     pub(crate) fn hold(&mut self, queue: usize, devices: &Devices) {
         if let Some((_, held)) = self.list.get_mut(queue) {
-            *held = held.saturating_add(devices.total());
+            held.0 = held.0.saturating_add(devices.total().0);
         }
         devices.iter().for_each(|(class, count)| self.shares.hold(queue, class, count));
     }
@@ -104,7 +104,7 @@ impl Queues {
     /// Undoes [`Queues::hold`].
     pub(crate) fn release(&mut self, queue: usize, devices: &Devices) {
         if let Some((_, held)) = self.list.get_mut(queue) {
-            *held = held.saturating_sub(devices.total());
+            held.0 = held.0.saturating_sub(devices.total().0);
         }
         devices.iter().for_each(|(class, count)| self.shares.release(queue, class, count));
     }
@@ -116,7 +116,9 @@ impl Queues {
 
     /// What a queue shares of what a gang needs, which is counted already or not.
     pub(crate) fn stake(&self, queue: usize, devices: &Devices, is_counted: bool) -> Stake {
-        let own = |(class, count)| self.shares.is_own(queue, class, if is_counted { 0 } else { count });
+        let own = |(class, count)| {
+            self.shares.is_own(queue, class, if is_counted { MilliDevices(0) } else { count })
+        };
         match devices.iter().filter_map(own).reduce(|all, is_own| all && is_own) {
             None => Stake::None,
             Some(true) => Stake::Own(queue),
@@ -125,15 +127,20 @@ impl Queues {
     }
 
     /// What a queue says for itself, whomever it shares with, where so many of the gang are counted already.
-    fn check_own(&self, queue: usize, needs: u64, counted: u64) -> Result<(), QueueRefusal> {
+    fn check_own(
+        &self,
+        queue: usize,
+        needs: MilliDevices,
+        counted: MilliDevices,
+    ) -> Result<(), QueueRefusal> {
         let Some((view, held)) = self.list.get(queue) else { return Ok(()) };
         if view.stopped {
             return Err(QueueRefusal::Stopped);
         }
-        let held = held.saturating_sub(counted);
+        let held = MilliDevices(held.0.saturating_sub(counted.0));
+        let most = MilliDevices::whole(u64::from(view.max_devices)).0;
         // A gang without accelerators takes nothing of the limit, so a full queue still starts it.
-        let within =
-            view.max_devices == 0 || needs == 0 || held.saturating_add(needs) <= u64::from(view.max_devices);
+        let within = view.max_devices == 0 || needs.0 == 0 || held.0.saturating_add(needs.0) <= most;
         if within { Ok(()) } else { Err(QueueRefusal::Full { held, limit: view.max_devices }) }
     }
 }

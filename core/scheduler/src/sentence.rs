@@ -76,6 +76,9 @@ impl Subject<'_> {
 
     fn no_free(&self, survey: &Survey<'_>) -> String {
         let needs = format!("{} {} on one node", self.who(), devices(&survey.need));
+        if let Some(part) = self.no_part(survey) {
+            return part;
+        }
         match survey.largest_free {
             Some((0, _)) if survey.need.devices.is_some() => {
                 format!("{needs}; all that could serve it are in use")
@@ -90,6 +93,15 @@ impl Subject<'_> {
                 count(survey.reaching(Filter::Free), "node")
             ),
         }
+    }
+
+    /// Where some accelerators have a part free, and none a large enough one.
+    fn no_part(&self, survey: &Survey<'_>) -> Option<String> {
+        let (share, (free, name)) = (survey.need.share()?, survey.largest_free?);
+        (free > 0 && free < share.thousandths()).then(|| {
+            let needs = format!("{} {}", self.who(), devices(&survey.need));
+            format!("{needs}; no accelerator has {share} free; the most free on one is {free}m ({name})")
+        })
     }
 
     /// What else would have been room.
@@ -149,7 +161,10 @@ impl Subject<'_> {
 fn devices(need: &Need) -> String {
     need.devices.as_ref().map_or_else(
         || String::from("no devices"),
-        |devices| count(devices.count, &format!("{} device", devices.class)) + &kind(devices),
+        |devices| match devices.share {
+            Some(share) => format!("{share} of one {} device", devices.class) + &kind(devices),
+            None => count(devices.count, &format!("{} device", devices.class)) + &kind(devices),
+        },
     )
 }
 

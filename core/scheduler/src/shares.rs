@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{DeviceClass, QueueName};
+use holdfast_types::{DeviceClass, MilliDevices, QueueName};
 
 use crate::snapshot::QueueView;
 
@@ -24,7 +24,7 @@ struct Place {
     shares: Vec<Share>,
 }
 
-/// What a queue has of one class.
+/// What a queue has of one class, in thousandths of accelerators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
     class: DeviceClass,
@@ -47,12 +47,12 @@ pub(crate) struct Short {
     pub(crate) queue: usize,
     pub(crate) class: DeviceClass,
     /// How many of the class the whole gang needs.
-    pub(crate) needs: u64,
+    pub(crate) needs: MilliDevices,
     /// What the queue has, with what those below it lend.
-    pub(crate) has: u64,
+    pub(crate) has: MilliDevices,
     /// The same with what it may borrow.
-    pub(crate) reach: u64,
-    pub(crate) held: u64,
+    pub(crate) reach: MilliDevices,
+    pub(crate) held: MilliDevices,
     /// It would be too little even if nobody held anything.
     pub(crate) is_forever: bool,
 }
@@ -60,7 +60,9 @@ pub(crate) struct Short {
 impl Share {
     /// What a queue has by itself. What has no parent borrows nothing.
     fn of(view: &QueueView, class: DeviceClass, is_root: bool) -> Self {
-        let of = |counts: &BTreeMap<DeviceClass, u32>| counts.get(&class).copied().map(i64::from);
+        let of = |counts: &BTreeMap<DeviceClass, u32>| {
+            counts.get(&class).map(|count| signed(MilliDevices::whole(u64::from(*count))))
+        };
         let has = of(&view.nominal).unwrap_or(0);
         let borrows = if is_root { Some(0) } else { of(&view.borrowing_limit) };
         Self { class, borrows, lends: of(&view.lending_limit), has, left: has, own: has }
@@ -101,22 +103,27 @@ impl Shares {
     }
 
     /// Whether a queue may have so many more of a class.
-    pub(crate) fn check(&self, queue: usize, class: DeviceClass, count: u64) -> Result<(), Short> {
+    pub(crate) fn check(&self, queue: usize, class: DeviceClass, count: MilliDevices) -> Result<(), Short> {
         self.walk(queue, class, count, |share, _| share.left)
     }
 
     /// Whether a queue may have so many of a class that are counted already.
-    pub(crate) fn check_counted(&self, queue: usize, class: DeviceClass, count: u64) -> Result<(), Short> {
+    pub(crate) fn check_counted(
+        &self,
+        queue: usize,
+        class: DeviceClass,
+        count: MilliDevices,
+    ) -> Result<(), Short> {
         self.walk(queue, class, count, |share, count| share.left.saturating_add(count))
     }
 
     /// Counts accelerators of a class to a queue.
-    pub(crate) fn hold(&mut self, queue: usize, class: DeviceClass, count: u64) {
+    pub(crate) fn hold(&mut self, queue: usize, class: DeviceClass, count: MilliDevices) {
         self.change(queue, class, signed(count).saturating_neg());
     }
 
     /// Undoes [`Shares::hold`].
-    pub(crate) fn release(&mut self, queue: usize, class: DeviceClass, count: u64) {
+    pub(crate) fn release(&mut self, queue: usize, class: DeviceClass, count: MilliDevices) {
         self.change(queue, class, signed(count));
     }
 
@@ -126,7 +133,7 @@ impl Shares {
     }
 
     /// Whether what the jobs of a queue hold is its own with so many more of a class; `None` where nobody counts the class.
-    pub(crate) fn is_own(&self, queue: usize, class: DeviceClass, more: u64) -> Option<bool> {
+    pub(crate) fn is_own(&self, queue: usize, class: DeviceClass, more: MilliDevices) -> Option<bool> {
         Some(self.share(queue, class)?.own >= signed(more))
     }
 
@@ -170,11 +177,17 @@ impl Shares {
         }
     }
 
-    fn walk(&self, queue: usize, class: DeviceClass, needs: u64, before: Before) -> Result<(), Short> {
+    fn walk(
+        &self,
+        queue: usize,
+        class: DeviceClass,
+        needs: MilliDevices,
+        before: Before,
+    ) -> Result<(), Short> {
         match self.first_short(queue, class, needs, before) {
             None => Ok(()),
             Some((at, share, held)) => {
-                let positive = |number: i64| u64::try_from(number).unwrap_or(0);
+                let positive = |number: i64| MilliDevices(u64::try_from(number).unwrap_or(0));
                 Err(Short {
                     queue: at,
                     class,
@@ -193,7 +206,7 @@ impl Shares {
         &self,
         queue: usize,
         class: DeviceClass,
-        needs: u64,
+        needs: MilliDevices,
         before: Before,
     ) -> Option<(usize, Share, i64)> {
         let (mut at, mut more) = (queue, signed(needs));
@@ -272,6 +285,6 @@ fn counted(views: &[QueueView], parents: &[Option<usize>], upwards: &[usize]) ->
 }
 
 /// More than there ever are counts as the most there can be.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+fn signed(count: MilliDevices) -> i64 {
+    i64::try_from(count.0).unwrap_or(i64::MAX)
 }

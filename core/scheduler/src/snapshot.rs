@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceIndex, JobName, JobSpec, Jurisdiction, Millicores, NodeName, NodePhase,
-    Precision, QueueName, Rank, Span, Time,
+    Bytes, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, Millicores, NodeName,
+    NodePhase, Precision, QueueName, Rank, Span, Time,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -171,6 +171,8 @@ pub struct Assignment {
     pub node: NodeName,
     /// With which accelerators of it, ascending.
     pub devices: Vec<DeviceIndex>,
+    /// Only this part of the one accelerator; `None` where they are its own.
+    pub share: Option<DeviceShare>,
 }
 
 /// What the law says of one node for one job.

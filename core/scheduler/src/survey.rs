@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{JobName, Jurisdiction, NodeName};
+use holdfast_types::{DeviceShare, JobName, Jurisdiction, NodeName};
 
 use crate::catalog::{Class, Member, Shape, in_jurisdictions};
 use crate::explanation::{MAX_EXPLAINED_NODES, WaterfallStep};
@@ -21,7 +21,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) lacks: BTreeMap<Lack<'a>, u32>,
     /// Among the nodes the job may use, the most accelerators that serve, free or not, and the first such node.
     pub(crate) most_serving: Option<(u32, &'a NodeName)>,
-    /// Among the nodes that reached the last filter, the most free accelerators that serve, and the first such node.
+    /// Among the nodes that reached the last filter, the most free accelerators that serve, and the first such node; for a part of one,
+    /// the most thousandths that are free of one.
     pub(crate) largest_free: Option<(u32, &'a NodeName)>,
     /// How many tasks of the group have room now, up to its count.
     pub(crate) slots: u32,
@@ -93,10 +94,13 @@ impl<'a> Survey<'a> {
         (position, node, serving): (usize, &'a Node, DeviceSet),
     ) {
         let (asked, need, name) = (&class.spec.jurisdictions, self.need, &node.name);
-        let at = |rooms: &[Room]| rooms.get(position).copied().unwrap_or_else(Room::none);
+        let at = |rooms: &[Room]| rooms.get(position).cloned().unwrap_or_else(Room::none);
         let room = at(site.rooms);
         let holder = || site.holders.get(&position).filter(|_| !at(site.idle).fits(&need, serving));
-        let free = (room.devices() & serving).count_ones();
+        let free = match need.share() {
+            None => (room.devices() & serving).count_ones(),
+            Some(_) => room.most_free(serving),
+        };
         let lack = legal_lack(asked, &class.verdicts, node)
             .or_else(|| {
                 keep_most(&mut self.most_serving, serving.count_ones(), name);
@@ -158,7 +162,7 @@ fn own_lack<'a>(need: &Need, node: &Node, layout: Option<&Layout>) -> Found<'a> 
 fn device_lack<'a>(need: &DeviceNeed, layout: &Layout) -> Found<'a> {
     let of_class = |device: &DeviceView| device.class == need.class;
     let healthy = |device: &DeviceView| of_class(device) && device.healthy;
-    let large = |device: &DeviceView| healthy(device) && device.memory >= need.memory;
+    let large = |device: &DeviceView| healthy(device) && need.brings(device) >= need.memory;
     let able = |device: &DeviceView| large(device) && need.computes_on(device);
     let short = |lack: Lack<'a>, set: DeviceSet| {
         (set.count_ones() < need.count).then_some((lack, u64::from(set.count_ones())))
@@ -170,7 +174,7 @@ fn device_lack<'a>(need: &DeviceNeed, layout: &Layout) -> Found<'a> {
 }
 
 fn free_lack<'a>(need: &Need, room: &Room, free_devices: u32) -> Found<'a> {
-    if free_devices < need.device_count() {
+    if free_devices < need.share().map_or(need.device_count(), DeviceShare::thousandths) {
         Some((Lack::FreeDevices, u64::from(free_devices)))
     } else if room.cores() < need.cores {
         Some((Lack::FreeCores, room.cores()))

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{
-    DeviceClass, DeviceIndex, JobName, JobSpec, Jurisdiction, NodeName, NodePhase, QueueName, Rank,
+    DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, MilliDevices, NodeName, NodePhase,
+    QueueName, Rank,
 };
 
 use crate::catalog::in_jurisdictions;
@@ -28,11 +29,18 @@ pub enum Rejection {
     #[error("queue `{queue}` is stopped")]
     QueueStopped { queue: QueueName },
     #[error("queue `{queue}` allows {limit} accelerators, of which {held} are held; the gang needs {needs}")]
-    QueueFull { queue: QueueName, limit: u32, held: u64, needs: u64 },
+    QueueFull { queue: QueueName, limit: u32, held: MilliDevices, needs: MilliDevices },
     #[error(
         "queue `{of}` has {reach} {class} accelerators for queue `{queue}`, of which {held} are held; the gang needs {needs}"
     )]
-    QueueShort { queue: QueueName, of: QueueName, class: DeviceClass, reach: u64, held: u64, needs: u64 },
+    QueueShort {
+        queue: QueueName,
+        of: QueueName,
+        class: DeviceClass,
+        reach: MilliDevices,
+        held: MilliDevices,
+        needs: MilliDevices,
+    },
     #[error("the gang has {given} places for {needs} tasks")]
     NotWhole { given: usize, needs: u32 },
     #[error("rank {} is placed where rank {} belongs", .found.0, .expected.0)]
@@ -45,14 +53,22 @@ pub enum Rejection {
     Jurisdiction { node: NodeName, jurisdiction: Jurisdiction },
     #[error("rank {} needs {needs} accelerators on node `{node}` and was given {given}", .rank.0)]
     DeviceCount { node: NodeName, rank: Rank, needs: u32, given: usize },
+    #[error("rank {} asks for {} of its accelerator and was given {}", .rank.0, share(.asks), share(.given))]
+    WrongShare { rank: Rank, asks: Option<DeviceShare>, given: Option<DeviceShare> },
     #[error("node `{node}` has no accelerator {}", .device.0)]
     NoDevice { node: NodeName, device: DeviceIndex },
     #[error("accelerator {} of node `{node}` does not serve rank {}", .device.0, .rank.0)]
     WrongDevice { node: NodeName, device: DeviceIndex, rank: Rank },
     #[error("accelerator {} of node `{node}` is not free", .device.0)]
     DeviceTaken { node: NodeName, device: DeviceIndex },
+    #[error("accelerator {} of node `{node}` has less than {share} free", .device.0)]
+    ShareTaken { node: NodeName, device: DeviceIndex, share: DeviceShare },
     #[error("node `{node}` has too few cores or too little memory free for rank {}", .rank.0)]
     NoRoom { node: NodeName, rank: Rank },
+}
+
+fn share(share: &Option<DeviceShare>) -> String {
+    share.map_or_else(|| String::from("all"), |share| share.to_string())
 }
 
 /// Checks one gang against a snapshot. For the gangs of a whole plan build one [`Ledger`] instead.
@@ -136,7 +152,7 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    fn refused(&self, queue: &QueueName, refusal: QueueRefusal, needs: u64) -> Rejection {
+    fn refused(&self, queue: &QueueName, refusal: QueueRefusal, needs: MilliDevices) -> Rejection {
         let queue = queue.clone();
         match refusal {
             QueueRefusal::Stopped => Rejection::QueueStopped { queue },
@@ -183,7 +199,7 @@ impl<'a> Ledger<'a> {
         let Some(need) = Need::of_rank(spec, assignment.rank) else {
             return Err(Rejection::NotWhole { given: spec.ranks().count() + 1, needs: spec.tasks() });
         };
-        let room = touched.entry(position).or_insert(*before);
+        let room = touched.entry(position).or_insert_with(|| before.clone());
         let devices = chosen(assignment, &need, layout, room)?;
         if room.cores() < need.cores || room.memory() < need.memory {
             return Err(Rejection::NoRoom { node: assignment.node.clone(), rank: assignment.rank });
@@ -205,6 +221,9 @@ fn chosen(
     if u32::try_from(given) != Ok(need.device_count()) {
         return Err(Rejection::DeviceCount { node: node(), rank, needs: need.device_count(), given });
     }
+    if assignment.share != need.share() {
+        return Err(Rejection::WrongShare { rank, asks: need.share(), given: assignment.share });
+    }
     let serving = layout.serving(need);
     let mut free = room.devices();
     let mut chosen = 0;
@@ -213,10 +232,12 @@ fn chosen(
         if serving & bit == 0 {
             return Err(Rejection::WrongDevice { node: node(), device, rank });
         }
-        if free & bit == 0 {
-            return Err(Rejection::DeviceTaken { node: node(), device });
+        match need.share() {
+            Some(share) if room.has_part(share, bit) => {}
+            Some(share) => return Err(Rejection::ShareTaken { node: node(), device, share }),
+            None if free & bit == 0 => return Err(Rejection::DeviceTaken { node: node(), device }),
+            None => free &= !bit,
         }
-        free &= !bit;
         chosen |= bit;
     }
     Ok(chosen)

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::Time;
+use holdfast_types::{MilliDevices, Time};
 
 use crate::board::{Fit, greedy};
 use crate::catalog::{Catalog, Class, Ground, Shape};
@@ -20,7 +20,7 @@ const RESTART: u64 = 120_000;
 /// For each accelerator of its own a job stops at most so many of others, and as many as the largest node has.
 const WORTH: u64 = 4;
 
-/// Accelerators times milliseconds that are lost.
+/// Thousandths of accelerators times milliseconds that are lost.
 type Loss = u128;
 
 /// Who is stopped, and the places that this frees.
@@ -62,9 +62,9 @@ pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
     }
     search.spare();
     let stopped = search.stopped.iter().filter_map(|job| index.job(*job));
-    let freed: u64 = stopped.map(|job| job.devices.total()).sum();
-    let needs = asks.class.devices.total();
-    let node = if needs > 0 { index.catalog.nodes().most_devices() } else { 0 };
+    let freed: u64 = stopped.map(|job| job.devices.total().0).sum();
+    let needs = asks.class.devices.total().0;
+    let node = if needs > 0 { MilliDevices::whole(index.catalog.nodes().most_devices()).0 } else { 0 };
     if freed > needs.saturating_mul(WORTH).saturating_add(node) {
         return None;
     }
@@ -145,7 +145,7 @@ impl<'a> Search<'a> {
 
     fn room(&self, node: usize) -> Room {
         let room = self.rooms.get(&node).or_else(|| self.index.board.room(node));
-        room.copied().unwrap_or_else(Room::none)
+        room.cloned().unwrap_or_else(Room::none)
     }
 
     /// What a node asks for a place, and whom that stops: the job that loses least of those that free enough by themselves, or those
@@ -162,7 +162,7 @@ impl<'a> Search<'a> {
         let mut stoppable = self.stoppable(node);
         stoppable.sort_unstable_by_key(|(number, job)| (self.loss(job), &job.ident, *number));
         let without = |room: &Room, job: &Job| {
-            let mut room = *room;
+            let mut room = room.clone();
             job.seats().iter().filter(|seat| seat.node == node).for_each(|seat| room.give_back(seat));
             room
         };
@@ -279,7 +279,9 @@ impl<'a> Search<'a> {
         let unsaved =
             job.stay().and_then(|stay| stay.unsaved).map_or(0, |since| self.asks.now.since(since).0);
         // One without accelerators loses work too.
-        Loss::from(job.devices.total().max(1)) * Loss::from(unsaved.saturating_add(RESTART))
+        let all = job.devices.total().0;
+        Loss::from(if all == 0 { MilliDevices::whole(1).0 } else { all })
+            * Loss::from(unsaved.saturating_add(RESTART))
     }
 
     /// Takes a place at the price of its node, and names the nodes that this changes.
@@ -331,7 +333,7 @@ fn release(shares: &mut Cow<'_, Shares>, queue: usize, devices: &Devices) {
     devices.iter().for_each(|(class, count)| shares.to_mut().release(queue, class, count));
 }
 
-/// How many accelerators of a node a job has.
+/// How many thousandths of the accelerators of a node a job has.
 fn freed(job: &Job, node: usize) -> u64 {
-    job.seats().iter().filter(|seat| seat.node == node).map(Seat::device_count).sum()
+    job.seats().iter().filter(|seat| seat.node == node).map(|seat| seat.thousandths().0).sum()
 }

@@ -220,7 +220,8 @@ fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
 /// Whole nodes for what a gang has of them, and one task for the rest.
 fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobSpec, Unsaid> {
     let group = |name: &str, count: u32, devices: u32| -> Result<TaskGroup, Unsaid> {
-        let request = DeviceRequest { class: DeviceClass::Nvidia, count: devices, memory: Bytes(0) };
+        let request =
+            DeviceRequest { class: DeviceClass::Nvidia, count: devices, memory: Bytes(0), share: None };
         let resources = Resources {
             cores: Millicores(u64::from(devices) * CORES),
             memory: Bytes(u64::from(devices) * MEMORY),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::quantity::Bytes;
 use crate::text::serde_by_text;
 
 /// The class of an accelerator: who made it decides which program runs on it.
@@ -117,4 +118,74 @@ impl std::str::FromStr for Precision {
     }
 }
 
-serde_by_text!(DeviceClass, Precision);
+/// A part of one accelerator, in thousandths of it: at least one, and less than all. Text form: `250m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceShare(u32);
+
+/// The thousandths of a whole accelerator.
+const WHOLE: u32 = 1_000;
+
+impl DeviceShare {
+    /// So many thousandths; `None` where that is nothing, or a whole accelerator or more.
+    #[must_use]
+    pub fn new(thousandths: u32) -> Option<Self> {
+        (thousandths > 0 && thousandths < WHOLE).then_some(Self(thousandths))
+    }
+
+    /// How many thousandths.
+    #[must_use]
+    pub fn thousandths(self) -> u32 {
+        self.0
+    }
+
+    /// The same part of an accelerator's memory.
+    #[must_use]
+    pub fn of_memory(self, all: Bytes) -> Bytes {
+        let part = u128::from(all.0) * u128::from(self.0) / u128::from(WHOLE);
+        Bytes(u64::try_from(part).unwrap_or(all.0))
+    }
+}
+
+impl fmt::Display for DeviceShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}m", self.0)
+    }
+}
+
+/// Why a text is not a part of an accelerator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a part of an accelerator: write thousandths from `1m` to `999m`, such as `250m`")]
+pub struct DeviceShareError(String);
+
+impl std::str::FromStr for DeviceShare {
+    type Err = DeviceShareError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceShareError> {
+        const SHOWN: usize = 40;
+        let thousandths = text.strip_suffix('m').and_then(|number| number.parse().ok());
+        let error = || DeviceShareError(text.chars().take(SHOWN).collect());
+        thousandths.and_then(Self::new).ok_or_else(error)
+    }
+}
+
+serde_by_text!(DeviceClass, Precision, DeviceShare);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_more_than_nothing_and_less_than_one() {
+        for (text, thousandths) in [("1m", 1), ("250m", 250), ("999m", 999)] {
+            let share: DeviceShare = text.parse().unwrap();
+            assert_eq!((share.thousandths(), share.to_string().as_str()), (thousandths, text));
+        }
+        for bad in ["", "0m", "1000m", "4000000000m", "0.25", "250", "-1m", "25%", " 250m"] {
+            assert!(bad.parse::<DeviceShare>().is_err(), "{bad}");
+        }
+        let share = DeviceShare::new(333).unwrap();
+        assert_eq!(share.of_memory(Bytes(1_000)), Bytes(333));
+        assert_eq!(share.of_memory(Bytes(80 << 30)), Bytes((80_u64 << 30) * 333 / 1_000));
+        assert!(share.of_memory(Bytes(u64::MAX)) < Bytes(u64::MAX));
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::device::DeviceClass;
+use crate::device::{DeviceClass, DeviceShare};
 use crate::id::GroupName;
 use crate::quantity::{Bytes, Millicores};
 
@@ -20,10 +20,18 @@ pub struct DeviceRequest {
     /// Whose accelerators.
     pub class: DeviceClass,
     /// How many, all on one node.
+    #[serde(default = "one")]
     pub count: u32,
-    /// The least memory of each.
+    /// The least memory of each, or of the part of it that is asked for.
     #[serde(default)]
     pub memory: Bytes,
+    /// Only this part of one; `None` for all of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<DeviceShare>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// What one task needs.
@@ -84,6 +92,10 @@ pub enum GangError {
     EmptyGroup { name: GroupName },
     #[error("groups: `{name}` asks for 0 accelerators: leave `devices` out instead")]
     NoDevices { name: GroupName },
+    #[error(
+        "groups: `{name}` asks for {share} of {count} accelerators: a share is a part of one, so leave `count` out, or leave `share` out for {count} whole ones"
+    )]
+    ShareOfSeveral { name: GroupName, share: DeviceShare, count: u32 },
 }
 
 /// Whether groups are a gang.
@@ -104,6 +116,12 @@ pub(crate) fn check_groups(groups: &[TaskGroup]) -> Result<(), GangError> {
         }
         if group.resources.devices.as_ref().is_some_and(|d| d.count == 0) {
             return Err(GangError::NoDevices { name: group.name.clone() });
+        }
+        let devices = group.resources.devices.as_ref();
+        if let Some((share, count)) =
+            devices.and_then(|d| Some((d.share?, d.count))).filter(|(_, count)| *count > 1)
+        {
+            return Err(GangError::ShareOfSeveral { name: group.name.clone(), share, count });
         }
     }
     let count = groups.iter().map(|g| u64::from(g.count)).sum();

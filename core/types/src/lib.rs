@@ -23,7 +23,7 @@ mod time;
 pub use artifact::{
     ArtifactKey, ArtifactKeyError, ArtifactKind, ArtifactKindError, ArtifactRef, ArtifactRefError, LegalLabel,
 };
-pub use device::{DeviceClass, DeviceClassError, Precision, PrecisionError};
+pub use device::{DeviceClass, DeviceClassError, DeviceShare, DeviceShareError, Precision, PrecisionError};
 pub use gang::{DeviceRequest, GangError, MAX_TASKS, Resources, TaskGroup};
 pub use id::{
     ArtifactName, BlobId, BlobIdError, DeviceIndex, Fence, GroupName, JobName, Jurisdiction,
@@ -36,7 +36,7 @@ pub use manifest::{
 };
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
-pub use quantity::{Bytes, BytesError, Millicores, MillicoresError};
+pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError};
 pub use queue::{MAX_QUEUE_DEPTH, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};

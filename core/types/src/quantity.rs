@@ -90,6 +90,28 @@ impl fmt::Display for Millicores {
     }
 }
 
+/// An amount of accelerators in thousandths of one, for people to read: `2`, `0.25`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct MilliDevices(pub u64);
+
+impl MilliDevices {
+    /// So many whole ones.
+    #[must_use]
+    pub const fn whole(count: u64) -> Self {
+        Self(count.saturating_mul(1_000))
+    }
+}
+
+impl fmt::Display for MilliDevices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, part) = (self.0 / 1_000, self.0 % 1_000);
+        if part == 0 {
+            return write!(f, "{whole}");
+        }
+        write!(f, "{whole}.{}", format!("{part:03}").trim_end_matches('0'))
+    }
+}
+
 impl Bytes {
     /// The amount as text that reads back as the same amount, unlike the rounded one for people.
     fn exact(self) -> String {
@@ -130,6 +152,16 @@ mod tests {
             let stored = serde_json::to_string(&bytes).unwrap();
             assert_eq!(serde_json::from_str::<Bytes>(&stored).unwrap(), bytes, "{stored}");
         }
+    }
+
+    #[test]
+    fn accelerators_are_written_as_a_decimal() {
+        for (thousandths, printed) in
+            [(0, "0"), (2_000, "2"), (250, "0.25"), (1_005, "1.005"), (3_900, "3.9"), (1, "0.001")]
+        {
+            assert_eq!(MilliDevices(thousandths).to_string(), printed);
+        }
+        assert_eq!(MilliDevices::whole(7).to_string(), "7");
     }
 
     #[test]

@@ -147,7 +147,8 @@ fn verdicts(nodes: &[NodeView], place: &str) -> Result<Verdicts> {
 }
 
 fn spec(place: &str, devices: u32) -> Result<JobSpec> {
-    let request = DeviceRequest { class: DeviceClass::Nvidia, count: devices, memory: Bytes(40 * GIB) };
+    let request =
+        DeviceRequest { class: DeviceClass::Nvidia, count: devices, memory: Bytes(40 * GIB), share: None };
     let group = TaskGroup {
         name: "worker".parse().context("a group name")?,
         count: 1,

@@ -38,6 +38,7 @@ pub(crate) fn prelude() -> Vec<Vec<u8>> {
         rank,
         node: node.to_owned(),
         devices: vec![0, 1],
+        ..Default::default()
     });
     let gang = store::GangPlacement {
         job: "train".to_owned(),
@@ -114,7 +115,12 @@ fn job() -> v1::JobSpec {
             resources: Some(v1::Resources {
                 cpu_millis: 1_000,
                 memory_bytes: 1 << 30,
-                devices: Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 2, memory_bytes: 0 }),
+                devices: Some(v1::DeviceRequest {
+                    class: "nvidia".to_owned(),
+                    count: 2,
+                    memory_bytes: 0,
+                    ..Default::default()
+                }),
             }),
         }],
         ..v1::JobSpec::default()

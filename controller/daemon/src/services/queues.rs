@@ -7,6 +7,7 @@ use holdfast_api::store::{DeleteQueue, PutQueue, command, outcome};
 use holdfast_api::v1::queues_server::Queues;
 use holdfast_api::v1::{
     ApplyQueueRequest, DeleteQueueRequest, GetRequest, ListRequest, Queue, QueueList, QueueSpec, QueueStatus,
+    TaskStatus,
 };
 use holdfast_api::{invalid_request, status_from_problem};
 use holdfast_state::State;
@@ -48,6 +49,7 @@ fn checked(spec: &QueueSpec) -> Result<QueueSpec, Status> {
 /// Counts per queue, which are never stored because they follow from the jobs.
 fn counts(state: &State) -> BTreeMap<String, QueueStatus> {
     let mut out: BTreeMap<String, QueueStatus> = BTreeMap::new();
+    let mut thousandths: BTreeMap<String, usize> = BTreeMap::new();
     for job in state.jobs() {
         let (Some(spec), Some(status)) = (&job.spec, &job.status) else { continue };
         let counts = out.entry(spec.queue.clone()).or_default();
@@ -55,11 +57,19 @@ fn counts(state: &State) -> BTreeMap<String, QueueStatus> {
             Some(JobPhase::Pending) => counts.waiting += 1,
             Some(phase) if phase.holds_places() => {
                 counts.running += 1;
-                let devices: usize = status.tasks.iter().map(|t| t.devices.len()).sum();
-                counts.devices_in_use += u32::try_from(devices).unwrap_or(u32::MAX);
+                let of = |task: &TaskStatus| match task.share_millis {
+                    0 => 1_000 * task.devices.len(),
+                    part => usize::try_from(part).unwrap_or(0),
+                };
+                *thousandths.entry(spec.queue.clone()).or_default() +=
+                    status.tasks.iter().map(of).sum::<usize>();
             }
             _ => {}
         }
+    }
+    for (queue, thousandths) in thousandths {
+        let devices = u32::try_from(thousandths.div_ceil(1_000)).unwrap_or(u32::MAX);
+        out.entry(queue).or_default().devices_in_use = devices;
     }
     out
 }

@@ -69,7 +69,7 @@ fn step(dice: &mut Dice, state: &State) -> command::Body {
         5 => submitted(dice, job),
         6 => {
             let task =
-                |rank| store::TaskPlacement { rank, node: node(dice.roll(NODES)), devices: Vec::new() };
+                |rank| store::TaskPlacement { rank, node: node(dice.roll(NODES)), ..Default::default() };
             let tasks = (0..2).map(task).collect();
             let gang = store::GangPlacement { job_uid: format!("uid-{job}"), job, tasks };
             command::Body::CommitPlan(store::CommitPlan { gangs: vec![gang], ..store::CommitPlan::default() })

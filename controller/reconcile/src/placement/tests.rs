@@ -149,6 +149,41 @@ fn the_scheduler_sees_a_job_when_it_waits_for_nothing_but_a_place_and_its_time()
 }
 
 #[test]
+fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan() {
+    let mut state = founded(1);
+    waiting_so(&mut state, "a", |spec| {
+        let devices =
+            v1::DeviceRequest { class: "nvidia".to_owned(), share_millis: 250, ..Default::default() };
+        let resources = v1::Resources { devices: Some(devices), ..Default::default() };
+        spec.groups[0].resources = Some(resources);
+    });
+    let device = v1::Device { class: "nvidia".to_owned(), memory_bytes: 80 << 30, ..v1::Device::default() };
+    let inventory = v1::NodeInventory { devices: vec![device], ..inventory() };
+    let report =
+        store::ReportNode { node: node(0), inventory: Some(inventory), ..store::ReportNode::default() };
+    alive(&mut state, 0);
+    said(&mut state, 6, command::Body::ReportNode(report));
+    let place = Assignment {
+        rank: Rank(0),
+        node: node(0).parse().unwrap(),
+        devices: vec![DeviceIndex(0)],
+        share: DeviceShare::new(250),
+    };
+    let gang = holdfast_scheduler::GangPlacement {
+        job: "a".parse().unwrap(),
+        uid: "uid-a".to_owned(),
+        assignments: vec![place.clone()],
+    };
+    let plan = Plan { gangs: vec![gang], ..nothing() };
+    let commit = commit_plan(&plan, &Explanations::new(), "law", &state, Telling::New).unwrap();
+    said(&mut state, 7, command::Body::CommitPlan(commit));
+    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let (seen, _) = snapshot(&state, &bundle, Time(10));
+    let JobState::Placed { assignments, .. } = &seen.jobs[0].state else { panic!("it was not placed") };
+    assert_eq!(assignments, &[place]);
+}
+
+#[test]
 fn what_the_law_said_holds_until_it_says_something_else() {
     let mut state = founded(1);
     alive(&mut state, 0);

@@ -1,5 +1,6 @@
 //! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
 
+mod fractions;
 mod golden;
 mod preempting;
 mod properties;
@@ -13,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceIndex, DeviceRequest, JobKind, JobName, JobSpec, Millicores, NodePhase,
-    Precision, RawJobSpec, Resources, Span, TaskGroup, Time,
+    Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName, JobSpec, Millicores,
+    NodePhase, Precision, RawJobSpec, Resources, Span, TaskGroup, Time,
 };
 
 use crate::*;
@@ -131,7 +132,7 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 
 /// `train queue=default priority=0 tasks=2 gpus=8 gpumem=80 class=nvidia cores=1 mem=1 in=DE age=60 deny=n1,n2 wait=5`;
 /// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
-/// `side=2x4,1x3x16` adds a group of two tasks with four accelerators and one of a task with three and sixteen cores.
+/// `share=250` asks for a part of one accelerator for each task; `side=2x4,1x3x16` adds a group of two tasks with four accelerators and one of a task with three and sixteen cores.
 fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let words_of = words(line);
     let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
@@ -140,9 +141,12 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
         class: words_of.get("class").unwrap_or(&"nvidia").parse().unwrap(),
         count,
         memory: Bytes(gib * GIB),
+        share: None,
     };
     let (cores, mem) = (or("cores", 1), or("mem", 1));
-    let worker = devices(small(or("gpus", 0)), or("gpumem", 0));
+    let share = DeviceShare::new(number(&words_of, "share"));
+    let count = share.map_or(small(or("gpus", 0)), |_| 1);
+    let worker = DeviceRequest { share, ..devices(count, or("gpumem", 0)) };
     let mut groups = vec![group("worker", small(or("tasks", 1)), cores, mem, worker)];
     for side in words_of.get("side").map_or("", |sides| sides).split(',').filter(|side| !side.is_empty()) {
         let numbers: Vec<u64> = side.split('x').map(|number| number.parse().unwrap()).collect();
@@ -232,7 +236,8 @@ fn running(line: &str, began: u64, on: &str, nodes: &[NodeView]) -> JobView {
         let (node, devices) = place.split_once(':').unwrap();
         let (first, last) = devices.split_once('-').unwrap();
         let devices = (first.parse().unwrap()..=last.parse().unwrap()).map(DeviceIndex).collect();
-        Assignment { rank: holdfast_types::Rank(rank), node: node.parse().unwrap(), devices }
+        let share = DeviceShare::new(number(&words(line), "share"));
+        Assignment { rank: holdfast_types::Rank(rank), node: node.parse().unwrap(), devices, share }
     };
     let mut view = job(line, nodes);
     let assignments: Vec<Assignment> = (0..).zip(on.split(' ')).map(seat).collect();
@@ -247,7 +252,8 @@ fn config() -> Config {
 fn places(gang: &GangPlacement) -> String {
     let place = |a: &Assignment| {
         let devices: Vec<String> = a.devices.iter().map(|d| d.0.to_string()).collect();
-        format!("{}:{}[{}]", a.rank.0, a.node, devices.join(","))
+        let share = a.share.map_or_else(String::new, |share| format!("*{share}"));
+        format!("{}:{}[{}]{share}", a.rank.0, a.node, devices.join(","))
     };
     format!("{} -> {}", gang.job, gang.assignments.iter().map(place).collect::<Vec<_>>().join(" "))
 }

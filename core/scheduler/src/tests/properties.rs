@@ -19,17 +19,25 @@ fn node_lines() -> impl Strategy<Value = Vec<String>> {
 }
 
 fn job_lines() -> impl Strategy<Value = Vec<String>> {
-    let shape = (1..4_u32, 0..5_u32, 0..3_usize, 1..5_u32, 0..3_usize);
+    let shape = (1..4_u32, 0..8_usize, 0..3_usize, 1..5_u32, 0..3_usize);
     let order = (0..4_usize, 0..2_i32, 0..6_usize, prop::collection::vec(0..9_u32, 0..4), 0..3_usize);
-    let one = (shape, order).prop_map(|((tasks, gpus, class, cores, side), (queue, priority, age, deny, place))| {
-        let class = ["nvidia", "nvidia precision=fp8", "amd gpumem=80"][class];
+    let one = (shape, order).prop_map(|((tasks, devices, class, cores, side), (queue, priority, age, deny, place))| {
+        let devices =
+            ["gpus=0", "gpus=1", "gpus=2", "gpus=3", "gpus=4", "share=300", "share=450", "share=800"][devices];
+        // Nothing less than all of an accelerator has all of its memory.
+        let class = match (class, devices.starts_with("share")) {
+            (0, _) => "nvidia",
+            (1, _) => "nvidia precision=fp8",
+            (_, true) => "amd gpumem=24",
+            (_, false) => "amd gpumem=80",
+        };
         let side = ["", "side=1x2", "side=2x1x3,1x2x4"][side];
         let queue = ["default", "default", "small", "stopped"][queue];
         let place = ["", "", "in=DE,NO"][place];
         let age = [5, 60, 60, 60, 3_601, 9_999][age];
         let deny: Vec<String> = deny.iter().map(|n| format!("n{n}")).collect();
         format!(
-            "tasks={tasks} gpus={gpus} class={class} cores={cores} {side} queue={queue} priority={priority} age={age} \
+            "tasks={tasks} {devices} class={class} cores={cores} {side} queue={queue} priority={priority} age={age} \
              deny={} {place}",
             deny.join(",")
         )
@@ -59,7 +67,7 @@ fn snapshots() -> impl Strategy<Value = Snapshot> {
 fn check_cluster(snapshot: &Snapshot) {
     let mut cores: BTreeMap<_, u64> = BTreeMap::new();
     let mut memory: BTreeMap<_, u64> = BTreeMap::new();
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeMap<_, u32> = BTreeMap::new();
     let mut held: BTreeMap<_, u32> = BTreeMap::new();
     for job in &snapshot.jobs {
         let JobState::Placed { assignments: places, .. } = &job.state else { continue };
@@ -74,20 +82,30 @@ fn check_cluster(snapshot: &Snapshot) {
             let request = group.resources.devices.as_ref();
             assert_eq!(place.devices.len(), request.map_or(0, |r| usize::try_from(r.count).unwrap()));
             for index in &place.devices {
-                assert!(taken.insert((&node.name, *index)), "{index:?} of {} twice", node.name);
                 let device = node.devices.iter().find(|device| device.index == *index).unwrap();
                 let request = request.unwrap();
-                assert!(device.healthy && device.class == request.class && device.memory >= request.memory);
+                assert_eq!(place.share, request.share);
+                let part = part_of(request);
+                let given = taken.entry((&node.name, *index)).or_default();
+                *given += part;
+                assert!(*given <= 1_000, "{index:?} of {} has given {given}", node.name);
+                assert!(device.healthy && device.class == request.class);
+                assert!(device.memory.0 * u64::from(part) >= request.memory.0 * 1_000);
                 let able = |p| device.precisions.is_empty() || device.precisions.contains(&p);
                 assert!(job.spec.precision.is_none_or(able));
-                *held.entry(&job.queue).or_default() += 1;
+                *held.entry(&job.queue).or_default() += part;
             }
         }
     }
     for queue in &snapshot.queues {
         let held = held.get(&queue.name).copied().unwrap_or(0);
-        assert!(queue.max_devices == 0 || held <= queue.max_devices, "{} over its limit", queue.name);
+        assert!(queue.max_devices == 0 || held <= 1_000 * queue.max_devices, "{} over its limit", queue.name);
     }
+}
+
+/// Thousandths of each accelerator.
+fn part_of(request: &DeviceRequest) -> u32 {
+    request.share.map_or(1_000, DeviceShare::thousandths)
 }
 
 fn check_lawful(snapshot: &Snapshot, gang: &GangPlacement) {
@@ -123,20 +141,16 @@ fn naive(snapshot: &Snapshot) -> Vec<String> {
     let mut now = snapshot.clone();
     let mut started = Vec::new();
     for job in waiting {
-        let devices = |j: &JobView| match &j.state {
-            JobState::Placed { assignments: places, .. } => {
-                places.iter().map(|place| place.devices.len()).sum()
-            }
-            JobState::Waiting { .. } => 0_usize,
+        let parts = |j: &JobView| -> u32 {
+            let request = |group: &TaskGroup| group.resources.devices.clone();
+            j.spec.ranks().filter_map(request).map(|request| request.count * part_of(&request)).sum()
         };
-        let held: usize = now.jobs.iter().filter(|other| other.queue == job.queue).map(devices).sum();
-        let needs: u32 = job
-            .spec
-            .ranks()
-            .map(|group| group.resources.devices.as_ref().map_or(0, |request| request.count))
-            .sum();
-        let limit = usize::try_from(queue_of(job).max_devices).unwrap();
-        let needs = usize::try_from(needs).unwrap();
+        let devices = |j: &JobView| match &j.state {
+            JobState::Placed { .. } => parts(j),
+            JobState::Waiting { .. } => 0,
+        };
+        let held: u32 = now.jobs.iter().filter(|other| other.queue == job.queue).map(devices).sum();
+        let (needs, limit) = (parts(job), 1_000 * queue_of(job).max_devices);
         if limit > 0 && needs > 0 && held + needs > limit {
             continue;
         }
@@ -159,7 +173,8 @@ fn naive_gang(snapshot: &Snapshot, job: &JobView) -> Option<Vec<Assignment>> {
     let mut greedy = ranks.clone();
     let weight = |group: &TaskGroup| {
         let resources = &group.resources;
-        (resources.devices.as_ref().map_or(0, |request| request.count), resources.cores, resources.memory)
+        let devices = resources.devices.as_ref().map_or(0, |request| request.count * part_of(request));
+        (devices, resources.cores, resources.memory)
     };
     greedy.sort_by_key(|(_, group)| std::cmp::Reverse(weight(group)));
     [ranks, greedy].into_iter().find_map(|order| {
@@ -184,7 +199,8 @@ fn naive_seat(snapshot: &Snapshot, job: &JobView, rank: u32, group: &TaskGroup) 
         if outside || verdicts.denied_by(&node.name).is_some() {
             continue;
         }
-        let (mut cores, mut memory, mut busy) = (node.cores.0, node.memory.0, BTreeSet::new());
+        let (mut cores, mut memory) = (node.cores.0, node.memory.0);
+        let mut given: BTreeMap<DeviceIndex, u32> = BTreeMap::new();
         for other in &snapshot.jobs {
             let JobState::Placed { assignments: places, .. } = &other.state else { continue };
             let ranks: Vec<&TaskGroup> = other.spec.ranks().collect();
@@ -192,28 +208,41 @@ fn naive_seat(snapshot: &Snapshot, job: &JobView, rank: u32, group: &TaskGroup) 
                 let resources = &ranks[usize::try_from(place.rank.0).unwrap()].resources;
                 cores -= resources.cores.0;
                 memory -= resources.memory.0;
-                busy.extend(place.devices.iter().copied());
+                for device in &place.devices {
+                    *given.entry(*device).or_default() += place.share.map_or(1_000, DeviceShare::thousandths);
+                }
             }
         }
-        let free: Vec<&DeviceView> =
-            node.devices.iter().filter(|device| device.healthy && !busy.contains(&device.index)).collect();
+        let left = |device: &DeviceView| 1_000 - given.get(&device.index).copied().unwrap_or(0);
+        let mut sound: Vec<&DeviceView> = node.devices.iter().filter(|device| device.healthy).collect();
+        sound.sort_by_key(|device| (left(device), device.index));
+        let whole = sound.iter().filter(|device| left(device) == 1_000).count();
         let request = group.resources.devices.as_ref();
         let serves = |device: &&DeviceView| {
             let able = |p| device.precisions.is_empty() || device.precisions.contains(&p);
-            request.is_some_and(|request| device.class == request.class && device.memory >= request.memory)
-                && job.spec.precision.is_none_or(able)
+            request.is_some_and(|request| {
+                let brings = device.memory.0 * u64::from(part_of(request)) / 1_000;
+                device.class == request.class
+                    && brings >= request.memory.0
+                    && left(device) >= part_of(request)
+            }) && job.spec.precision.is_none_or(able)
         };
         let count = request.map_or(0, |request| usize::try_from(request.count).unwrap());
-        let devices: Vec<DeviceIndex> =
-            free.iter().copied().filter(serves).map(|device| device.index).take(count).collect();
+        let chosen: Vec<&DeviceView> = sound.iter().copied().filter(serves).take(count).collect();
+        let devices: Vec<DeviceIndex> = chosen.iter().map(|device| device.index).collect();
+        let share = request.and_then(|request| request.share);
+        let part = share.and_then(|_| Some(left(chosen.first()?)));
         let fits =
             devices.len() == count && cores >= group.resources.cores.0 && memory >= group.resources.memory.0;
-        let key = (free.len(), cores, node.name.clone());
-        if fits && best.as_ref().is_none_or(|(known, _)| key < *known) {
-            best = Some((key, devices));
+        let key = (part, whole, cores, node.name.clone());
+        if fits && best.as_ref().is_none_or(|(known, _, _)| key < *known) {
+            best = Some((key, devices, share));
         }
     }
-    best.map(|((_, _, node), devices)| Assignment { rank: holdfast_types::Rank(rank), node, devices })
+    best.map(|((.., node), devices, share)| {
+        let rank = holdfast_types::Rank(rank);
+        Assignment { rank, node, devices, share }
+    })
 }
 
 proptest! {

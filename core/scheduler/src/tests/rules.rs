@@ -226,6 +226,7 @@ fn busy(began: &[(&str, u64)], waits: &[&str]) -> Snapshot {
             rank: Rank(0),
             node: on.parse().unwrap(),
             devices: (0..7).map(DeviceIndex).collect(),
+            share: None,
         };
         running.state = placed(&[taken], NOW - Span::from_secs(*seconds));
         snapshot.jobs.push(running);

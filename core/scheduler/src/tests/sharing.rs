@@ -1,5 +1,6 @@
 //! Queues of a tree share what they have, and no more than they say.
 
+use holdfast_types::MilliDevices;
 use proptest::prelude::*;
 
 use super::*;
@@ -21,9 +22,10 @@ fn most(lines: &[&str], held: &str, queue: &str) -> u64 {
     let at = |name: &str| views.iter().position(|view| view.name.as_str() == name).unwrap();
     let mut shares = Shares::new(&views);
     for (name, count) in words(held) {
-        shares.hold(at(name), DeviceClass::Nvidia, count.parse().unwrap());
+        shares.hold(at(name), DeviceClass::Nvidia, MilliDevices::whole(count.parse().unwrap()));
     }
-    let fits = |count: &u64| shares.check(at(queue), DeviceClass::Nvidia, *count).is_ok();
+    let fits =
+        |count: &u64| shares.check(at(queue), DeviceClass::Nvidia, MilliDevices::whole(*count)).is_ok();
     (1..1_000).take_while(fits).last().unwrap_or(0)
 }
 
@@ -159,7 +161,7 @@ fn a_gang_of_two_classes_needs_both() {
     two.groups[1].resources.devices.as_mut().unwrap().class = DeviceClass::Amd;
     let refusal = counts.check(0, &gang_devices(&two));
     assert!(
-        matches!(refusal, Err(QueueRefusal::Short(short)) if short.class == DeviceClass::Amd && short.needs == 2)
+        matches!(refusal, Err(QueueRefusal::Short(short)) if short.class == DeviceClass::Amd && short.needs == MilliDevices::whole(2))
     );
 }
 
@@ -196,14 +198,17 @@ fn trees() -> impl Strategy<Value = Vec<QueueView>> {
     })
 }
 
-/// What a queue takes: which, of which class, how many, and how many of those who took before give back first.
+/// What a queue takes: which, of which class, how many thousandths, and how many of those who took before give back first.
 type Taking = (usize, usize, u64, usize);
 
 fn takings() -> impl Strategy<Value = Vec<Taking>> {
-    prop::collection::vec((0..8_usize, 0..2_usize, 1..9_u64, 0..3_usize), 0..40)
+    prop::collection::vec(
+        (0..8_usize, 0..2_usize, (1..18_u64).prop_map(|halves| halves * 500), 0..3_usize),
+        0..40,
+    )
 }
 
-/// Counts everything anew, by the definition of Kueue's KEP 79.
+/// Counts everything anew, by the definition of Kueue's KEP 79, in thousandths.
 struct Oracle<'a> {
     views: &'a [QueueView],
     held: Vec<(usize, DeviceClass, u64)>,
@@ -239,7 +244,7 @@ impl Oracle<'_> {
     }
 
     fn nominal(&self, at: usize, class: DeviceClass) -> i64 {
-        self.views[at].nominal.get(&class).copied().map_or(0, i64::from)
+        self.views[at].nominal.get(&class).map_or(0, |count| 1_000 * i64::from(*count))
     }
 
     fn used(&self, at: usize, class: DeviceClass) -> i64 {
@@ -251,13 +256,17 @@ impl Oracle<'_> {
         let children = (0..self.views.len()).filter(|child| self.parent(*child) == Some(at));
         let lent = children.map(|child| {
             let left = self.left(child, class);
-            self.views[child].lending_limit.get(&class).map_or(left, |most| left.min(i64::from(*most)))
+            self.views[child]
+                .lending_limit
+                .get(&class)
+                .map_or(left, |most| left.min(1_000 * i64::from(*most)))
         });
         self.nominal(at, class) - self.used(at, class) + lent.sum::<i64>()
     }
 
     fn borrows(&self, at: usize, class: DeviceClass) -> i64 {
-        let limit = self.views[at].borrowing_limit.get(&class).copied().map_or(i64::MAX / 2, i64::from);
+        let limit = self.views[at].borrowing_limit.get(&class);
+        let limit = limit.map_or(i64::MAX / 2, |count| 1_000 * i64::from(*count));
         if self.parent(at).is_none() { 0 } else { limit }
     }
 
@@ -293,7 +302,7 @@ impl Oracle<'_> {
                 let lent = sum(&others, Self::used) - sum(&others, Self::nominal);
                 let most = view.lending_limit.get(&class).filter(|_| self.parent(at).is_some());
                 assert!(
-                    most.is_none_or(|most| lent <= i64::from(*most)),
+                    most.is_none_or(|most| lent <= 1_000 * i64::from(*most)),
                     "{} lends {lent} {class}",
                     view.name
                 );
@@ -313,17 +322,17 @@ proptest! {
             let (at, class) = (at % views.len(), CLASSES[class]);
             for _ in 0..back.min(oracle.held.len()) {
                 let (at, class, count) = oracle.held.swap_remove(count as usize % oracle.held.len());
-                shares.release(at, class, count);
+                shares.release(at, class, MilliDevices(count));
             }
             let allowed = oracle.allows(at, class, count);
-            prop_assert_eq!(shares.check(at, class, count).is_ok(), allowed);
+            prop_assert_eq!(shares.check(at, class, MilliDevices(count)).is_ok(), allowed);
             let before = shares.clone();
-            shares.hold(at, class, count);
-            prop_assert_eq!(shares.check_counted(at, class, count).is_ok(), allowed);
+            shares.hold(at, class, MilliDevices(count));
+            prop_assert_eq!(shares.check_counted(at, class, MilliDevices(count)).is_ok(), allowed);
             if allowed || careless {
                 oracle.held.push((at, class, count));
             } else {
-                shares.release(at, class, count);
+                shares.release(at, class, MilliDevices(count));
                 prop_assert_eq!(&shares, &before);
             }
             // Who had more before his queue was given less may owe more than it may.
@@ -332,7 +341,7 @@ proptest! {
             }
         }
         for (at, class, count) in oracle.held {
-            shares.release(at, class, count);
+            shares.release(at, class, MilliDevices(count));
         }
         prop_assert_eq!(shares, Shares::new(&views));
     }
@@ -340,11 +349,13 @@ proptest! {
     #[test]
     fn a_plan_keeps_to_what_queues_share(
         mut views in trees(),
-        jobs in prop::collection::vec((0..8_usize, 1..4_u32, 0..5_u32, 0..2_usize), 1..14),
+        jobs in prop::collection::vec((0..8_usize, 1..4_u32, 0..7_usize, 0..2_usize), 1..14),
     ) {
         views.sort_unstable();
-        let line = |(at, (queue, tasks, gpus, class)): (usize, (usize, u32, u32, usize))| {
-            format!("j{at} queue=q{} tasks={tasks} gpus={gpus} class={} age={at}", queue % views.len(), CLASSES[class])
+        let devices = ["gpus=0", "gpus=1", "gpus=2", "gpus=3", "gpus=4", "share=250", "share=700"];
+        let line = |(at, (queue, tasks, gpus, class)): (usize, (usize, u32, usize, usize))| {
+            let devices = devices[gpus];
+            format!("j{at} queue=q{} tasks={tasks} {devices} class={} age={at}", queue % views.len(), CLASSES[class])
         };
         let lines: Vec<String> = jobs.into_iter().enumerate().map(line).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -354,7 +365,7 @@ proptest! {
         commit(&mut snapshot, &made);
         let at = |job: &JobView| views.iter().position(|view| view.name == job.queue).unwrap();
         let placed = snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Placed { .. }));
-        let held = placed.flat_map(|job| gang_devices(&job.spec).iter().map(|(class, count)| (at(job), class, count)).collect::<Vec<_>>());
+        let held = placed.flat_map(|job| gang_devices(&job.spec).iter().map(|(class, count)| (at(job), class, count.0)).collect::<Vec<_>>());
         let oracle = Oracle { views: &views, held: held.collect() };
         oracle.check_limits();
     }

@@ -58,7 +58,7 @@ fn a_gang_is_checked_whole() {
     );
     let taken = |devices: [u32; 4]| {
         let devices = devices.map(DeviceIndex).to_vec();
-        vec![Assignment { rank: holdfast_types::Rank(0), node: "a".parse().unwrap(), devices }]
+        vec![Assignment { rank: holdfast_types::Rank(0), node: "a".parse().unwrap(), devices, share: None }]
     };
     check(|s, _| put(s, 1, taken([4, 5, 6, 7])), "accelerator 4 of node `a` is not free");
 }
@@ -86,5 +86,8 @@ fn a_ledger_counts_what_it_accepted_and_forgets_what_it_refused() {
         uid: "uid-l".to_owned(),
         assignments: j.assignments.clone(),
     };
-    assert!(matches!(ledger.accept(&late), Err(Rejection::QueueFull { held: 4, .. })));
+    assert!(matches!(
+        ledger.accept(&late),
+        Err(Rejection::QueueFull { held: holdfast_types::MilliDevices(4_000), .. })
+    ));
 }

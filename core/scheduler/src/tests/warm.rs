@@ -17,13 +17,17 @@ enum Event {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let comes = (1..4_u32, 0..9_u32, 0..3_i32, 0..6_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
-        |(tasks, gpus, priority, queue, stoppable, waits)| {
+    let comes = (1..4_u32, 0..13_usize, 0..3_i32, 0..6_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
+        |(tasks, devices, priority, queue, stoppable, waits)| {
+            let devices = match devices.checked_sub(9) {
+                None => format!("gpus={devices}"),
+                Some(part) => format!("share={}", [200, 350, 500, 800][part]),
+            };
             let stoppable = if stoppable { "stoppable=1" } else { "" };
             let waits = if waits { "wait=9000" } else { "" };
             let queue = ["default", "default", "small", "one", "two", "two"][queue];
             Event::Comes(format!(
-                "tasks={tasks} gpus={gpus} priority={priority} queue={queue} age=0 {stoppable} {waits}"
+                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits}"
             ))
         },
     );

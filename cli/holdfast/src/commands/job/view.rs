@@ -130,7 +130,10 @@ fn tasks(tasks: &[TaskStatus]) -> String {
     }
     let mut table = Table::new(&["RANK", "GROUP", "NODE", "DEVICES", "PHASE", "EXIT", "SINCE", "REASON"]);
     for task in tasks {
-        let devices = task.devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let mut devices = task.devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        if task.share_millis > 0 {
+            let _ = write!(devices, " ({}m)", task.share_millis);
+        }
         let ended = matches!(task.phase.as_str(), "Succeeded" | "Failed");
         let mut reason = task.reason.clone();
         if !task.unenforced.is_empty() {

@@ -71,7 +71,12 @@ async fn commit(client: &ClusterClient, spec: ArtifactSpec, number: u32) -> Resu
 }
 
 async fn submit(client: &ClusterClient, number: u32) -> Result<()> {
-    let devices = Some(DeviceRequest { class: "nvidia".to_owned(), count: 8, memory_bytes: 40 << 30 });
+    let devices = Some(DeviceRequest {
+        class: "nvidia".to_owned(),
+        count: 8,
+        memory_bytes: 40 << 30,
+        ..Default::default()
+    });
     let resources = Some(Resources { cpu_millis: 64_000, memory_bytes: 512 << 30, devices });
     let spec = JobSpec {
         kind: "train".to_owned(),

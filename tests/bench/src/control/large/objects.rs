@@ -75,7 +75,12 @@ pub(super) fn node(number: u64) -> [Vec<u8>; STEPS] {
 
 /// The submission of a job.
 pub(super) fn job(number: u64) -> Vec<u8> {
-    let devices = Some(v1::DeviceRequest { class: "nvidia".to_owned(), count: 8, memory_bytes: 40 << 30 });
+    let devices = Some(v1::DeviceRequest {
+        class: "nvidia".to_owned(),
+        count: 8,
+        memory_bytes: 40 << 30,
+        ..Default::default()
+    });
     let resources = Some(v1::Resources { cpu_millis: 64_000, memory_bytes: 512 << 30, devices });
     let spec = v1::JobSpec {
         kind: "train".to_owned(),
