@@ -12,7 +12,7 @@ use holdfast_scheduler::{
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, DeviceShare, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase,
+    Bytes, DeviceIndex, DeviceShare, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
     QueueSpec, Rank, Span, TaskPhase, Time,
 };
 
@@ -79,6 +79,7 @@ fn node_view(node: &v1::Node) -> Option<NodeView> {
     Some(NodeView {
         name: node.metadata.as_ref()?.name.parse().ok()?,
         jurisdiction: spec.jurisdiction.parse::<Jurisdiction>().ok()?,
+        place: Place::new(),
         schedulable: if phase == NodePhase::Ready { Schedulable::Yes } else { Schedulable::No(phase) },
         cores: Millicores(inventory.cpu_millis),
         memory: Bytes(inventory.memory_bytes),

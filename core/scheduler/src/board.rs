@@ -3,7 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::catalog::{Catalog, Class, Ground, Member, Shape};
+use holdfast_types::MAX_TASKS;
+
+use crate::catalog::{Catalog, Class, Ground, Member, Pattern, Shape};
+use crate::counts::Counts;
 use crate::log::{Change, Log, Moment};
 use crate::room::{Room, Seat};
 
@@ -15,6 +18,8 @@ pub(crate) struct Board {
     /// The nodes whose room changed; each shape reads on from where it stopped.
     log: Log,
     candidates: Vec<Option<Candidates>>,
+    /// For each pattern, for how many tasks there is room where.
+    counts: Vec<Option<Counts>>,
 }
 
 /// Best fit: for a part of an accelerator the one of which the least is free; then the fewest free accelerators, then the least free
@@ -96,6 +101,14 @@ impl Board {
         }
     }
 
+    /// A node has other room from now on.
+    pub(crate) fn set_room(&mut self, node: usize, room: Room, closed: bool) {
+        if let Some(slot) = self.rooms.get_mut(node) {
+            *slot = room;
+        }
+        self.set_closed(node, closed);
+    }
+
     /// Something on a node may be stopped by now.
     pub(crate) fn ripen(&mut self, node: usize) {
         self.log.add(node, Change::Ripe);
@@ -131,6 +144,7 @@ impl Board {
     /// Forgets which nodes every shape would take: the numbers of the shapes are about to change.
     pub(crate) fn forget(&mut self) {
         self.candidates.clear();
+        self.counts.clear();
     }
 
     /// Forgets what nobody will ask for again, once that is much.
@@ -142,6 +156,7 @@ impl Board {
     /// room, the groups that need most go first.
     pub(crate) fn place(&mut self, catalog: &Catalog, class: &Class) -> Option<Vec<Seat>> {
         self.candidates.resize_with(catalog.shape_count().max(self.candidates.len()), || None);
+        self.counts.resize_with(catalog.pattern_count().max(self.counts.len()), || None);
         if let Some(seats) = self.place_in_order(catalog, &class.members) {
             return Some(seats);
         }
@@ -189,18 +204,69 @@ impl Board {
         let before = self.log.now();
         let mut seats = Vec::new();
         for member in members {
-            for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
-                let Some(seat) = self.seat(catalog, member.shape, rank) else {
-                    for seat in &seats {
-                        self.put_back(seat);
-                    }
-                    self.rewind(catalog, members, &seats, before);
-                    return None;
-                };
-                seats.push(seat);
+            let is_seated = match member.pattern {
+                Some(pattern) => self.seat_together(catalog, *member, pattern, &mut seats),
+                None => self.seat_each(catalog, *member, &mut seats),
+            };
+            if is_seated.is_none() {
+                for seat in &seats {
+                    self.put_back(seat);
+                }
+                self.rewind(catalog, members, &seats, before);
+                return None;
             }
         }
         Some(seats)
+    }
+
+    fn seat_each(&mut self, catalog: &Catalog, member: Member, seats: &mut Vec<Seat>) -> Option<()> {
+        for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
+            let node = self.best(catalog, member.shape)?;
+            seats.push(self.seat(catalog, member.shape, rank, node)?);
+        }
+        Some(())
+    }
+
+    fn seat_together(
+        &mut self,
+        catalog: &Catalog,
+        member: Member,
+        number: usize,
+        seats: &mut Vec<Seat>,
+    ) -> Option<()> {
+        let pattern = catalog.pattern(number)?;
+        let counts = self.counted(catalog, pattern, number)?;
+        let chosen = counts.choose(catalog.tree(), &pattern.asks, member.count);
+        *self.counts.get_mut(number)? = Some(counts);
+        let nodes = chosen?.into_iter().flat_map(|(node, tasks)| (0..tasks).map(move |_| node));
+        for (node, rank) in nodes.zip(member.first_rank..) {
+            seats.push(self.seat(catalog, member.shape, rank, node)?);
+        }
+        Some(())
+    }
+
+    /// What is counted of a pattern, up to now.
+    fn counted(&mut self, catalog: &Catalog, pattern: &Pattern, number: usize) -> Option<Counts> {
+        let known = self.counts.get_mut(number)?.take();
+        let now = self.log.now();
+        let missed = known.as_ref().and_then(|known| self.log.since(known.seen));
+        let missed = missed.filter(|missed| missed.len() <= self.rooms.len());
+        let slots = |node| self.slots(catalog, pattern.shape, node);
+        let Some((mut counts, missed)) = known.zip(missed) else {
+            return Some(Counts::new(catalog.tree(), &pattern.asks, now, slots));
+        };
+        for (node, _) in missed.iter().filter(|(_, change)| *change != Change::Ripe) {
+            counts.change(catalog.tree(), &pattern.asks, *node, slots(*node));
+        }
+        counts.seen = now;
+        Some(counts)
+    }
+
+    /// For how many tasks of a shape a node has room.
+    fn slots(&self, catalog: &Catalog, shape: usize, node: usize) -> u64 {
+        let Some((shape, ground)) = catalog.shape(shape) else { return 0 };
+        let room = self.rooms.get(node).filter(|_| ground.allows(node) && !self.is_closed(node));
+        room.map_or(0, |room| slots(catalog, shape, room, node))
     }
 
     /// Makes as if an attempt had not been that changed the rooms of some seats and changed them back, so that nobody takes it for room
@@ -218,10 +284,24 @@ impl Board {
             candidates.seen = before;
             candidates.heap.extend(fits.into_iter().map(Reverse));
         }
+        for number in members.iter().filter_map(|member| member.pattern) {
+            let Some(pattern) = catalog.pattern(number) else { continue };
+            let known = self.counts.get_mut(number).and_then(Option::take);
+            let Some(mut counts) = known else { continue };
+            if counts.seen > before {
+                for seat in seats {
+                    let slots = self.slots(catalog, pattern.shape, seat.node);
+                    counts.change(catalog.tree(), &pattern.asks, seat.node, slots);
+                }
+                counts.seen = before;
+            }
+            if let Some(slot) = self.counts.get_mut(number) {
+                *slot = Some(counts);
+            }
+        }
     }
 
-    fn seat(&mut self, catalog: &Catalog, shape: usize, rank: u32) -> Option<Seat> {
-        let node = self.best(catalog, shape)?;
+    fn seat(&mut self, catalog: &Catalog, shape: usize, rank: u32, node: usize) -> Option<Seat> {
         let (shape, _) = catalog.shape(shape)?;
         let serving = shape.serving(catalog.nodes().get(node)?.layout);
         let devices = self.rooms.get(node)?.choose(&shape.need, serving);
@@ -282,6 +362,12 @@ impl Board {
         }
         Fit::of(catalog, shape, self.rooms.get(node)?, node)
     }
+}
+
+/// For how many tasks of a shape a node with this room has room.
+pub(crate) fn slots(catalog: &Catalog, shape: &Shape, room: &Room, node: usize) -> u64 {
+    let serving = catalog.nodes().get(node).map_or(0, |node| shape.serving(node.layout));
+    u64::from(room.slots(&shape.need, serving, MAX_TASKS))
 }
 
 /// The groups of a gang, those first that need most.

@@ -6,8 +6,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_types::{JobSpec, Jurisdiction, TaskGroup};
+use holdfast_types::{JobSpec, Jurisdiction, TaskGroup, TopologyRequest};
 
+use crate::domains::Tree;
 use crate::need::{Devices, Need, gang_devices};
 use crate::nodes::{DeviceSet, Nodes};
 use crate::snapshot::{Schedulable, Verdicts};
@@ -27,10 +28,19 @@ pub(crate) struct Shape {
     serving: Vec<DeviceSet>,
 }
 
+/// Tasks of one shape that have to be near each other.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    pub(crate) shape: usize,
+    pub(crate) asks: TopologyRequest,
+}
+
 /// A group of a gang.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member {
     pub(crate) shape: usize,
+    /// How near each other its tasks have to be; `None` where nothing is asked.
+    pub(crate) pattern: Option<usize>,
     pub(crate) count: u32,
     pub(crate) first_rank: u32,
 }
@@ -54,9 +64,13 @@ pub(crate) struct Catalog {
     nodes: Nodes,
     grounds: Vec<Ground>,
     shapes: Vec<Shape>,
+    patterns: Vec<Pattern>,
     classes: Vec<Class>,
+    /// Made when somebody first asks how near nodes are to each other.
+    tree: Tree,
     known_grounds: BTreeMap<(usize, BTreeSet<Jurisdiction>), usize>,
     known_shapes: BTreeMap<(usize, Need), usize>,
+    known_patterns: BTreeMap<(usize, TopologyRequest), usize>,
     known_classes: BTreeMap<ClassKey, usize>,
     live: usize,
 }
@@ -128,6 +142,21 @@ impl Catalog {
         Some((shape, self.grounds.get(shape.ground)?))
     }
 
+    /// The pattern of a number.
+    pub(crate) fn pattern(&self, pattern: usize) -> Option<&Pattern> {
+        self.patterns.get(pattern)
+    }
+
+    /// How many patterns there are.
+    pub(crate) fn pattern_count(&self) -> usize {
+        self.patterns.len()
+    }
+
+    /// The tree that the nodes stand in; empty while no pattern asks for it.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// How many shapes there are.
     pub(crate) fn shape_count(&self) -> usize {
         self.shapes.len()
@@ -139,7 +168,8 @@ impl Catalog {
         let mut members = Vec::with_capacity(spec.groups.len());
         for group in &spec.groups {
             let shape = self.shape_of(ground, Need::of(group, spec.precision));
-            members.push(Member { shape, count: group.count, first_rank });
+            let pattern = group.topology.as_ref().map(|asks| self.pattern_of(shape, asks));
+            members.push(Member { shape, pattern, count: group.count, first_rank });
             first_rank += group.count;
         }
         let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec));
@@ -153,6 +183,17 @@ impl Catalog {
         *self.known_grounds.entry(key).or_insert_with(|| {
             grounds.push(Ground { allowed: allowed(nodes, &spec.jurisdictions, verdicts) });
             grounds.len() - 1
+        })
+    }
+
+    fn pattern_of(&mut self, shape: usize, asks: &TopologyRequest) -> usize {
+        if self.patterns.is_empty() {
+            self.tree = Tree::new(&self.nodes);
+        }
+        let patterns = &mut self.patterns;
+        *self.known_patterns.entry((shape, asks.clone())).or_insert_with(|| {
+            patterns.push(Pattern { shape, asks: asks.clone() });
+            patterns.len() - 1
         })
     }
 
@@ -236,5 +277,5 @@ impl Eq for ClassKey {}
 
 /// The name of a group is part of it because an explanation says it.
 fn group_key(group: &TaskGroup) -> impl Ord + '_ {
-    (group.count, Need::of(group, None), &group.name)
+    (group.count, Need::of(group, None), &group.topology, &group.name)
 }

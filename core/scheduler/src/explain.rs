@@ -11,6 +11,7 @@ use crate::holds::in_turn;
 use crate::index::Index;
 use crate::job::{Job, JobNumber, Turn};
 use crate::lack::{amount, count};
+use crate::near::Nearness;
 use crate::queues::QueueRefusal;
 use crate::room::{Room, empty_rooms};
 use crate::sentence::Subject;
@@ -171,10 +172,11 @@ impl<'a> Explainer<'a> {
 fn short_group<'a>(index: &'a Index, site: Site<'a>, class: &'a Class) -> Option<(Subject<'a>, Survey<'a>)> {
     let mut first = None;
     for (group, member) in class.spec.groups.iter().zip(&class.members) {
-        let (shape, _) = index.catalog.shape(member.shape)?;
+        let (shape, ground) = index.catalog.shape(member.shape)?;
         let survey = Survey::take(site, class, *member, shape);
-        let short = survey.slots < member.count;
-        let told = (Subject { spec: &class.spec, group }, survey);
+        let near = Nearness::of(&index.catalog, site.rooms, *member, (shape, ground));
+        let short = survey.slots < member.count || near.as_ref().is_some_and(|near| !near.fits);
+        let told = (Subject { spec: &class.spec, group, near }, survey);
         if short {
             return Some(told);
         }

@@ -22,12 +22,16 @@ mod nodes;
 mod parts;
 mod room;
 
+mod domains;
+
 mod shares;
 
 mod queues;
 
 mod catalog;
 mod log;
+
+mod counts;
 
 mod board;
 mod job;
@@ -40,9 +44,12 @@ mod holds;
 mod shadow;
 mod victims;
 
+mod together;
+
 mod planner;
 
 mod lack;
+mod near;
 mod survey;
 
 mod sentence;

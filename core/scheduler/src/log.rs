@@ -13,7 +13,7 @@ pub(crate) enum Change {
 }
 
 /// A place in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(usize);
 
 /// The log.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::{DeviceIndex, Jurisdiction, NodeName};
+use holdfast_types::{DeviceIndex, Jurisdiction, NodeName, Place};
 
 use crate::need::Need;
 use crate::snapshot::{DeviceView, NodeView, Schedulable};
@@ -27,6 +27,7 @@ pub(crate) struct Nodes {
 pub(crate) struct Node {
     pub(crate) name: NodeName,
     pub(crate) jurisdiction: Jurisdiction,
+    pub(crate) place: Place,
     pub(crate) schedulable: Schedulable,
     pub(crate) cores: u64,
     pub(crate) memory: u64,
@@ -54,6 +55,7 @@ impl Nodes {
             list.push(Node {
                 name: view.name.clone(),
                 jurisdiction: view.jurisdiction.clone(),
+                place: view.place.clone(),
                 schedulable: view.schedulable,
                 cores: view.cores.0,
                 memory: view.memory.0,

@@ -17,7 +17,8 @@ use crate::plan::{GangPlacement, Plan, Preemption};
 use crate::queues::{QueueRefusal, Stake};
 use crate::room::Seat;
 use crate::shadow::shadow;
-use crate::victims::{Asks, could_fit, exchange};
+use crate::together::exchange_for;
+use crate::victims::{Asks, could_fit};
 
 /// Places are held for more than one job only up to one in so many of all accelerators, so that a small cluster is not kept idle.
 const MOST_HELD: u64 = 4;
@@ -280,7 +281,8 @@ impl Round<'_> {
         let Some(class) = self.index.catalog.class(key.class) else { return false };
         let held = self.index.job(number).map_or(&[][..], Job::held);
         let stake = self.stake(key, number);
-        let found = exchange(self.index, Asks { class, standing: key.standing, held, stake, now: self.now });
+        let found =
+            exchange_for(self.index, Asks { class, standing: key.standing, held, stake, now: self.now });
         let Some(exchange) = found else {
             self.index.despair(&key, number);
             return false;

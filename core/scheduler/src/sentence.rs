@@ -3,14 +3,16 @@
 use holdfast_types::{Bytes, JobSpec, Millicores, TaskGroup};
 
 use crate::lack::{Filter, Lack, count, kind, list};
+use crate::near::Nearness;
 use crate::need::Need;
 use crate::survey::Survey;
 
 /// The group a sentence is about.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) spec: &'a JobSpec,
     pub(crate) group: &'a TaskGroup,
+    pub(crate) near: Option<Nearness>,
 }
 
 /// Rules beyond these would make the sentence a list; the waterfall has them all.
@@ -47,7 +49,10 @@ impl Subject<'_> {
 
     /// Some nodes have room, but not for the whole gang.
     fn short(&self, survey: &Survey<'_>) -> String {
-        let text = if survey.slots < self.group.count {
+        let near = self.near.as_ref().filter(|near| !near.fits);
+        let text = if let Some(near) = near {
+            near.sentence(self.group, &self.of_group(), &every(&survey.need))
+        } else if survey.slots < self.group.count {
             format!(
                 "{} tasks{} start together, each with {}; there is room for {} now",
                 self.group.count,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, Millicores, NodeName,
-    NodePhase, Precision, QueueName, Rank, Span, Time,
+    NodePhase, Place, Precision, QueueName, Rank, Span, Time,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -32,6 +32,8 @@ pub struct NodeView {
     pub name: NodeName,
     /// That of its issuing CA.
     pub jurisdiction: Jurisdiction,
+    /// The domains it stands in.
+    pub place: Place,
     /// Whether it takes new work.
     pub schedulable: Schedulable,
     /// All of its processor share that tasks may use.

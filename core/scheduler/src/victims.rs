@@ -21,13 +21,14 @@ const RESTART: u64 = 120_000;
 const WORTH: u64 = 4;
 
 /// Thousandths of accelerators times milliseconds that are lost.
-type Loss = u128;
+pub(crate) type Loss = u128;
 
 /// Who is stopped, and the places that this frees.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) victims: Vec<JobNumber>,
     pub(crate) seats: Vec<Seat>,
+    pub(crate) loss: Loss,
 }
 
 /// Who asks, and when.
@@ -41,37 +42,12 @@ pub(crate) struct Asks<'a> {
     pub(crate) now: Time,
 }
 
-/// The jobs to stop for a gang; `None` where that is not enough or not worth it.
+/// The jobs to stop for a gang wherever it finds room then; `None` where that is not enough or not worth it.
 pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
     let mut search = Search::new(index, asks);
-    if !search.get_back() {
-        return None;
-    }
-    for member in greedy(&index.catalog, asks.class) {
-        let (shape, ground) = index.catalog.shape(member.shape)?;
-        let mut offers = Offers::default();
-        for node in 0..index.catalog.nodes().len() {
-            offers.set(node, search.offer(node, shape, ground));
-        }
-        for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
-            let node = offers.best()?;
-            for changed in search.take(node, rank, shape, ground)? {
-                offers.set(changed, search.offer(changed, shape, ground));
-            }
-        }
-    }
-    search.spare();
-    let stopped = search.stopped.iter().filter_map(|job| index.job(*job));
-    let freed: u64 = stopped.map(|job| job.devices.total().0).sum();
-    let needs = asks.class.devices.total().0;
-    let node = if needs > 0 { MilliDevices::whole(index.catalog.nodes().most_devices()).0 } else { 0 };
-    if freed > needs.saturating_mul(WORTH).saturating_add(node) {
-        return None;
-    }
-    search.seats.sort_unstable_by_key(|seat| seat.rank);
-    let mut victims: Vec<JobNumber> = search.stopped.into_iter().collect();
-    victims.sort_by_key(|job| index.job(*job).map(|job| &job.ident));
-    Some(Exchange { victims, seats: search.seats })
+    search.get_back().then_some(())?;
+    search.buy(|| 0..index.catalog.nodes().len())?;
+    search.settle()
 }
 
 /// Whether one task would fit on a node if all were stopped there that may be.
@@ -109,7 +85,9 @@ impl Offers {
     }
 }
 
-struct Search<'a> {
+/// Who is stopped so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Search<'a> {
     index: &'a Index,
     asks: Asks<'a>,
     /// The nodes that differ from the board.
@@ -121,7 +99,8 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(index: &'a Index, asks: Asks<'a>) -> Self {
+    /// Nobody yet.
+    pub(crate) fn new(index: &'a Index, asks: Asks<'a>) -> Self {
         let mut search = Self {
             index,
             asks,
@@ -137,6 +116,79 @@ impl<'a> Search<'a> {
             search.rooms.insert(seat.node, room);
         }
         search
+    }
+
+    /// Takes for every task the place at the best price among some nodes. `None` where they have not as many.
+    pub(crate) fn buy<N: IntoIterator<Item = usize>>(&mut self, nodes: impl Fn() -> N) -> Option<()> {
+        let index = self.index;
+        for member in greedy(&index.catalog, self.asks.class) {
+            let (shape, ground) = index.catalog.shape(member.shape)?;
+            let mut offers = Offers::default();
+            for node in nodes() {
+                offers.set(node, self.offer(node, shape, ground));
+            }
+            for rank in member.first_rank..member.first_rank.saturating_add(member.count) {
+                let node = offers.best()?;
+                for changed in self.take(node, rank, shape, ground)? {
+                    offers.set(changed, self.offer(changed, shape, ground));
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Stops everybody on some nodes who may be.
+    pub(crate) fn stop_all(&mut self, nodes: &[usize]) {
+        for node in nodes {
+            while let Some((number, job)) = self.stoppable(*node).first().copied() {
+                self.stop(number, job);
+            }
+        }
+    }
+
+    /// What is free on a node once all have stopped, without the places taken so far.
+    pub(crate) fn emptied(&self, node: usize) -> Room {
+        let mut room = self.room(node);
+        self.seats.iter().filter(|seat| seat.node == node).for_each(|seat| room.give_back(seat));
+        room
+    }
+
+    /// Takes other places instead of those taken so far.
+    pub(crate) fn sit(&mut self, seats: Vec<Seat>) {
+        for seat in std::mem::take(&mut self.seats) {
+            let mut room = self.room(seat.node);
+            room.give_back(&seat);
+            self.rooms.insert(seat.node, room);
+        }
+        for seat in &seats {
+            let mut room = self.room(seat.node);
+            room.take(seat);
+            self.rooms.insert(seat.node, room);
+        }
+        self.seats = seats;
+    }
+
+    /// What is lost.
+    pub(crate) fn price(&self) -> Loss {
+        self.stopped.iter().filter_map(|job| self.index.job(*job)).map(|job| self.loss(job)).sum()
+    }
+
+    /// Who has to stop after all; `None` where it is not worth it.
+    pub(crate) fn settle(mut self) -> Option<Exchange> {
+        self.spare();
+        let index = self.index;
+        let stopped = self.stopped.iter().filter_map(|job| index.job(*job));
+        let freed: u64 = stopped.map(|job| job.devices.total().0).sum();
+        let needs = self.asks.class.devices.total().0;
+        let node = if needs > 0 { MilliDevices::whole(index.catalog.nodes().most_devices()).0 } else { 0 };
+        if freed > needs.saturating_mul(WORTH).saturating_add(node) {
+            return None;
+        }
+        let loss = self.price();
+        self.seats.sort_unstable_by_key(|seat| seat.rank);
+        let mut victims: Vec<JobNumber> = self.stopped.into_iter().collect();
+        victims.sort_by_key(|job| index.job(*job).map(|job| &job.ident));
+        Some(Exchange { victims, seats: self.seats, loss })
     }
 
     fn catalog(&self) -> &Catalog {
@@ -190,9 +242,10 @@ impl<'a> Search<'a> {
         None
     }
 
-    fn stoppable(&self, node: usize) -> Vec<(JobNumber, &Job)> {
-        let on = self.index.on(node).iter().filter(|number| !self.stopped.contains(number));
-        let jobs = on.filter_map(|number| Some((*number, self.index.job(*number)?)));
+    fn stoppable(&self, node: usize) -> Vec<(JobNumber, &'a Job)> {
+        let index = self.index;
+        let on = index.on(node).iter().filter(|number| !self.stopped.contains(number));
+        let jobs = on.filter_map(|number| Some((*number, index.job(*number)?)));
         jobs.filter(|(_, job)| self.may_stop(&self.shares, job)).collect()
     }
 
@@ -245,7 +298,7 @@ impl<'a> Search<'a> {
 
     /// Stops of those who have what others borrow the ones that lose least, until the queues let this one start. `false` where they
     /// do not even then.
-    fn get_back(&mut self) -> bool {
+    pub(crate) fn get_back(&mut self) -> bool {
         if self.is_let(&self.shares) {
             return true;
         }

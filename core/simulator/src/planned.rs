@@ -210,6 +210,7 @@ fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
     Ok(NodeView {
         name: format!("node-{number:06}").parse()?,
         jurisdiction: PLACE.parse::<Jurisdiction>()?,
+        place: Place::new(),
         schedulable: Schedulable::Yes,
         cores: Millicores(u64::from(devices) * CORES),
         memory: Bytes(u64::from(devices) * MEMORY),
@@ -227,7 +228,7 @@ fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobS
             memory: Bytes(u64::from(devices) * MEMORY),
             devices: Some(request),
         };
-        Ok(TaskGroup { name: name.parse::<GroupName>()?, count, resources })
+        Ok(TaskGroup { name: name.parse::<GroupName>()?, count, resources, topology: None })
     };
     let mut groups = Vec::new();
     for (name, count, devices) in [("whole", devices / whole, whole), ("rest", 1, devices % whole)] {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::{DeviceClass, DeviceShare};
 use crate::id::GroupName;
 use crate::quantity::{Bytes, Millicores};
+use crate::topology::{TopologyError, TopologyRequest};
 
 /// The most tasks one gang may have.
 pub const MAX_TASKS: u32 = 16_384;
@@ -74,6 +75,9 @@ pub struct TaskGroup {
     /// What each needs.
     #[serde(default)]
     pub resources: Resources,
+    /// How near each other they have to be, if anything is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<TopologyRequest>,
 }
 
 /// Why groups are not a gang.
@@ -96,6 +100,8 @@ pub enum GangError {
         "groups: `{name}` asks for {share} of {count} accelerators: a share is a part of one, so leave `count` out, or leave `share` out for {count} whole ones"
     )]
     ShareOfSeveral { name: GroupName, share: DeviceShare, count: u32 },
+    #[error("groups: `{name}`: {error}")]
+    Topology { name: GroupName, error: TopologyError },
 }
 
 /// Whether groups are a gang.
@@ -122,6 +128,10 @@ pub(crate) fn check_groups(groups: &[TaskGroup]) -> Result<(), GangError> {
             devices.and_then(|d| Some((d.share?, d.count))).filter(|(_, count)| *count > 1)
         {
             return Err(GangError::ShareOfSeveral { name: group.name.clone(), share, count });
+        }
+        if let Some(topology) = &group.topology {
+            let refused = |error| GangError::Topology { name: group.name.clone(), error };
+            topology.check(group.count).map_err(refused)?;
         }
     }
     let count = groups.iter().map(|g| u64::from(g.count)).sum();

@@ -146,6 +146,11 @@ name!(
     "principal name"
 );
 name!(
+    /// The name of a domain of the topology, such as a rack, unique within the domains around it.
+    DomainName,
+    "domain name"
+);
+name!(
     /// The name of a group of equal tasks in a gang.
     GroupName,
     "group name"

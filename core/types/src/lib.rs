@@ -19,6 +19,7 @@ mod rfc3339;
 mod start;
 mod text;
 mod time;
+mod topology;
 
 pub use artifact::{
     ArtifactKey, ArtifactKeyError, ArtifactKind, ArtifactKindError, ArtifactRef, ArtifactRefError, LegalLabel,
@@ -26,7 +27,7 @@ pub use artifact::{
 pub use device::{DeviceClass, DeviceClassError, DeviceShare, DeviceShareError, Precision, PrecisionError};
 pub use gang::{DeviceRequest, GangError, MAX_TASKS, Resources, TaskGroup};
 pub use id::{
-    ArtifactName, BlobId, BlobIdError, DeviceIndex, Fence, GroupName, JobName, Jurisdiction,
+    ArtifactName, BlobId, BlobIdError, DeviceIndex, DomainName, Fence, GroupName, JobName, Jurisdiction,
     JurisdictionError, LabelName, MAX_NAME, NameError, NodeName, PrincipalName, PurposeName, QueueName, Rank,
     SingletonName, TenantName,
 };
@@ -41,3 +42,4 @@ pub use queue::{MAX_QUEUE_DEPTH, QueueSpec, QueueSpecError, RawQueueSpec, defaul
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};
+pub use topology::{Place, Slice, TopologyError, TopologyLevel, TopologyLevelError, TopologyRequest};

@@ -128,6 +128,7 @@ fn node(number: usize) -> Result<NodeView> {
     Ok(NodeView {
         name: format!("node-{number:06}").parse().context("a node name")?,
         jurisdiction: place.parse().context("a jurisdiction")?,
+        place: Place::new(),
         schedulable: if drained { Schedulable::No(NodePhase::Draining) } else { Schedulable::Yes },
         cores: Millicores(128_000),
         memory: Bytes(1024 * GIB),
@@ -157,6 +158,7 @@ fn spec(place: &str, devices: u32) -> Result<JobSpec> {
             memory: Bytes(u64::from(devices) * 64 * GIB),
             devices: Some(request),
         },
+        topology: None,
     };
     RawJobSpec {
         kind: JobKind::Train,

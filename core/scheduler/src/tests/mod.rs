@@ -2,6 +2,7 @@
 
 mod fractions;
 mod golden;
+mod nearness;
 mod preempting;
 mod properties;
 mod reclaiming;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName, JobSpec, Millicores,
-    NodePhase, Precision, RawJobSpec, Resources, Span, TaskGroup, Time,
+    NodePhase, Place, Precision, RawJobSpec, Resources, Slice, Span, TaskGroup, Time, TopologyRequest,
 };
 
 use crate::*;
@@ -32,7 +33,32 @@ fn number<T: std::str::FromStr + Default>(words: &BTreeMap<&str, &str>, key: &st
     words.get(key).map_or_else(T::default, |text| text.parse().ok().expect("a number"))
 }
 
-/// `n1 in=DE phase=Cordoned cores=32 mem=256 gpus=8 class=nvidia gpumem=80 broken=0,1 can=fp8`
+/// `row:a,rack:r1`
+fn place(text: &str) -> Place {
+    let domain = |part: &str| {
+        let (level, name) = part.split_once(':').expect("level:name");
+        (level.parse().unwrap(), name.parse().unwrap())
+    };
+    text.split(',').filter(|part| !part.is_empty()).map(domain).collect()
+}
+
+/// `required:row,preferred:rack,8:node,balanced`: slices by their size.
+fn topology(text: &str) -> TopologyRequest {
+    let mut asks = TopologyRequest::default();
+    for part in text.split(',') {
+        match part.split_once(':') {
+            None => asks.balanced = part == "balanced",
+            Some(("required", level)) => asks.required = Some(level.parse().unwrap()),
+            Some(("preferred", level)) => asks.preferred = Some(level.parse().unwrap()),
+            Some((size, level)) => {
+                asks.slices.push(Slice { size: size.parse().unwrap(), level: level.parse().unwrap() });
+            }
+        }
+    }
+    asks
+}
+
+/// `n1 place=row:a,rack:r1 in=DE phase=Cordoned cores=32 mem=256 gpus=8 class=nvidia gpumem=80 broken=0,1 can=fp8`
 fn node(line: &str) -> NodeView {
     let words_of = words(line);
     let (name, _) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
@@ -50,6 +76,7 @@ fn node(line: &str) -> NodeView {
     NodeView {
         name: name.parse().unwrap(),
         jurisdiction: words_of.get("in").unwrap_or(&"DE").parse().unwrap(),
+        place: place(words_of.get("place").unwrap_or(&"")),
         schedulable: match words_of.get("phase") {
             None => Schedulable::Yes,
             Some(phase) => Schedulable::No(NodePhase::from_word(phase).unwrap()),
@@ -93,6 +120,7 @@ fn group(name: &str, count: u32, cores: u64, mem: u64, devices: DeviceRequest) -
             memory: Bytes(mem * GIB),
             devices: (devices.count > 0).then_some(devices),
         },
+        topology: None,
     }
 }
 
@@ -132,7 +160,8 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 
 /// `train queue=default priority=0 tasks=2 gpus=8 gpumem=80 class=nvidia cores=1 mem=1 in=DE age=60 deny=n1,n2 wait=5`;
 /// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
-/// `share=250` asks for a part of one accelerator for each task; `side=2x4,1x3x16` adds a group of two tasks with four accelerators and one of a task with three and sixteen cores.
+/// `near` is what [`topology`] reads, `share=250` asks for a part of one accelerator for each task, and `side=2x4,1x3x16` adds a group of
+/// two tasks with four accelerators and one of a task with three and sixteen cores.
 fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let words_of = words(line);
     let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
@@ -148,6 +177,9 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let count = share.map_or(small(or("gpus", 0)), |_| 1);
     let worker = DeviceRequest { share, ..devices(count, or("gpumem", 0)) };
     let mut groups = vec![group("worker", small(or("tasks", 1)), cores, mem, worker)];
+    for group in &mut groups {
+        group.topology = words_of.get("near").map(|text| topology(text));
+    }
     for side in words_of.get("side").map_or("", |sides| sides).split(',').filter(|side| !side.is_empty()) {
         let numbers: Vec<u64> = side.split('x').map(|number| number.parse().unwrap()).collect();
         let cores = numbers.get(2).copied().unwrap_or(cores);

@@ -19,6 +19,9 @@ enum Event {
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let comes = (1..4_u32, 0..13_usize, 0..3_i32, 0..6_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
         |(tasks, devices, priority, queue, stoppable, waits)| {
+            // Half of the gangs stay together in some way.
+            let near = ["", "near=required:rack", "near=preferred:rack", "near=1:rack,1:node", "", ""];
+            let near = near[devices % 6];
             let devices = match devices.checked_sub(9) {
                 None => format!("gpus={devices}"),
                 Some(part) => format!("share={}", [200, 350, 500, 800][part]),
@@ -27,7 +30,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             let waits = if waits { "wait=9000" } else { "" };
             let queue = ["default", "default", "small", "one", "two", "two"][queue];
             Event::Comes(format!(
-                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits}"
+                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits} {near}"
             ))
         },
     );
@@ -52,7 +55,13 @@ struct World {
 impl World {
     fn new() -> Self {
         let snapshot = cluster(
-            &["a gpus=8", "b gpus=8", "c gpus=8 cores=6", "d gpus=4", "e gpus=4 class=amd"],
+            &[
+                "a gpus=8 place=rack:r1",
+                "b gpus=8 place=rack:r1",
+                "c gpus=8 cores=6 place=rack:r2",
+                "d gpus=4 place=rack:r2",
+                "e gpus=4 class=amd",
+            ],
             &[
                 "default",
                 "small max=9 priority=1",
