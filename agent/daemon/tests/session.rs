@@ -30,7 +30,7 @@ fn task(image: ReplicaAssignment, dataset: ReplicaAssignment) -> TaskAssignment 
             tenant: "lab".to_owned(),
             purpose: "research".to_owned(),
             image: "trainer@1".to_owned(),
-            groups: vec![v1::TaskGroup { name: "w".to_owned(), count: 1, resources: None }],
+            groups: vec![v1::TaskGroup { name: "w".to_owned(), count: 1, resources: None, topology: None }],
             ..v1::JobSpec::default()
         }),
         ..TaskAssignment::default()

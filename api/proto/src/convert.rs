@@ -7,7 +7,7 @@ use std::str::FromStr;
 use holdfast_types::{
     AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest, DeviceShare,
     JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError, RawJobSpec,
-    RawQueueSpec, Resources, Span, TaskGroup, Time,
+    RawQueueSpec, Resources, Slice, Span, TaskGroup, Time, TopologyLevel, TopologyRequest,
 };
 
 use crate::generated::holdfast::v1;
@@ -197,7 +197,38 @@ impl TryFrom<&v1::TaskGroup> for TaskGroup {
             Some(resources) => Resources::try_from(resources)?,
             None => Resources::default(),
         };
-        Ok(TaskGroup { name: field("groups.name", &group.name)?, count: group.count, resources })
+        let topology = group.topology.as_ref().map(TopologyRequest::try_from).transpose()?;
+        Ok(TaskGroup { name: field("groups.name", &group.name)?, count: group.count, resources, topology })
+    }
+}
+
+impl TryFrom<&v1::TopologyRequest> for TopologyRequest {
+    type Error = ConvertError;
+
+    fn try_from(asks: &v1::TopologyRequest) -> Result<Self, ConvertError> {
+        let slice = |slice: &v1::TopologySlice| {
+            let level = field("groups.topology.slices.level", &slice.level)?;
+            Ok(Slice { size: slice.size, level })
+        };
+        Ok(TopologyRequest {
+            required: optional("groups.topology.required", &asks.required)?,
+            preferred: optional("groups.topology.preferred", &asks.preferred)?,
+            slices: asks.slices.iter().map(slice).collect::<Result<_, ConvertError>>()?,
+            balanced: asks.balanced,
+        })
+    }
+}
+
+impl From<&TopologyRequest> for v1::TopologyRequest {
+    fn from(asks: &TopologyRequest) -> Self {
+        let text = |level: Option<TopologyLevel>| level.map_or_else(String::new, |level| level.to_string());
+        let slice = |slice: &Slice| v1::TopologySlice { size: slice.size, level: slice.level.to_string() };
+        v1::TopologyRequest {
+            required: text(asks.required),
+            preferred: text(asks.preferred),
+            slices: asks.slices.iter().map(slice).collect(),
+            balanced: asks.balanced,
+        }
     }
 }
 
@@ -269,6 +300,7 @@ impl From<&JobSpec> for v1::JobSpec {
                     name: g.name.to_string(),
                     count: g.count,
                     resources: Some(v1::Resources::from(&g.resources)),
+                    topology: g.topology.as_ref().map(v1::TopologyRequest::from),
                 })
                 .collect(),
             datasets: spec

@@ -13,7 +13,7 @@ use holdfast_scheduler::{
 use holdfast_state::State;
 use holdfast_types::{
     Bytes, DeviceIndex, DeviceShare, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
-    QueueSpec, Rank, Span, TaskPhase, Time,
+    QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, place_in_site,
 };
 
 use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
@@ -79,12 +79,17 @@ fn node_view(node: &v1::Node) -> Option<NodeView> {
     Some(NodeView {
         name: node.metadata.as_ref()?.name.parse().ok()?,
         jurisdiction: spec.jurisdiction.parse::<Jurisdiction>().ok()?,
-        place: Place::new(),
+        place: place(spec),
         schedulable: if phase == NodePhase::Ready { Schedulable::Yes } else { Schedulable::No(phase) },
         cores: Millicores(inventory.cpu_millis),
         memory: Bytes(inventory.memory_bytes),
         devices: inventory.devices.iter().filter_map(device_view).collect(),
     })
+}
+
+fn place(spec: &v1::NodeSpec) -> Place {
+    let site = spec.site.parse().ok().map(|site| (TopologyLevel::Site, site));
+    place_in_site(&spec.place).unwrap_or_default().into_iter().chain(site).collect()
 }
 
 fn device_view(device: &v1::Device) -> Option<DeviceView> {

@@ -30,6 +30,8 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(report) if report.system.is_some() => 4,
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
+        // Where a node stands is kept since the sixth.
+        command::Body::ChangeNode(change) if change.change == "place" => 6,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::CommitPlan(plan) if gives_shares(plan) => SHARES,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
@@ -96,7 +98,13 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
             || spec.deadline.is_some()
             || spec.preemptible.is_some()
     });
-    if is_new { 5 } else { 1 }
+    // Its tasks stay together since the sixth.
+    let stays = submit.spec.iter().flat_map(|spec| &spec.groups).any(|group| group.topology.is_some());
+    match (stays, is_new) {
+        (true, _) => 6,
+        (false, true) => 5,
+        (false, false) => 1,
+    }
 }
 
 /// A queue shares since the fifth. Who does not know what it shares would not keep it.

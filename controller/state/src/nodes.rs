@@ -158,6 +158,10 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
         "uncordon" => (false, false),
         "drain" => (true, true),
         "retire" => (true, false),
+        "place" => {
+            node.node.get_or_insert_default().spec.get_or_insert_default().place.clone_from(&change.place);
+            spec_flags(&node)
+        }
         "reset" => {
             resettable(act, name, &node, change.force)?;
             (true, true)

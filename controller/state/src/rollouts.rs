@@ -240,8 +240,7 @@ fn effect(act: &mut Act<'_>, to: NodeStep, node: &str, release: &str, cordoned: 
         node: node.to_owned(),
         change: change.to_owned(),
         reason: format!("release {release}"),
-        force: false,
-        keep_data: false,
+        ..ChangeNode::default()
     };
     match to {
         NodeStep::Draining => nodes::change(act, &change("drain")).map(drop),

@@ -60,6 +60,7 @@ fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
                     ..Default::default()
                 }),
             }),
+            topology: None,
         }],
         ..v1::JobSpec::default()
     }
@@ -436,6 +437,25 @@ fn a_plan_is_taken_gang_by_gang_and_never_in_part() {
     let rejected = world.place("two", &["de-2", "de-3"]).rejected;
     assert!(rejected["two"].contains("node de-2 is Draining"), "{rejected:?}");
     assert_eq!(world.phase("two"), "Pending");
+}
+
+#[test]
+fn where_a_node_stands_is_kept_and_moves_nothing() {
+    let mut world = World::new();
+    world.submit("one", job_spec(1, 0));
+    world.place("one", &["de-1"]);
+    let place = |rack: &str| {
+        let place = if rack.is_empty() { [].into() } else { [("rack".to_owned(), rack.to_owned())].into() };
+        let (node, change) = ("de-1".to_owned(), "place".to_owned());
+        command::Body::ChangeNode(store::ChangeNode { node, change, place, ..Default::default() })
+    };
+    let stands = |world: &World| world.state.node("de-1").unwrap().node.clone().unwrap().spec.unwrap().place;
+    world.done(place("r1"));
+    assert_eq!(stands(&world)["rack"], "r1");
+    world.done(place("r2"));
+    assert_eq!((stands(&world)["rack"].as_str(), world.phase("one").as_str()), ("r2", "Starting"));
+    world.done(place(""));
+    assert!(stands(&world).is_empty());
 }
 
 #[test]

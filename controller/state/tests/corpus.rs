@@ -130,7 +130,7 @@ const KINDS: [&[&str]; 6] = [
     &["raise-level", "submit-job", "transaction"],
     &["trust-releases", "import-release", "start-rollout", "change-rollout", "step-rollout", "report-node"],
     &["submit-job", "fail-overdue", "transaction"],
-    &["submit-job", "commit-plan"],
+    &["submit-job", "commit-plan", "change-node"],
 ];
 
 struct Teller {
@@ -275,6 +275,7 @@ impl Teller {
             name: "worker".to_owned(),
             count: 2,
             resources: Some(v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 30, devices }),
+            topology: None,
         };
         let mut spec = v1::JobSpec {
             kind: "train".to_owned(),
@@ -611,7 +612,7 @@ fn resets(teller: &mut Teller) {
             change,
             reason,
             force,
-            keep_data: false,
+            ..store::ChangeNode::default()
         }));
     }
     teller.change("de-1", "uncordon");
@@ -761,11 +762,12 @@ fn turns(teller: &mut Teller) {
     teller.place("stays", ["de-1", "de-2"]);
 }
 
-/// Jobs that ask for a part of an accelerator.
+/// Jobs that ask for parts of accelerators, and for nodes that are near each other.
 fn sixth(teller: &mut Teller) {
     teller.found(6);
     ["de-1", "de-2"].iter().for_each(|node| teller.join(node));
     shares(teller);
+    nearness(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -800,6 +802,32 @@ fn shares(teller: &mut Teller) {
     }));
     teller.report("half", 1, 0, "de-1", "Succeeded");
     teller.place_gang(gang("large", 700));
+}
+
+/// Nodes that stand somewhere, and a gang whose tasks stay together.
+fn nearness(teller: &mut Teller) {
+    for (node, rack) in [("de-1", "r1"), ("de-2", "r1"), ("de-1", "r2"), ("gone", "r1")] {
+        let (change, reason) = ("place".to_owned(), "moved".to_owned());
+        let place = [("rack", rack), ("row", "a")].map(|(level, name)| (level.to_owned(), name.to_owned()));
+        teller.tell(command::Body::ChangeNode(store::ChangeNode {
+            node: node.to_owned(),
+            change,
+            reason,
+            place: place.into(),
+            ..store::ChangeNode::default()
+        }));
+    }
+    teller.submit_so("together", |spec| {
+        for group in &mut spec.groups {
+            group.topology = Some(v1::TopologyRequest {
+                required: "row".to_owned(),
+                preferred: "rack".to_owned(),
+                slices: vec![v1::TopologySlice { size: 1, level: "node".to_owned() }],
+                balanced: true,
+            });
+        }
+    });
+    teller.place("together", ["de-1", "de-2"]);
 }
 
 fn write(level: u32) {

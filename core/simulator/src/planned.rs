@@ -210,7 +210,7 @@ fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
     Ok(NodeView {
         name: format!("node-{number:06}").parse()?,
         jurisdiction: PLACE.parse::<Jurisdiction>()?,
-        place: Place::new(),
+        place: [].into(),
         schedulable: Schedulable::Yes,
         cores: Millicores(u64::from(devices) * CORES),
         memory: Bytes(u64::from(devices) * MEMORY),

@@ -42,4 +42,7 @@ pub use queue::{MAX_QUEUE_DEPTH, QueueSpec, QueueSpecError, RawQueueSpec, defaul
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};
-pub use topology::{Place, Slice, TopologyError, TopologyLevel, TopologyLevelError, TopologyRequest};
+pub use topology::{
+    Place, PlaceError, Slice, TopologyError, TopologyLevel, TopologyLevelError, TopologyRequest,
+    place_in_site,
+};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::DomainName;
+use crate::id::{DomainName, NameError};
 use crate::text::serde_by_text;
 
 /// A level of the tree that nodes stand in, the widest first. A domain of one lies within one domain of each level before it.
@@ -72,6 +72,37 @@ serde_by_text!(TopologyLevel);
 /// The domains that a node stands in, from site to `NVLink` domain. A name need only be unique within the domains around it: two rows may
 /// each have a rack `r1`. A level that is not in it is not known of the node.
 pub type Place = BTreeMap<TopologyLevel, DomainName>;
+
+/// Why a node cannot stand there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's text says what it means")]
+pub enum PlaceError {
+    #[error("place: {0}")]
+    Level(#[from] TopologyLevelError),
+    #[error("place.{level}: {error}")]
+    Name { level: TopologyLevel, error: NameError },
+    #[error("place.site: a node stands in the site of its join token: name hall, row, rack, leaf or nvlink")]
+    Site,
+    #[error("place.node: a node is a domain of itself: name hall, row, rack, leaf or nvlink")]
+    Node,
+}
+
+/// The place of a node within its site, from words.
+///
+/// # Errors
+///
+/// Names the first level that does not exist, or that nobody chooses, or whose domain has no valid name.
+pub fn place_in_site(words: &BTreeMap<String, String>) -> Result<Place, PlaceError> {
+    let domain = |(level, name): (&String, &String)| {
+        let level = level.parse()?;
+        match level {
+            TopologyLevel::Site => Err(PlaceError::Site),
+            TopologyLevel::Node => Err(PlaceError::Node),
+            _ => Ok((level, name.parse().map_err(|error| PlaceError::Name { level, error })?)),
+        }
+    };
+    words.iter().map(domain).collect()
+}
 
 /// So many tasks with consecutive ranks stay within one domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -221,6 +252,21 @@ mod tests {
             Err("name the wider level first"),
         );
         check(r#"{"required":"node","balanced":true}"#, Err("nothing is shared evenly on one node"));
+    }
+
+    #[test]
+    fn a_place_names_domains_within_the_site() {
+        let place = |level: &str, name: &str| place_in_site(&[(level.to_owned(), name.to_owned())].into());
+        assert_eq!(place("rack", "r1"), Ok([(TopologyLevel::Rack, "r1".parse().unwrap())].into()));
+        for (level, name, reason) in [
+            ("shelf", "s1", "`shelf` is not a level"),
+            ("rack", "R 1", "place.rack: domain name `R 1` is not a name"),
+            ("site", "berlin", "the site of its join token"),
+            ("node", "n1", "a domain of itself"),
+        ] {
+            let error = place(level, name).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
     }
 
     #[test]

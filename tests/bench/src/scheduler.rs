@@ -128,7 +128,7 @@ fn node(number: usize) -> Result<NodeView> {
     Ok(NodeView {
         name: format!("node-{number:06}").parse().context("a node name")?,
         jurisdiction: place.parse().context("a jurisdiction")?,
-        place: Place::new(),
+        place: [].into(),
         schedulable: if drained { Schedulable::No(NodePhase::Draining) } else { Schedulable::Yes },
         cores: Millicores(128_000),
         memory: Bytes(1024 * GIB),

@@ -477,6 +477,43 @@ fn a_drained_node_gives_its_gang_away() {
 }
 
 #[test]
+fn a_gang_runs_in_one_rack() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    let nodes: Vec<String> = cluster.json(&["node", "list"])["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    let [one, two, three] = &nodes[..] else { panic!("{nodes:?}") };
+    cluster.done(&["node", "place", one, three, "--row", "a", "--rack", "r1"]);
+    cluster.done(&["node", "place", two, "--row", "a", "--rack", "r2"]);
+    let (code, said) = cluster.refused(&["node", "place", two, "--rack", "R 2"]);
+    assert!(code == 2 && said.contains("`R 2` is not a name"), "{code}: {said}");
+    let submit = |name: &str, tasks: u32| {
+        let path = cluster.manifest(name, "DE", tasks, 20, 0);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("count: 2}}}", "count: 2}}, topology: {required: rack}}");
+        std::fs::write(&path, text).unwrap();
+        cluster.done(&["job", "submit", "-f", path.as_str()]);
+    };
+    // A task takes all accelerators of a node.
+    submit("pair", 2);
+    submit("three", 3);
+    let status = cluster.until("pair", "has places", |s| s["phase"] != "Pending");
+    let on: Vec<&str> =
+        status["tasks"].as_array().unwrap().iter().map(|task| task["node"].as_str().unwrap()).collect();
+    assert_eq!(on, [one.as_str(), three.as_str()]);
+    let told = wait("the other one is told why it waits", || {
+        let told = cluster.done(&["job", "explain", "three"]);
+        told.contains("one rack").then_some(told)
+    });
+    assert!(told.contains("its 3 tasks start together in one rack"), "{told}");
+    cluster.until("pair", "succeeds", |s| s["phase"] == "Succeeded");
+}
+
+#[test]
 fn a_changed_byte_in_a_blob_is_found_and_never_served() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

@@ -122,6 +122,7 @@ fn job() -> v1::JobSpec {
                     ..Default::default()
                 }),
             }),
+            topology: None,
         }],
         ..v1::JobSpec::default()
     }

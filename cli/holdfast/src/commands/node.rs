@@ -2,6 +2,7 @@
 
 mod drain;
 mod gone;
+mod place;
 mod view;
 
 use holdfast_api::v1::nodes_client::NodesClient;
@@ -51,6 +52,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  holdfast node drain node-1 --wait\n  holdfast node reset node-1 --reason sold --yes --wait\n  holdfast node reset node-1 --force --yes\n  holdfast node reset node-1 --keep-data --reason \"another configuration\" --yes"
     )]
     Reset(Reset),
+    /// Say where nodes stand: in which hall, row, rack, below which leaf switch, in which NVLink domain
+    #[command(
+        after_help = "Examples:\n  holdfast node place node-1 node-2 --row a --rack r7\n  holdfast node place node-1 --rack r7 --leaf l3 --nvlink nv1\n  holdfast node place node-1"
+    )]
+    Place(place::Place),
     /// Make a one-time token with which a machine joins; it is shown once
     #[command(
         after_help = "Examples:\n  holdfast node token --jurisdiction DE --site berlin\n  holdfast node token --jurisdiction FR --valid 10m --approve"
@@ -110,6 +116,7 @@ impl Command {
             Self::Approve(_) => ("approve", &[Flag::DryRun]),
             Self::Retire(_) => ("retire", &[Flag::DryRun]),
             Self::Reset(_) => ("reset", &[Flag::DryRun, Flag::Wait]),
+            Self::Place(_) => ("place", &[Flag::DryRun]),
             Self::Token(_) => ("token", &[Flag::DryRun]),
         }
     }
@@ -151,6 +158,7 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
             said(session, &node, change, "is retired")
         }
         Command::Reset(reset) => self::reset(session, reset).await,
+        Command::Place(place) => place::run(session, place).await,
     }
 }
 

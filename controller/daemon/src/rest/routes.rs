@@ -45,6 +45,7 @@ pub(crate) const ROUTES: &[Route] = &[
     unary("POST", "/v1/nodes/{name}/drain", "Nodes", "Drain"),
     unary("POST", "/v1/nodes/{name}/retire", "Nodes", "Retire"),
     unary("POST", "/v1/nodes/{name}/reset", "Nodes", "Reset"),
+    unary("POST", "/v1/nodes/{name}/place", "Nodes", "Place"),
     unary("POST", "/v1/tokens", "Nodes", "CreateToken"),
     unary("GET", "/v1/queues", "Queues", "List"),
     unary("GET", "/v1/queues/{name}", "Queues", "Get"),

@@ -6,12 +6,12 @@ use holdfast_api::store::{ChangeNode, CreateToken, command, outcome};
 use holdfast_api::v1::nodes_server::Nodes;
 use holdfast_api::v1::{
     CreateTokenRequest, CreateTokenResponse, GetRequest, ListRequest, Node, NodeList, NodeRequest,
-    ResetNodeRequest, WriteOptions,
+    PlaceNodeRequest, ResetNodeRequest, WriteOptions,
 };
 use holdfast_api::{status_from_problem, timestamp};
 use holdfast_identity::JoinToken;
 use holdfast_policy::SiteName;
-use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span, Time};
+use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span, Time, place_in_site};
 use tonic::{Request, Response, Status};
 
 use crate::app::{App, Write, now};
@@ -59,11 +59,8 @@ impl Service {
         let mut request = request.into_inner();
         let write = Write::new(operator.actor(), request.options.take(), &request);
         let (node, reason) = (request.name, request.reason);
-        self.changed(
-            write,
-            ChangeNode { node, change: change.to_owned(), reason, force: false, keep_data: false },
-        )
-        .await
+        self.changed(write, ChangeNode { node, change: change.to_owned(), reason, ..ChangeNode::default() })
+            .await
     }
 
     async fn changed(&self, write: Write, change: ChangeNode) -> Result<Response<Node>, Status> {
@@ -158,7 +155,25 @@ impl Nodes for Service {
         self.refuse_member(&request.name)?;
         let write = Write::new(operator.actor(), request.options.take(), &request);
         let ResetNodeRequest { name: node, reason, force, keep_data, .. } = request;
-        self.changed(write, ChangeNode { node, change: "reset".to_owned(), reason, force, keep_data }).await
+        let change = ChangeNode {
+            node,
+            change: "reset".to_owned(),
+            reason,
+            force,
+            keep_data,
+            ..ChangeNode::default()
+        };
+        self.changed(write, change).await
+    }
+
+    async fn place(&self, request: Request<PlaceNodeRequest>) -> Result<Response<Node>, Status> {
+        let operator = caller::admin(&request)?;
+        let mut request = request.into_inner();
+        let write = Write::new(operator.actor(), request.options.take(), &request);
+        let PlaceNodeRequest { name: node, reason, place, .. } = request;
+        place_in_site(&place).map_err(|error| invalid(error.to_string()))?;
+        let change = ChangeNode { node, change: "place".to_owned(), reason, place, ..ChangeNode::default() };
+        self.changed(write, change).await
     }
 
     async fn create_token(

@@ -133,8 +133,7 @@ fn node(change: ChangeNodeStep) -> Result<ChangeNode, Status> {
         node: change.name,
         change: change.change,
         reason: change.reason,
-        force: false,
-        keep_data: false,
+        ..ChangeNode::default()
     })
 }
 

@@ -94,7 +94,8 @@ fn step(dice: &mut Dice, state: &State) -> command::Body {
 
 fn submitted(dice: &mut Dice, name: String) -> command::Body {
     let resources = v1::Resources { cpu_millis: 10, memory_bytes: 1 << 20, devices: None };
-    let group = v1::TaskGroup { name: "worker".to_owned(), count: 2, resources: Some(resources) };
+    let group =
+        v1::TaskGroup { name: "worker".to_owned(), count: 2, resources: Some(resources), topology: None };
     let dataset = format!("d{}@1", dice.roll(3));
     let spec = v1::JobSpec {
         kind: "batch".to_owned(),

@@ -18,7 +18,7 @@ fn waiting_so(state: &mut State, job: &str, edit: impl FnOnce(&mut v1::JobSpec))
         tenant: "lab".to_owned(),
         purpose: "research".to_owned(),
         image: "trainer@1".to_owned(),
-        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None }],
+        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None, topology: None }],
         ..v1::JobSpec::default()
     };
     edit(&mut spec);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use holdfast_api::v1::{Node, NodeInventory, NodeSystem};
-use holdfast_types::{Bytes, Millicores, NodePhase};
+use holdfast_types::{Bytes, Millicores, NodePhase, TopologyLevel};
 
 use crate::output::{Table, since};
 
@@ -62,6 +62,7 @@ pub(super) fn whole(node: &Node) -> String {
         ("reset", reset.to_owned()),
         ("jurisdiction", spec.jurisdiction),
         ("site", spec.site),
+        ("stands in", place(&spec.place)),
         ("product", inventory.product.clone()),
         ("processor", format!("{cores} cores, {}", inventory.cpu_model)),
         ("memory", format!("{} on {} NUMA nodes", Bytes(inventory.memory_bytes), inventory.numa_nodes)),
@@ -84,6 +85,12 @@ pub(super) fn whole(node: &Node) -> String {
         let _ = writeln!(text, "condition     {}, since {age}: {}", condition.r#type, condition.reason);
     }
     text + &device_table(&inventory)
+}
+
+/// `row a, rack r7`
+fn place(domains: &BTreeMap<String, String>) -> String {
+    let level = |level: &TopologyLevel| domains.get(level.as_str()).map(|name| format!("{level} {name}"));
+    TopologyLevel::ALL.iter().filter_map(level).collect::<Vec<_>>().join(", ")
 }
 
 /// What it runs from.
