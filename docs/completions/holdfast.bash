@@ -487,6 +487,9 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__node,list)
                 cmd="holdfast__subcmd__help__subcmd__node__subcmd__list"
                 ;;
+            holdfast__subcmd__help__subcmd__node,place)
+                cmd="holdfast__subcmd__help__subcmd__node__subcmd__place"
+                ;;
             holdfast__subcmd__help__subcmd__node,reset)
                 cmd="holdfast__subcmd__help__subcmd__node__subcmd__reset"
                 ;;
@@ -688,6 +691,9 @@ _holdfast() {
             holdfast__subcmd__node,list)
                 cmd="holdfast__subcmd__node__subcmd__list"
                 ;;
+            holdfast__subcmd__node,place)
+                cmd="holdfast__subcmd__node__subcmd__place"
+                ;;
             holdfast__subcmd__node,reset)
                 cmd="holdfast__subcmd__node__subcmd__reset"
                 ;;
@@ -717,6 +723,9 @@ _holdfast() {
                 ;;
             holdfast__subcmd__node__subcmd__help,list)
                 cmd="holdfast__subcmd__node__subcmd__help__subcmd__list"
+                ;;
+            holdfast__subcmd__node__subcmd__help,place)
+                cmd="holdfast__subcmd__node__subcmd__help__subcmd__place"
                 ;;
             holdfast__subcmd__node__subcmd__help,reset)
                 cmd="holdfast__subcmd__node__subcmd__help__subcmd__reset"
@@ -3857,7 +3866,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__node)
-            opts="list show drain cordon uncordon approve retire reset token"
+            opts="list show drain cordon uncordon approve retire reset place token"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3913,6 +3922,20 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__node__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__node__subcmd__place)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5407,7 +5430,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show drain cordon uncordon approve retire reset token help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show drain cordon uncordon approve retire reset place token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5555,7 +5578,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__help)
-            opts="list show drain cordon uncordon approve retire reset token help"
+            opts="list show drain cordon uncordon approve retire reset place token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5625,6 +5648,20 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__node__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__node__subcmd__help__subcmd__place)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -5720,6 +5757,64 @@ _holdfast() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__node__subcmd__place)
+            opts="-o -v -h -V --hall --row --rack --leaf --nvlink --reason --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --hall)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --row)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rack)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --leaf)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nvlink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

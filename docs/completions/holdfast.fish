@@ -444,30 +444,31 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from help" -f -a "transfer" -d 'Let another controller lead, before work on the machine of the one that leads'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from help" -f -a "run" -d 'Run a controller in the foreground'
 complete -c holdfast -n "__fish_holdfast_using_subcommand controller; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'
 name\t'Names alone, one a line'"
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l context -d 'The context file: which cluster, and who you are there' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l watch -d 'Keep printing what changes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l dry-run -d 'Check and decide everything, change nothing'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l yes -d 'Do not ask before something is destroyed'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -l wait -d 'Return only when it is done'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s v -l verbose -d 'Say more on stderr; twice for everything'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -s V -l version -d 'Print version'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "list" -d 'List nodes'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "show" -d 'Show one node with its devices'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "cordon" -d 'Take no new work'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "approve" -d 'Let a pending node in'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
-complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "list" -d 'List nodes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "show" -d 'Show one node with its devices'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "drain" -d 'Take no new work and move what runs elsewhere'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "cordon" -d 'Take no new work'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "uncordon" -d 'Take work again, after a cordon or a drain'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "approve" -d 'Let a pending node in'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "place" -d 'Say where nodes stand: in which hall, row, rack, below which leaf switch, in which NVLink domain'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and not __fish_seen_subcommand_from list show drain cordon uncordon approve retire reset place token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
@@ -589,6 +590,26 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more on stderr; twice for everything'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l hall -d 'The room of the site' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l row -d 'The row of racks' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l rack -d 'The rack' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l leaf -d 'The leaf switch' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l nvlink -d 'The domain within which accelerators reach each other\'s memory' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l reason -d 'Why; it is recorded' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
+json\t'Canonical proto JSON, as the REST interface answers'
+yaml\t'The same as YAML'
+name\t'Names alone, one a line'"
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l context -d 'The context file: which cluster, and who you are there' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l timeout -d 'Give up after this time, such as `90s` or `1h30m`' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l request-id -d 'The id under which the cluster logs what this command asks for; made where none is given' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l watch -d 'Keep printing what changes'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l dry-run -d 'Check and decide everything, change nothing'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l yes -d 'Do not ask before something is destroyed'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -l wait -d 'Return only when it is done'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -s v -l verbose -d 'Say more on stderr; twice for everything'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from place" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l jurisdiction -d 'The jurisdiction whose CA will issue the certificate' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l site -d 'Where the machine stands' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from token" -l valid -d 'How long it may be used, at most `1h`' -r
@@ -615,6 +636,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "retire" -d 'End a node for good: its certificate is revoked'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "place" -d 'Say where nodes stand: in which hall, row, rack, below which leaf switch, in which NVLink domain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand node; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c holdfast -n "__fish_holdfast_using_subcommand queue; and not __fish_seen_subcommand_from list show help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
@@ -1690,6 +1712,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "approve" -d 'Let a pending node in'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "retire" -d 'End a node for good: its certificate is revoked'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "reset" -d 'Have a machine erase what it keeps, and end its node for good'
+complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "place" -d 'Say where nodes stand: in which hall, row, rack, below which leaf switch, in which NVLink domain'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from node" -f -a "token" -d 'Make a one-time token with which a machine joins; it is shown once'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List the queues'
 complete -c holdfast -n "__fish_holdfast_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one queue'

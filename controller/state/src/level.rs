@@ -23,6 +23,9 @@ pub(crate) const FAILED_STARTS: u32 = 5;
 /// From here on a task may have a part of an accelerator.
 const SHARES: u32 = 6;
 
+/// From here on it is kept where a node stands, and tasks can be asked to be near each other.
+const TOPOLOGY: u32 = 6;
+
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
     match body {
@@ -30,8 +33,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ReportNode(report) if report.system.is_some() => 4,
         command::Body::ReportNode(_) => 1,
         command::Body::ChangeNode(change) if change.change == "reset" => 4,
-        // Where a node stands is kept since the sixth.
-        command::Body::ChangeNode(change) if change.change == "place" => 6,
+        command::Body::ChangeNode(change) if change.change == "place" => TOPOLOGY,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::CommitPlan(plan) if gives_shares(plan) => SHARES,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
@@ -86,24 +88,22 @@ fn asks_for_share(spec: &JobSpec) -> bool {
     spec.groups.iter().filter_map(devices).any(|share| share)
 }
 
-/// A job asks for a part of an accelerator since the sixth. It waits for others and for times, and may refuse to stop for others, since the fifth.
+/// A job asks for a part of an accelerator, and for nodes that are near each other, since the sixth. It waits for others and for times, and
+/// may refuse to stop for others, since the fifth.
 fn level_of_job(submit: &SubmitJob) -> u32 {
-    if submit.spec.as_ref().is_some_and(asks_for_share) {
-        return SHARES;
-    }
-    let is_new = submit.spec.as_ref().is_some_and(|spec| {
-        !spec.depends_on.is_empty()
-            || !spec.singleton.is_empty()
-            || spec.not_before.is_some()
-            || spec.deadline.is_some()
-            || spec.preemptible.is_some()
-    });
-    // Its tasks stay together since the sixth.
-    let stays = submit.spec.iter().flat_map(|spec| &spec.groups).any(|group| group.topology.is_some());
-    match (stays, is_new) {
-        (true, _) => 6,
-        (false, true) => 5,
-        (false, false) => 1,
+    let Some(spec) = &submit.spec else { return 1 };
+    let waits = !spec.depends_on.is_empty()
+        || !spec.singleton.is_empty()
+        || spec.not_before.is_some()
+        || spec.deadline.is_some();
+    if asks_for_share(spec) {
+        SHARES
+    } else if spec.groups.iter().any(|group| group.topology.is_some()) {
+        TOPOLOGY
+    } else if waits || spec.preemptible.is_some() {
+        TURNS
+    } else {
+        1
     }
 }
 
