@@ -1,6 +1,6 @@
 //! From the state to the scheduler's snapshot, and from its plan to the command that commits it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_api::store::{CommitPlan, GangPlacement, Preemption, TaskPlacement};
@@ -13,7 +13,7 @@ use holdfast_scheduler::{
 use holdfast_state::State;
 use holdfast_types::{
     Bytes, DeviceIndex, DeviceShare, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
-    QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, place_in_site,
+    QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, place_in_site, precisions_of,
 };
 
 use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
@@ -93,12 +93,13 @@ fn place(spec: &v1::NodeSpec) -> Place {
 }
 
 fn device_view(device: &v1::Device) -> Option<DeviceView> {
+    let class = device.class.parse().ok()?;
     Some(DeviceView {
         index: DeviceIndex(device.index),
-        class: device.class.parse().ok()?,
+        class,
         memory: Bytes(device.memory_bytes),
         healthy: device.health.is_empty() || device.health == HEALTHY,
-        precisions: BTreeSet::new(),
+        precisions: precisions_of(class, &device.model).iter().copied().collect(),
     })
 }
 

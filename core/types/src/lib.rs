@@ -11,6 +11,7 @@ mod gang;
 mod id;
 mod job;
 mod manifest;
+mod model;
 mod phase;
 mod problem;
 mod quantity;
@@ -35,6 +36,7 @@ pub use job::{CheckpointPolicy, DatasetMount, JobKind, JobSpec, JobSpecError, RE
 pub use manifest::{
     API_VERSION, JobManifest, MAX_MANIFEST_BYTES, Manifest, ManifestHead, ManifestMetadata, QueueManifest,
 };
+pub use model::precisions_of;
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError};

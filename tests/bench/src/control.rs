@@ -33,6 +33,7 @@ pub fn part(arguments: &[String]) -> Option<anyhow::Result<()>> {
         "__member" => Some(member::run(arguments)),
         "__controller" => Some(product::run(arguments)),
         "__large" => Some(large::run(arguments)),
+        crate::scheduler::PART => Some(crate::scheduler::told(arguments)),
         "__spin" => {
             host::spin();
             Some(Ok(()))

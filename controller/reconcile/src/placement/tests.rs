@@ -211,3 +211,16 @@ fn what_the_law_said_holds_until_it_says_something_else() {
     assert!(rulings.hold(&state, &bundle, Time(30)));
     assert!(!rulings.hold(&founded(1), &bundle, Time(30)), "the job that stood for others is gone");
 }
+
+#[test]
+fn what_an_accelerator_computes_in_follows_from_its_model() {
+    let device = |model: &str| {
+        let (class, model) = ("nvidia".to_owned(), model.to_owned());
+        device_view(&v1::Device { class, model, ..v1::Device::default() }).unwrap()
+    };
+    let fp8 = holdfast_types::Precision::Fp8;
+    assert!(device("NVIDIA H100 80GB HBM3").precisions.contains(&fp8));
+    let older = device("NVIDIA A100-SXM4-80GB").precisions;
+    assert!(!older.is_empty() && !older.contains(&fp8));
+    assert!(device("simulated").precisions.is_empty(), "what is not known is taken for able");
+}
