@@ -59,7 +59,10 @@ mod explain;
 mod scheduler;
 mod verify;
 
+mod counterfactual;
+
 pub use config::Config;
+pub use counterfactual::counterfactuals;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
 pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use holdfast_types::{JobName, NodeName, Time};
+use holdfast_types::{JobName, NodeName, QueueName, Time};
 
 use crate::config::Config;
 use crate::explain::Explainer;
@@ -11,6 +11,7 @@ use crate::explanation::Explanation;
 use crate::index::Index;
 use crate::plan::Plan;
 use crate::planner::decide;
+use crate::queues::QueueRefusal;
 use crate::snapshot::{JobView, Schedulable, Snapshot};
 
 /// Decides what starts now, and who stops. Equal snapshots give equal plans, whatever the order of their vectors.
@@ -66,6 +67,18 @@ impl Scheduler {
         let mut explainer = Explainer::new(&self.index, self.is_full);
         let same = explainer.same(self.index.find(job)?)?;
         Some(explainer.explain(same))
+    }
+
+    /// The queue that does not let a job start that waits, and why.
+    pub(crate) fn queue_refusal(&self, job: &JobName) -> Option<(QueueName, QueueRefusal)> {
+        let job = self.index.job(self.index.find(job)?)?;
+        let queue = job.queue?;
+        let refusal = self.index.queues.check(queue, &job.devices).err()?;
+        let refuses = match refusal {
+            QueueRefusal::Short(short) => short.queue,
+            QueueRefusal::Stopped | QueueRefusal::Full { .. } => queue,
+        };
+        Some((self.index.queues.name(refuses)?.clone(), refusal))
     }
 
     /// Why each job waits that does, after the last plan. Jobs that wait for the same reason share one explanation.

@@ -219,6 +219,12 @@ impl Verdicts {
         }
     }
 
+    /// With what it says of more nodes.
+    pub(crate) fn with(&self, more: impl IntoIterator<Item = (NodeName, Verdict)>) -> Self {
+        let known = self.0.iter().map(|(node, verdict)| (node.clone(), verdict.clone()));
+        known.chain(more).collect()
+    }
+
     /// The allowed nodes, in the order of their names.
     pub(crate) fn allowed(&self) -> impl Iterator<Item = &NodeName> {
         self.0.iter().filter(|(_, verdict)| **verdict == Verdict::Allow).map(|(node, _)| node)

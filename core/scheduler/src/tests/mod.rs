@@ -1,5 +1,6 @@
 //! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
 
+mod counterfactual;
 mod fractions;
 mod golden;
 mod nearness;

@@ -1,0 +1,385 @@
+//! What would have to be otherwise for a job to start now. Everything that is said was tried: the planner starts the job then. It must not
+//! know how the planner decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use holdfast_types::{
+    Bytes, DeviceClass, JobName, JobSpec, Jurisdiction, NodeName, QueueName, Time, TopologyLevel,
+};
+
+use crate::config::Config;
+use crate::queues::QueueRefusal;
+use crate::scheduler::Scheduler;
+use crate::snapshot::{JobState, JobView, NodeView, QueueView, Schedulable, Snapshot, Verdict, Verdicts};
+
+/// So many nodes and jobs are looked at in all: more tries on a small cluster than on a large one.
+const WORK: usize = 400_000;
+/// The fewest and the most tries.
+const FEWEST: usize = 6;
+const MOST: usize = 48;
+/// The most nodes that are imagined.
+const MAX_MORE: u32 = 64;
+/// Of one kind of change no more are tried than this.
+const MAX_ALIKE: usize = 8;
+
+/// One thing that could be otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Change {
+    QueueOpens(QueueName),
+    QueueAllows(QueueName, u32),
+    QueueHas(QueueName, DeviceClass, u32),
+    QueueBorrows(QueueName, DeviceClass, u32),
+    Accepts(DeviceClass),
+    AcceptsMemory(Bytes),
+    AnyPrecision,
+    Within(Option<TopologyLevel>),
+    MayRunIn(Jurisdiction),
+    Opens(NodeName),
+    Ends(JobName),
+    More(NodeName, u32),
+}
+
+/// The sentences `if ...` of what would start a job, each by itself; none for a job that does not wait, or that would start anyway.
+#[must_use]
+pub fn counterfactuals(snapshot: &Snapshot, config: &Config, now: Time, job: &JobName) -> Vec<String> {
+    let waits = |view: &&JobView| view.name == *job && matches!(view.state, JobState::Waiting { .. });
+    let Some(view) = snapshot.jobs.iter().find(waits) else { return Vec::new() };
+    let size = (snapshot.nodes.len() + snapshot.jobs.len()).max(1);
+    let config = Config { max_gangs_per_plan: u32::MAX, ..config.clone() };
+    let mut trial = Trial { snapshot, config, now, job, left: (WORK / size).clamp(FEWEST, MOST) };
+    let Some(refusal) = trial.refusal(&[]) else { return Vec::new() };
+    let mut found = Vec::new();
+    match refusal {
+        Refusal::Queue(_) => found.extend(trial.queue(view)),
+        Refusal::Room => {
+            found.extend(trial.asks_less(view));
+            found.extend(trial.nodes(view));
+        }
+    }
+    found.extend(trial.ends(view));
+    found.iter().map(|changes| sentence(changes, &view.spec)).collect()
+}
+
+/// Why a job does not start.
+enum Refusal {
+    /// The queue that refuses, and why.
+    Queue((QueueName, QueueRefusal)),
+    Room,
+}
+
+struct Trial<'a> {
+    snapshot: &'a Snapshot,
+    config: Config,
+    now: Time,
+    job: &'a JobName,
+    left: usize,
+}
+
+impl Trial<'_> {
+    /// Why the job does not start where these things are otherwise; `None` where it does.
+    fn refusal(&self, changes: &[Change]) -> Option<Refusal> {
+        let mut changed = self.snapshot.clone();
+        changes.iter().for_each(|change| apply(&mut changed, self.job, change));
+        let mut scheduler = Scheduler::new(&changed, &self.config, self.now);
+        let plan = scheduler.plan(changed.revision, self.now);
+        if plan.gangs.iter().any(|gang| gang.job == *self.job) {
+            return None;
+        }
+        Some(scheduler.queue_refusal(self.job).map_or(Refusal::Room, Refusal::Queue))
+    }
+
+    fn starts(&mut self, change: &Change) -> bool {
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        self.left = left;
+        self.refusal(std::slice::from_ref(change)).is_none()
+    }
+
+    /// Those that start it by themselves, of the first few.
+    fn those(&mut self, changes: impl IntoIterator<Item = Change>) -> Vec<Vec<Change>> {
+        let few = changes.into_iter().take(MAX_ALIKE);
+        few.filter(|change| self.starts(change)).map(|change| vec![change]).collect()
+    }
+
+    /// What its queue, and those above it, would have to allow.
+    fn queue(&mut self, view: &JobView) -> Option<Vec<Change>> {
+        let mut changes: Vec<Change> = Vec::new();
+        while let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            match self.refusal(&changes) {
+                None => return Some(changes),
+                Some(Refusal::Room) => return None,
+                Some(Refusal::Queue((queue, refusal))) => {
+                    let change = self.allow(view, queue, refusal)?;
+                    if changes.contains(&change) {
+                        return None;
+                    }
+                    changes.push(change);
+                }
+            }
+        }
+        None
+    }
+
+    /// What takes away one refusal.
+    fn allow(&self, view: &JobView, queue: QueueName, refusal: QueueRefusal) -> Option<Change> {
+        let of = |name: &QueueName| self.snapshot.queues.iter().find(|queue| queue.name == *name);
+        match refusal {
+            QueueRefusal::Stopped => Some(Change::QueueOpens(queue)),
+            QueueRefusal::Full { held, .. } => {
+                let needs = crate::need::gang_devices(&view.spec).total();
+                Some(Change::QueueAllows(queue, whole(held.0.saturating_add(needs.0))?))
+            }
+            QueueRefusal::Short(short) => {
+                let missing = short.held.0.saturating_add(short.needs.0).saturating_sub(short.reach.0);
+                let more = whole(missing)?;
+                let is_limited =
+                    of(&queue).is_some_and(|queue| queue.borrowing_limit.contains_key(&short.class));
+                Some(if is_limited && !short.is_forever {
+                    Change::QueueBorrows(queue, short.class, more)
+                } else {
+                    Change::QueueHas(queue, short.class, more)
+                })
+            }
+        }
+    }
+
+    /// What the job could do without.
+    fn asks_less(&mut self, view: &JobView) -> Vec<Vec<Change>> {
+        let devices: Vec<_> =
+            view.spec.groups.iter().filter_map(|group| group.resources.devices.as_ref()).collect();
+        let asked: BTreeSet<DeviceClass> = devices.iter().map(|request| request.class).collect();
+        let memory = devices.iter().map(|request| request.memory).max().unwrap_or_default();
+        let there = || self.snapshot.nodes.iter().flat_map(|node| &node.devices);
+        let classes: BTreeSet<DeviceClass> = there().map(|device| device.class).collect();
+        let smaller: BTreeSet<Bytes> =
+            there().map(|device| device.memory).filter(|size| *size < memory).collect();
+        let places: BTreeSet<Jurisdiction> =
+            self.snapshot.nodes.iter().map(|node| node.jurisdiction.clone()).collect();
+        let own = &view.spec.jurisdictions;
+        let mut found = Vec::new();
+        if asked.len() == 1 {
+            found.extend(self.those(classes.difference(&asked).map(|class| Change::Accepts(*class))));
+        }
+        // The most that there is says most.
+        found.extend(self.first(smaller.into_iter().rev().map(Change::AcceptsMemory)));
+        if view.spec.precision.is_some() {
+            found.extend(self.first([Change::AnyPrecision]));
+        }
+        found.extend(self.first(wider(&view.spec).into_iter().map(Change::Within)));
+        if !own.is_empty() {
+            found.extend(self.those(places.difference(own).cloned().map(Change::MayRunIn)));
+        }
+        found
+    }
+
+    /// Nodes that take work again, and nodes that are not there.
+    fn nodes(&mut self, view: &JobView) -> Vec<Vec<Change>> {
+        let closed = self.snapshot.nodes.iter().filter(|node| node.schedulable != Schedulable::Yes);
+        let mut closed: Vec<NodeName> = closed.map(|node| node.name.clone()).collect();
+        closed.sort_unstable();
+        let mut found = self.those(closed.into_iter().map(Change::Opens));
+        found.extend(self.more(view));
+        found
+    }
+
+    /// The fewest nodes more of a kind that the job could use.
+    fn more(&mut self, view: &JobView) -> Option<Vec<Change>> {
+        let like = kind(self.snapshot, view)?;
+        let more = |count| Change::More(like.clone(), count);
+        let mut enough = 1;
+        while !self.starts(&more(enough)) {
+            enough *= 2;
+            if enough > MAX_MORE || self.left == 0 {
+                return None;
+            }
+        }
+        let mut too_few = enough / 2;
+        while too_few + 1 < enough && self.left > 0 {
+            let middle = too_few.midpoint(enough);
+            if self.starts(&more(middle)) {
+                enough = middle;
+            } else {
+                too_few = middle;
+            }
+        }
+        Some(vec![more(enough)])
+    }
+
+    /// The smallest job that would make room by its end.
+    fn ends(&mut self, view: &JobView) -> Option<Vec<Change>> {
+        let size = |job: &JobView| crate::need::gang_devices(&job.spec).total();
+        let runs = |job: &&JobView| matches!(job.state, JobState::Placed { .. }) && job.name != view.name;
+        let mut running: Vec<&JobView> = self.snapshot.jobs.iter().filter(runs).collect();
+        running.sort_unstable_by_key(|job| (size(job).0, &job.name));
+        // One that is smaller than what waits may still be all that is missing, but mostly is not.
+        let small = running.partition_point(|job| size(job).0 < size(view).0);
+        running.rotate_left(small);
+        self.first(running.into_iter().take(MAX_ALIKE).map(|job| Change::Ends(job.name.clone())))
+    }
+
+    /// The first that starts it.
+    fn first(&mut self, changes: impl IntoIterator<Item = Change>) -> Option<Vec<Change>> {
+        changes.into_iter().take(MAX_ALIKE).find(|change| self.starts(change)).map(|change| vec![change])
+    }
+}
+
+/// Thousandths of accelerators as whole ones, and more.
+fn whole(millis: u64) -> Option<u32> {
+    u32::try_from(millis.div_ceil(1_000)).ok()
+}
+
+/// The levels in which the tasks could be instead of those required, the narrowest first.
+fn wider(spec: &JobSpec) -> Vec<Option<TopologyLevel>> {
+    let required = spec.groups.iter().filter_map(|group| group.topology.as_ref()?.required).min();
+    let asks = spec.groups.iter().any(|group| group.topology.is_some());
+    let levels =
+        TopologyLevel::ALL.into_iter().rev().filter(|level| required.is_some_and(|own| *level < own));
+    let mut levels: Vec<Option<TopologyLevel>> = levels.map(Some).collect();
+    if asks {
+        levels.push(None);
+    }
+    levels
+}
+
+/// A node of a kind that a task of the job could be on: of those that the law and the job allow the one with the most accelerators that
+/// it asks for, or the largest.
+fn kind(snapshot: &Snapshot, view: &JobView) -> Option<NodeName> {
+    let JobState::Waiting { verdicts, .. } = &view.state else { return None };
+    let asked = view.spec.groups.iter().find_map(|group| group.resources.devices.as_ref());
+    let worth = |node: &NodeView| {
+        let serves =
+            node.devices.iter().filter(|device| asked.is_some_and(|asked| asked.class == device.class));
+        (serves.count(), node.cores, node.memory)
+    };
+    let may = |node: &&NodeView| {
+        let is_asked =
+            view.spec.jurisdictions.is_empty() || view.spec.jurisdictions.contains(&node.jurisdiction);
+        is_asked && verdicts.denied_by(&node.name).is_none()
+    };
+    let allowed = snapshot.nodes.iter().filter(may);
+    allowed
+        .max_by(|one, two| worth(one).cmp(&worth(two)).then_with(|| two.name.cmp(&one.name)))
+        .map(|node| node.name.clone())
+}
+
+fn apply(snapshot: &mut Snapshot, job: &JobName, change: &Change) {
+    match change {
+        Change::QueueOpens(name) => edit_queue(snapshot, name, |queue| queue.stopped = false),
+        Change::QueueAllows(name, most) => edit_queue(snapshot, name, |queue| queue.max_devices = *most),
+        Change::QueueHas(name, class, more) => {
+            edit_queue(snapshot, name, |queue| add(&mut queue.nominal, *class, *more));
+        }
+        Change::QueueBorrows(name, class, more) => {
+            edit_queue(snapshot, name, |queue| add(&mut queue.borrowing_limit, *class, *more));
+        }
+        Change::Opens(name) => {
+            let nodes = snapshot.nodes.iter_mut().filter(|node| node.name == *name);
+            nodes.for_each(|node| node.schedulable = Schedulable::Yes);
+        }
+        Change::Ends(name) => snapshot.jobs.retain(|job| job.name != *name),
+        Change::More(like, count) => add_nodes(snapshot, like, *count),
+        Change::Accepts(_)
+        | Change::AcceptsMemory(_)
+        | Change::AnyPrecision
+        | Change::Within(_)
+        | Change::MayRunIn(_) => {
+            for view in snapshot.jobs.iter_mut().filter(|view| view.name == *job) {
+                ask_less(Arc::make_mut(&mut view.spec), change);
+            }
+        }
+    }
+}
+
+fn edit_queue(snapshot: &mut Snapshot, name: &QueueName, edit: impl FnMut(&mut QueueView)) {
+    snapshot.queues.iter_mut().filter(|queue| queue.name == *name).for_each(edit);
+}
+
+fn add(counts: &mut BTreeMap<DeviceClass, u32>, class: DeviceClass, more: u32) {
+    let count = counts.entry(class).or_default();
+    *count = count.saturating_add(more);
+}
+
+fn ask_less(spec: &mut JobSpec, change: &Change) {
+    match change {
+        Change::AnyPrecision => spec.precision = None,
+        Change::MayRunIn(place) => {
+            spec.jurisdictions.insert(place.clone());
+        }
+        _ => {}
+    }
+    for group in &mut spec.groups {
+        match change {
+            Change::Within(None) => group.topology = None,
+            Change::Within(level) => {
+                if let Some(topology) = &mut group.topology {
+                    topology.required = *level;
+                }
+            }
+            Change::Accepts(class) => {
+                group.resources.devices.iter_mut().for_each(|request| request.class = *class);
+            }
+            Change::AcceptsMemory(memory) => {
+                group
+                    .resources
+                    .devices
+                    .iter_mut()
+                    .for_each(|request| request.memory = request.memory.min(*memory));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// As many nodes more as one that there is, of which the law says the same.
+fn add_nodes(snapshot: &mut Snapshot, like: &NodeName, count: u32) {
+    let Some(model) = snapshot.nodes.iter().find(|node| node.name == *like).cloned() else { return };
+    let taken: BTreeSet<NodeName> = snapshot.nodes.iter().map(|node| node.name.clone()).collect();
+    // The law speaks of every node by its name.
+    let free = (0..).map_while(|number: u32| format!("more-{number}").parse::<NodeName>().ok());
+    let names: Vec<NodeName> =
+        free.filter(|name| !taken.contains(name)).take(usize::try_from(count).unwrap_or(0)).collect();
+    let mut known: BTreeMap<usize, Verdicts> = BTreeMap::new();
+    for job in &mut snapshot.jobs {
+        if let JobState::Waiting { verdicts, .. } = &mut job.state {
+            let more = known.entry(verdicts.address()).or_insert_with(|| {
+                let verdict = match verdicts.denied_by(like) {
+                    None => Verdict::Allow,
+                    Some(rule) => Verdict::Deny { rule: rule.to_owned() },
+                };
+                verdicts.with(names.iter().map(|name| (name.clone(), verdict.clone())))
+            });
+            *verdicts = more.clone();
+        }
+    }
+    let schedulable = Schedulable::Yes;
+    snapshot.nodes.extend(names.into_iter().map(|name| NodeView { name, schedulable, ..model.clone() }));
+}
+
+fn sentence(changes: &[Change], spec: &JobSpec) -> String {
+    let parts: Vec<String> = changes.iter().map(|change| words(change, spec)).collect();
+    format!("if {}", parts.join(", and "))
+}
+
+fn words(change: &Change, spec: &JobSpec) -> String {
+    match change {
+        Change::QueueOpens(queue) => format!("queue `{queue}` were not stopped"),
+        Change::QueueAllows(queue, most) => format!("queue `{queue}` allowed {most} accelerators"),
+        Change::QueueHas(queue, class, more) => format!("queue `{queue}` had {more} more {class} of its own"),
+        Change::QueueBorrows(queue, class, more) => {
+            format!("queue `{queue}` might borrow {more} more {class}")
+        }
+        Change::Accepts(class) => format!("it accepted {class} accelerators"),
+        Change::AcceptsMemory(memory) => format!("it accepted accelerators with {memory}"),
+        Change::AnyPrecision => {
+            spec.precision.map_or_else(String::new, |format| format!("it did not ask for {format}"))
+        }
+        Change::Within(None) => String::from("its tasks did not have to be near each other"),
+        Change::Within(Some(level)) => format!("its tasks only had to be in one {level}"),
+        Change::MayRunIn(place) => format!("it might run in {place}"),
+        Change::Opens(node) => format!("node `{node}` took work again"),
+        Change::Ends(job) => format!("job `{job}` ended"),
+        Change::More(like, 1) => format!("there were one more node like `{like}`"),
+        Change::More(like, count) => format!("there were {count} more nodes like `{like}`"),
+    }
+}
