@@ -24,10 +24,10 @@ use crate::calls::CallStats;
 use crate::command_counts;
 use crate::config::Config;
 use crate::desk::{Desk, Newest};
-use crate::explained::Explained;
 use crate::fields::select;
 use crate::fresh::Fresh;
 use crate::heard::Heard;
+use crate::kept::Kept;
 use crate::known::Known;
 use crate::machine::StateMachine;
 use crate::removed::Outcast;
@@ -63,8 +63,8 @@ pub(crate) struct App {
     pub(crate) fresh: Fresh,
     /// What agents are to be told.
     pub(crate) desk: Desk,
-    /// Why jobs wait.
-    pub(crate) explained: Explained,
+    /// What the leader plans with.
+    pub(crate) planner: Kept,
     /// Where long work is done.
     pub(crate) apart: Apart,
     /// How often each call was made and how it ended.
@@ -157,7 +157,7 @@ impl App {
             newest_level,
             fresh,
             desk,
-            explained: Explained::default(),
+            planner: Kept::default(),
             apart: Apart::default(),
             calls,
             ordered: CancellationToken::new(),

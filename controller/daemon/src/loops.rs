@@ -69,7 +69,7 @@ pub(crate) async fn lead(app: Arc<App>, stop: CancellationToken) {
         began.see(app.with(|state| state.cluster().map_or(0, |c| c.incarnation)));
         if !app.raft.is_leader() {
             duties = Duties::default();
-            app.explained.clear();
+            app.planner.clear().await;
             continue;
         }
         if let Err(status) = round(&app, &began, &mut duties).await {

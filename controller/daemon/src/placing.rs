@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use holdfast_api::store::{command, outcome};
+use holdfast_api::store::{CommitPlan, command, outcome};
 use holdfast_policy::Bundle;
-use holdfast_reconcile::{MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, snapshot};
-use holdfast_scheduler::{Config as Planning, Scheduler};
-use holdfast_state::{State, TURNS};
-use holdfast_types::Span;
+use holdfast_reconcile::{Planner, Telling, commit_plan, concerns_placement};
+use holdfast_state::State;
+use holdfast_types::Time;
 use tokio::time::Instant;
 use tonic::Status;
 
@@ -29,7 +28,6 @@ const REST: u32 = 4;
 struct Planned {
     revision: u64,
     law: String,
-    rulings: Arc<Rulings>,
     /// When the law is asked whether it says the same.
     ask: Instant,
     /// The next one is made no sooner.
@@ -45,6 +43,16 @@ pub(crate) struct Placing {
     told: Option<Instant>,
 }
 
+/// What came of a round.
+#[derive(Debug)]
+struct Found {
+    commit: Option<CommitPlan>,
+    /// When it would be decided otherwise although nothing happened.
+    ask_again: Option<Time>,
+    /// Whether nobody is left to be told anything for now.
+    is_all_told: bool,
+}
+
 impl Placing {
     /// Plans where that could come out otherwise than the last time, and proposes what follows.
     pub(crate) async fn round(&mut self, app: &App) -> Result<(), Status> {
@@ -54,33 +62,20 @@ impl Placing {
             return Ok(());
         }
         let state = app.with(State::clone);
-        if !waits(&state) {
-            app.explained.clear();
-            self.planned(&state, law, Rulings::default(), (Duration::ZERO, None));
+        let (begun, at, telling, revision) = (Instant::now(), now(), self.telling(), state.revision());
+        let work = move |kept| find(kept, &state, &bundle, (at, telling));
+        let Some(found) = app.planner.take(&app.apart, work).await? else {
+            self.planned(revision, law, (Duration::ZERO, None));
             return Ok(());
-        }
-        let (begun, at, telling) = (Instant::now(), now(), self.telling());
-        let planning = planning(&state, law.clone());
-        let seen = state.clone();
-        let planned = app.apart.run(move || {
-            let (view, rulings) = snapshot(&seen, &bundle, at);
-            let mut scheduler = Scheduler::new(&view, &planning, at);
-            let planned = scheduler.plan(view.revision, at);
-            let explanations = scheduler.explanations();
-            let commit = commit_plan(&planned, &explanations, &planning.policy_hash, &seen, telling);
-            (commit, explanations, planned.ask_again, rulings)
-        });
-        let (commit, explanations, next, rulings) = planned.await?;
-        app.explained.replace(explanations);
-        if telling == Telling::Changed && commit.as_ref().is_none_or(|c| c.explanations.len() < MAX_TOLD) {
-            self.told = Some(Instant::now());
-        }
-        let mut stale = next.map(|time| Duration::from_millis(time.since(at).0));
+        };
+        let mut stale = found.ask_again.map(|time| Duration::from_millis(time.since(at).0));
         let mut sooner = |after: Duration| stale = Some(stale.map_or(after, |stale| stale.min(after)));
-        if telling == Telling::New {
-            sooner(RETELL);
+        match telling {
+            Telling::Changed if found.is_all_told => self.told = Some(Instant::now()),
+            Telling::Changed => sooner(RETRY),
+            Telling::New => sooner(if found.is_all_told { RETELL } else { RETRY }),
         }
-        let told = match commit {
+        let told = match found.commit {
             Some(commit) => Some(app.propose(system(command::Body::CommitPlan(commit))).await),
             None => None,
         };
@@ -91,32 +86,28 @@ impl Placing {
         if !all_taken {
             sooner(RETRY);
         }
-        self.planned(&state, law, rulings, (begun.elapsed() * REST, stale));
+        self.planned(revision, law, (begun.elapsed() * REST, stale));
         told.transpose().map(|_| ())
     }
 
-    /// Whether the law, which is the same, says something else by now of what waits.
+    /// Whether the law, which is the same, says something else by now of what waits. Then a planner begins anew.
     async fn is_overruled(&mut self, app: &App, bundle: &Arc<Bundle>) -> Result<bool, Status> {
         let Some(last) = self.last.as_mut().filter(|last| Instant::now() >= last.ask.max(last.rested)) else {
             return Ok(false);
         };
         last.ask = Instant::now() + ASK_AGAIN;
-        let (rulings, bundle, state) =
-            (Arc::clone(&last.rulings), Arc::clone(bundle), app.with(State::clone));
-        app.apart.run(move || !rulings.hold(&state, &bundle, now())).await
+        let (bundle, state) = (Arc::clone(bundle), app.with(State::clone));
+        let work = move |kept: Option<Planner>| {
+            let is_overruled = kept.as_ref().is_some_and(|kept| kept.is_overruled(&state, &bundle, now()));
+            (kept.filter(|_| !is_overruled), is_overruled)
+        };
+        app.planner.take(&app.apart, work).await
     }
 
-    fn planned(
-        &mut self,
-        state: &State,
-        law: String,
-        rulings: Rulings,
-        (rest, stale): (Duration, Option<Duration>),
-    ) {
+    fn planned(&mut self, revision: u64, law: String, (rest, stale): (Duration, Option<Duration>)) {
         let now = Instant::now();
         let (ask, rested, stale) = (now + ASK_AGAIN, now + rest, stale.map(|stale| now + stale));
-        let (revision, rulings) = (state.revision(), Arc::new(rulings));
-        self.last = Some(Planned { revision, law, rulings, ask, rested, stale });
+        self.last = Some(Planned { revision, law, ask, rested, stale });
     }
 
     fn telling(&self) -> Telling {
@@ -131,13 +122,21 @@ impl Placing {
     }
 }
 
-/// How to plan. Nobody is stopped and nothing is held while a member of the cluster would not know what that is.
-fn planning(state: &State, policy_hash: String) -> Planning {
-    let usual = Planning { policy_hash, ..Planning::default() };
-    if state.feature_level() >= TURNS {
-        return usual;
+/// Plans with the planner that was kept, or with another one. Nothing comes of it where there was none and nobody waits.
+fn find(
+    kept: Option<Planner>,
+    state: &State,
+    bundle: &Bundle,
+    (at, telling): (Time, Telling),
+) -> (Option<Planner>, Option<Found>) {
+    if kept.is_none() && !waits(state) {
+        return (None, None);
     }
-    Planning { max_holds: 0, slice: Span(u64::MAX), min_run: Span(u64::MAX), ..usual }
+    let mut planner = Planner::following(kept, state, bundle, at);
+    let plan = planner.plan();
+    let told = planner.tell(state, telling);
+    let commit = commit_plan(&plan, told.sentences, &planner.config().policy_hash);
+    (Some(planner), Some(Found { commit, ask_again: plan.ask_again, is_all_told: told.is_all }))
 }
 
 /// Whether any job waits for a place.
@@ -156,11 +155,11 @@ mod tests {
     async fn nothing_is_planned_again_while_nothing_has_changed() {
         let (state, mut placing) = (State::default(), Placing::default());
         assert!(placing.is_due(&state, "law"), "it was never planned");
-        placing.planned(&state, "law".to_owned(), Rulings::default(), (Duration::ZERO, None));
+        placing.planned(state.revision(), "law".to_owned(), (Duration::ZERO, None));
         tokio::time::advance(ASK_AGAIN * 60).await;
         assert!(!placing.is_due(&state, "law"));
         assert!(placing.is_due(&state, "another law"));
-        placing.planned(&state, "law".to_owned(), Rulings::default(), (Duration::ZERO, Some(RETELL)));
+        placing.planned(state.revision(), "law".to_owned(), (Duration::ZERO, Some(RETELL)));
         tokio::time::advance(RETELL - MOMENT).await;
         assert!(!placing.is_due(&state, "law"));
         tokio::time::advance(MOMENT).await;
@@ -171,7 +170,7 @@ mod tests {
     async fn a_plan_that_took_long_is_rested_from_whatever_changes() {
         let (state, mut placing) = (State::default(), Placing::default());
         let rest = (Duration::from_secs(2), None);
-        placing.planned(&state, "law".to_owned(), Rulings::default(), rest);
+        placing.planned(state.revision(), "law".to_owned(), rest);
         tokio::time::advance(Duration::from_secs(2) - MOMENT).await;
         assert!(!placing.is_due(&state, "another law"));
         tokio::time::advance(MOMENT).await;

@@ -13,9 +13,12 @@ mod holders;
 mod imports;
 mod liveness;
 mod placement;
+mod planner;
 mod replica;
 mod replication;
 mod rollouts;
+mod rulings;
+mod telling;
 mod update;
 #[cfg(test)]
 mod world;
@@ -28,10 +31,10 @@ pub use facts::{
 };
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
-pub use placement::{
-    Explanations, MAX_TOLD, Rulings, Telling, commit_plan, concerns_placement, explanation, snapshot,
-};
+pub use placement::{commit_plan, concerns_placement, explanation, snapshot};
+pub use planner::{Planner, if_only, settings};
 pub use replication::{Lacking, replica_targets};
 pub use rollouts::{
     ControllerFacts, MOST_REPAIRS, RolloutAction, Rot, given_up, repair, rollout_actions, rollout_counts, rot,
 };
+pub use telling::{Telling, Told};

@@ -5,56 +5,39 @@ use std::sync::Arc;
 
 use holdfast_api::store::{CommitPlan, GangPlacement, Preemption, TaskPlacement};
 use holdfast_api::{millis, v1};
-use holdfast_policy::{ArtifactFacts, Bundle, NodeFacts, decide_classes};
+use holdfast_policy::Bundle;
 use holdfast_scheduler::{
     Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan, QueueView, Schedulable,
-    Snapshot, Verdict, Verdicts,
+    Snapshot,
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, DeviceShare, JobName, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
+    Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
     QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, place_in_site, precisions_of,
 };
 
-use crate::facts::{artifact_facts, node_facts, owner_facts, workload_facts};
+use crate::rulings::{Asked, Rulings};
 
 /// The longest a gang waits after a failed task before it starts again.
 const LONGEST_BACKOFF: Span = Span::from_secs(60);
 /// The word for a healthy device in an inventory.
 const HEALTHY: &str = "ok";
 
-/// What the scheduler sees: every node, every queue, every job that waits or holds places, with the law's verdicts; and these
-/// once more by themselves.
+/// What the scheduler sees: every node, every queue, every job that waits or holds places, with what the law says of it at this time.
 #[must_use]
-pub fn snapshot(state: &State, bundle: &Bundle, now: Time) -> (Snapshot, Rulings) {
-    let facts = all_facts(state, bundle);
-    let mut verdicts = VerdictCache { known: BTreeMap::new(), facts: &facts, state, bundle, now };
-    let snapshot = Snapshot {
+pub fn snapshot(state: &State, bundle: &Bundle, now: Time) -> Snapshot {
+    snapshot_with(&mut Rulings::of_nodes(state, bundle), Asked { state, bundle, now })
+}
+
+/// The same, which keeps what the law said.
+pub(crate) fn snapshot_with(rulings: &mut Rulings, asked: Asked<'_>) -> Snapshot {
+    let state = asked.state;
+    Snapshot {
         revision: state.revision(),
-        nodes: state.nodes().filter_map(|r| node_view(r.node.as_ref()?)).collect(),
+        nodes: state.nodes().filter_map(|record| node_view(record.node.as_ref()?)).collect(),
         queues: state.queues().filter_map(queue_view).collect(),
-        jobs: state.jobs().filter_map(|job| job_view(job, &mut verdicts)).collect(),
-    };
-    (snapshot, Rulings(verdicts.known.into_values().collect()))
-}
-
-/// What the law said of the jobs that wait: one of them, and what holds for all of which it says the same.
-#[derive(Debug, Default)]
-pub struct Rulings(Vec<(String, Verdicts)>);
-
-impl Rulings {
-    /// Whether the same law says the same at another time. No node and no job may have changed meanwhile.
-    #[must_use]
-    pub fn hold(&self, state: &State, bundle: &Bundle, now: Time) -> bool {
-        let facts = all_facts(state, bundle);
-        let verdicts = VerdictCache { known: BTreeMap::new(), facts: &facts, state, bundle, now };
-        let anew = |job: &v1::Job| verdicts.decide(job, &job_spec(job, bundle)?);
-        self.0.iter().all(|(job, said)| state.job(job).and_then(anew).as_ref() == Some(said))
+        jobs: state.jobs().filter_map(|job| job_view(job, rulings, asked)).collect(),
     }
-}
-
-fn all_facts(state: &State, bundle: &Bundle) -> Vec<NodeFacts> {
-    state.nodes().filter_map(|record| node_facts(record, bundle).ok()).collect()
 }
 
 /// Whether placing could come out otherwise than at an earlier revision: a node, a job or a queue has changed, or is no longer
@@ -68,7 +51,7 @@ pub fn concerns_placement(state: &State, since: u64) -> bool {
     changes.any(|item| matches!(item.kind, "Node" | "Job" | "Queue"))
 }
 
-fn node_view(node: &v1::Node) -> Option<NodeView> {
+pub(crate) fn node_view(node: &v1::Node) -> Option<NodeView> {
     let (spec, status) = (node.spec.as_ref()?, node.status.as_ref()?);
     // The machine of a controller takes no work, and why a job waits has nothing to do with it.
     if spec.controller {
@@ -103,7 +86,7 @@ fn device_view(device: &v1::Device) -> Option<DeviceView> {
     })
 }
 
-fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
+pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
     let spec = QueueSpec::try_from(queue.spec.as_ref()?).ok()?;
     Some(QueueView {
         name: queue.metadata.as_ref()?.name.parse().ok()?,
@@ -117,15 +100,15 @@ fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
     })
 }
 
-fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
+pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -> Option<JobView> {
     let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
-    let spec = job_spec(job, verdicts.bundle)?;
+    let spec = Arc::new(job_spec(job, asked.bundle)?);
     let phase = JobPhase::from_word(&status.phase)?;
     let state = match phase {
         // What waits for other jobs asks for no place yet.
         JobPhase::Pending if !status.waits_for.is_empty() => return None,
         JobPhase::Pending => JobState::Waiting {
-            verdicts: verdicts.of(job, &spec)?,
+            verdicts: rulings.ask(&metadata.name, &status.submitted_by, &spec, asked),
             since: asks_since(metadata, status, &spec).max(millis(status.since.as_ref())),
             not_before: not_before(status).max(spec.not_before),
             held: status
@@ -152,7 +135,7 @@ fn job_view(job: &v1::Job, verdicts: &mut VerdictCache<'_>) -> Option<JobView> {
         uid: metadata.uid.clone(),
         queue: spec.queue.clone(),
         submitted: asks_since(metadata, status, &spec),
-        spec: Arc::new(spec),
+        spec,
         past: Past { ran: Span(status.ran_ms), waited: Span(status.waited_ms) },
         state,
     })
@@ -192,101 +175,15 @@ fn assignment(rank: u32, node: &str, devices: &[u32], share: u32) -> Option<Assi
     Some(Assignment { rank: Rank(rank), node: node.parse().ok()?, devices, share })
 }
 
-/// Verdicts by what the law can tell apart: jobs with the same tenant, purpose, owner and inputs share theirs.
-struct VerdictCache<'a> {
-    /// With the first job that they were asked for.
-    known: BTreeMap<String, (String, Verdicts)>,
-    facts: &'a [NodeFacts],
-    state: &'a State,
-    bundle: &'a Bundle,
-    now: Time,
-}
-
-impl VerdictCache<'_> {
-    fn of(&mut self, job: &v1::Job, spec: &JobSpec) -> Option<Verdicts> {
-        let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
-        let inputs = inputs(spec).collect::<Vec<_>>().join(",");
-        let key = format!("{}|{}|{}|{inputs}", spec.tenant, spec.purpose, status.submitted_by);
-        if let Some((_, known)) = self.known.get(&key) {
-            return Some(known.clone());
-        }
-        let decided = self.decide(job, spec)?;
-        self.known.insert(key, (metadata.name.clone(), decided.clone()));
-        Some(decided)
-    }
-
-    fn decide(&self, job: &v1::Job, spec: &JobSpec) -> Option<Verdicts> {
-        let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
-        // Facts that cannot be stated leave every node without a verdict, which the scheduler reads as denied.
-        let owner = owner_facts(&status.submitted_by, &spec.tenant, self.bundle);
-        let Ok(workload) = owner.and_then(|owner| workload_facts(&metadata.name, spec, owner)) else {
-            return Some(Verdicts::default());
-        };
-        let artifacts: Option<Vec<ArtifactFacts>> = inputs(spec)
-            .map(|key| artifact_facts(&self.state.artifact(&key)?.artifact?.spec?).ok())
-            .collect();
-        let Some(artifacts) = artifacts else { return Some(Verdicts::default()) };
-        let classes = decide_classes(&workload, &artifacts, self.facts, self.bundle, self.now);
-        let each = classes.iter().flat_map(|class| {
-            let verdict = match class.refusals().next() {
-                None => Verdict::Allow,
-                Some(decision) => {
-                    let rule = decision.reasons.first().map_or("default-deny", |r| r.rule.as_str());
-                    Verdict::Deny { rule: rule.to_owned() }
-                }
-            };
-            class.nodes.iter().map(move |node| (node.clone(), verdict.clone()))
-        });
-        Some(each.collect())
-    }
-}
-
-/// The keys of everything the job reads.
-fn inputs(spec: &JobSpec) -> impl Iterator<Item = String> {
-    let datasets = spec.datasets.iter().map(|d| format!("dataset/{}", d.dataset));
-    let model = spec.base_model.iter().map(|m| format!("model/{m}"));
-    std::iter::once(format!("image/{}", spec.image)).chain(datasets).chain(model)
-}
-
-/// The most jobs that one command tells why they wait. What is more is told by the next one.
-pub const MAX_TOLD: usize = 1_000;
-
-/// Which waiting jobs are told why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Telling {
-    /// Those that were told nothing yet, or the other of whether they could ever be placed.
-    New,
-    /// Also those for which the words differ: every start changes the numbers of every job that waits.
-    Changed,
-}
-
-/// Why each job waits that does.
-pub type Explanations = BTreeMap<JobName, Arc<Explanation>>;
-
-/// The command that commits a plan; `None` where the plan changes nothing and there is nothing new to explain. With each job
-/// goes one sentence; the whole explanation is for who asks for it.
+/// The command that commits a plan, with what jobs are told of it; `None` where it changes nothing and there is nothing to tell.
 #[must_use]
 pub fn commit_plan(
     plan: &Plan,
-    explanations: &Explanations,
+    told: BTreeMap<String, v1::JobExplanation>,
     policy_hash: &str,
-    state: &State,
-    telling: Telling,
 ) -> Option<CommitPlan> {
-    let known = |job: &str| state.job(job).and_then(|job| job.status.as_ref()?.explanation.as_ref());
-    let differs = |job: &str, told: &v1::JobExplanation| match (known(job), telling) {
-        (None, _) => true,
-        (Some(known), Telling::New) => known.never_fits != told.never_fits,
-        (Some(known), Telling::Changed) => known != told,
-    };
-    let explanations: BTreeMap<String, v1::JobExplanation> = explanations
-        .iter()
-        .map(|(job, explanation)| (job.to_string(), sentence(explanation)))
-        .filter(|(job, told)| differs(job, told))
-        .take(MAX_TOLD)
-        .collect();
     let decides_nothing = plan.gangs.is_empty() && plan.preempts.is_empty() && plan.holds.is_empty();
-    if decides_nothing && explanations.is_empty() {
+    if decides_nothing && told.is_empty() {
         return None;
     }
     let preempt = |p: &holdfast_scheduler::Preemption| Preemption {
@@ -300,7 +197,7 @@ pub fn commit_plan(
         logical_now_ms: plan.now.0,
         plan_hash: plan.hash.clone(),
         gangs: plan.gangs.iter().map(gang).collect(),
-        explanations,
+        explanations: told,
         preempts: plan.preempts.iter().map(preempt).collect(),
         holds: plan.holds.iter().map(gang).collect(),
     })
@@ -317,15 +214,6 @@ fn gang(gang: &holdfast_scheduler::GangPlacement) -> GangPlacement {
         job: gang.job.to_string(),
         job_uid: gang.uid.clone(),
         tasks: gang.assignments.iter().map(task).collect(),
-    }
-}
-
-/// What a job carries of its explanation.
-fn sentence(explanation: &Explanation) -> v1::JobExplanation {
-    v1::JobExplanation {
-        summary: explanation.summary.clone(),
-        never_fits: explanation.never_fits,
-        ..v1::JobExplanation::default()
     }
 }
 
@@ -346,6 +234,7 @@ pub fn explanation(explanation: &Explanation) -> v1::JobExplanation {
         nodes: explanation.per_node.iter().map(|(n, t)| (n.to_string(), t.clone())).collect(),
         never_fits: explanation.never_fits,
         text: explanation.to_string(),
+        if_only: explanation.if_only.clone(),
     }
 }
 

@@ -91,3 +91,46 @@ pub(crate) fn committed(state: &mut State, name: &str, copies: u32) {
     said(state, 5, command::Body::CommitVersion(commit));
     assert!(state.newest(&format!("dataset/{name}")).is_some());
 }
+
+/// The label of what research in Germany may use.
+pub(crate) fn german() -> v1::LegalLabel {
+    let (residency, purposes) = (vec!["DE".to_owned()], vec!["research".to_owned()]);
+    v1::LegalLabel { residency, purposes, ..v1::LegalLabel::default() }
+}
+
+/// The image that jobs run.
+pub(crate) fn trainer(state: &mut State) {
+    let image = v1::ArtifactSpec {
+        kind: "image".to_owned(),
+        name: "trainer".to_owned(),
+        label: Some(german()),
+        tenant: "lab".to_owned(),
+        owner: "anna".to_owned(),
+        ..v1::ArtifactSpec::default()
+    };
+    let image = store::CommitVersion { spec: Some(image), node: node(0), ..store::CommitVersion::default() };
+    said(state, 4, command::Body::CommitVersion(image));
+}
+
+/// A job of one task that needs nothing, or what it becomes.
+pub(crate) fn submitted(state: &mut State, now: u64, job: &str, edit: impl FnOnce(&mut v1::JobSpec)) {
+    let mut spec = v1::JobSpec {
+        kind: "batch".to_owned(),
+        queue: "default".to_owned(),
+        tenant: "lab".to_owned(),
+        purpose: "research".to_owned(),
+        image: "trainer@1".to_owned(),
+        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None, topology: None }],
+        ..v1::JobSpec::default()
+    };
+    edit(&mut spec);
+    let submit = store::SubmitJob {
+        name: job.to_owned(),
+        uid: format!("uid-{job}"),
+        spec: Some(spec),
+        submitted_by: "anna".to_owned(),
+        ..store::SubmitJob::default()
+    };
+    said(state, now, command::Body::SubmitJob(submit));
+    assert!(state.job(job).is_some());
+}

@@ -94,7 +94,13 @@ impl<'a> Explainer<'a> {
             index.catalog.class(number).and_then(|class| Some((class, short_group(index, site, class)?)));
         let Some((class, (group, survey))) = told else {
             let (summary, per_node) = (String::from("it has no tasks"), BTreeMap::new());
-            return Explanation { summary, waterfall: Vec::new(), per_node, never_fits: false };
+            return Explanation {
+                summary,
+                waterfall: Vec::new(),
+                per_node,
+                never_fits: false,
+                if_only: Vec::new(),
+            };
         };
         let summary = match cause {
             Cause::NoQueue => String::from("its queue does not exist"),
@@ -110,7 +116,7 @@ impl<'a> Explainer<'a> {
         let waterfall = survey.waterfall(&class.spec.jurisdictions);
         let per_node = survey.per_node;
         let never_fits = self.never_fits(number, class);
-        Explanation { summary, waterfall, per_node, never_fits }
+        Explanation { summary, waterfall, per_node, never_fits, if_only: Vec::new() }
     }
 
     fn cause(&self, number: JobNumber, job: &Job) -> Cause {

@@ -21,6 +21,8 @@ pub struct Explanation {
     pub per_node: BTreeMap<NodeName, String>,
     /// Whether it could not be placed even if nothing else ran on these nodes and all of them took work.
     pub never_fits: bool,
+    /// What would have to be otherwise for it to start, where somebody tried: see [`crate::counterfactuals`].
+    pub if_only: Vec<String>,
 }
 
 /// One filter of the waterfall.
@@ -39,6 +41,10 @@ impl fmt::Display for Explanation {
         writeln!(f, "{}", self.summary)?;
         if self.never_fits {
             writeln!(f, "it would not fit even if nothing else ran and every node took work")?;
+        }
+        for (position, text) in self.if_only.iter().enumerate() {
+            let before = if position == 0 { "it would start now" } else { "                or" };
+            writeln!(f, "{before} {text}")?;
         }
         writeln!(f)?;
         for step in &self.waterfall {

@@ -33,7 +33,7 @@ pub(crate) struct Index {
     pub(crate) holders: BTreeSet<JobNumber>,
     jobs: Vec<Option<Job>>,
     spare: Vec<JobNumber>,
-    numbers: BTreeMap<JobName, JobNumber>,
+    pub(crate) numbers: BTreeMap<JobName, JobNumber>,
     /// The jobs on each node.
     on: Vec<Vec<JobNumber>>,
     priorities: BTreeMap<Priority, usize>,

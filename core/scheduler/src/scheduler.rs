@@ -1,6 +1,7 @@
 //! The faces of the planner: one that is told what changes, and one that looks at everything. Both decide the same.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use holdfast_types::{JobName, NodeName, QueueName, Time};
@@ -9,6 +10,7 @@ use crate::config::Config;
 use crate::explain::Explainer;
 use crate::explanation::Explanation;
 use crate::index::Index;
+use crate::job::JobNumber;
 use crate::plan::Plan;
 use crate::planner::decide;
 use crate::queues::QueueRefusal;
@@ -84,13 +86,28 @@ impl Scheduler {
     /// Why each job waits that does, after the last plan. Jobs that wait for the same reason share one explanation.
     #[must_use]
     pub fn explanations(&self) -> BTreeMap<JobName, Arc<Explanation>> {
-        let mut explainer = Explainer::new(&self.index, self.is_full);
-        let (mut known, mut explanations) = (BTreeMap::new(), BTreeMap::new());
-        for (number, job) in self.index.jobs() {
-            let Some(same) = explainer.same(number) else { continue };
+        let each = self.explain_each(self.waiting_after(None));
+        each.map(|(job, explanation)| (job.clone(), explanation)).collect()
+    }
+
+    /// Why each of these jobs waits, after the last plan; none for one that does not wait.
+    pub fn explain_each<'a>(
+        &'a self,
+        jobs: impl Iterator<Item = &'a JobName>,
+    ) -> impl Iterator<Item = (&'a JobName, Arc<Explanation>)> {
+        let (mut explainer, mut known) = (Explainer::new(&self.index, self.is_full), BTreeMap::new());
+        jobs.filter_map(move |job| {
+            let same = explainer.same(self.index.find(job)?)?;
             let explanation = known.entry(same).or_insert_with(|| Arc::new(explainer.explain(same)));
-            explanations.insert(job.ident.name.clone(), Arc::clone(explanation));
-        }
-        explanations
+            Some((job, Arc::clone(explanation)))
+        })
+    }
+
+    /// The jobs that wait, in the order of their names, from the one after this on.
+    pub fn waiting_after(&self, job: Option<&JobName>) -> impl Iterator<Item = &JobName> {
+        let waits = |number: &JobNumber| self.index.job(*number).is_some_and(|job| job.wait().is_some());
+        let from = job.map_or(Bound::Unbounded, Bound::Excluded);
+        let after = self.index.numbers.range::<JobName, _>((from, Bound::Unbounded));
+        after.filter(move |(_, number)| waits(number)).map(|(name, _)| name)
     }
 }

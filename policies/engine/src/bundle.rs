@@ -56,6 +56,11 @@ impl BundleSource<'_> {
         }
         BundleHash(hasher.finalize().into())
     }
+
+    /// The time is `context.now`, and a text is only escaped to write what does not stand there: any other rule is sure not to ask.
+    fn reads_clock(&self) -> bool {
+        self.tenant.contains("now") || self.tenant.contains('\\')
+    }
 }
 
 /// A law that can decide.
@@ -63,6 +68,7 @@ impl BundleSource<'_> {
 pub struct Bundle {
     hash: BundleHash,
     law: Law,
+    reads_clock: bool,
     pub(crate) schema: Schema,
     pub(crate) rules: Rules,
     pub(crate) vocabulary: Vocabulary,
@@ -90,7 +96,8 @@ impl Bundle {
         let vocabulary = Vocabulary::new().map_err(|errors| vec![unreadable(&errors)])?;
         let entities = law_entities(&law, &vocabulary).map_err(|error| vec![unreadable(&error)])?;
         validate(&schema, &rules, &mut findings);
-        let bundle = Self { hash: source.hash(), law, schema, rules, vocabulary, entities };
+        let (hash, reads_clock) = (source.hash(), source.reads_clock());
+        let bundle = Self { hash, law, reads_clock, schema, rules, vocabulary, entities };
         bundle.check_literals(&mut findings);
         if findings.is_empty() { Ok(bundle) } else { Err(findings) }
     }
@@ -99,6 +106,13 @@ impl Bundle {
     #[must_use]
     pub fn hash(&self) -> BundleHash {
         self.hash
+    }
+
+    /// Whether a rule of the tenant may say otherwise at another time. The constitution asks for the time only where a node is attested
+    /// until one, or an artifact retained.
+    #[must_use]
+    pub fn reads_clock(&self) -> bool {
+        self.reads_clock
     }
 
     /// Its terms.

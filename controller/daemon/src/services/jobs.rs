@@ -11,7 +11,7 @@ use holdfast_api::v1::{
 };
 use holdfast_api::{internal, invalid_request, status_from_problem, v1};
 use holdfast_policy::{Request as LawRequest, decide};
-use holdfast_reconcile::{explanation, owner_facts, record_decision, workload_facts};
+use holdfast_reconcile::{owner_facts, record_decision, workload_facts};
 use holdfast_state::State;
 use holdfast_types::{AsProblem as _, JobPhase, JobSpec};
 use tonic::codegen::tokio_stream::Stream;
@@ -161,8 +161,8 @@ impl Jobs for Service {
         check_tenant(&operator, &job)?;
         let status = job.status.unwrap_or_default();
         let waits = status.phase == JobPhase::Pending.as_str();
-        if let Some(explained) = self.0.explained.of(&get.name).filter(|_| waits) {
-            return Ok(Response::new(explanation(&explained)));
+        if waits && let Some(explained) = self.0.planner.explain(&self.0, &get.name).await? {
+            return Ok(Response::new(explained));
         }
         let told = status.explanation.clone().unwrap_or_else(|| {
             let summary = format!("job `{}` is {}: {}", get.name, status.phase, status.reason);

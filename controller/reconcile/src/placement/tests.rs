@@ -2,95 +2,13 @@
 
 use holdfast_api::store::{self, command};
 use holdfast_policy::packs;
-use holdfast_types::JobName;
 
 use super::*;
-use crate::world::{alive, founded, inventory, node, said};
+use crate::planner::Planner;
+use crate::world::{alive, founded, inventory, node, said, submitted, trainer};
 
 fn waiting(state: &mut State, job: &str) {
-    waiting_so(state, job, |_| {});
-}
-
-fn waiting_so(state: &mut State, job: &str, edit: impl FnOnce(&mut v1::JobSpec)) {
-    let mut spec = v1::JobSpec {
-        kind: "batch".to_owned(),
-        queue: "default".to_owned(),
-        tenant: "lab".to_owned(),
-        purpose: "research".to_owned(),
-        image: "trainer@1".to_owned(),
-        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None, topology: None }],
-        ..v1::JobSpec::default()
-    };
-    edit(&mut spec);
-    let submit = store::SubmitJob {
-        name: job.to_owned(),
-        uid: format!("uid-{job}"),
-        spec: Some(spec),
-        submitted_by: "anna".to_owned(),
-        ..store::SubmitJob::default()
-    };
-    said(state, 4, command::Body::SubmitJob(submit));
-    assert!(state.job(job).is_some());
-}
-
-fn planned(jobs: &[&str], summary: &str, never_fits: bool) -> Explanations {
-    let explanation = Arc::new(Explanation {
-        summary: summary.to_owned(),
-        waterfall: Vec::new(),
-        per_node: [("n0".parse().unwrap(), "too small".to_owned())].into(),
-        never_fits,
-    });
-    let name = |job: &&str| job.parse::<JobName>().unwrap();
-    jobs.iter().map(|job| (name(job), Arc::clone(&explanation))).collect()
-}
-
-/// A plan in which nothing happens.
-fn nothing() -> Plan {
-    Plan {
-        base_revision: 0,
-        now: Time(5),
-        preempts: Vec::new(),
-        gangs: Vec::new(),
-        holds: Vec::new(),
-        ask_again: None,
-        is_full: false,
-        hash: String::new(),
-    }
-}
-
-#[test]
-fn a_job_is_told_once_why_it_waits_and_again_where_it_matters() {
-    let mut state = founded(1);
-    waiting(&mut state, "a");
-    let told =
-        |state: &State, why: &Explanations, telling| commit_plan(&nothing(), why, "law", state, telling);
-    let first = told(&state, &planned(&["a"], "2 are free", false), Telling::New).unwrap();
-    let sentence = &first.explanations["a"];
-    assert_eq!((sentence.summary.as_str(), sentence.never_fits), ("2 are free", false));
-    assert!(sentence.nodes.is_empty() && sentence.text.is_empty(), "the rest is for who asks");
-    said(&mut state, 6, command::Body::CommitPlan(first));
-    assert_eq!(state.job("a").unwrap().status.as_ref().unwrap().reason, "2 are free");
-    let same = planned(&["a"], "2 are free", false);
-    let other = planned(&["a"], "3 are free", false);
-    let never = planned(&["a"], "none is large enough", true);
-    assert_eq!(told(&state, &same, Telling::Changed), None);
-    assert_eq!(told(&state, &other, Telling::New), None);
-    assert_eq!(told(&state, &other, Telling::Changed).unwrap().explanations["a"].summary, "3 are free");
-    assert!(told(&state, &never, Telling::New).unwrap().explanations["a"].never_fits);
-}
-
-#[test]
-fn a_command_tells_so_many_jobs_and_no_more() {
-    let names: Vec<String> = (0..=MAX_TOLD).map(|number| format!("j{number:04}")).collect();
-    let jobs: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut state = founded(1);
-    jobs.iter().for_each(|job| waiting(&mut state, job));
-    let plan = planned(&jobs, "it is full", false);
-    let first = commit_plan(&nothing(), &plan, "law", &state, Telling::New).unwrap();
-    assert_eq!(first.explanations.len(), MAX_TOLD);
-    said(&mut state, 6, command::Body::CommitPlan(first));
-    let second = commit_plan(&nothing(), &plan, "law", &state, Telling::New).unwrap();
-    assert_eq!(second.explanations.len(), 1);
+    submitted(state, 4, job, |_| {});
 }
 
 #[test]
@@ -124,18 +42,18 @@ fn placing_is_another_matter_only_after_a_node_a_job_or_a_queue_has_changed() {
 fn the_scheduler_sees_a_job_when_it_waits_for_nothing_but_a_place_and_its_time() {
     let mut state = founded(1);
     waiting(&mut state, "a");
-    waiting_so(&mut state, "b", |spec| {
+    submitted(&mut state, 4, "b", |spec| {
         let job = "a".to_owned();
         spec.depends_on.push(v1::JobDependency { job, condition: "afternotok".to_owned() });
         spec.not_before = Some(holdfast_api::timestamp(Time(50)));
     });
-    waiting_so(&mut state, "c", |spec| {
+    submitted(&mut state, 4, "c", |spec| {
         let job = "a".to_owned();
         spec.depends_on.push(v1::JobDependency { job, condition: "after".to_owned() });
     });
     let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
     let seen = |state: &State| -> Vec<(String, Time, Option<Time>)> {
-        let (view, _) = snapshot(state, &bundle, Time(10));
+        let view = snapshot(state, &bundle, Time(10));
         let job = |job: JobView| match job.state {
             JobState::Waiting { not_before, .. } => (job.name.to_string(), job.submitted, not_before),
             JobState::Placed { .. } => panic!("nothing was placed"),
@@ -151,7 +69,7 @@ fn the_scheduler_sees_a_job_when_it_waits_for_nothing_but_a_place_and_its_time()
 #[test]
 fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan() {
     let mut state = founded(1);
-    waiting_so(&mut state, "a", |spec| {
+    submitted(&mut state, 4, "a", |spec| {
         let devices =
             v1::DeviceRequest { class: "nvidia".to_owned(), share_millis: 250, ..Default::default() };
         let resources = v1::Resources { devices: Some(devices), ..Default::default() };
@@ -174,11 +92,14 @@ fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan(
         uid: "uid-a".to_owned(),
         assignments: vec![place.clone()],
     };
-    let plan = Plan { gangs: vec![gang], ..nothing() };
-    let commit = commit_plan(&plan, &Explanations::new(), "law", &state, Telling::New).unwrap();
+    let (base_revision, now, hash) = (0, Time(5), String::new());
+    let (preempts, holds, ask_again, is_full) = (Vec::new(), Vec::new(), None, false);
+    let gangs = vec![gang];
+    let plan = Plan { base_revision, now, preempts, gangs, holds, ask_again, is_full, hash };
+    let commit = commit_plan(&plan, BTreeMap::new(), "law").unwrap();
     said(&mut state, 7, command::Body::CommitPlan(commit));
     let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
-    let (seen, _) = snapshot(&state, &bundle, Time(10));
+    let seen = snapshot(&state, &bundle, Time(10));
     let JobState::Placed { assignments, .. } = &seen.jobs[0].state else { panic!("it was not placed") };
     assert_eq!(assignments, &[place]);
 }
@@ -187,29 +108,20 @@ fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan(
 fn what_the_law_said_holds_until_it_says_something_else() {
     let mut state = founded(1);
     alive(&mut state, 0);
-    let label = v1::LegalLabel { residency: vec!["DE".to_owned()], ..v1::LegalLabel::default() };
-    let image = v1::ArtifactSpec {
-        kind: "image".to_owned(),
-        name: "trainer".to_owned(),
-        label: Some(label),
-        tenant: "lab".to_owned(),
-        owner: "anna".to_owned(),
-        ..v1::ArtifactSpec::default()
-    };
-    let image = store::CommitVersion { spec: Some(image), node: node(0), ..store::CommitVersion::default() };
-    said(&mut state, 4, command::Body::CommitVersion(image));
+    trainer(&mut state);
     waiting(&mut state, "a");
     waiting(&mut state, "b");
     let night = r#"@id("night") @reason("not before") forbid (principal, action == Holdfast::Action::"place", resource)
         when { context.now < datetime("1970-01-01T00:00:00.020Z") };"#;
     let tenant = format!("{}\n{night}", packs::DEMO.tenant);
     let bundle = packs::under_constitution(&tenant, packs::DEMO.law).unwrap();
-    let (_, rulings) = snapshot(&state, &bundle, Time(10));
-    assert!(rulings.hold(&state, &bundle, Time(19)));
-    assert!(!rulings.hold(&state, &bundle, Time(20)), "from now on they may be placed");
-    let (_, rulings) = snapshot(&state, &bundle, Time(20));
-    assert!(rulings.hold(&state, &bundle, Time(30)));
-    assert!(!rulings.hold(&founded(1), &bundle, Time(30)), "the job that stood for others is gone");
+    let planner = Planner::new(&state, &bundle, Time(10));
+    assert!(!planner.is_overruled(&state, &bundle, Time(19)));
+    assert!(planner.is_overruled(&state, &bundle, Time(20)), "from now on they may be placed");
+    let mut planner = Planner::following(Some(planner), &state, &bundle, Time(20));
+    assert_eq!(planner.plan().gangs.len(), 2, "whoever plans asks a law that reads the clock");
+    assert!(!planner.is_overruled(&state, &bundle, Time(30)));
+    assert!(planner.is_overruled(&founded(1), &bundle, Time(30)), "what the jobs read is gone");
 }
 
 #[test]
