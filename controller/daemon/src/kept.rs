@@ -3,16 +3,13 @@
 
 use std::sync::Arc;
 
-use holdfast_api::v1::JobExplanation;
-use holdfast_reconcile::{Planner, explanation, if_only};
+use holdfast_reconcile::Planner;
 use holdfast_scheduler::Explanation;
-use holdfast_state::State;
 use holdfast_types::JobName;
 use tokio::sync::Mutex;
 use tonic::Status;
 
 use crate::apart::Apart;
-use crate::app::{App, now};
 
 #[derive(Debug, Default)]
 pub(crate) struct Kept(Arc<Mutex<Option<Planner>>>);
@@ -33,19 +30,21 @@ impl Kept {
         apart.run(work).await
     }
 
-    /// Why a job waits, after the last plan, and what would have to be otherwise; `None` where this controller did not plan for it.
-    pub(crate) async fn explain(&self, app: &App, job: &str) -> Result<Option<JobExplanation>, Status> {
-        let Ok(job) = job.parse::<JobName>() else { return Ok(None) };
-        let (state, bundle, at) = (app.with(State::clone), app.bundle()?, now());
+    /// Why a job waits, after the last plan, and what that leads to; `None` where this controller did not plan for it.
+    pub(crate) async fn explain<R: Send + 'static>(
+        &self,
+        apart: &Apart,
+        job: JobName,
+        then: impl FnOnce(&JobName, Explanation) -> R + Send + 'static,
+    ) -> Result<Option<R>, Status> {
         let kept = Arc::clone(&self.0).lock_owned().await;
         let work = move || {
             let found = kept.as_ref().and_then(|planner| planner.explain(&job));
             // Others may plan meanwhile.
             drop(kept);
-            let if_only = found.as_ref().map_or_else(Vec::new, |_| if_only(&state, &bundle, at, &job));
-            found.map(|found| explanation(&Explanation { if_only, ..found }))
+            found.map(|found| then(&job, found))
         };
-        app.apart.run(work).await
+        apart.run(work).await
     }
 
     /// Lets it go.

@@ -510,6 +510,10 @@ fn a_gang_runs_in_one_rack() {
         told.contains("one rack").then_some(told)
     });
     assert!(told.contains("its 3 tasks start together in one rack"), "{told}");
+    wait("it is told what would help once the other one has ended", || {
+        let told = cluster.done(&["job", "explain", "three"]);
+        told.contains("it would start now if its tasks only had to be in one row").then_some(())
+    });
     cluster.until("pair", "succeeds", |s| s["phase"] == "Succeeded");
 }
 

@@ -11,9 +11,10 @@ use holdfast_api::v1::{
 };
 use holdfast_api::{internal, invalid_request, status_from_problem, v1};
 use holdfast_policy::{Request as LawRequest, decide};
-use holdfast_reconcile::{owner_facts, record_decision, workload_facts};
+use holdfast_reconcile::{explanation, if_only, owner_facts, record_decision, workload_facts};
+use holdfast_scheduler::Explanation;
 use holdfast_state::State;
-use holdfast_types::{AsProblem as _, JobPhase, JobSpec};
+use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
@@ -40,6 +41,16 @@ fn job_of(result: outcome::Result) -> Result<Response<Job>, Status> {
 impl Service {
     fn job(&self, name: &str) -> Result<Job, Status> {
         self.0.with(|state| state.job(name).cloned()).ok_or_else(|| job_not_found(name))
+    }
+
+    /// Why a job waits, and what would have to be otherwise for it to start.
+    async fn explained(&self, job: &str) -> Result<Option<JobExplanation>, Status> {
+        let Ok(job) = job.parse() else { return Ok(None) };
+        let (state, bundle, at) = (self.0.with(State::clone), self.0.bundle()?, now());
+        let then = move |job: &JobName, found: Explanation| {
+            explanation(&Explanation { if_only: if_only(&state, &bundle, at, job), ..found })
+        };
+        self.0.planner.explain(&self.0.apart, job, then).await
     }
 
     async fn end(
@@ -161,7 +172,7 @@ impl Jobs for Service {
         check_tenant(&operator, &job)?;
         let status = job.status.unwrap_or_default();
         let waits = status.phase == JobPhase::Pending.as_str();
-        if waits && let Some(explained) = self.0.planner.explain(&self.0, &get.name).await? {
+        if waits && let Some(explained) = self.explained(&get.name).await? {
             return Ok(Response::new(explained));
         }
         let told = status.explanation.clone().unwrap_or_else(|| {
