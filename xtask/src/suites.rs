@@ -120,7 +120,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "python",
         tier: Tier::Default,
-        what: "the REST client example",
+        what: "the REST client example, and what checks simulations from outside",
         packages: &[Package { name: "python3", program: "python3" }],
         run: run_python,
     },
@@ -157,8 +157,8 @@ pub(crate) const SUITES: &[Suite] = &[
 /// The programs that end-to-end tests start; they find them in `HOLDFAST_BIN_DIR`.
 const PROGRAMS: [&str; 3] = ["holdfast", "holdfast-verify", "holdfast-trainer"];
 
-/// Where the tests of the Python example lie.
-const PYTHON_TESTS: &str = "examples/python";
+/// Where tests in Python lie.
+const PYTHON_TESTS: [&str; 2] = ["examples/python", "tests/checker"];
 
 /// What asks the REST interface whether it does what its document says.
 const REST_CONTRACT: &str = "tests/rest/contract.py";
@@ -380,13 +380,15 @@ fn test_programs(shell: &Shell) -> Result<Vec<Utf8PathBuf>> {
 }
 
 fn run_python(shell: &Shell, _: Tier) -> Outcome {
-    if !shell.root.join(PYTHON_TESTS).is_dir() {
-        return Outcome::Skipped(format!("there is no {PYTHON_TESTS}"));
+    if let Some(missing) = PYTHON_TESTS.iter().find(|tests| !shell.root.join(tests).is_dir()) {
+        return Outcome::Skipped(format!("there is no {missing}"));
     }
     let result = build_programs(shell).and_then(|programs| {
-        let mut command = shell.program("python3");
-        command.args(["-B", "-m", "unittest", "discover", "-v", "-s", PYTHON_TESTS, "-p", "test_*.py"]);
-        run(command.env("HOLDFAST_BIN_DIR", programs))
+        PYTHON_TESTS.iter().try_for_each(|tests| {
+            let mut command = shell.program("python3");
+            command.args(["-B", "-m", "unittest", "discover", "-v", "-s", tests, "-p", "test_*.py"]);
+            run(command.env("HOLDFAST_BIN_DIR", &programs))
+        })
     });
     finished(result)
 }

@@ -10,6 +10,7 @@ use crate::attained::Attained;
 use crate::brain::{Arrival, Brain, JobNumber, Start};
 use crate::chance::Chance;
 use crate::cluster::{Checkpoints, Cluster};
+use crate::event::Event;
 use crate::fits::Fits;
 use crate::floor::{Floor, Place};
 use crate::known::Known;
@@ -117,6 +118,8 @@ pub struct Simulation<'a> {
     asks: Option<Time>,
     tally: Tally,
     left_out: u64,
+    begin: Event,
+    hears: Box<dyn FnMut(Event) + 'a>,
 }
 
 impl std::fmt::Debug for Simulation<'_> {
@@ -191,7 +194,16 @@ impl<'a> Simulation<'a> {
             away: 0,
             asks: None,
             tally: Tally::new(window),
+            begin: Event::begin(policy, &devices),
+            hears: Box::new(drop),
         })
+    }
+
+    /// The same, and `hears` is told of everything that happens to jobs and nodes, in the order in which it does.
+    #[must_use]
+    pub fn heard(mut self, hears: impl FnMut(Event) + 'a) -> Self {
+        self.hears = Box::new(hears);
+        self
     }
 
     /// Runs it to the end of its last job. `told` hears how many jobs are over, of how many.
@@ -201,6 +213,7 @@ impl<'a> Simulation<'a> {
     /// The policy gives away what is not free, or starts nothing in an empty cluster: a defect of it.
     pub fn run(mut self, told: &mut dyn FnMut(u64, u64)) -> Result<Outcome, SimulationError> {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        (self.hears)(self.begin.clone());
         let all = count(self.jobs.len());
         while self.came < self.jobs.len() || !self.live.is_empty() {
             let Some(now) = self.next() else { break };
@@ -283,6 +296,9 @@ impl<'a> Simulation<'a> {
             return Err(taken());
         }
         live.waited = Span(live.waited.0 + now.since(live.since).0);
+        if let Some(of) = wanted {
+            (self.hears)(Event::start(now, job, of, self.trace.queues(), &places));
+        }
         let end = now + live.work.wall(self.checkpoints);
         self.agenda.push(Reverse((end, Happens::Ends { job, attempt: live.attempt })));
         self.running.insert(job, Running { started: now, places });
@@ -295,6 +311,7 @@ impl<'a> Simulation<'a> {
             return;
         }
         let (Some(running), Some(live)) = (self.running.remove(&job), self.live.remove(&job)) else { return };
+        (self.hears)(Event::End { at: now, job });
         self.floor.give_back(&running.places);
         self.brain.ends(job, &running.places, false, now);
         let Some(of) = self.job(job) else { return };
@@ -310,6 +327,7 @@ impl<'a> Simulation<'a> {
         for job in hit {
             self.stops(job, now);
         }
+        (self.hears)(Event::Fail { at: now, node });
         self.floor.set_up(node, false);
         self.brain.node(node, false);
         self.away += 1;
@@ -326,6 +344,7 @@ impl<'a> Simulation<'a> {
         let (work, lost) = live.work.stopped(now.since(running.started), self.checkpoints);
         (live.work, live.since) = (work, now);
         (live.attempt, live.stops) = (live.attempt + 1, live.stops + 1);
+        (self.hears)(Event::Stop { at: now, job });
         let again = live.stops < MAX_STOPS;
         self.tally.stops += 1;
         self.tally.lost += u128::from(lost.0) * u128::from(of.devices);
@@ -348,6 +367,7 @@ impl<'a> Simulation<'a> {
         };
         let (work, lost) = live.work.preempted(now.since(running.started), self.checkpoints);
         (live.work, live.since, live.attempt) = (work, now, live.attempt + 1);
+        (self.hears)(Event::Preempt { at: now, job });
         self.tally.preemptions += 1;
         self.tally.lost += u128::from(lost.0) * u128::from(of.devices);
         self.floor.give_back(&running.places);
@@ -355,6 +375,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn returns(&mut self, node: u32, now: Time) {
+        (self.hears)(Event::Return { at: now, node });
         self.floor.set_up(node, true);
         self.brain.node(node, true);
         self.away = self.away.saturating_sub(1);

@@ -27,6 +27,7 @@ mod chance;
 mod work;
 
 mod brain;
+mod event;
 
 mod attained;
 mod known;
@@ -49,6 +50,7 @@ mod chart;
 pub use chart::{depth, filled, utilisation, waits};
 pub use cluster::{Checkpoints, Cluster, ClusterError, Failures, MAX_NODES, NodeGroup};
 pub use engine::{Simulation, SimulationError, WEEK};
+pub use event::{Event, EventPlace};
 pub use filling::{Filled, FillingError, MAX_LOAD, fill};
 pub use holdfast_scheduler::Config;
 pub use node_list::NodeList;

@@ -1,5 +1,6 @@
 //! `holdfast simulate`: a trace on a cluster under policies, offline. It needs no cluster and changes none.
 
+mod events;
 mod files;
 mod fill;
 
@@ -11,6 +12,7 @@ use holdfast_simulator::{Baseline, Cluster, Outcome, Policy, Simulation, Trace, 
 use holdfast_types::{Problem, ProblemKind, Span};
 use serde_json::{Value, json};
 
+use self::events::Events;
 use self::files::{MAX_TRACE, percent, read, refused, spent, unwritten};
 use crate::failure::Failure;
 use crate::globals::Format;
@@ -64,6 +66,9 @@ pub(crate) struct Args {
     /// Draw utilisation, queue depth and waits there as SVG, and write everything as JSON
     #[arg(long, value_name = "DIR")]
     report: Option<Utf8PathBuf>,
+    /// Write what happened to each job and node, one JSON object a line, for those who check it
+    #[arg(long, value_name = "FILE")]
+    events: Option<Utf8PathBuf>,
     #[command(subcommand)]
     what: Option<What>,
 }
@@ -144,9 +149,11 @@ pub(crate) fn run(printer: Printer, args: &Args) -> Result<(), Failure> {
     }
     let weeks = args.weeks.map_or((0, 0), |Weeks(from, to)| (from, to));
     let mut all = Vec::with_capacity(policies.len());
+    let mut events = args.events.as_deref().map(Events::create).transpose()?;
     for policy in &policies {
-        all.push(one(printer, &trace, &cluster, policy, (args.seed, weeks))?);
+        all.push(one(printer, (&trace, &cluster, policy), (args.seed, weeks), events.as_mut())?);
     }
+    events.map_or(Ok(()), Events::finish)?;
     let values: Vec<Value> = all.iter().map(Ran::value).collect::<Result<_, _>>()?;
     let document = json!({ "seed": args.seed.to_string(), "items": values });
     if let Some(directory) = &args.report {
@@ -164,10 +171,9 @@ pub(crate) fn run(printer: Printer, args: &Args) -> Result<(), Failure> {
 
 fn one(
     printer: Printer,
-    trace: &Trace,
-    cluster: &Cluster,
-    policy: &Policy,
+    (trace, cluster, policy): (&Trace, &Cluster, &Policy),
     (seed, weeks): (u64, (u64, u64)),
+    events: Option<&mut Events>,
 ) -> Result<Ran, Problem> {
     let failed = |error: holdfast_simulator::SimulationError| {
         Problem::new(7191, ProblemKind::Failed, format!("the simulation of policy `{policy}` did not end"))
@@ -178,6 +184,10 @@ fn one(
     let began = spent();
     let (tally, mut before) = (Tally::new("jobs are over"), 0);
     let simulation = Simulation::new(trace, cluster, policy, seed, weeks).map_err(failed)?;
+    let simulation = match events {
+        Some(events) => simulation.heard(|event| events.write(&event)),
+        None => simulation,
+    };
     let outcome = simulation.run(&mut |done, _| {
         tally.add(done - before);
         before = done;

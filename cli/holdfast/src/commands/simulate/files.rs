@@ -46,9 +46,9 @@ pub(super) fn refused(file: &Utf8Path, what: &str, why: &str) -> Problem {
         .next("holdfast simulate --help")
 }
 
-/// A report that cannot be written.
+/// A report or a log that cannot be written.
 pub(super) fn unwritten(path: &Utf8Path, error: &std::io::Error) -> Problem {
-    Problem::new(7192, ProblemKind::Failed, format!("the report cannot be written to `{path}`"))
+    Problem::new(7192, ProblemKind::Failed, format!("what was simulated cannot be written to `{path}`"))
         .because(error.to_string())
-        .next("holdfast simulate --report DIR")
+        .next("holdfast simulate --help")
 }
