@@ -5,9 +5,9 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use holdfast_types::{
-    AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest, DeviceShare,
-    JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError, RawJobSpec,
-    RawQueueSpec, Resources, Slice, Span, TaskGroup, Time, TopologyLevel, TopologyRequest,
+    Amounts, AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest,
+    DeviceShare, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError,
+    RawJobSpec, RawQueueSpec, Resources, Slice, Span, TaskGroup, Time, TopologyLevel, TopologyRequest, Usage,
 };
 
 use crate::generated::holdfast::v1;
@@ -345,6 +345,8 @@ impl TryFrom<&v1::QueueSpec> for QueueSpec {
             nominal: counts("nominal", &spec.nominal)?,
             borrowing_limit: counts("borrowingLimit", &spec.borrowing_limit)?,
             lending_limit: counts("lendingLimit", &spec.lending_limit)?,
+            weight: spec.weight.max(1),
+            half_life: (spec.half_life_ms > 0).then_some(Span(spec.half_life_ms)),
         };
         Ok(raw.try_into()?)
     }
@@ -363,7 +365,24 @@ impl From<&QueueSpec> for v1::QueueSpec {
             nominal: counts(&spec.nominal),
             borrowing_limit: counts(&spec.borrowing_limit),
             lending_limit: counts(&spec.lending_limit),
+            // What every queue weighs that says nothing is not said.
+            weight: if spec.weight == 1 { 0 } else { spec.weight },
+            half_life_ms: spec.half_life.map_or(0, |span| span.0),
         }
+    }
+}
+
+impl From<&v1::QueueUsage> for Usage {
+    fn from(usage: &v1::QueueUsage) -> Self {
+        let (holds, average) = (Amounts::from_words(&usage.holds), Amounts::from_words(&usage.average));
+        Self { at: millis(usage.at.as_ref()), holds, average }
+    }
+}
+
+impl From<&Usage> for v1::QueueUsage {
+    fn from(usage: &Usage) -> Self {
+        let (holds, average) = (usage.holds.to_words(), usage.average.to_words());
+        Self { at: Some(timestamp(usage.at)), holds, average }
     }
 }
 
@@ -390,7 +409,7 @@ mod tests {
     fn a_queue_survives_the_wire() {
         let spec: QueueSpec = serde_json::from_value(serde_json::json!({
             "priority": 3, "maxDevices": 9, "parent": "lab", "nominal": {"nvidia": 8, "amd": 0},
-            "borrowingLimit": {"nvidia": 4}, "lendingLimit": {"amd": 0},
+            "borrowingLimit": {"nvidia": 4}, "lendingLimit": {"amd": 0}, "weight": 3,
         }))
         .unwrap();
         assert_eq!(QueueSpec::try_from(&v1::QueueSpec::from(&spec)), Ok(spec));

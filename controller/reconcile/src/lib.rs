@@ -31,7 +31,7 @@ pub use facts::{
 };
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
-pub use placement::{commit_plan, concerns_placement, explanation, snapshot};
+pub use placement::{commit_plan, concerns_placement, explanation, queue_shares, snapshot};
 pub use planner::{Planner, if_only, settings};
 pub use replication::{Lacking, replica_targets};
 pub use rollouts::{

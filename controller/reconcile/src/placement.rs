@@ -8,12 +8,13 @@ use holdfast_api::{millis, v1};
 use holdfast_policy::Bundle;
 use holdfast_scheduler::{
     Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan, QueueView, Schedulable,
-    Snapshot,
+    Snapshot, dominant_shares,
 };
 use holdfast_state::State;
 use holdfast_types::{
     Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
-    QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, place_in_site, precisions_of,
+    QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage, place_in_site,
+    precisions_of,
 };
 
 use crate::rulings::{Asked, Rulings};
@@ -38,6 +39,18 @@ pub(crate) fn snapshot_with(rulings: &mut Rulings, asked: Asked<'_>) -> Snapshot
         queues: state.queues().filter_map(queue_view).collect(),
         jobs: state.jobs().filter_map(|job| job_view(job, rulings, asked)).collect(),
     }
+}
+
+/// How much each queue has had, in thousandths.
+#[must_use]
+pub fn queue_shares(state: &State, now: Time) -> BTreeMap<String, u64> {
+    let snapshot = Snapshot {
+        revision: state.revision(),
+        nodes: state.nodes().filter_map(|record| node_view(record.node.as_ref()?)).collect(),
+        queues: state.queues().filter_map(queue_view).collect(),
+        jobs: Vec::new(),
+    };
+    dominant_shares(&snapshot, now).into_iter().map(|(name, share)| (name.to_string(), share)).collect()
 }
 
 /// Whether placing could come out otherwise than at an earlier revision: a node, a job or a queue has changed, or is no longer
@@ -97,6 +110,14 @@ pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
         nominal: spec.nominal,
         borrowing_limit: spec.borrowing_limit,
         lending_limit: spec.lending_limit,
+        weight: spec.weight,
+        half_life: spec.half_life.unwrap_or(USAGE_HALF_LIFE),
+        usage: queue
+            .status
+            .as_ref()
+            .and_then(|status| status.usage.as_ref())
+            .map(Usage::from)
+            .unwrap_or_default(),
     })
 }
 

@@ -124,7 +124,7 @@ impl Planner {
             && self.config == settings(state, bundle)
             && !self.rulings.are_worn();
         let Some(news) = is_same.then(|| news(state, self.revision)).flatten() else { return false };
-        let follows = news.queues.iter().all(|queue| self.knows_queue(queue, state))
+        let follows = self.follow_queues(&news.queues, state)
             && news.nodes.iter().all(|node| self.follow_node(node, state, bundle))
             && self.rulings.hold_for(&news.artifacts, asked)
             && (!self.rulings.depend_on_time(bundle) || self.rulings.hold(asked));
@@ -145,8 +145,18 @@ impl Planner {
         true
     }
 
-    fn knows_queue(&self, name: &str, state: &State) -> bool {
-        state.queue(name).and_then(queue_view).as_ref() == self.queues.get(name)
+    /// Takes in what the jobs of each queue have had, which is no change of the queue. `false` where it is another one now.
+    fn follow_queues(&mut self, news: &BTreeSet<&str>, state: &State) -> bool {
+        let gone = |name: &&str| state.queue(name).is_none() && self.queues.contains_key(*name);
+        if news.iter().any(gone) {
+            return false;
+        }
+        state.queues().filter_map(queue_view).all(|view| {
+            let (name, usage) = (view.name.clone(), view.usage);
+            let Some(known) = self.queues.get_mut(name.as_str()) else { return false };
+            known.usage = usage;
+            view == *known && self.scheduler.set_usage(&name, usage)
+        })
     }
 
     /// Takes in what has become of a node. `false` where it is another one now.

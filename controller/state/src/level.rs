@@ -8,7 +8,7 @@ use holdfast_api::store::{
 use holdfast_api::v1::{JobSpec, TaskGroup};
 
 use crate::act::{Act, Answer};
-use crate::{record, refuse};
+use crate::{record, refuse, usage};
 
 /// The newest level that this release knows. A cluster that it founds begins here; an older one is raised to it when all
 /// of its members run it.
@@ -107,10 +107,18 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
     }
 }
 
-/// A queue shares since the fifth. Who does not know what it shares would not keep it.
+/// A queue shares since the fifth, and has a weight since the sixth. Who does not know what it says would not keep it.
 fn level_of_queue(put: &PutQueue) -> u32 {
-    let shares = put.spec.as_ref().is_some_and(|spec| !spec.parent.is_empty() || !spec.nominal.is_empty());
-    if shares { 5 } else { 1 }
+    let Some(spec) = &put.spec else { return 1 };
+    let is_weighed = spec.weight > 0 || spec.half_life_ms > 0;
+    let shares = !spec.parent.is_empty() || !spec.nominal.is_empty();
+    if is_weighed {
+        usage::SINCE
+    } else if shares {
+        5
+    } else {
+        1
+    }
 }
 
 pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {
@@ -123,6 +131,9 @@ pub(crate) fn raise(act: &mut Act<'_>, raise: &RaiseLevel) -> Answer {
         return Err(refuse::level_step(known, raise.level));
     }
     act.cluster.feature_level = raise.level;
+    if raise.level == usage::SINCE {
+        usage::begin(act);
+    }
     let name = format!("cluster/{}", act.cluster.name);
     let level = raise.level.to_string();
     act.event(&name, "Level", format!("feature level {level}"));

@@ -39,6 +39,7 @@ mod state;
 mod table;
 mod trail;
 mod transaction;
+mod usage;
 mod waits;
 
 pub use apply::Applied;

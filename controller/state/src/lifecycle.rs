@@ -9,7 +9,7 @@ use holdfast_types::{JobPhase, TaskPhase, Time};
 use crate::act::Act;
 use crate::level::TURNS;
 use crate::phases::{job_phase, task_phase};
-use crate::{artifacts, level, record};
+use crate::{artifacts, level, record, usage};
 
 /// Moves a task forward; a task that is over stays so.
 pub(crate) fn set_task(task: &mut v1::TaskStatus, phase: TaskPhase, reason: &str, act: &Act<'_>) {
@@ -29,8 +29,15 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
     let now = timestamp(act.now);
     let status = job.status.get_or_insert_default();
     if act.state.feature_level() >= TURNS {
-        count_time(status, phase, act.now);
+        let change = count_time(status, phase, act.now);
+        let spec = job.spec.as_ref();
+        match (change, spec) {
+            (Some(Places::Got), Some(spec)) => usage::takes(act, spec),
+            (Some(Places::Lost), Some(spec)) => usage::gives_back(act, spec),
+            (None, _) | (_, None) => {}
+        }
     }
+    let status = job.status.get_or_insert_default();
     phase.as_str().clone_into(&mut status.phase);
     reason.clone_into(&mut status.reason);
     status.since = Some(now);
@@ -53,8 +60,15 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
     act.event(&format!("job/{name}"), phase.as_str(), reason.to_owned());
 }
 
+/// What a change of phase does to the places of a job.
+enum Places {
+    Got,
+    Lost,
+}
+
 /// Counts for how long a job has had places when it loses them, and for how long it has waited when it gets some.
-fn count_time(status: &mut v1::JobStatus, phase: JobPhase, now: Time) {
+fn count_time(status: &mut v1::JobStatus, phase: JobPhase, now: Time) -> Option<Places> {
+    let mut change = None;
     let spent = |since: Time| now.since(since).0;
     match phase {
         JobPhase::Starting => {
@@ -62,16 +76,19 @@ fn count_time(status: &mut v1::JobStatus, phase: JobPhase, now: Time) {
                 millis(status.since.as_ref()).max(millis(status.released_at.as_ref())),
             ));
             status.placed_at = Some(timestamp(now));
+            change = Some(Places::Got);
         }
-        JobPhase::Running | JobPhase::Stopping => return,
+        JobPhase::Running | JobPhase::Stopping => return None,
         JobPhase::Pending | JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => {
             if let Some(placed) = status.placed_at.take() {
                 status.ran_ms = status.ran_ms.saturating_add(spent(millis(Some(&placed))));
+                change = Some(Places::Lost);
             }
         }
     }
     status.held.clear();
     status.held_since = None;
+    change
 }
 
 /// Begins to stop the gang; `after` is where the job goes when every task is over.

@@ -299,6 +299,12 @@ impl State {
         self.queues.put(&name, queue, &mut self.changes);
     }
 
+    /// Keeps what is counted of a queue, which is no change of it.
+    pub(crate) fn keep_queue(&mut self, queue: v1::Queue) {
+        let name = queue.metadata.as_ref().map_or_else(String::new, |metadata| metadata.name.clone());
+        self.queues.put(&name, queue, &mut self.changes);
+    }
+
     pub(crate) fn put_artifact(&mut self, mut record: ArtifactRecord, revision: u64) {
         let Some(artifact) = record.artifact.as_mut() else { return };
         let name = stamp(&mut artifact.metadata, revision);

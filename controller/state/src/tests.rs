@@ -10,6 +10,7 @@ use crate::State;
 use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
 mod shares;
+mod usage;
 mod waiting;
 
 /// A cluster and a clock that moves 100 ms with every command.

@@ -130,7 +130,7 @@ const KINDS: [&[&str]; 6] = [
     &["raise-level", "submit-job", "transaction"],
     &["trust-releases", "import-release", "start-rollout", "change-rollout", "step-rollout", "report-node"],
     &["submit-job", "fail-overdue", "transaction"],
-    &["submit-job", "commit-plan", "change-node"],
+    &["submit-job", "commit-plan", "change-node", "put-queue", "transaction"],
 ];
 
 struct Teller {
@@ -353,6 +353,10 @@ impl Teller {
         };
         let (node, checkpoint) = ("de-1".to_owned(), Some(checkpoint));
         self.tell(command::Body::CommitCheckpoint(store::CommitCheckpoint { node, checkpoint }));
+    }
+
+    fn weighed_queue(&mut self, name: &str, parent: &str, weight: u32) {
+        self.tell(command::Body::PutQueue(weighed(name, parent, weight)));
     }
 
     fn queue(&mut self, name: &str, priority: i32) {
@@ -768,6 +772,7 @@ fn sixth(teller: &mut Teller) {
     ["de-1", "de-2"].iter().for_each(|node| teller.join(node));
     shares(teller);
     nearness(teller);
+    weights(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -828,6 +833,40 @@ fn nearness(teller: &mut Teller) {
         }
     });
     teller.place("together", ["de-1", "de-2"]);
+}
+
+/// What queues weigh, and what their jobs hold on average from the level on.
+fn weights(teller: &mut Teller) {
+    teller.now = 2_000_000;
+    teller.weighed_queue("lab", "", 2);
+    teller.weighed_queue("light", "lab", 10_001);
+    let put = |name: &str| transaction_step::Body::PutQueue(weighed(name, "lab", 1));
+    let steps = vec![store::TransactionStep { body: Some(put("light")), ..Default::default() }];
+    teller.tell(command::Body::Transaction(store::Transaction { steps }));
+    teller.now = 3_000_000;
+    for (rank, node) in [(0, "de-1"), (1, "de-2")] {
+        teller.report("together", 1, rank, node, "Succeeded");
+    }
+    teller.report("large", 1, 0, "de-1", "Succeeded");
+    teller.report("small", 1, 0, "de-1", "Succeeded");
+    teller.submit_so("second", |spec| spec.queue = "light".to_owned());
+    teller.now = 4_000_000;
+    teller.place("second", ["de-1", "de-2"]);
+    teller.now = 90_000_000;
+    for (rank, node) in [(0, "de-1"), (1, "de-2")] {
+        teller.report("second", 1, rank, node, "Failed");
+    }
+}
+
+fn weighed(name: &str, parent: &str, weight: u32) -> store::PutQueue {
+    let half_life_ms = if parent.is_empty() { 86_400_000 } else { 0 };
+    let spec = v1::QueueSpec { parent: parent.to_owned(), weight, half_life_ms, ..v1::QueueSpec::default() };
+    store::PutQueue {
+        name: name.to_owned(),
+        uid: format!("uid-{name}"),
+        spec: Some(spec),
+        ..Default::default()
+    }
 }
 
 fn write(level: u32) {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_types::{JobName, NodeName, Time};
+use holdfast_types::{JobName, NodeName, QueueName, Time, Usage};
 
 use crate::board::Board;
 use crate::catalog::Catalog;
@@ -58,8 +58,8 @@ impl Index {
             now,
             board: Board::new(empty_rooms(&nodes), closed),
             on: vec![Vec::new(); nodes.len()],
+            queues: Queues::new(&snapshot.queues, nodes.amounts()),
             catalog: Catalog::new(nodes),
-            queues: Queues::new(&snapshot.queues),
             ..Self::default()
         };
         for job in &snapshot.jobs {
@@ -131,6 +131,12 @@ impl Index {
         true
     }
 
+    /// What the jobs of a queue held by what is recorded. `false` where the queue is not known.
+    pub(crate) fn set_usage(&mut self, name: &QueueName, usage: Usage) -> bool {
+        let queue = self.queues.find(name);
+        queue.is_some_and(|queue| self.queues.set_usage(queue, usage))
+    }
+
     /// A job is as it is seen here.
     pub(crate) fn set_job(&mut self, view: &JobView) {
         self.remove_job(&view.name);
@@ -199,8 +205,8 @@ impl Index {
     pub(crate) fn hold(&mut self, number: JobNumber, seats: Vec<Seat>, now: Time) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue {
-            self.queues.release(queue, &Seat::devices_of(job.held()));
-            self.queues.hold(queue, &Seat::devices_of(&seats));
+            self.queues.release(queue, &Seat::amounts_of(job.held()));
+            self.queues.hold(queue, &Seat::amounts_of(&seats));
         }
         for seat in job.held() {
             self.board.release(seat);
@@ -277,7 +283,7 @@ impl Index {
     fn settle(&mut self, number: JobNumber) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue {
-            self.queues.hold(queue, &job.has());
+            self.queues.hold(queue, &job.takes());
         }
         for seat in job.seats() {
             self.board.take(seat);
@@ -305,7 +311,7 @@ impl Index {
         self.leave_line(number);
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue {
-            self.queues.release(queue, &job.has());
+            self.queues.release(queue, &job.takes());
         }
         for seat in job.seats() {
             self.board.give_back(seat);

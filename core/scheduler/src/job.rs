@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use holdfast_types::{JobKind, JobName, JobSpec, MilliDevices, Span, Time};
+use holdfast_types::{Amounts, JobKind, JobName, JobSpec, MilliDevices, Span, Time};
 
 use crate::config::Config;
 use crate::log::Moment;
@@ -124,7 +124,12 @@ impl Job {
 
     /// The accelerators it has, or that are held for it.
     pub(crate) fn has(&self) -> Devices {
-        Seat::devices_of(self.seats().iter().chain(self.held()))
+        Devices::from(&self.takes())
+    }
+
+    /// All that it takes, or that is held for it.
+    pub(crate) fn takes(&self) -> Amounts {
+        Seat::amounts_of(self.seats().iter().chain(self.held()))
     }
 
     /// How much of what runs it is: its accelerators in thousandths, or one where it has none.

@@ -24,6 +24,7 @@ mod room;
 
 mod domains;
 
+mod fair;
 mod shares;
 
 mod queues;
@@ -36,6 +37,7 @@ mod counts;
 mod board;
 mod job;
 mod lines;
+mod turns;
 mod vain;
 
 mod index;
@@ -68,6 +70,7 @@ pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;
 pub use packing::{Cost, Packing, StateId};
 pub use plan::{GangPlacement, Plan, Preemption};
+pub use queues::dominant_shares;
 pub use scheduler::{Scheduler, plan};
 pub use snapshot::{
     Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView, Schedulable,

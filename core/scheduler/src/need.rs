@@ -1,7 +1,8 @@
 //! What one task needs, in the numbers the planner counts with. It must not know nodes.
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceRequest, DeviceShare, JobSpec, MilliDevices, Precision, Rank, TaskGroup,
+    Amounts, Bytes, DeviceClass, DeviceRequest, DeviceShare, JobSpec, MilliDevices, Precision, Rank,
+    Resource, TaskGroup,
 };
 
 use crate::snapshot::DeviceView;
@@ -121,6 +122,16 @@ impl Devices {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (DeviceClass, MilliDevices)> {
         let counts = self.0.map(MilliDevices);
         DeviceClass::ALL.iter().copied().zip(counts).filter(|(_, count)| count.0 > 0)
+    }
+}
+
+impl From<&Amounts> for Devices {
+    fn from(amounts: &Amounts) -> Self {
+        let mut devices = Self::default();
+        for class in DeviceClass::ALL {
+            devices.add(class, MilliDevices(amounts.get(Resource::Devices(class))));
+        }
+        devices
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::{DeviceIndex, Jurisdiction, NodeName, Place};
+use holdfast_types::{Amounts, DeviceIndex, Jurisdiction, MilliDevices, NodeName, Place, Resource};
 
 use crate::need::Need;
 use crate::snapshot::{DeviceView, NodeView, Schedulable};
@@ -108,6 +108,18 @@ impl Nodes {
         self.devices
     }
 
+    /// All that all nodes have together, whether or not they take work.
+    pub(crate) fn amounts(&self) -> Amounts {
+        let mut amounts = Amounts::default();
+        for node in &self.list {
+            amounts.add_tasks(1, node.cores, node.memory);
+            for device in self.layout_of(node).into_iter().flat_map(Layout::iter) {
+                amounts.add(Resource::Devices(device.class), MilliDevices::whole(1).0);
+            }
+        }
+        amounts
+    }
+
     /// The most accelerators of one node.
     pub(crate) fn most_devices(&self) -> u64 {
         self.layouts.iter().map(Layout::len).max().unwrap_or(0)
@@ -128,6 +140,11 @@ impl Layout {
     /// How many accelerators.
     fn len(&self) -> u64 {
         u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The accelerators, in order.
+    fn iter(&self) -> impl Iterator<Item = &DeviceView> {
+        self.0.iter()
     }
 
     /// The accelerators a test accepts.

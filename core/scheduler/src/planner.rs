@@ -1,16 +1,16 @@
-//! Decides job after job: those that waited too long, then by priority of queue and job, by what they have had, by age, by name. A job
-//! that finds no room does not stop those below it. Others are stopped for it where they have had more, and once it has waited long
-//! enough the places are held for it that are free for it first. It must not know how a job becomes a sentence, nor how a node is found.
+//! Decides job after job: those that waited too long, then by priority of queue and job, by what their queues have had, by what they have
+//! had, by age, by name. A job that finds no room does not stop those below it. Others are stopped for it where they have had more, and
+//! once it has waited long enough the places are held for it that are free for it first. It must not know how a job becomes a sentence,
+//! nor how a node is found.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use holdfast_types::{MilliDevices, Span, Time};
 
 use crate::holds::{in_turn, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
-use crate::job::{Job, JobNumber, Turn};
+use crate::job::{Job, JobNumber};
 use crate::lines::{InLine, LineKey};
 use crate::log::Change;
 use crate::plan::{GangPlacement, Plan, Preemption};
@@ -18,6 +18,7 @@ use crate::queues::{QueueRefusal, Stake};
 use crate::room::Seat;
 use crate::shadow::shadow;
 use crate::together::exchange_for;
+use crate::turns::{Head, Turns};
 use crate::victims::{Asks, could_fit};
 
 /// Places are held for more than one job only up to one in so many of all accelerators, so that a small cluster is not kept idle.
@@ -34,13 +35,13 @@ pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
         preempts: Vec::new(),
         gangs: Vec::new(),
         held: BTreeSet::new(),
-        heads: BinaryHeap::new(),
+        turns: Turns::default(),
         has_released: false,
     };
     round.fulfil();
     round.line_up();
     while !round.is_full()
-        && let Some(Reverse((turn, key, number))) = round.heads.pop()
+        && let Some((turn, key, number)) = round.next()
     {
         if round.decide(key, number) {
             let (_, submitted, ident) = turn;
@@ -63,7 +64,7 @@ struct Round<'a> {
     /// The jobs whose held places changed.
     held: BTreeSet<JobNumber>,
     /// The first of each line of which anything can come.
-    heads: BinaryHeap<Reverse<(Turn, LineKey, JobNumber)>>,
+    turns: Turns,
     /// Places that were held are free, so that others may find room that found none before.
     has_released: bool,
 }
@@ -108,7 +109,8 @@ impl Round<'_> {
     }
 
     fn line_up(&mut self) {
-        self.heads.clear();
+        self.turns.clear();
+        self.index.queues.fair_mut().pass(self.now);
         let keys: Vec<LineKey> = self.index.lines.iter().map(|(key, _)| *key).collect();
         let mut classes = BTreeSet::new();
         for key in keys {
@@ -190,8 +192,15 @@ impl Round<'_> {
         let next = self.index.lines.get(&key).and_then(|line| line.next(after));
         if let Some((submitted, ident, number)) = next {
             let turn = (key.standing, *submitted, Arc::clone(ident));
-            self.heads.push(Reverse((turn, key, *number)));
+            self.turns.push((turn, key, *number), self.index.queues.fair());
         }
+    }
+
+    /// The one whose turn it is.
+    fn next(&mut self) -> Option<Head> {
+        let touched = self.index.queues.fair_mut().take_touched();
+        self.turns.changed(&touched, self.index.queues.fair());
+        self.turns.pop(self.index.queues.fair())
     }
 
     fn is_full(&self) -> bool {

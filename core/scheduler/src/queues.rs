@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::{MilliDevices, QueueName};
+use holdfast_types::{Amounts, MilliDevices, QueueName, Time, Usage};
 
+use crate::fair::{Branch, Fair};
 use crate::need::Devices;
+use crate::nodes::Nodes;
 use crate::shares::{Shares, Short};
-use crate::snapshot::QueueView;
+use crate::snapshot::{QueueView, Snapshot};
 
 /// The queues of a snapshot, addressed by position, with the accelerators their jobs hold.
 #[derive(Debug, Default)]
@@ -14,6 +16,7 @@ pub(crate) struct Queues {
     positions: BTreeMap<QueueName, usize>,
     list: Vec<(QueueView, MilliDevices)>,
     shares: Shares,
+    fair: Fair,
 }
 
 /// Why a queue starts nothing now.
@@ -49,15 +52,34 @@ impl Stake {
     }
 }
 
+/// How much each queue has had, with those below it: of what is recorded to be held and to have been on average, the largest part of any
+/// resource of the cluster over the weight of the queue, in thousandths. It is by this that queues come to their turn.
+#[must_use]
+pub fn dominant_shares(snapshot: &Snapshot, now: Time) -> BTreeMap<QueueName, u64> {
+    let mut queues = Queues::new(&snapshot.queues, Nodes::new(&snapshot.nodes).amounts());
+    for view in &snapshot.queues {
+        if let Some(queue) = queues.find(&view.name) {
+            queues.fair.hold(queue, &view.usage.holds);
+        }
+    }
+    queues.fair.pass(now);
+    let share = |(name, queue): (&QueueName, &usize)| {
+        (name.clone(), queues.fair.share(Branch::Below(*queue)).per_mille())
+    };
+    queues.positions.iter().map(share).collect()
+}
+
 impl Queues {
-    /// Nobody holds anything. Of two queues of one name the first by value counts.
-    pub(crate) fn new(views: &[QueueView]) -> Self {
+    /// Nobody holds anything of what the cluster has. Of two queues of one name the first by value counts.
+    pub(crate) fn new(views: &[QueueView], capacity: Amounts) -> Self {
         let mut sorted = views.to_vec();
         sorted.sort_unstable();
         sorted.dedup_by(|later, earlier| later.name == earlier.name);
         let positions = sorted.iter().enumerate().map(|(at, view)| (view.name.clone(), at)).collect();
         let shares = Shares::new(&sorted);
-        Self { positions, list: sorted.into_iter().map(|view| (view, MilliDevices(0))).collect(), shares }
+        let fair = Fair::new(&sorted, &shares.parents(), capacity);
+        let list = sorted.into_iter().map(|view| (view, MilliDevices(0))).collect();
+        Self { positions, list, shares, fair }
     }
 
     /// The position of a name.
@@ -93,20 +115,39 @@ impl Queues {
         Ok(())
     }
 
-    /// Counts accelerators to a queue.
-    pub(crate) fn hold(&mut self, queue: usize, devices: &Devices) {
+    /// Counts what a job takes to a queue.
+    pub(crate) fn hold(&mut self, queue: usize, amounts: &Amounts) {
+        let devices = Devices::from(amounts);
         if let Some((_, held)) = self.list.get_mut(queue) {
             held.0 = held.0.saturating_add(devices.total().0);
         }
         devices.iter().for_each(|(class, count)| self.shares.hold(queue, class, count));
+        self.fair.hold(queue, amounts);
     }
 
     /// Undoes [`Queues::hold`].
-    pub(crate) fn release(&mut self, queue: usize, devices: &Devices) {
+    pub(crate) fn release(&mut self, queue: usize, amounts: &Amounts) {
+        let devices = Devices::from(amounts);
         if let Some((_, held)) = self.list.get_mut(queue) {
             held.0 = held.0.saturating_sub(devices.total().0);
         }
         devices.iter().for_each(|(class, count)| self.shares.release(queue, class, count));
+        self.fair.release(queue, amounts);
+    }
+
+    /// What was recorded of a queue. `false` where it is not known.
+    pub(crate) fn set_usage(&mut self, queue: usize, usage: Usage) -> bool {
+        self.fair.set_usage(queue, usage)
+    }
+
+    /// Which of them have had less.
+    pub(crate) fn fair(&self) -> &Fair {
+        &self.fair
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn fair_mut(&mut self) -> &mut Fair {
+        &mut self.fair
     }
 
     /// What queues lend each other.

@@ -1,8 +1,8 @@
 //! What is taken and what is held on each node. It must not know jobs beyond what they take.
 
-use holdfast_types::{DeviceShare, JobSpec, MilliDevices, Rank};
+use holdfast_types::{Amounts, DeviceShare, JobSpec, MilliDevices, Rank, Resource};
 
-use crate::need::{Devices, Need, WHOLE};
+use crate::need::{Need, WHOLE};
 use crate::nodes::{DeviceSet, Node, Nodes};
 use crate::parts::{Parts, bits};
 use crate::snapshot::Assignment;
@@ -256,15 +256,16 @@ impl Seat {
         Some(Assignment { rank: Rank(self.rank), node: node.name.clone(), devices, share })
     }
 
-    /// The accelerators that some take.
-    pub(crate) fn devices_of<'a>(seats: impl IntoIterator<Item = &'a Self>) -> Devices {
-        let mut devices = Devices::default();
+    /// All that some take.
+    pub(crate) fn amounts_of<'a>(seats: impl IntoIterator<Item = &'a Self>) -> Amounts {
+        let mut amounts = Amounts::default();
         for seat in seats {
+            amounts.add_tasks(1, seat.need.cores, seat.need.memory);
             if let Some(need) = seat.need.devices {
-                devices.add(need.class, seat.thousandths());
+                amounts.add(Resource::Devices(need.class), seat.thousandths().0);
             }
         }
-        devices
+        amounts
     }
 
     /// The accelerators it takes, in thousandths.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use holdfast_types::{JobName, NodeName, QueueName, Time};
+use holdfast_types::{JobName, NodeName, QueueName, Time, Usage};
 
 use crate::config::Config;
 use crate::explain::Explainer;
@@ -54,6 +54,12 @@ impl Scheduler {
     /// A node takes work from now on, or none. `false` where it is not known: then another planner is needed.
     pub fn set_node(&mut self, node: &NodeName, schedulable: Schedulable) -> bool {
         self.index.set_node(node, schedulable)
+    }
+
+    /// What the jobs of a queue held by what is recorded now: it changes whenever one gets its places or gives them back, and only who
+    /// records it knows when that was. `false` where the queue is not known: then another planner is needed.
+    pub fn set_usage(&mut self, queue: &QueueName, usage: Usage) -> bool {
+        self.index.set_usage(queue, usage)
     }
 
     /// Decides what starts now, and who stops. Time does not go back.

@@ -102,6 +102,11 @@ impl Shares {
         shares
     }
 
+    /// The queue above each, without circles.
+    pub(crate) fn parents(&self) -> Vec<Option<usize>> {
+        self.0.iter().map(|place| place.parent).collect()
+    }
+
     /// Whether a queue may have so many more of a class.
     pub(crate) fn check(&self, queue: usize, class: DeviceClass, count: MilliDevices) -> Result<(), Short> {
         self.walk(queue, class, count, |share, _| share.left)

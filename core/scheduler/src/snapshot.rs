@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, Millicores, NodeName,
-    NodePhase, Place, Precision, QueueName, Rank, Span, Time,
+    NodePhase, Place, Precision, QueueName, Rank, Span, Time, USAGE_HALF_LIFE, Usage,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -88,10 +88,16 @@ pub struct QueueView {
     pub borrowing_limit: BTreeMap<DeviceClass, u32>,
     /// The most that it, with those below it, lends through its parent; a class that is not in it is lent whole.
     pub lending_limit: BTreeMap<DeviceClass, u32>,
+    /// Beside the other queues below the same parent it gets this many parts; 0 counts as 1.
+    pub weight: u32,
+    /// How long until what was used counts half; only that of the root of a tree counts.
+    pub half_life: Span,
+    /// What its own jobs hold by what is recorded, and held on average.
+    pub usage: Usage,
 }
 
 impl QueueView {
-    /// A queue that says nothing: open, of no priority, without a limit, sharing with nobody.
+    /// A queue that says nothing: open, of no priority, without a limit, sharing with nobody, and that never used anything.
     #[must_use]
     pub fn new(name: QueueName) -> Self {
         Self {
@@ -103,6 +109,9 @@ impl QueueView {
             nominal: BTreeMap::new(),
             borrowing_limit: BTreeMap::new(),
             lending_limit: BTreeMap::new(),
+            weight: 1,
+            half_life: USAGE_HALF_LIFE,
+            usage: Usage::default(),
         }
     }
 }

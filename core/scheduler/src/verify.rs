@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{
-    DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, MilliDevices, NodeName, NodePhase,
-    QueueName, Rank,
+    Amounts, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, MilliDevices, NodeName,
+    NodePhase, QueueName, Rank,
 };
 
 use crate::catalog::in_jurisdictions;
@@ -96,7 +96,7 @@ impl<'a> Ledger<'a> {
     pub fn new(snapshot: &'a Snapshot) -> Self {
         let nodes = Nodes::new(&snapshot.nodes);
         let mut rooms = empty_rooms(&nodes);
-        let mut queues = Queues::new(&snapshot.queues);
+        let mut queues = Queues::new(&snapshot.queues, nodes.amounts());
         for job in &snapshot.jobs {
             let JobState::Placed { assignments, .. } = &job.state else { continue };
             let seats = Seat::all(&nodes, &job.spec, assignments);
@@ -106,7 +106,7 @@ impl<'a> Ledger<'a> {
                 }
             }
             if let Some(queue) = queues.find(&job.queue) {
-                queues.hold(queue, &Seat::devices_of(&seats));
+                queues.hold(queue, &Seat::amounts_of(&seats));
             }
         }
         Self {
@@ -146,7 +146,7 @@ impl<'a> Ledger<'a> {
             }
         }
         if let Some(queue) = queue {
-            self.queues.hold(queue, &needs);
+            self.queues.hold(queue, &Amounts::of_gang(&job.spec));
         }
         self.started.insert(&job.name);
         Ok(())

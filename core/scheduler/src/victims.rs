@@ -280,7 +280,7 @@ impl<'a> Search<'a> {
     /// Counts what is held for this one, and what those hold who are told to stop, as free already.
     fn foresee(&mut self) {
         let Some(queue) = self.asks.stake.owner() else { return };
-        release(&mut self.shares, queue, &Seat::devices_of(self.asks.held));
+        release(&mut self.shares, queue, &Devices::from(&Seat::amounts_of(self.asks.held)));
         let stops = |job: &&Job| job.stay().is_some_and(|stay| stay.stopping);
         for job in self.index.jobs().map(|(_, job)| job).filter(stops) {
             if let Some(queue) = job.queue {

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod amounts;
 mod artifact;
 mod device;
 mod gang;
@@ -21,7 +22,9 @@ mod start;
 mod text;
 mod time;
 mod topology;
+mod usage;
 
+pub use amounts::{Amounts, Resource};
 pub use artifact::{
     ArtifactKey, ArtifactKeyError, ArtifactKind, ArtifactKindError, ArtifactRef, ArtifactRefError, LegalLabel,
 };
@@ -40,7 +43,7 @@ pub use model::precisions_of;
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError};
-pub use queue::{MAX_QUEUE_DEPTH, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
+pub use queue::{MAX_QUEUE_DEPTH, MAX_WEIGHT, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};
@@ -48,3 +51,4 @@ pub use topology::{
     Place, PlaceError, Slice, TopologyError, TopologyLevel, TopologyLevelError, TopologyRequest,
     place_in_site,
 };
+pub use usage::{PART_BITS, USAGE_HALF_LIFE, Usage, in_parts};

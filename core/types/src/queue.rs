@@ -6,12 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceClass;
 use crate::id::QueueName;
+use crate::time::Span;
 
 /// The most queues on the way from one to the root of its tree, with both.
 pub const MAX_QUEUE_DEPTH: usize = 8;
+/// The most that a queue weighs.
+pub const MAX_WEIGHT: u32 = 10_000;
+/// The shortest half-life: below it the past counts for nothing.
+const MIN_HALF_LIFE: Span = Span::from_secs(60);
 
 /// A queue as its owner wants it, checked whole: what it lends and borrows has a class that it counts, and somebody to share with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawQueueSpec", into = "RawQueueSpec")]
 pub struct QueueSpec {
     /// Higher queues are served first.
@@ -29,6 +34,26 @@ pub struct QueueSpec {
     pub borrowing_limit: BTreeMap<DeviceClass, u32>,
     /// The most that it, with those below it, lends; a class that is not in it is lent whole.
     pub lending_limit: BTreeMap<DeviceClass, u32>,
+    /// Beside the other queues below the same parent it gets this many parts of what all of them use.
+    pub weight: u32,
+    /// How long until what the queues of its tree have used counts half; only the root says it.
+    pub half_life: Option<Span>,
+}
+
+impl Default for QueueSpec {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            stopped: false,
+            max_devices: 0,
+            parent: None,
+            nominal: BTreeMap::new(),
+            borrowing_limit: BTreeMap::new(),
+            lending_limit: BTreeMap::new(),
+            weight: usual_weight(),
+            half_life: None,
+        }
+    }
 }
 
 /// A queue as written, before it is checked.
@@ -50,6 +75,20 @@ pub struct RawQueueSpec {
     pub borrowing_limit: BTreeMap<DeviceClass, u32>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lending_limit: BTreeMap<DeviceClass, u32>,
+    #[serde(default = "usual_weight", skip_serializing_if = "is_usual_weight")]
+    pub weight: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_life: Option<Span>,
+}
+
+/// What a queue weighs that says nothing.
+fn usual_weight() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_usual_weight(weight: &u32) -> bool {
+    *weight == usual_weight()
 }
 
 /// Why a queue cannot exist.
@@ -60,6 +99,12 @@ pub enum QueueSpecError {
     NoParent { field: &'static str },
     #[error("{field}: `{class}` is not in `nominal`: say there how many are its own, or 0")]
     NotNominal { field: &'static str, class: DeviceClass },
+    #[error("weight: {0} is not between 1 and {MAX_WEIGHT}: say how many parts it gets beside its sisters")]
+    Weight(u32),
+    #[error("halfLife: the root of a tree says it for all below: leave it out, or `parent`")]
+    HalfLifeBelow,
+    #[error("halfLife: {0} is less than {MIN_HALF_LIFE}: say how long until what was used counts half")]
+    HalfLife(Span),
 }
 
 impl TryFrom<RawQueueSpec> for QueueSpec {
@@ -75,6 +120,15 @@ impl TryFrom<RawQueueSpec> for QueueSpec {
                 return Err(QueueSpecError::NotNominal { field, class: *class });
             }
         }
+        if !(1..=MAX_WEIGHT).contains(&raw.weight) {
+            return Err(QueueSpecError::Weight(raw.weight));
+        }
+        if raw.parent.is_some() && raw.half_life.is_some() {
+            return Err(QueueSpecError::HalfLifeBelow);
+        }
+        if let Some(short) = raw.half_life.filter(|half_life| *half_life < MIN_HALF_LIFE) {
+            return Err(QueueSpecError::HalfLife(short));
+        }
         Ok(Self {
             priority: raw.priority,
             stopped: raw.stopped,
@@ -83,6 +137,8 @@ impl TryFrom<RawQueueSpec> for QueueSpec {
             nominal: raw.nominal,
             borrowing_limit: raw.borrowing_limit,
             lending_limit: raw.lending_limit,
+            weight: raw.weight,
+            half_life: raw.half_life,
         })
     }
 }
@@ -97,6 +153,8 @@ impl From<QueueSpec> for RawQueueSpec {
             nominal: spec.nominal,
             borrowing_limit: spec.borrowing_limit,
             lending_limit: spec.lending_limit,
+            weight: spec.weight,
+            half_life: spec.half_life,
         }
     }
 }
@@ -124,8 +182,13 @@ mod tests {
     #[test]
     fn a_queue_is_read_as_it_is_written() {
         assert_eq!(read("{}"), Ok(QueueSpec::default()));
-        let text = r#"{"priority":3,"stopped":false,"maxDevices":0,"parent":"lab","nominal":{"nvidia":8,"amd":0},"borrowingLimit":{"nvidia":4},"lendingLimit":{"amd":0}}"#;
-        assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
+        let texts = [
+            r#"{"priority":3,"stopped":false,"maxDevices":0,"parent":"lab","nominal":{"nvidia":8,"amd":0},"borrowingLimit":{"nvidia":4},"lendingLimit":{"amd":0},"weight":3}"#,
+            r#"{"priority":0,"stopped":false,"maxDevices":0,"halfLife":"1d12h"}"#,
+        ];
+        for text in texts {
+            assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
+        }
     }
 
     #[test]
@@ -144,6 +207,9 @@ mod tests {
                 r#"{"parent":"lab","nominal":{"amd":1},"lendingLimit":{"nvidia":1}}"#,
                 "lendingLimit: `nvidia` is not in `nominal`: say there how many are its own, or 0",
             ),
+            (r#"{"weight":0}"#, "weight: 0 is not between 1 and 10000"),
+            (r#"{"parent":"lab","halfLife":"1d"}"#, "halfLife: the root of a tree says it for all below"),
+            (r#"{"halfLife":"1s"}"#, "halfLife: 1s is less than 1m"),
         ];
         for (text, reason) in cases {
             let found = read(text).unwrap_err();

@@ -73,15 +73,15 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
 
 fn table() -> Table {
     Table::new(&[
-        "NAME", "PARENT", "PRIORITY", "STATE", "WAITING", "RUNNING", "DEVICES", "LIMIT", "NOMINAL",
-        "BORROWS", "LENDS",
+        "NAME", "PARENT", "PRIORITY", "STATE", "WAITING", "RUNNING", "DEVICES", "LIMIT", "WEIGHT", "SHARE",
+        "NOMINAL", "BORROWS", "LENDS",
     ])
 }
 
 fn row(table: &mut Table, queue: &Queue) {
     let (metadata, spec) =
         (queue.metadata.clone().unwrap_or_default(), queue.spec.clone().unwrap_or_default());
-    let status = queue.status.unwrap_or_default();
+    let status = queue.status.clone().unwrap_or_default();
     let limit = if spec.max_devices == 0 { "none".to_owned() } else { spec.max_devices.to_string() };
     let is_shared = !spec.parent.is_empty();
     table.row([
@@ -93,6 +93,8 @@ fn row(table: &mut Table, queue: &Queue) {
         status.running.to_string(),
         status.devices_in_use.to_string(),
         limit,
+        spec.weight.max(1).to_string(),
+        format!("{}.{:03}", status.share / 1_000, status.share % 1_000),
         counts(&spec.nominal, ""),
         counts(&spec.borrowing_limit, if is_shared { "any" } else { "" }),
         counts(&spec.lending_limit, if is_shared { "all" } else { "" }),

@@ -10,11 +10,12 @@ use holdfast_api::v1::{
     TaskStatus,
 };
 use holdfast_api::{invalid_request, status_from_problem};
+use holdfast_reconcile::queue_shares;
 use holdfast_state::State;
 use holdfast_types::{AsProblem, JobPhase, NameError, QueueName};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write};
+use crate::app::{App, Write, now};
 use crate::caller;
 use crate::page::page;
 
@@ -46,9 +47,11 @@ fn checked(spec: &QueueSpec) -> Result<QueueSpec, Status> {
     wanted.map(|wanted| QueueSpec::from(&wanted)).map_err(|error| status_from_problem(&error.problem()))
 }
 
-/// Counts per queue, which are never stored because they follow from the jobs.
+/// Counts per queue, which are never stored because they follow from the rest.
 fn counts(state: &State) -> BTreeMap<String, QueueStatus> {
-    let mut out: BTreeMap<String, QueueStatus> = BTreeMap::new();
+    let shares = queue_shares(state, now()).into_iter();
+    let counted = |(name, share)| (name, QueueStatus { share, ..QueueStatus::default() });
+    let mut out: BTreeMap<String, QueueStatus> = shares.map(counted).collect();
     let mut thousandths: BTreeMap<String, usize> = BTreeMap::new();
     for job in state.jobs() {
         let (Some(spec), Some(status)) = (&job.spec, &job.status) else { continue };
@@ -76,7 +79,8 @@ fn counts(state: &State) -> BTreeMap<String, QueueStatus> {
 
 fn with_counts(mut queue: Queue, counts: &BTreeMap<String, QueueStatus>) -> Queue {
     let name = queue.metadata.as_ref().map_or("", |m| m.name.as_str());
-    queue.status = Some(counts.get(name).cloned().unwrap_or_default());
+    let usage = queue.status.take().and_then(|status| status.usage);
+    queue.status = Some(QueueStatus { usage, ..counts.get(name).cloned().unwrap_or_default() });
     queue
 }
 

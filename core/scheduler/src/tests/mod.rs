@@ -1,6 +1,7 @@
 //! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
 
 mod counterfactual;
+mod fair;
 mod fractions;
 mod golden;
 mod nearness;
@@ -11,13 +12,15 @@ mod rules;
 mod sharing;
 mod verify;
 mod warm;
+mod week;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName, JobSpec, Millicores,
-    NodePhase, Place, Precision, RawJobSpec, Resources, Slice, Span, TaskGroup, Time, TopologyRequest,
+    Amounts, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName, JobSpec,
+    Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, Resources, Slice, Span, TaskGroup, Time,
+    TopologyRequest, USAGE_HALF_LIFE, Usage,
 };
 
 use crate::*;
@@ -97,11 +100,10 @@ fn counts(text: &str) -> BTreeMap<DeviceClass, u32> {
     text.split(',').filter(|part| !part.is_empty()).map(count).collect()
 }
 
-/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0`
+/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0 weight=2 half=86400`
 fn queue(line: &str) -> QueueView {
     let words_of = words(line);
     QueueView {
-        name: line.split_whitespace().next().unwrap().parse().unwrap(),
         priority: number(&words_of, "priority"),
         stopped: words_of.get("stopped") == Some(&"true"),
         max_devices: number(&words_of, "max"),
@@ -109,6 +111,11 @@ fn queue(line: &str) -> QueueView {
         nominal: counts(words_of.get("nominal").unwrap_or(&"")),
         borrowing_limit: counts(words_of.get("borrow").unwrap_or(&"")),
         lending_limit: counts(words_of.get("lend").unwrap_or(&"")),
+        half_life: words_of
+            .get("half")
+            .map_or(USAGE_HALF_LIFE, |half| Span::from_secs(half.parse().unwrap())),
+        weight: words_of.get("weight").map_or(1, |weight| weight.parse().unwrap()),
+        ..QueueView::new(line.split_whitespace().next().unwrap().parse().unwrap())
     }
 }
 
@@ -244,7 +251,20 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
             job.past.waited = Span(job.past.waited.0 + plan.now.since(*since).0);
         }
         job.state = placed(&gang.assignments, plan.now);
+        let job = job.clone();
+        record(snapshot, &job, plan.now, Usage::take);
     }
+}
+
+/// Records that a job got its places, or gave them back.
+fn record(snapshot: &mut Snapshot, job: &JobView, now: Time, what: fn(&mut Usage, &Amounts, Time, Span)) {
+    let root = |name: &QueueName| {
+        let find = |name: &QueueName| snapshot.queues.iter().find(|view| view.name == *name);
+        std::iter::successors(find(name), |view| find(view.parent.as_ref()?)).take(9).last()
+    };
+    let Some(half_life) = root(&job.queue).map(|root| root.half_life) else { return };
+    let view = snapshot.queues.iter_mut().find(|view| view.name == job.queue).unwrap();
+    what(&mut view.usage, &Amounts::of_gang(&job.spec), now, half_life);
 }
 
 fn find<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut JobView {

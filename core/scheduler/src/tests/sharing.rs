@@ -118,9 +118,9 @@ fn an_explanation_names_the_queue_that_has_too_little() {
             "b parent=research nominal=nvidia:4",
             "solo nominal=nvidia:2",
         ];
-        let held = format!("held gpus=1 tasks={} queue={} age=99", holds[1..].trim(), &holds[..1]);
+        let held = format!("held gpus=1 tasks={} queue={} priority=1", holds[1..].trim(), &holds[..1]);
         let snapshot =
-            cluster(&["m gpus=64", "n gpus=64"], &queues, &[&held, "solo queue=solo gpus=2 age=98", job]);
+            cluster(&["m gpus=64", "n gpus=64"], &queues, &[&held, "solo queue=solo gpus=2 priority=1", job]);
         explanation(&tell(&snapshot, &config(), NOW), "j").summary.clone()
     };
     let cases = [
@@ -156,7 +156,7 @@ fn a_gang_of_two_classes_needs_both() {
     let queues = ["a nominal=nvidia:4,amd:1"];
     let job = |line: &str| job(line, &[]).spec;
     let (mut two, one) = ((*job("j queue=a gpus=4 side=1x2")).clone(), job("k queue=a gpus=4"));
-    let counts = Queues::new(&views(&queues));
+    let counts = Queues::new(&views(&queues), Amounts::default());
     assert_eq!(counts.check(0, &gang_devices(&one)), Ok(()));
     two.groups[1].resources.devices.as_mut().unwrap().class = DeviceClass::Amd;
     let refusal = counts.check(0, &gang_devices(&two));

@@ -28,7 +28,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             };
             let stoppable = if stoppable { "stoppable=1" } else { "" };
             let waits = if waits { "wait=9000" } else { "" };
-            let queue = ["default", "default", "small", "one", "two", "two"][queue];
+            let queue = ["default", "lab", "small", "one", "two", "light"][queue];
             Event::Comes(format!(
                 "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits} {near}"
             ))
@@ -63,10 +63,11 @@ impl World {
                 "e gpus=4 class=amd",
             ],
             &[
-                "default",
+                "default half=40000",
+                "light weight=1 parent=lab",
                 "small max=9 priority=1",
-                "lab nominal=nvidia:4",
-                "one parent=lab nominal=nvidia:8 lend=nvidia:6",
+                "lab nominal=nvidia:4 half=86400 weight=2",
+                "one parent=lab nominal=nvidia:8 lend=nvidia:6 weight=3",
                 "two parent=lab nominal=nvidia:4 borrow=nvidia:9",
             ],
             &[],
@@ -92,6 +93,9 @@ impl World {
                 if !self.snapshot.jobs.is_empty() {
                     let number = number % self.snapshot.jobs.len();
                     let job = self.snapshot.jobs.swap_remove(number);
+                    if matches!(job.state, JobState::Placed { .. }) {
+                        record(&mut self.snapshot, &job, self.now, Usage::give_back);
+                    }
                     self.warm.remove_job(&job.name);
                 }
             }
@@ -118,7 +122,16 @@ impl World {
         }
         let (since, held_since) = (self.now, self.now);
         view.state = JobState::Waiting { verdicts, since, not_before: None, held: Vec::new(), held_since };
-        self.warm.set_job(view);
+        let view = view.clone();
+        self.warm.set_job(&view);
+        record(&mut self.snapshot, &view, self.now, Usage::give_back);
+    }
+
+    /// Tells what was recorded of the queues.
+    fn tell(&mut self) {
+        for queue in &self.snapshot.queues {
+            assert!(self.warm.set_usage(&queue.name, queue.usage));
+        }
     }
 }
 
@@ -134,6 +147,7 @@ proptest! {
         let mut world = World::new();
         for (revision, event) in (1..).zip(&events) {
             world.happen(event);
+            world.tell();
             world.snapshot.revision = revision;
             let mut cold = Scheduler::new(&world.snapshot, &settings(), world.now);
             let expected = cold.plan(revision, world.now);
