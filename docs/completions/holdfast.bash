@@ -7072,7 +7072,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__simulate)
-            opts="-o -v -h -V --trace --cluster --policy --baseline --only-baselines --seed --weeks --report --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version fill help"
+            opts="-o -v -h -V --trace --cluster --policy --baseline --only-baselines --seed --weeks --report --events --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version fill help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -7103,6 +7103,10 @@ _holdfast() {
                     return 0
                     ;;
                 --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --events)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

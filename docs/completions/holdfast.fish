@@ -1511,6 +1511,7 @@ las\t''"
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l seed -d 'Which nodes fail when; the same for every policy' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l weeks -d 'Count the utilisation apart from the end of one week to the end of another, such as 5-13' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l report -d 'Draw utilisation, queue depth and waits there as SVG, and write everything as JSON' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -l events -d 'Write what happened to each job and node, one JSON object a line, for those who check it' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand simulate; and not __fish_seen_subcommand_from fill help" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'
 yaml\t'The same as YAML'

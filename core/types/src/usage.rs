@@ -136,7 +136,7 @@ mod tests {
 
     /// In thousandths of an accelerator.
     fn average(usage: &Usage, days: u64, half_life: Span) -> u64 {
-        usage.average_at(Time(0) + Span(DAY.0 * days), half_life).get(GPU) * 1_000 >> PART_BITS
+        (usage.average_at(Time(0) + Span(DAY.0 * days), half_life).get(GPU) * 1_000) >> PART_BITS
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn run() -> Result<Ran> {
 }
 
 /// What this thread has used of a processor, in seconds.
-fn spent() -> f64 {
+pub(crate) fn spent() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

@@ -25,6 +25,8 @@ pub fn promises() -> Vec<Promise> {
         measured("scheduler", "scheduler-event-10k", scheduler::event_10k),
         measured("scheduler", "scheduler-event-100k", scheduler::event_100k),
         measured("scheduler", "scheduler-backfill", scheduler::backfill),
+        measured("scheduler", "scheduler-slurm-1k", scheduler::slurm_1k),
+        measured("scheduler", "scheduler-slurm-10k", scheduler::slurm_10k),
         measured("scheduler", "scheduler-rebuild-1k", scheduler::rebuild_1k),
         measured("scheduler", "scheduler-rebuild-10k", scheduler::rebuild_10k),
         measured("scheduler", "scheduler-rebuild-100k", scheduler::rebuild_100k),

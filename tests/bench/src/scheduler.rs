@@ -6,6 +6,7 @@
 
 mod gang;
 mod kept;
+mod slurm;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub(crate) use kept::{
     PART, event_1k, event_10k, event_100k, memory_1k, memory_10k, memory_100k, rebuild_1k, rebuild_10k,
     rebuild_100k, told,
 };
+pub(crate) use slurm::{slurm_1k, slurm_10k};
 use world::{NOW, World};
 
 /// The backlog of a round: more jobs say nothing new and make the largest cluster slow to set up.

@@ -8,5 +8,5 @@ pub(crate) enum Wanted {
     /// A job.
     Job(Box<JobManifest>),
     /// A queue.
-    Queue(QueueManifest),
+    Queue(Box<QueueManifest>),
 }

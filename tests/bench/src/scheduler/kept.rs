@@ -10,6 +10,7 @@ use holdfast_scheduler::{Config, Scheduler, Snapshot};
 use holdfast_types::JobName;
 
 use super::world::{NOW, World};
+use crate::control::host::memory_of;
 use crate::measure::{Bench, Measurement, quantile};
 
 /// The first argument of a process that tells its memory.
@@ -132,10 +133,7 @@ pub(crate) fn told(arguments: &[String]) -> Result<()> {
     let nodes = arguments.first().context("how many nodes")?.parse().context("how many nodes")?;
     let snapshot = full(nodes)?;
     let scheduler = planned(&snapshot);
-    let status = std::fs::read_to_string("/proc/self/status").context("read /proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("a line VmRSS")?;
-    let kib: u64 = line.trim_end_matches("kB").trim().parse().context("a number of kB")?;
-    println!("{}", kib * 1024);
+    println!("{}", memory_of(std::process::id())?);
     drop((snapshot, scheduler));
     Ok(())
 }
