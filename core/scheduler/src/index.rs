@@ -2,6 +2,7 @@
 //! snapshot alone, but for what it remembers to have tried in vain. It must not know how anything is decided.
 
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -60,6 +61,7 @@ impl Index {
             on: vec![Vec::new(); nodes.len()],
             queues: Queues::new(&snapshot.queues, nodes.amounts()),
             catalog: Catalog::new(nodes),
+            jobs: Vec::with_capacity(snapshot.jobs.len()),
             ..Self::default()
         };
         for job in &snapshot.jobs {
@@ -139,7 +141,14 @@ impl Index {
 
     /// A job is as it is seen here.
     pub(crate) fn set_job(&mut self, view: &JobView) {
-        self.remove_job(&view.name);
+        let number = match self.numbers.entry(view.name.clone()) {
+            Entry::Vacant(entry) => *entry.insert(self.spare.pop().unwrap_or(self.jobs.len())),
+            Entry::Occupied(entry) => {
+                let number = *entry.get();
+                self.forget(number);
+                number
+            }
+        };
         let queue = self.queues.find(&view.queue);
         let first = queue.map_or(i32::MIN, |queue| self.queues.priority(queue));
         let job = Job {
@@ -153,8 +162,6 @@ impl Index {
             state: self.state(view),
         };
         *self.priorities.entry(job.priority).or_default() += 1;
-        let number = self.spare.pop().unwrap_or(self.jobs.len());
-        self.numbers.insert(view.name.clone(), number);
         match self.jobs.get_mut(number) {
             Some(slot) => *slot = Some(job),
             None => self.jobs.push(Some(job)),
@@ -164,7 +171,14 @@ impl Index {
 
     /// A job is no more.
     pub(crate) fn remove_job(&mut self, name: &JobName) {
-        let Some(number) = self.numbers.remove(name) else { return };
+        if let Some(number) = self.numbers.remove(name) {
+            self.forget(number);
+            self.spare.push(number);
+        }
+    }
+
+    /// Nothing of a job counts any more.
+    fn forget(&mut self, number: JobNumber) {
         self.unsettle(number);
         let Some(job) = self.jobs.get_mut(number).and_then(Option::take) else { return };
         if let Some(wait) = job.wait() {
@@ -176,7 +190,6 @@ impl Index {
                 self.priorities.remove(&job.priority);
             }
         }
-        self.spare.push(number);
     }
 
     /// A job that waited has these places from now on.
@@ -282,7 +295,7 @@ impl Index {
     /// Puts a job where it belongs.
     fn settle(&mut self, number: JobNumber) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
-        if let Some(queue) = job.queue {
+        if let Some(queue) = job.queue.filter(|_| job.takes_any()) {
             self.queues.hold(queue, &job.takes());
         }
         for seat in job.seats() {
@@ -310,7 +323,7 @@ impl Index {
     fn unsettle(&mut self, number: JobNumber) {
         self.leave_line(number);
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
-        if let Some(queue) = job.queue {
+        if let Some(queue) = job.queue.filter(|_| job.takes_any()) {
             self.queues.release(queue, &job.takes());
         }
         for seat in job.seats() {

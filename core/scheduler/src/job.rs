@@ -127,6 +127,11 @@ impl Job {
         Devices::from(&self.takes())
     }
 
+    /// Whether it takes anything, or anything is held for it.
+    pub(crate) fn takes_any(&self) -> bool {
+        !self.seats().is_empty() || !self.held().is_empty()
+    }
+
     /// All that it takes, or that is held for it.
     pub(crate) fn takes(&self) -> Amounts {
         Seat::amounts_of(self.seats().iter().chain(self.held()))
