@@ -131,6 +131,17 @@ impl Board {
         }
     }
 
+    /// The same of a whole gang that was placed after a moment.
+    pub(crate) fn put_all_back(&mut self, seats: &[Seat], before: Moment) {
+        for seat in seats {
+            self.put_back(seat);
+        }
+        // Who looked for one place has read no further than that moment, and would read of it twice.
+        if let [_] = seats {
+            self.log.rewind(before);
+        }
+    }
+
     /// Holds a place.
     pub(crate) fn hold(&mut self, seat: &Seat) {
         self.change(seat, Change::Less, Room::hold);

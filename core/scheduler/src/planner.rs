@@ -228,15 +228,14 @@ impl Round<'_> {
 
     fn place(&mut self, key: LineKey, number: JobNumber) -> bool {
         let Index { catalog, board, .. } = &mut *self.index;
+        let before = board.log().now();
         let seats = catalog.class(key.class).and_then(|class| board.place(catalog, class));
         let since = self.index.board.log().now();
         let Some(seats) = seats else {
             self.index.vain.park(key.class, Some(since));
             return false;
         };
-        for seat in &seats {
-            self.index.board.put_back(seat);
-        }
+        self.index.board.put_all_back(&seats, before);
         self.start(number, seats);
         true
     }
