@@ -244,6 +244,7 @@ mod tests {
                     count: 1,
                     resources: None,
                     topology: None,
+                    variants: Vec::new(),
                 }],
                 ..v1::JobSpec::default()
             }),

@@ -26,6 +26,7 @@ mod share;
 mod slots;
 mod start;
 mod tasks;
+mod variant;
 
 pub use config::{Config, OwnController, Simulated};
 pub use daemon::{kill_all, main_with_config, maybe_run_hidden};

@@ -11,7 +11,7 @@ use crate::clock::now;
 use crate::gang::{self, Gang};
 use crate::library::{Program, blocking};
 use crate::place::Place;
-use crate::share;
+use crate::{share, variant};
 
 /// The port of every gang's rendezvous, inside its sandboxes: the default of torchrun.
 const RENDEZVOUS_PORT: u16 = 29_500;
@@ -168,6 +168,7 @@ fn env(
     // What the job says itself of another service than ours is its own affair.
     let shared = share::env(assignment).into_iter().filter(|(name, _)| !wanted.env.contains_key(*name));
     out.extend(shared.map(|(name, value)| (name.to_owned(), value)));
+    out.extend(variant::env(assignment).map(|(name, value)| (name.to_owned(), value)));
     if assignment.resume.is_some() {
         out.push(("HOLDFAST_RESUME_DIR".to_owned(), "/resume".to_owned()));
     }

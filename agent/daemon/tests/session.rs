@@ -30,7 +30,13 @@ fn task(image: ReplicaAssignment, dataset: ReplicaAssignment) -> TaskAssignment 
             tenant: "lab".to_owned(),
             purpose: "research".to_owned(),
             image: "trainer@1".to_owned(),
-            groups: vec![v1::TaskGroup { name: "w".to_owned(), count: 1, resources: None, topology: None }],
+            groups: vec![v1::TaskGroup {
+                name: "w".to_owned(),
+                count: 1,
+                resources: None,
+                topology: None,
+                variants: Vec::new(),
+            }],
             ..v1::JobSpec::default()
         }),
         ..TaskAssignment::default()

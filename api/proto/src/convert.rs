@@ -198,7 +198,9 @@ impl TryFrom<&v1::TaskGroup> for TaskGroup {
             None => Resources::default(),
         };
         let topology = group.topology.as_ref().map(TopologyRequest::try_from).transpose()?;
-        Ok(TaskGroup { name: field("groups.name", &group.name)?, count: group.count, resources, topology })
+        let variants = group.variants.iter().map(Resources::try_from).collect::<Result<_, _>>()?;
+        let name = field("groups.name", &group.name)?;
+        Ok(TaskGroup { name, count: group.count, resources, variants, topology })
     }
 }
 
@@ -301,6 +303,7 @@ impl From<&JobSpec> for v1::JobSpec {
                     count: g.count,
                     resources: Some(v1::Resources::from(&g.resources)),
                     topology: g.topology.as_ref().map(v1::TopologyRequest::from),
+                    variants: g.variants.iter().map(v1::Resources::from).collect(),
                 })
                 .collect(),
             datasets: spec

@@ -85,7 +85,8 @@ fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssi
             rank: task.rank,
             world,
             group: task.group.clone(),
-            resources: spec.groups.iter().find(|g| g.name == task.group).and_then(|g| g.resources.clone()),
+            resources: group(spec, task).map(|group| group.resources_in(status.variant)),
+            variant: status.variant,
             devices: task.devices.clone(),
             image: lookup(state, &format!("image/{}", spec.image)),
             datasets: spec.datasets.iter().filter_map(|d| mounted(state, d)).collect(),
@@ -102,6 +103,10 @@ fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssi
             spec: Some(spec.clone()),
         })
         .collect()
+}
+
+fn group<'a>(spec: &'a v1::JobSpec, task: &v1::TaskStatus) -> Option<&'a v1::TaskGroup> {
+    spec.groups.iter().find(|group| group.name == task.group)
 }
 
 fn mounted(state: &State, dataset: &v1::DatasetMount) -> Option<internal::MountedArtifact> {

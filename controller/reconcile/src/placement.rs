@@ -142,6 +142,7 @@ pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
             let since = millis(status.placed_at.as_ref().or(status.since.as_ref()));
             JobState::Placed {
+                variant: status.variant,
                 assignments: assignments(status),
                 since,
                 // Whether it saves its work when it is told to stop is for the job to know.
@@ -235,6 +236,7 @@ fn gang(gang: &holdfast_scheduler::GangPlacement) -> GangPlacement {
         job: gang.job.to_string(),
         job_uid: gang.uid.clone(),
         tasks: gang.assignments.iter().map(task).collect(),
+        variant: gang.variant,
     }
 }
 

@@ -120,7 +120,13 @@ pub(crate) fn submitted(state: &mut State, now: u64, job: &str, edit: impl FnOnc
         tenant: "lab".to_owned(),
         purpose: "research".to_owned(),
         image: "trainer@1".to_owned(),
-        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 1, resources: None, topology: None }],
+        groups: vec![v1::TaskGroup {
+            name: "worker".to_owned(),
+            count: 1,
+            resources: None,
+            topology: None,
+            variants: Vec::new(),
+        }],
         ..v1::JobSpec::default()
     };
     edit(&mut spec);

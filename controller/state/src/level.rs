@@ -26,6 +26,9 @@ const SHARES: u32 = 6;
 /// From here on it is kept where a node stands, and tasks can be asked to be near each other.
 const TOPOLOGY: u32 = 6;
 
+/// From here on a job may say what would do instead of what it wants most.
+const VARIANTS: u32 = 6;
+
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
     match body {
@@ -36,6 +39,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ChangeNode(change) if change.change == "place" => TOPOLOGY,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::CommitPlan(plan) if gives_shares(plan) => SHARES,
+        command::Body::CommitPlan(plan) if plan.gangs.iter().any(|gang| gang.variant > 0) => VARIANTS,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
         command::Body::SubmitJob(submit) => level_of_job(submit),
         command::Body::Transaction(transaction) => {
@@ -88,7 +92,7 @@ fn asks_for_share(spec: &JobSpec) -> bool {
     spec.groups.iter().filter_map(devices).any(|share| share)
 }
 
-/// A job asks for a part of an accelerator, and for nodes that are near each other, since the sixth. It waits for others and for times, and
+/// A job asks for a part of an accelerator, for nodes that are near each other, and names variants, since the sixth. It waits for others and for times, and
 /// may refuse to stop for others, since the fifth.
 fn level_of_job(submit: &SubmitJob) -> u32 {
     let Some(spec) = &submit.spec else { return 1 };
@@ -100,6 +104,8 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
         SHARES
     } else if spec.groups.iter().any(|group| group.topology.is_some()) {
         TOPOLOGY
+    } else if spec.groups.iter().any(|group| !group.variants.is_empty()) {
+        VARIANTS
     } else if waits || spec.preemptible.is_some() {
         TURNS
     } else {

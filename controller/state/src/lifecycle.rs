@@ -30,10 +30,10 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
     let status = job.status.get_or_insert_default();
     if act.state.feature_level() >= TURNS {
         let change = count_time(status, phase, act.now);
-        let spec = job.spec.as_ref();
+        let (spec, variant) = (job.spec.as_ref(), status.variant);
         match (change, spec) {
-            (Some(Places::Got), Some(spec)) => usage::takes(act, spec),
-            (Some(Places::Lost), Some(spec)) => usage::gives_back(act, spec),
+            (Some(Places::Got), Some(spec)) => usage::takes(act, spec, variant),
+            (Some(Places::Lost), Some(spec)) => usage::gives_back(act, spec, variant),
             (None, _) | (_, None) => {}
         }
     }

@@ -122,7 +122,8 @@ fn place(
         return Err("the job cannot end by its deadline any more".to_owned());
     }
     let mut job = job.clone();
-    let ranks = ranks(&job);
+    check_variant(&job, gang.variant)?;
+    let ranks = ranks(&job, gang.variant);
     check_whole(&ranks, gang)?;
     let taken = fit(act, usage, &ranks, gang)?;
     usage.nodes.extend(taken);
@@ -130,6 +131,7 @@ fn place(
     let status = job.status.get_or_insert_default();
     status.fence += 1;
     status.resume = resume;
+    status.variant = gang.variant;
     status.explanation = None;
     status.tasks = gang
         .tasks
@@ -163,13 +165,25 @@ fn place(
 
 type Ranks = BTreeMap<u32, (String, v1::Resources)>;
 
-fn ranks(job: &v1::Job) -> Ranks {
+/// What the task of each rank needs in a variant of the gang.
+fn ranks(job: &v1::Job, variant: u32) -> Ranks {
     let groups = job.spec.as_ref().map_or(&[][..], |s| s.groups.as_slice());
     let each = groups.iter().flat_map(|g| {
-        let resources = g.resources.clone().unwrap_or_default();
+        let resources = g.resources_in(variant);
         (0..g.count).map(move |_| (g.name.clone(), resources.clone()))
     });
     (0..).zip(each).collect()
+}
+
+fn check_variant(job: &v1::Job, variant: u32) -> Result<(), String> {
+    let groups = job.spec.as_ref().map_or(&[][..], |spec| spec.groups.as_slice());
+    let others = groups.iter().map(|group| group.variants.len()).max().unwrap_or(0);
+    let is_known = usize::try_from(variant).is_ok_and(|variant| variant <= others);
+    if is_known {
+        Ok(())
+    } else {
+        Err(format!("the gang was placed in variant {variant}, and the job has none after {others}"))
+    }
 }
 
 fn check_whole(ranks: &Ranks, gang: &GangPlacement) -> Result<(), String> {
@@ -202,7 +216,7 @@ impl Usage {
     fn of(act: &Act<'_>) -> Self {
         let mut usage = Self::default();
         for job in act.state.jobs().filter(|j| job_phase(j).holds_places()) {
-            let ranks = ranks(job);
+            let ranks = ranks(job, job.status.as_ref().map_or(0, |status| status.variant));
             let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
             for task in tasks.iter().filter(|t| !task_phase(t).is_terminal()) {
                 let resources = ranks.get(&task.rank).map(|(_, r)| r.clone()).unwrap_or_default();

@@ -11,6 +11,7 @@ use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
 mod shares;
 mod usage;
+mod variants;
 mod waiting;
 
 /// A cluster and a clock that moves 100 ms with every command.
@@ -62,6 +63,7 @@ fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
                 }),
             }),
             topology: None,
+            variants: Vec::new(),
         }],
         ..v1::JobSpec::default()
     }
@@ -188,6 +190,7 @@ impl World {
             job: name.to_owned(),
             job_uid: format!("uid-{name}"),
             tasks: tasks.collect(),
+            variant: 0,
         };
         let plan = store::CommitPlan { gangs: vec![gang], ..store::CommitPlan::default() };
         match self.done(command::Body::CommitPlan(plan)) {
@@ -212,7 +215,7 @@ impl World {
                 ..Default::default()
             };
             let tasks = if node.is_empty() { Vec::new() } else { vec![task] };
-            store::GangPlacement { job: (*job).to_owned(), job_uid: uid(job), tasks }
+            store::GangPlacement { job: (*job).to_owned(), job_uid: uid(job), tasks, variant: 0 }
         };
         let plan = store::CommitPlan {
             preempts: preempts.iter().map(preempt).collect(),

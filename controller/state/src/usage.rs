@@ -11,14 +11,16 @@ use crate::state::State;
 /// The feature level from which on it is counted.
 pub(crate) const SINCE: u32 = 6;
 
-/// A job has got its places.
-pub(crate) fn takes(act: &mut Act<'_>, spec: &v1::JobSpec) {
-    count(act, &spec.queue, |usage, act, half_life| usage.take(&amounts(spec), act.now, half_life));
+/// A job has got its places, in one of its variants.
+pub(crate) fn takes(act: &mut Act<'_>, spec: &v1::JobSpec, variant: u32) {
+    count(act, &spec.queue, |usage, act, half_life| usage.take(&amounts(spec, variant), act.now, half_life));
 }
 
 /// A job has given its places back.
-pub(crate) fn gives_back(act: &mut Act<'_>, spec: &v1::JobSpec) {
-    count(act, &spec.queue, |usage, act, half_life| usage.give_back(&amounts(spec), act.now, half_life));
+pub(crate) fn gives_back(act: &mut Act<'_>, spec: &v1::JobSpec, variant: u32) {
+    count(act, &spec.queue, |usage, act, half_life| {
+        usage.give_back(&amounts(spec, variant), act.now, half_life)
+    });
 }
 
 /// From now on it is counted: what is held already is.
@@ -30,7 +32,8 @@ pub(crate) fn begin(act: &mut Act<'_>) {
     let specs: Vec<v1::JobSpec> =
         act.state.jobs().filter(is_placed).filter_map(|job| job.spec.clone()).collect();
     for spec in &specs {
-        takes(act, spec);
+        // No job had variants before.
+        takes(act, spec, 0);
     }
 }
 
@@ -56,10 +59,10 @@ fn half_life(state: &State, queue: &v1::Queue) -> Span {
 }
 
 /// What a whole gang takes.
-fn amounts(spec: &v1::JobSpec) -> Amounts {
+fn amounts(spec: &v1::JobSpec, variant: u32) -> Amounts {
     let mut all = Amounts::default();
     for group in &spec.groups {
-        let (tasks, each) = (u64::from(group.count), group.resources.clone().unwrap_or_default());
+        let (tasks, each) = (u64::from(group.count), group.resources_in(variant));
         all.add_tasks(tasks, each.cpu_millis, each.memory_bytes);
         let devices = each.devices.unwrap_or_default();
         if let Ok(class) = devices.class.parse::<DeviceClass>() {

@@ -276,6 +276,7 @@ impl Teller {
             count: 2,
             resources: Some(v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 30, devices }),
             topology: None,
+            variants: Vec::new(),
         };
         let mut spec = v1::JobSpec {
             kind: "train".to_owned(),
@@ -312,6 +313,7 @@ impl Teller {
             job: name.to_owned(),
             job_uid: format!("uid-{name}"),
             tasks: tasks.collect(),
+            variant: 0,
         });
     }
 
@@ -744,6 +746,7 @@ fn turns(teller: &mut Teller) {
         job: "stays".to_owned(),
         job_uid: "uid-stays".to_owned(),
         tasks: vec![task(0, "de-1"), task(1, "de-2")],
+        variant: 0,
     };
     let preempts = ["later", "stays", "gone"].map(|job| store::Preemption {
         job: job.to_owned(),
@@ -773,6 +776,7 @@ fn sixth(teller: &mut Teller) {
     shares(teller);
     nearness(teller);
     weights(teller);
+    variants(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -790,6 +794,7 @@ fn shares(teller: &mut Teller) {
     let gang = |name: &str, share_millis: u32| store::GangPlacement {
         job: name.to_owned(),
         job_uid: format!("uid-{name}"),
+        variant: 0,
         tasks: vec![store::TaskPlacement {
             node: "de-1".to_owned(),
             devices: vec![0],
@@ -833,6 +838,36 @@ fn nearness(teller: &mut Teller) {
         }
     });
     teller.place("together", ["de-1", "de-2"]);
+}
+
+/// Jobs that start in the variant that there is room for, and in none that they have not.
+fn variants(teller: &mut Teller) {
+    for name in ["any", "less"] {
+        teller.submit_so(name, |spec| {
+            let group = &mut spec.groups[0];
+            let resources = group.resources.clone().unwrap_or_default();
+            group.count = 1;
+            group.variants = vec![v1::Resources { devices: None, ..resources }];
+        });
+    }
+    for (name, variant, devices) in [
+        ("less", 2, vec![]),
+        ("less", 0, vec![]),
+        ("less", 1, vec![0]),
+        ("less", 1, vec![]),
+        ("any", 0, vec![0]),
+    ] {
+        let task = store::TaskPlacement { node: "de-1".to_owned(), devices, ..Default::default() };
+        teller.place_gang(store::GangPlacement {
+            job: name.to_owned(),
+            job_uid: format!("uid-{name}"),
+            variant,
+            tasks: vec![task],
+        });
+    }
+    teller.now += 1_000_000;
+    teller.report("less", 1, 0, "de-1", "Succeeded");
+    teller.report("any", 1, 0, "de-1", "Succeeded");
 }
 
 /// What queues weigh, and what their jobs hold on average from the level on.

@@ -54,6 +54,8 @@ pub(crate) struct Class {
     pub(crate) members: Vec<Member>,
     /// What a whole gang needs.
     pub(crate) devices: Devices,
+    /// The classes of the other variants it could start in, the most wanted first: each is as if a job asked for nothing else.
+    pub(crate) others: Vec<usize>,
     /// How many jobs of it wait.
     jobs: usize,
 }
@@ -96,28 +98,31 @@ impl Catalog {
 
     /// The class of a job that waits from now on.
     pub(crate) fn enter(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
-        let key = ClassKey { verdicts: verdicts.address(), spec: Arc::clone(spec) };
-        let number = match self.known_classes.get(&key) {
-            Some(class) => *class,
-            None => {
-                let class = self.add_class(spec, verdicts);
-                self.known_classes.insert(key, class);
-                class
+        let number = self.class_of(spec, verdicts);
+        for number in self.variants(number) {
+            if let Some(class) = self.classes.get_mut(number) {
+                self.live += usize::from(class.jobs == 0);
+                class.jobs += 1;
             }
-        };
-        if let Some(class) = self.classes.get_mut(number) {
-            self.live += usize::from(class.jobs == 0);
-            class.jobs += 1;
         }
         number
     }
 
     /// One job fewer of a class waits.
     pub(crate) fn leave(&mut self, number: usize) {
-        if let Some(class) = self.classes.get_mut(number) {
-            class.jobs = class.jobs.saturating_sub(1);
-            self.live = self.live.saturating_sub(usize::from(class.jobs == 0));
+        for number in self.variants(number) {
+            if let Some(class) = self.classes.get_mut(number) {
+                class.jobs = class.jobs.saturating_sub(1);
+                self.live = self.live.saturating_sub(usize::from(class.jobs == 0));
+            }
         }
+    }
+
+    /// A class with those of its other variants: the variant of a number is at its position.
+    pub(crate) fn variants(&self, number: usize) -> impl Iterator<Item = usize> + use<> {
+        // Nothing is copied where there are no others.
+        let others = self.classes.get(number).map_or(Vec::new(), |class| class.others.clone());
+        std::iter::once(number).chain(others)
     }
 
     /// Whether so many classes are of nobody that it is time to begin anew.
@@ -162,18 +167,31 @@ impl Catalog {
         self.shapes.len()
     }
 
+    fn class_of(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
+        let key = ClassKey { verdicts: verdicts.address(), spec: Arc::clone(spec) };
+        if let Some(class) = self.known_classes.get(&key) {
+            return *class;
+        }
+        let class = self.add_class(spec, verdicts);
+        self.known_classes.insert(key, class);
+        class
+    }
+
     fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
+        let others =
+            (1..spec.variants()).map(|other| self.class_of(&Arc::new(spec.in_variant(other)), verdicts));
+        let others = others.collect();
         let ground = self.ground(spec, verdicts);
         let mut first_rank = 0;
         let mut members = Vec::with_capacity(spec.groups.len());
         for group in &spec.groups {
-            let shape = self.shape_of(ground, Need::of(group, spec.precision));
+            let shape = self.shape_of(ground, Need::of(&group.resources, spec.precision));
             let pattern = group.topology.as_ref().map(|asks| self.pattern_of(shape, asks));
             members.push(Member { shape, pattern, count: group.count, first_rank });
             first_rank += group.count;
         }
-        let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec));
-        self.classes.push(Class { spec, verdicts, members, devices, jobs: 0 });
+        let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec, 0));
+        self.classes.push(Class { spec, verdicts, members, devices, others, jobs: 0 });
         self.classes.len() - 1
     }
 
@@ -277,5 +295,5 @@ impl Eq for ClassKey {}
 
 /// The name of a group is part of it because an explanation says it.
 fn group_key(group: &TaskGroup) -> impl Ord + '_ {
-    (group.count, Need::of(group, None), &group.topology, &group.name)
+    (group.count, Need::of(&group.resources, None), &group.topology, &group.name, &group.variants)
 }

@@ -127,7 +127,7 @@ impl Trial<'_> {
         match refusal {
             QueueRefusal::Stopped => Some(Change::QueueOpens(queue)),
             QueueRefusal::Full { held, .. } => {
-                let needs = crate::need::gang_devices(&view.spec).total();
+                let needs = crate::need::gang_devices(&view.spec, 0).total();
                 Some(Change::QueueAllows(queue, whole(held.0.saturating_add(needs.0))?))
             }
             QueueRefusal::Short(short) => {
@@ -208,7 +208,7 @@ impl Trial<'_> {
 
     /// The smallest job that would make room by its end.
     fn ends(&mut self, view: &JobView) -> Option<Vec<Change>> {
-        let size = |job: &JobView| crate::need::gang_devices(&job.spec).total();
+        let size = |job: &JobView| crate::need::gang_devices(&job.spec, job.state.variant()).total();
         let runs = |job: &&JobView| matches!(job.state, JobState::Placed { .. }) && job.name != view.name;
         let mut running: Vec<&JobView> = self.snapshot.jobs.iter().filter(runs).collect();
         running.sort_unstable_by_key(|job| (size(job).0, &job.name));

@@ -35,9 +35,10 @@ enum Cause {
     NoRoom,
 }
 
-/// What two jobs have in common that have one explanation: their class, why, and how many jobs that places are held for go before.
+/// What two jobs have in common that have one explanation: their class, why, how many jobs that places are held for go before, and their
+/// queue where it says something of each of their variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Same(usize, Cause, usize);
+pub(crate) struct Same(usize, Cause, usize, Option<usize>);
 
 /// Explains what waits against the room that is left when a plan was made.
 #[derive(Debug)]
@@ -80,11 +81,12 @@ impl<'a> Explainer<'a> {
         // Nobody takes the places that are held for one of the same priority, however it stands otherwise.
         let rank = |turn: &Turn| (turn.0.is_timely, turn.0.priority);
         let before = self.holders.partition_point(|(holder, _)| rank(holder) <= rank(&turn));
-        Some(Same(class, self.cause(number, job), before))
+        let is_varied = self.index.catalog.variants(class).nth(1).is_some();
+        Some(Same(class, self.cause(number, job), before, job.queue.filter(|_| is_varied)))
     }
 
     /// Why such jobs were not placed.
-    pub(crate) fn explain(&mut self, Same(number, cause, before): Same) -> Explanation {
+    pub(crate) fn explain(&mut self, Same(number, cause, before, queue): Same) -> Explanation {
         self.prepare(before);
         let (index, holders) = (self.index, self.holders_by_node(before));
         let [rooms, idle] =
@@ -99,6 +101,7 @@ impl<'a> Explainer<'a> {
                 waterfall: Vec::new(),
                 per_node,
                 never_fits: false,
+                variants: Vec::new(),
                 if_only: Vec::new(),
             };
         };
@@ -115,8 +118,12 @@ impl<'a> Explainer<'a> {
         };
         let waterfall = survey.waterfall(&class.spec.jurisdictions);
         let per_node = survey.per_node;
-        let never_fits = self.never_fits(number, class);
-        Explanation { summary, waterfall, per_node, never_fits, if_only: Vec::new() }
+        let is_tried = matches!(cause, Cause::Queue(_) | Cause::NoRoom);
+        let others = index.catalog.variants(number).skip(1).filter(|_| is_tried);
+        let variants = others.filter_map(|other| other_sentence(index, site, other, queue)).collect();
+        let mut all = index.catalog.variants(number);
+        let never_fits = all.all(|class| self.never_fits(class));
+        Explanation { summary, waterfall, per_node, never_fits, variants, if_only: Vec::new() }
     }
 
     fn cause(&self, number: JobNumber, job: &Job) -> Cause {
@@ -161,10 +168,11 @@ impl<'a> Explainer<'a> {
         by_node
     }
 
-    fn never_fits(&mut self, number: usize, class: &Class) -> bool {
+    fn never_fits(&mut self, number: usize) -> bool {
         if let Some(known) = self.never.get(&number) {
             return *known;
         }
+        let Some(class) = self.index.catalog.class(number) else { return true };
         let seats = self.empty.place(&self.index.catalog, class);
         for seat in seats.as_deref().unwrap_or(&[]) {
             self.empty.give_back(seat);
@@ -189,6 +197,17 @@ fn short_group<'a>(index: &'a Index, site: Site<'a>, class: &'a Class) -> Option
         first.get_or_insert(told);
     }
     first
+}
+
+/// Why a job of a queue did not start in another variant.
+fn other_sentence(index: &Index, site: Site<'_>, number: usize, queue: Option<usize>) -> Option<String> {
+    let class = index.catalog.class(number)?;
+    let refused = queue.filter(|queue| index.queues.check(*queue, &class.devices).is_err());
+    if let Some(queue) = refused {
+        return Some(queue_sentence(index, queue, class));
+    }
+    let (group, survey) = short_group(index, site, class)?;
+    Some(group.sentence(&survey))
 }
 
 fn queue_sentence(index: &Index, queue: usize, class: &Class) -> String {

@@ -21,6 +21,8 @@ pub struct Explanation {
     pub per_node: BTreeMap<NodeName, String>,
     /// Whether it could not be placed even if nothing else ran on these nodes and all of them took work.
     pub never_fits: bool,
+    /// Why it was not placed in each of its other variants, in their order; the rest of the explanation is of the one it wants most.
+    pub variants: Vec<String>,
     /// What would have to be otherwise for it to start, where somebody tried: see [`crate::counterfactuals`].
     pub if_only: Vec<String>,
 }
@@ -39,6 +41,9 @@ pub struct WaterfallStep {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.summary)?;
+        for (variant, text) in (1..).zip(&self.variants) {
+            writeln!(f, "variant {variant}: {text}")?;
+        }
         if self.never_fits {
             writeln!(f, "it would not fit even if nothing else ran and every node took work")?;
         }

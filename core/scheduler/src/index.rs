@@ -156,7 +156,7 @@ impl Index {
             spec: Arc::clone(&view.spec),
             queue,
             priority: (Reverse(first), Reverse(view.spec.priority)),
-            devices: gang_devices(&view.spec),
+            devices: gang_devices(&view.spec, view.state.variant()),
             submitted: view.submitted,
             past: view.past,
             state: self.state(view),
@@ -192,14 +192,17 @@ impl Index {
         }
     }
 
-    /// A job that waited has these places from now on.
-    pub(crate) fn start(&mut self, number: JobNumber, seats: Vec<Seat>, now: Time) {
+    /// A job that waited has these places from now on, in one of its variants.
+    pub(crate) fn start(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>, now: Time) {
         self.unsettle(number);
         if let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) {
             if let State::Waiting(wait) = &job.state {
                 self.catalog.leave(wait.class);
             }
             job.past.waited = job.waited(now);
+            if variant > 0 {
+                job.devices = gang_devices(&job.spec, variant);
+            }
             job.state = State::Placed(Stay { since: now, seats, unsaved: None, stopping: false });
         }
         self.settle(number);
@@ -271,7 +274,7 @@ impl Index {
     }
 
     fn state(&mut self, view: &JobView) -> State {
-        let seats = |nodes: &Nodes, places| Seat::all(nodes, &view.spec, places);
+        let seats = |nodes: &Nodes, places| Seat::all(nodes, &view.spec, view.state.variant(), places);
         match &view.state {
             JobState::Waiting { verdicts, since, not_before, held, held_since } => State::Waiting(Wait {
                 since: *since,
@@ -283,7 +286,7 @@ impl Index {
                 hopeless: None,
                 tried: None,
             }),
-            JobState::Placed { assignments, since, unsaved, stopping } => State::Placed(Stay {
+            JobState::Placed { assignments, since, unsaved, stopping, .. } => State::Placed(Stay {
                 since: *since,
                 seats: seats(self.catalog.nodes(), assignments),
                 unsaved: *unsaved,

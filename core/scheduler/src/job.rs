@@ -48,7 +48,7 @@ pub(crate) struct Job {
     /// `None` where there is no such queue.
     pub(crate) queue: Option<usize>,
     pub(crate) priority: Priority,
-    /// The accelerators the whole gang needs.
+    /// The accelerators the whole gang needs: in the variant it has places in, or else in the one it wants most.
     pub(crate) devices: Devices,
     pub(crate) submitted: Time,
     pub(crate) past: Past,

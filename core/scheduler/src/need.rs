@@ -2,7 +2,7 @@
 
 use holdfast_types::{
     Amounts, Bytes, DeviceClass, DeviceRequest, DeviceShare, JobSpec, MilliDevices, Precision, Rank,
-    Resource, TaskGroup,
+    Resource, Resources,
 };
 
 use crate::snapshot::DeviceView;
@@ -30,9 +30,8 @@ pub(crate) struct DeviceNeed {
 pub(crate) const WHOLE: u32 = 1_000;
 
 impl Need {
-    /// What each task of a group needs. The precision binds accelerators only: any processor computes in any format.
-    pub(crate) fn of(group: &TaskGroup, precision: Option<Precision>) -> Self {
-        let resources = &group.resources;
+    /// What a task needs. The precision binds accelerators only: any processor computes in any format.
+    pub(crate) fn of(resources: &Resources, precision: Option<Precision>) -> Self {
         let devices = resources.devices.as_ref().map(|request| DeviceNeed {
             class: request.class,
             count: request.count,
@@ -43,13 +42,13 @@ impl Need {
         Self { cores: resources.cores.0, memory: resources.memory.0, devices }
     }
 
-    /// What the task of a rank needs; `None` past the last rank.
-    pub(crate) fn of_rank(spec: &JobSpec, rank: Rank) -> Option<Self> {
+    /// What the task of a rank needs in a variant of its gang; `None` past the last rank.
+    pub(crate) fn of_rank(spec: &JobSpec, variant: u32, rank: Rank) -> Option<Self> {
         let mut first = 0_u32;
         for group in &spec.groups {
             first = first.saturating_add(group.count);
             if rank.0 < first {
-                return Some(Self::of(group, spec.precision));
+                return Some(Self::of(group.resources_in(variant), spec.precision));
             }
         }
         None
@@ -135,11 +134,11 @@ impl From<&Amounts> for Devices {
     }
 }
 
-/// The accelerators a whole gang needs.
-pub(crate) fn gang_devices(spec: &JobSpec) -> Devices {
+/// The accelerators a whole gang needs in one of its variants.
+pub(crate) fn gang_devices(spec: &JobSpec, variant: u32) -> Devices {
     let mut devices = Devices::default();
     for group in &spec.groups {
-        if let Some(DeviceRequest { class, count, share, .. }) = &group.resources.devices {
+        if let Some(DeviceRequest { class, count, share, .. }) = &group.resources_in(variant).devices {
             let each = thousandths(*count, *share).0;
             devices.add(*class, MilliDevices(u64::from(group.count).saturating_mul(each)));
         }

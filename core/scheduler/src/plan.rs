@@ -45,6 +45,8 @@ pub struct GangPlacement {
     pub job: JobName,
     /// Tells it from another job of the same name.
     pub uid: String,
+    /// In which of its variants it is placed.
+    pub variant: u32,
     /// The place of every rank, in order; none where nothing is held for it any more.
     pub assignments: Vec<Assignment>,
 }
@@ -55,6 +57,8 @@ const ENCODING: &str = "holdfast plan 2";
 /// Set where a share stands before the count of accelerators, which is never so large. So a plan without shares has the hash that it
 /// had before there were any.
 const SHARE: u64 = 1 << 63;
+/// The same of a variant before the count of places.
+const VARIANT: u64 = 1 << 63;
 
 impl Plan {
     /// Closes a plan over its hash.
@@ -118,6 +122,9 @@ impl Canonical {
     fn gang(&mut self, gang: &GangPlacement) {
         self.text(gang.job.as_str());
         self.text(&gang.uid);
+        if gang.variant > 0 {
+            self.number(VARIANT | u64::from(gang.variant));
+        }
         self.count(gang.assignments.len());
         for assignment in &gang.assignments {
             self.number(u64::from(assignment.rank.0));

@@ -83,7 +83,7 @@ impl Round<'_> {
             } else if self.is_full() {
                 continue;
             } else if let Some(seats) = free.or_else(|| self.elsewhere(number)) {
-                self.start(number, seats);
+                self.start(number, 0, seats);
             } else if is_old {
                 self.index.hold(number, Vec::new(), self.now);
                 self.held.insert(number);
@@ -114,10 +114,14 @@ impl Round<'_> {
         let keys: Vec<LineKey> = self.index.lines.iter().map(|(key, _)| *key).collect();
         let mut classes = BTreeSet::new();
         for key in keys {
-            if classes.insert(key.class) {
-                self.look_again(key.class);
+            let mut is_open = false;
+            for class in self.index.catalog.variants(key.class) {
+                if classes.insert(class) {
+                    self.look_again(class);
+                }
+                is_open |= self.index.vain.parked(class).is_none();
             }
-            if self.index.vain.parked(key.class).is_none() || self.is_hopeful(key) {
+            if is_open || self.is_hopeful(key) {
                 self.call_next(key, None);
             }
         }
@@ -207,44 +211,62 @@ impl Round<'_> {
         u32::try_from(self.gangs.len()).unwrap_or(u32::MAX) >= self.index.config.max_gangs_per_plan
     }
 
-    /// Does for a job what can be done. `false` where nothing can be for the others of its line.
+    /// Does for a job what can be done; others stop, and places are held, for what it wants most. `false` where nothing can be for the
+    /// others of its line.
     fn decide(&mut self, key: LineKey, number: JobNumber) -> bool {
         let Some(job) = self.index.job(number) else { return true };
         // Somebody is stopping for it, or the places held for it will be free some time.
-        let (is_served, holds) = (is_served(self.index, job), !job.held().is_empty());
-        match self.index.queues.check(key.queue, &job.devices) {
-            Ok(()) => {}
-            Err(QueueRefusal::Short(_)) => {
-                let gets_back = !holds && self.stake(key, number).owner().is_some();
-                return is_served || (gets_back && self.preempt(key, number));
-            }
-            Err(QueueRefusal::Stopped | QueueRefusal::Full { .. }) => return false,
-        }
-        if self.index.vain.parked(key.class).is_none() && self.place(key, number) {
+        let (is_served, holds, wants) = (is_served(self.index, job), !job.held().is_empty(), job.devices);
+        if self.place_in_some(key, number) {
             return true;
         }
-        is_served || self.revoke(key, number) || self.preempt(key, number) || holds || self.hold(number)
+        match self.index.queues.check(key.queue, &wants) {
+            Ok(()) => {
+                is_served
+                    || self.revoke(key, number)
+                    || self.preempt(key, number)
+                    || holds
+                    || self.hold(number)
+            }
+            Err(QueueRefusal::Short(_)) => {
+                let gets_back = !holds && self.stake(key, number).owner().is_some();
+                is_served || (gets_back && self.preempt(key, number))
+            }
+            Err(QueueRefusal::Stopped | QueueRefusal::Full { .. }) => false,
+        }
     }
 
-    fn place(&mut self, key: LineKey, number: JobNumber) -> bool {
+    /// Starts a job in the first of its variants that its queue allows and that finds room.
+    fn place_in_some(&mut self, key: LineKey, number: JobNumber) -> bool {
+        for (variant, class) in (0..).zip(self.index.catalog.variants(key.class)) {
+            let devices = self.index.catalog.class(class).map(|class| class.devices).unwrap_or_default();
+            let is_let = self.index.queues.check(key.queue, &devices).is_ok();
+            if is_let && self.index.vain.parked(class).is_none() && self.place(class, number, variant) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn place(&mut self, class: usize, number: JobNumber, variant: u32) -> bool {
         let Index { catalog, board, .. } = &mut *self.index;
         let before = board.log().now();
-        let seats = catalog.class(key.class).and_then(|class| board.place(catalog, class));
+        let seats = catalog.class(class).and_then(|class| board.place(catalog, class));
         let since = self.index.board.log().now();
         let Some(seats) = seats else {
-            self.index.vain.park(key.class, Some(since));
+            self.index.vain.park(class, Some(since));
             return false;
         };
         self.index.board.put_all_back(&seats, before);
-        self.start(number, seats);
+        self.start(number, variant, seats);
         true
     }
 
-    fn start(&mut self, number: JobNumber, seats: Vec<Seat>) {
-        let Some(gang) = self.gang(number, &seats) else { return };
+    fn start(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>) {
+        let Some(gang) = self.gang(number, variant, &seats) else { return };
         self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());
         self.gangs.push(gang);
-        self.index.start(number, seats, self.now);
+        self.index.start(number, variant, seats, self.now);
         self.held.remove(&number);
     }
 
@@ -262,7 +284,7 @@ impl Round<'_> {
             held.push((holder, seats, since));
             self.index.hold(holder, Vec::new(), self.now);
         }
-        let is_placed = self.place(key, number);
+        let is_placed = self.place(key.class, number, 0);
         for (holder, seats, since) in held {
             let rooms = self.index.board.rooms();
             let is_taken = |seat: &Seat| {
@@ -306,7 +328,7 @@ impl Round<'_> {
             check.is_ok()
         });
         if exchange.victims.is_empty() && is_let {
-            self.start(number, exchange.seats);
+            self.start(number, 0, exchange.seats);
             return true;
         }
         let by = self.index.job(number).map(|job| job.ident.name.clone());
@@ -340,24 +362,24 @@ impl Round<'_> {
         // The order in which a gang is placed can miss a way that is there when others have ended, and needs none of their places.
         let is_free = self.index.job(number).is_some_and(|job| is_free(self.index, job, self.now));
         if is_free && !self.is_full() {
-            self.start(number, seats);
+            self.start(number, 0, seats);
         } else {
             self.held.insert(number);
         }
         true
     }
 
-    fn gang(&self, number: JobNumber, seats: &[Seat]) -> Option<GangPlacement> {
+    fn gang(&self, number: JobNumber, variant: u32, seats: &[Seat]) -> Option<GangPlacement> {
         let nodes = self.index.catalog.nodes();
         let ident = &self.index.job(number)?.ident;
         let assignments = seats.iter().map(|seat| seat.assignment(nodes)).collect::<Option<_>>()?;
-        Some(GangPlacement { job: ident.name.clone(), uid: ident.uid.clone(), assignments })
+        Some(GangPlacement { job: ident.name.clone(), uid: ident.uid.clone(), variant, assignments })
     }
 
     fn finish(self, base_revision: u64) -> Plan {
         let held = self.held.iter().filter_map(|number| {
             let job = self.index.job(*number).filter(|job| job.wait().is_some())?;
-            self.gang(*number, job.held())
+            self.gang(*number, 0, job.held())
         });
         let mut holds: Vec<GangPlacement> = held.collect();
         holds.sort_by(|one, two| one.job.cmp(&two.job));

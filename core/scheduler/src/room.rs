@@ -233,19 +233,22 @@ pub(crate) fn empty_rooms(nodes: &Nodes) -> Vec<Room> {
 
 impl Seat {
     /// The place of an assignment; `None` where its node is not in the snapshot.
-    pub(crate) fn of(nodes: &Nodes, spec: &JobSpec, assignment: &Assignment) -> Option<Self> {
+    pub(crate) fn of(nodes: &Nodes, spec: &JobSpec, variant: u32, assignment: &Assignment) -> Option<Self> {
         let node = nodes.find(&assignment.node)?;
         let layout = nodes.get(node).and_then(|node| nodes.layout_of(node));
-        let need =
-            Need::of_rank(spec, assignment.rank).unwrap_or(Need { cores: 0, memory: 0, devices: None });
+        let need = Need::of_rank(spec, variant, assignment.rank).unwrap_or(Need {
+            cores: 0,
+            memory: 0,
+            devices: None,
+        });
         let bits = assignment.devices.iter().filter_map(|index| layout?.bit(*index));
         let devices = bits.fold(0, |set, bit| set | bit);
         Some(Self { rank: assignment.rank.0, node, need, devices })
     }
 
-    /// All places of a gang that are in the snapshot.
-    pub(crate) fn all(nodes: &Nodes, spec: &JobSpec, assignments: &[Assignment]) -> Vec<Self> {
-        assignments.iter().filter_map(|assignment| Self::of(nodes, spec, assignment)).collect()
+    /// All places of a gang in one of its variants that are in the snapshot.
+    pub(crate) fn all(nodes: &Nodes, spec: &JobSpec, variant: u32, assignments: &[Assignment]) -> Vec<Self> {
+        assignments.iter().filter_map(|assignment| Self::of(nodes, spec, variant, assignment)).collect()
     }
 
     /// As others say it; `None` where its node is not in the snapshot.

@@ -155,13 +155,16 @@ pub enum JobState {
         since: Time,
         /// It may not start before this.
         not_before: Option<Time>,
-        /// The places that an earlier plan holds for it until all of them are free; empty where it waits without.
+        /// The places that an earlier plan holds for it until all of them are free, in the variant it wants most; empty where it waits
+        /// without.
         held: Vec<Assignment>,
         /// Since when it is these places.
         held_since: Time,
     },
     /// Its gang has places, and their resources are taken.
     Placed {
+        /// In which of its variants.
+        variant: u32,
         /// Where each task is.
         assignments: Vec<Assignment>,
         /// When they were taken.
@@ -171,6 +174,16 @@ pub enum JobState {
         /// It is told to stop, and its places are about to be free.
         stopping: bool,
     },
+}
+
+impl JobState {
+    /// The variant it has places in; while it waits the one it wants most.
+    pub(crate) fn variant(&self) -> u32 {
+        match self {
+            Self::Waiting { .. } => 0,
+            Self::Placed { variant, .. } => *variant,
+        }
+    }
 }
 
 /// The place of one task.

@@ -45,6 +45,8 @@ pub enum Rejection {
     NotWhole { given: usize, needs: u32 },
     #[error("rank {} is placed where rank {} belongs", .found.0, .expected.0)]
     RankOrder { expected: Rank, found: Rank },
+    #[error("the gang is placed in variant {variant}, and the job has {variants}, counted from 0")]
+    NoVariant { variant: u32, variants: u32 },
     #[error("node `{node}` is not known")]
     NoNode { node: NodeName },
     #[error("node `{node}` takes no work: {phase}")]
@@ -98,8 +100,8 @@ impl<'a> Ledger<'a> {
         let mut rooms = empty_rooms(&nodes);
         let mut queues = Queues::new(&snapshot.queues, nodes.amounts());
         for job in &snapshot.jobs {
-            let JobState::Placed { assignments, .. } = &job.state else { continue };
-            let seats = Seat::all(&nodes, &job.spec, assignments);
+            let JobState::Placed { variant, assignments, .. } = &job.state else { continue };
+            let seats = Seat::all(&nodes, &job.spec, *variant, assignments);
             for seat in &seats {
                 if let Some(room) = rooms.get_mut(seat.node) {
                     room.take(seat);
@@ -125,7 +127,11 @@ impl<'a> Ledger<'a> {
     /// Says what is wrong with the first place that is wrong.
     pub fn accept(&mut self, gang: &GangPlacement) -> Result<(), Rejection> {
         let job = self.waiting(gang)?;
-        let needs = gang_devices(&job.spec);
+        let (variant, variants) = (gang.variant, job.spec.variants());
+        if variant >= variants {
+            return Err(Rejection::NoVariant { variant, variants });
+        }
+        let needs = gang_devices(&job.spec, variant);
         let queue = self.queues.find(&job.queue);
         if let Some(Err(refusal)) = queue.map(|queue| self.queues.check(queue, &needs)) {
             return Err(self.refused(&job.queue, refusal, needs.total()));
@@ -138,7 +144,7 @@ impl<'a> Ledger<'a> {
             if assignment.rank != expected {
                 return Err(Rejection::RankOrder { expected, found: assignment.rank });
             }
-            self.place(&job.spec, assignment, &mut touched)?;
+            self.place((&job.spec, variant), assignment, &mut touched)?;
         }
         for (node, room) in touched {
             if let Some(slot) = self.rooms.get_mut(node) {
@@ -146,7 +152,7 @@ impl<'a> Ledger<'a> {
             }
         }
         if let Some(queue) = queue {
-            self.queues.hold(queue, &Amounts::of_gang(&job.spec));
+            self.queues.hold(queue, &Amounts::of_gang(&job.spec, variant));
         }
         self.started.insert(&job.name);
         Ok(())
@@ -180,7 +186,7 @@ impl<'a> Ledger<'a> {
     /// Takes one task in, on a copy of the room of its node.
     fn place(
         &self,
-        spec: &JobSpec,
+        (spec, variant): (&JobSpec, u32),
         assignment: &Assignment,
         touched: &mut BTreeMap<usize, Room>,
     ) -> Result<(), Rejection> {
@@ -196,7 +202,7 @@ impl<'a> Ledger<'a> {
             let jurisdiction = node.jurisdiction.clone();
             return Err(Rejection::Jurisdiction { node: assignment.node.clone(), jurisdiction });
         }
-        let Some(need) = Need::of_rank(spec, assignment.rank) else {
+        let Some(need) = Need::of_rank(spec, variant, assignment.rank) else {
             return Err(Rejection::NotWhole { given: spec.ranks().count() + 1, needs: spec.tasks() });
         };
         let room = touched.entry(position).or_insert_with(|| before.clone());

@@ -228,7 +228,13 @@ fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobS
             memory: Bytes(u64::from(devices) * MEMORY),
             devices: Some(request),
         };
-        Ok(TaskGroup { name: name.parse::<GroupName>()?, count, resources, topology: None })
+        Ok(TaskGroup {
+            name: name.parse::<GroupName>()?,
+            count,
+            resources,
+            variants: Vec::new(),
+            topology: None,
+        })
     };
     let mut groups = Vec::new();
     for (name, count, devices) in [("whole", devices / whole, whole), ("rest", 1, devices % whole)] {

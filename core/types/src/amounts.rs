@@ -63,12 +63,12 @@ impl fmt::Display for Resource {
 pub struct Amounts([u64; ROWS]);
 
 impl Amounts {
-    /// What a whole gang needs.
+    /// What a whole gang needs in one of its variants.
     #[must_use]
-    pub fn of_gang(spec: &JobSpec) -> Self {
+    pub fn of_gang(spec: &JobSpec, variant: u32) -> Self {
         let mut all = Self::default();
         for group in &spec.groups {
-            let (tasks, each) = (u64::from(group.count), &group.resources);
+            let (tasks, each) = (u64::from(group.count), group.resources_in(variant));
             all.add_tasks(tasks, each.cores.0, each.memory.0);
             if let Some(devices) = &each.devices {
                 let each = devices.share.map_or(1_000, |share| u64::from(share.thousandths()));

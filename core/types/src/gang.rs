@@ -13,9 +13,11 @@ use crate::topology::{TopologyError, TopologyRequest};
 pub const MAX_TASKS: u32 = 16_384;
 /// The most groups one job may have.
 const MAX_GROUPS: usize = 64;
+/// The most variants one group may have.
+const MAX_VARIANTS: usize = 4;
 
 /// Accelerators one task needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct DeviceRequest {
     /// Whose accelerators.
@@ -36,7 +38,7 @@ fn one() -> u32 {
 }
 
 /// What one task needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Resources {
     /// Processor share.
@@ -75,9 +77,21 @@ pub struct TaskGroup {
     /// What each needs.
     #[serde(default)]
     pub resources: Resources,
+    /// What each could have instead, the most wanted first. A gang starts in one variant: 0 is `resources`, 1 the first of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Resources>,
     /// How near each other they have to be, if anything is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topology: Option<TopologyRequest>,
+}
+
+impl TaskGroup {
+    /// What each task needs in one variant of the gang; a group that has none needs the same in all.
+    #[must_use]
+    pub fn resources_in(&self, variant: u32) -> &Resources {
+        let other = variant.checked_sub(1).and_then(|other| usize::try_from(other).ok());
+        other.and_then(|other| self.variants.get(other)).unwrap_or(&self.resources)
+    }
 }
 
 /// Why groups are not a gang.
@@ -102,6 +116,14 @@ pub enum GangError {
     ShareOfSeveral { name: GroupName, share: DeviceShare, count: u32 },
     #[error("groups: `{name}`: {error}")]
     Topology { name: GroupName, error: TopologyError },
+    #[error("groups: `{name}` has {count} variants, at most {MAX_VARIANTS} are allowed")]
+    TooManyVariants { name: GroupName, count: usize },
+    #[error("groups: `{name}`: variant {variant} is the same as variant {same}: leave it out")]
+    VariantTwice { name: GroupName, variant: usize, same: usize },
+    #[error(
+        "groups: `{name}` has {count} variants and `{other}` has {others}: a gang starts in one variant, so say as many for both, or none for one"
+    )]
+    VariantCounts { name: GroupName, count: usize, other: GroupName, others: usize },
 }
 
 /// Whether groups are a gang.
@@ -120,20 +142,58 @@ pub(crate) fn check_groups(groups: &[TaskGroup]) -> Result<(), GangError> {
         if group.count == 0 {
             return Err(GangError::EmptyGroup { name: group.name.clone() });
         }
-        if group.resources.devices.as_ref().is_some_and(|d| d.count == 0) {
-            return Err(GangError::NoDevices { name: group.name.clone() });
+        for resources in std::iter::once(&group.resources).chain(&group.variants) {
+            check_devices(&group.name, resources)?;
         }
-        let devices = group.resources.devices.as_ref();
-        if let Some((share, count)) =
-            devices.and_then(|d| Some((d.share?, d.count))).filter(|(_, count)| *count > 1)
-        {
-            return Err(GangError::ShareOfSeveral { name: group.name.clone(), share, count });
-        }
+        check_variants(group)?;
         if let Some(topology) = &group.topology {
             let refused = |error| GangError::Topology { name: group.name.clone(), error };
             topology.check(group.count).map_err(refused)?;
         }
     }
     let count = groups.iter().map(|g| u64::from(g.count)).sum();
-    if count > u64::from(MAX_TASKS) { Err(GangError::TooManyTasks { count }) } else { Ok(()) }
+    if count > u64::from(MAX_TASKS) {
+        return Err(GangError::TooManyTasks { count });
+    }
+    check_variant_counts(groups)
+}
+
+fn check_devices(name: &GroupName, resources: &Resources) -> Result<(), GangError> {
+    let Some(devices) = &resources.devices else { return Ok(()) };
+    let name = || name.clone();
+    match (devices.share, devices.count) {
+        (_, 0) => Err(GangError::NoDevices { name: name() }),
+        (Some(share), count) if count > 1 => Err(GangError::ShareOfSeveral { name: name(), share, count }),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+fn check_variants(group: &TaskGroup) -> Result<(), GangError> {
+    let (name, count) = (|| group.name.clone(), group.variants.len());
+    if count > MAX_VARIANTS {
+        return Err(GangError::TooManyVariants { name: name(), count });
+    }
+    let mut known = vec![&group.resources];
+    for (variant, resources) in (1..).zip(&group.variants) {
+        if let Some(same) = known.iter().position(|known| *known == resources) {
+            return Err(GangError::VariantTwice { name: name(), variant, same });
+        }
+        known.push(resources);
+    }
+    Ok(())
+}
+
+/// Groups that have variants have as many: the number of one means something in each.
+fn check_variant_counts(groups: &[TaskGroup]) -> Result<(), GangError> {
+    let mut varied = groups.iter().filter(|group| !group.variants.is_empty());
+    let Some(first) = varied.next() else { return Ok(()) };
+    match varied.find(|group| group.variants.len() != first.variants.len()) {
+        None => Ok(()),
+        Some(other) => Err(GangError::VariantCounts {
+            name: first.name.clone(),
+            count: first.variants.len(),
+            other: other.name.clone(),
+            others: other.variants.len(),
+        }),
+    }
 }

@@ -23,6 +23,7 @@ mod text;
 mod time;
 mod topology;
 mod usage;
+mod variant;
 
 pub use amounts::{Amounts, Resource};
 pub use artifact::{

@@ -521,6 +521,41 @@ fn a_gang_runs_in_one_rack() {
 }
 
 #[test]
+fn a_gang_takes_the_variant_that_there_is_room_for() {
+    let cluster = Cluster::new(1, 1);
+    cluster.import();
+    let written = |name: &str, tasks: u32, variants: &str| {
+        let path = cluster.manifest(name, "DE", tasks, 20_000, 50);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("count: 2}}}", &format!("count: 2}}}}, variants: {variants}}}")))
+            .unwrap();
+        path
+    };
+    let submit = |path: Utf8PathBuf| cluster.done(&["job", "submit", "-f", path.as_str()]);
+    let slower = "[{cores: 250m, memory: 128MiB, devices: {class: amd}}, {cores: 250m, memory: 128MiB}]";
+    // A task takes all accelerators of the node.
+    submit(written("first", 1, slower));
+    let status = cluster.until("first", "has places", |s| s["phase"] != "Pending");
+    assert_eq!(number(&status["variant"]), 0);
+    submit(written("second", 2, slower));
+    let status = cluster.until("second", "runs", |s| s["phase"] == "Running");
+    assert_eq!(number(&status["variant"]), 2);
+    assert_eq!(status["tasks"][0]["devices"].as_array().map(Vec::len), Some(0));
+    let shown = cluster.done(&["job", "show", "second"]);
+    assert!(shown.contains("variant        2: 250m cores, 128 MiB"), "{shown}");
+    submit(written("third", 1, "[{cores: 900}]"));
+    let told = wait("the third is told why it waits", || {
+        let told = cluster.done(&["job", "explain", "third"]);
+        told.contains("variant 1").then_some(told)
+    });
+    assert!(told.contains("all that could serve it are in use"), "{told}");
+    assert!(told.contains("variant 1: it needs 900 cores"), "{told}");
+    let twice = written("fourth", 1, "[{cores: 2}, {cores: 2}]");
+    let (code, said) = cluster.refused(&["job", "submit", "-f", twice.as_str()]);
+    assert!(code == 2 && said.contains("`w`: variant 2 is the same as variant 1"), "{code}: {said}");
+}
+
+#[test]
 fn a_changed_byte_in_a_blob_is_found_and_never_served() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

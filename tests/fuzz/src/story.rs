@@ -44,6 +44,7 @@ pub(crate) fn prelude() -> Vec<Vec<u8>> {
         job: "train".to_owned(),
         job_uid: "uid-train".to_owned(),
         tasks: tasks.collect(),
+        variant: 0,
     };
     bodies.push(command::Body::CommitPlan(store::CommitPlan {
         gangs: vec![gang],
@@ -123,6 +124,7 @@ fn job() -> v1::JobSpec {
                 }),
             }),
             topology: None,
+            variants: Vec::new(),
         }],
         ..v1::JobSpec::default()
     }

@@ -71,7 +71,7 @@ fn step(dice: &mut Dice, state: &State) -> command::Body {
             let task =
                 |rank| store::TaskPlacement { rank, node: node(dice.roll(NODES)), ..Default::default() };
             let tasks = (0..2).map(task).collect();
-            let gang = store::GangPlacement { job_uid: format!("uid-{job}"), job, tasks };
+            let gang = store::GangPlacement { job_uid: format!("uid-{job}"), job, tasks, variant: 0 };
             command::Body::CommitPlan(store::CommitPlan { gangs: vec![gang], ..store::CommitPlan::default() })
         }
         7 => {
@@ -94,8 +94,13 @@ fn step(dice: &mut Dice, state: &State) -> command::Body {
 
 fn submitted(dice: &mut Dice, name: String) -> command::Body {
     let resources = v1::Resources { cpu_millis: 10, memory_bytes: 1 << 20, devices: None };
-    let group =
-        v1::TaskGroup { name: "worker".to_owned(), count: 2, resources: Some(resources), topology: None };
+    let group = v1::TaskGroup {
+        name: "worker".to_owned(),
+        count: 2,
+        resources: Some(resources),
+        topology: None,
+        variants: Vec::new(),
+    };
     let dataset = format!("d{}@1", dice.roll(3));
     let spec = v1::JobSpec {
         kind: "batch".to_owned(),

@@ -90,6 +90,7 @@ fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan(
     let gang = holdfast_scheduler::GangPlacement {
         job: "a".parse().unwrap(),
         uid: "uid-a".to_owned(),
+        variant: 0,
         assignments: vec![place.clone()],
     };
     let (base_revision, now, hash) = (0, Time(5), String::new());
@@ -102,6 +103,43 @@ fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan(
     let seen = snapshot(&state, &bundle, Time(10));
     let JobState::Placed { assignments, .. } = &seen.jobs[0].state else { panic!("it was not placed") };
     assert_eq!(assignments, &[place]);
+}
+
+#[test]
+fn the_variant_of_a_gang_is_the_same_to_the_plan_the_state_and_its_tasks() {
+    let mut state = founded(1);
+    trainer(&mut state);
+    submitted(&mut state, 4, "a", |spec| {
+        let asks = |count| {
+            let devices = v1::DeviceRequest { class: "nvidia".to_owned(), count, ..Default::default() };
+            v1::Resources { devices: Some(devices), ..Default::default() }
+        };
+        spec.groups[0].resources = Some(asks(2));
+        spec.groups[0].variants = vec![asks(1)];
+    });
+    let device = v1::Device { class: "nvidia".to_owned(), memory_bytes: 80 << 30, ..v1::Device::default() };
+    let inventory = v1::NodeInventory { devices: vec![device], ..inventory() };
+    alive(&mut state, 0);
+    let (node, inventory) = (node(0), Some(inventory));
+    said(
+        &mut state,
+        6,
+        command::Body::ReportNode(store::ReportNode { node, inventory, ..Default::default() }),
+    );
+    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let plan = holdfast_scheduler::plan(
+        &snapshot(&state, &bundle, Time(10)),
+        &holdfast_scheduler::Config::default(),
+        Time(10),
+    );
+    assert_eq!(plan.gangs[0].variant, 1);
+    let commit = commit_plan(&plan, BTreeMap::new(), "law").unwrap();
+    said(&mut state, 10, command::Body::CommitPlan(commit));
+    let seen = snapshot(&state, &bundle, Time(11));
+    assert!(matches!(seen.jobs[0].state, JobState::Placed { variant: 1, .. }));
+    let task = crate::desired(&state, &self::node(0)).tasks.remove(0);
+    let devices = task.resources.and_then(|resources| resources.devices).map(|devices| devices.count);
+    assert_eq!((task.variant, devices), (1, Some(1)));
 }
 
 #[test]

@@ -149,7 +149,12 @@ impl World {
                 required: "node".to_owned(),
                 ..v1::TopologyRequest::default()
             });
-            spec.groups = vec![v1::TaskGroup { name, count: tasks, resources: Some(resources), topology }];
+            // Some would do with less.
+            let two = v1::DeviceRequest { class: "nvidia".to_owned(), count: 2, ..Default::default() };
+            let less = v1::Resources { devices: Some(two), ..resources.clone() };
+            let variants = if gpus == 3 { vec![less] } else { Vec::new() };
+            spec.groups =
+                vec![v1::TaskGroup { name, count: tasks, resources: Some(resources), topology, variants }];
             spec.queue = ["default", "small"][queue].to_owned();
             (spec.priority, spec.preemptible) = (priority, Some(stoppable));
             // Some read what may not be there yet.

@@ -19,6 +19,7 @@ impl World {
         let gang = store::GangPlacement {
             job: name.to_owned(),
             job_uid: format!("uid-{name}"),
+            variant: 0,
             tasks: vec![store::TaskPlacement {
                 rank: 0,
                 node: "de-1".to_owned(),

@@ -61,6 +61,7 @@ fn parts_of_two_accelerators_are_no_part_of_one() {
         let gang = GangPlacement {
             job: "big".parse().unwrap(),
             uid: "uid-big".to_owned(),
+            variant: 0,
             assignments: vec![place],
         };
         let refused = verify_gang(&forced, &gang).unwrap_err().to_string();

@@ -10,6 +10,7 @@ mod properties;
 mod reclaiming;
 mod rules;
 mod sharing;
+mod variants;
 mod verify;
 mod warm;
 mod week;
@@ -128,6 +129,7 @@ fn group(name: &str, count: u32, cores: u64, mem: u64, devices: DeviceRequest) -
             memory: Bytes(mem * GIB),
             devices: (devices.count > 0).then_some(devices),
         },
+        variants: Vec::new(),
         topology: None,
     }
 }
@@ -169,7 +171,8 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 /// `train queue=default priority=0 tasks=2 gpus=8 gpumem=80 class=nvidia cores=1 mem=1 in=DE age=60 deny=n1,n2 wait=5`;
 /// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
 /// `near` is what [`topology`] reads, `share=250` asks for a part of one accelerator for each task, and `side=2x4,1x3x16` adds a group of
-/// two tasks with four accelerators and one of a task with three and sixteen cores.
+/// two tasks with four accelerators and one of a task with three and sixteen cores. `or=amd:2,nvidia:0:8` are variants of the workers:
+/// two accelerators of a class, or none and eight cores.
 fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let words_of = words(line);
     let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
@@ -187,6 +190,17 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let mut groups = vec![group("worker", small(or("tasks", 1)), cores, mem, worker)];
     for group in &mut groups {
         group.topology = words_of.get("near").map(|text| topology(text));
+    }
+    for other in words_of.get("or").map_or("", |others| others).split(',').filter(|other| !other.is_empty()) {
+        let parts: Vec<&str> = other.split(':').collect();
+        let class = parts[0].parse().unwrap();
+        let asks = DeviceRequest { class, count: parts[1].parse().unwrap(), memory: Bytes(0), share: None };
+        let cores = parts.get(2).map_or(cores, |cores| cores.parse().unwrap());
+        let other = group("worker", 1, cores, mem, asks).resources;
+        // Twice the same is no variant.
+        if groups[0].resources != other && !groups[0].variants.contains(&other) {
+            groups[0].variants.push(other);
+        }
     }
     for side in words_of.get("side").map_or("", |sides| sides).split(',').filter(|side| !side.is_empty()) {
         let numbers: Vec<u64> = side.split('x').map(|number| number.parse().unwrap()).collect();
@@ -225,9 +239,14 @@ fn cluster(nodes: &[&str], queues: &[&str], jobs: &[&str]) -> Snapshot {
     Snapshot { revision: 7, queues: queues.iter().map(|line| queue(line)).collect(), jobs, nodes }
 }
 
-/// Places that were taken at a time.
+/// Places that were taken at a time, in the variant wanted most.
 fn placed(assignments: &[Assignment], since: Time) -> JobState {
-    JobState::Placed { assignments: assignments.to_vec(), since, unsaved: None, stopping: false }
+    placed_in(0, assignments, since)
+}
+
+/// The same in any.
+fn placed_in(variant: u32, assignments: &[Assignment], since: Time) -> JobState {
+    JobState::Placed { variant, assignments: assignments.to_vec(), since, unsaved: None, stopping: false }
 }
 
 /// Does what a plan says. What is stopped is about to stop.
@@ -250,7 +269,7 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
         if let JobState::Waiting { since, .. } = &job.state {
             job.past.waited = Span(job.past.waited.0 + plan.now.since(*since).0);
         }
-        job.state = placed(&gang.assignments, plan.now);
+        job.state = placed_in(gang.variant, &gang.assignments, plan.now);
         let job = job.clone();
         record(snapshot, &job, plan.now, Usage::take);
     }
@@ -264,7 +283,7 @@ fn record(snapshot: &mut Snapshot, job: &JobView, now: Time, what: fn(&mut Usage
     };
     let Some(half_life) = root(&job.queue).map(|root| root.half_life) else { return };
     let view = snapshot.queues.iter_mut().find(|view| view.name == job.queue).unwrap();
-    what(&mut view.usage, &Amounts::of_gang(&job.spec), now, half_life);
+    what(&mut view.usage, &Amounts::of_gang(&job.spec, job.state.variant()), now, half_life);
 }
 
 fn find<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut JobView {
@@ -308,7 +327,8 @@ fn places(gang: &GangPlacement) -> String {
         let share = a.share.map_or_else(String::new, |share| format!("*{share}"));
         format!("{}:{}[{}]{share}", a.rank.0, a.node, devices.join(","))
     };
-    format!("{} -> {}", gang.job, gang.assignments.iter().map(place).collect::<Vec<_>>().join(" "))
+    let variant = if gang.variant > 0 { format!(" ({})", gang.variant) } else { String::new() };
+    format!("{}{variant} -> {}", gang.job, gang.assignments.iter().map(place).collect::<Vec<_>>().join(" "))
 }
 
 /// The gangs of a plan, one a line.

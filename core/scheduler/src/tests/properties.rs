@@ -20,7 +20,7 @@ fn node_lines() -> impl Strategy<Value = Vec<String>> {
 
 fn job_lines() -> impl Strategy<Value = Vec<String>> {
     let shape = (1..4_u32, 0..8_usize, 0..3_usize, 1..5_u32, 0..3_usize);
-    let order = (0..4_usize, 0..2_i32, 0..6_usize, prop::collection::vec(0..9_u32, 0..4), 0..3_usize);
+    let order = (0..4_usize, 0..2_i32, 0..6_usize, prop::collection::vec(0..9_u32, 0..4), 0..9_usize);
     let one = (shape, order).prop_map(|((tasks, devices, class, cores, side), (queue, priority, age, deny, place))| {
         let devices =
             ["gpus=0", "gpus=1", "gpus=2", "gpus=3", "gpus=4", "share=300", "share=450", "share=800"][devices];
@@ -33,12 +33,12 @@ fn job_lines() -> impl Strategy<Value = Vec<String>> {
         };
         let side = ["", "side=1x2", "side=2x1x3,1x2x4"][side];
         let queue = ["default", "default", "small", "stopped"][queue];
-        let place = ["", "", "in=DE,NO"][place];
+        let (place, other) = (["", "", "in=DE,NO"][place % 3], ["", "or=amd:2", "or=nvidia:1,amd:0:2"][place / 3]);
         let age = [5, 60, 60, 60, 3_601, 9_999][age];
         let deny: Vec<String> = deny.iter().map(|n| format!("n{n}")).collect();
         format!(
             "tasks={tasks} {devices} class={class} cores={cores} {side} queue={queue} priority={priority} age={age} \
-             deny={} {place}",
+             deny={} {place} {other}",
             deny.join(",")
         )
     });
@@ -70,8 +70,9 @@ fn check_cluster(snapshot: &Snapshot) {
     let mut taken: BTreeMap<_, u32> = BTreeMap::new();
     let mut held: BTreeMap<_, u32> = BTreeMap::new();
     for job in &snapshot.jobs {
-        let JobState::Placed { assignments: places, .. } = &job.state else { continue };
-        let ranks: Vec<&TaskGroup> = job.spec.ranks().collect();
+        let JobState::Placed { variant, assignments: places, .. } = &job.state else { continue };
+        let spec = job.spec.in_variant(*variant);
+        let ranks: Vec<&TaskGroup> = spec.ranks().collect();
         assert_eq!(places.len(), ranks.len(), "{} is not whole", job.name);
         for (rank, (place, group)) in places.iter().zip(ranks).enumerate() {
             assert_eq!(usize::try_from(place.rank.0).unwrap(), rank);
@@ -141,28 +142,29 @@ fn naive(snapshot: &Snapshot) -> Vec<String> {
     let mut now = snapshot.clone();
     let mut started = Vec::new();
     for job in waiting {
-        let parts = |j: &JobView| -> u32 {
+        let parts = |spec: &JobSpec| -> u32 {
             let request = |group: &TaskGroup| group.resources.devices.clone();
-            j.spec.ranks().filter_map(request).map(|request| request.count * part_of(&request)).sum()
+            spec.ranks().filter_map(request).map(|request| request.count * part_of(&request)).sum()
         };
         let devices = |j: &JobView| match &j.state {
-            JobState::Placed { .. } => parts(j),
+            JobState::Placed { variant, .. } => parts(&j.spec.in_variant(*variant)),
             JobState::Waiting { .. } => 0,
         };
         let held: u32 = now.jobs.iter().filter(|other| other.queue == job.queue).map(devices).sum();
-        let (needs, limit) = (parts(job), 1_000 * queue_of(job).max_devices);
-        if limit > 0 && needs > 0 && held + needs > limit {
-            continue;
-        }
-        if let Some(assignments) = naive_gang(&now, job) {
-            let gang = GangPlacement {
-                job: job.name.clone(),
-                uid: job.uid.clone(),
-                assignments: assignments.clone(),
-            };
+        let limit = 1_000 * queue_of(job).max_devices;
+        for variant in 0..job.spec.variants() {
+            let alone = JobView { spec: Arc::new(job.spec.in_variant(variant)), ..job.clone() };
+            let needs = parts(&alone.spec);
+            if limit > 0 && needs > 0 && held + needs > limit {
+                continue;
+            }
+            let Some(assignments) = naive_gang(&now, &alone) else { continue };
+            let (name, uid) = (job.name.clone(), job.uid.clone());
+            let gang = GangPlacement { job: name, uid, variant, assignments: assignments.clone() };
             started.push(places(&gang));
             now.jobs.iter_mut().find(|other| other.name == job.name).unwrap().state =
-                placed(&assignments, NOW);
+                placed_in(variant, &assignments, NOW);
+            break;
         }
     }
     started
@@ -202,8 +204,9 @@ fn naive_seat(snapshot: &Snapshot, job: &JobView, rank: u32, group: &TaskGroup) 
         let (mut cores, mut memory) = (node.cores.0, node.memory.0);
         let mut given: BTreeMap<DeviceIndex, u32> = BTreeMap::new();
         for other in &snapshot.jobs {
-            let JobState::Placed { assignments: places, .. } = &other.state else { continue };
-            let ranks: Vec<&TaskGroup> = other.spec.ranks().collect();
+            let JobState::Placed { variant, assignments: places, .. } = &other.state else { continue };
+            let spec = other.spec.in_variant(*variant);
+            let ranks: Vec<&TaskGroup> = spec.ranks().collect();
             for place in places.iter().filter(|place| place.node == node.name) {
                 let resources = &ranks[usize::try_from(place.rank.0).unwrap()].resources;
                 cores -= resources.cores.0;

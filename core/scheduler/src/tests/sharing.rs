@@ -157,9 +157,9 @@ fn a_gang_of_two_classes_needs_both() {
     let job = |line: &str| job(line, &[]).spec;
     let (mut two, one) = ((*job("j queue=a gpus=4 side=1x2")).clone(), job("k queue=a gpus=4"));
     let counts = Queues::new(&views(&queues), Amounts::default());
-    assert_eq!(counts.check(0, &gang_devices(&one)), Ok(()));
+    assert_eq!(counts.check(0, &gang_devices(&one, 0)), Ok(()));
     two.groups[1].resources.devices.as_mut().unwrap().class = DeviceClass::Amd;
-    let refusal = counts.check(0, &gang_devices(&two));
+    let refusal = counts.check(0, &gang_devices(&two, 0));
     assert!(
         matches!(refusal, Err(QueueRefusal::Short(short)) if short.class == DeviceClass::Amd && short.needs == MilliDevices::whole(2))
     );
@@ -365,7 +365,7 @@ proptest! {
         commit(&mut snapshot, &made);
         let at = |job: &JobView| views.iter().position(|view| view.name == job.queue).unwrap();
         let placed = snapshot.jobs.iter().filter(|job| matches!(job.state, JobState::Placed { .. }));
-        let held = placed.flat_map(|job| gang_devices(&job.spec).iter().map(|(class, count)| (at(job), class, count.0)).collect::<Vec<_>>());
+        let held = placed.flat_map(|job| gang_devices(&job.spec, job.state.variant()).iter().map(|(class, count)| (at(job), class, count.0)).collect::<Vec<_>>());
         let oracle = Oracle { views: &views, held: held.collect() };
         oracle.check_limits();
     }

@@ -84,6 +84,7 @@ fn a_ledger_counts_what_it_accepted_and_forgets_what_it_refused() {
     let late = GangPlacement {
         job: "l".parse().unwrap(),
         uid: "uid-l".to_owned(),
+        variant: 0,
         assignments: j.assignments.clone(),
     };
     assert!(matches!(

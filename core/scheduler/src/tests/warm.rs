@@ -17,8 +17,8 @@ enum Event {
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
-    let comes = (1..4_u32, 0..13_usize, 0..3_i32, 0..6_usize, prop::bool::ANY, prop::bool::ANY).prop_map(
-        |(tasks, devices, priority, queue, stoppable, waits)| {
+    let comes = (1..4_u32, 0..13_usize, 0..3_i32, 0..6_usize, prop::bool::ANY, 0..6_usize).prop_map(
+        |(tasks, devices, priority, queue, stoppable, other)| {
             // Half of the gangs stay together in some way.
             let near = ["", "near=required:rack", "near=preferred:rack", "near=1:rack,1:node", "", ""];
             let near = near[devices % 6];
@@ -27,10 +27,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
                 Some(part) => format!("share={}", [200, 350, 500, 800][part]),
             };
             let stoppable = if stoppable { "stoppable=1" } else { "" };
-            let waits = if waits { "wait=9000" } else { "" };
+            let waits = if other % 2 == 0 { "wait=9000" } else { "" };
+            let other = ["", "or=amd:2", "or=nvidia:1:3,amd:4"][other / 2];
             let queue = ["default", "lab", "small", "one", "two", "light"][queue];
             Event::Comes(format!(
-                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits} {near}"
+                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits} {near} {other}"
             ))
         },
     );

@@ -72,7 +72,8 @@ impl World {
                     share: None,
                 };
                 let (assignments, unsaved) = (vec![assignment], None);
-                let state = JobState::Placed { assignments, since: NOW, unsaved, stopping: false };
+                let state =
+                    JobState::Placed { variant: 0, assignments, since: NOW, unsaved, stopping: false };
                 jobs.push(job("run", number * 2 + half as usize, &spec, state)?);
             }
         }
@@ -156,6 +157,7 @@ pub(super) fn spec(places: &[&str], devices: u32) -> Result<RawJobSpec> {
             memory: Bytes(u64::from(devices) * 64 * GIB),
             devices: Some(request),
         },
+        variants: Vec::new(),
         topology: None,
     };
     Ok(RawJobSpec {

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use holdfast_api::millis;
-use holdfast_api::v1::{Job, JobDependency, JobExplanation, JobSpec, JobStatus, TaskStatus};
+use holdfast_api::v1::{
+    Job, JobDependency, JobExplanation, JobSpec, JobStatus, Resources, TaskGroup, TaskStatus,
+};
+use holdfast_types::{Bytes, Millicores};
 use prost_types::Timestamp;
 
 use crate::output::{Table, since};
@@ -70,7 +73,7 @@ pub(super) fn whole(job: &Job) -> String {
     let starts = format!("{}, {} failed, {} moved", status.fence, status.failures, status.restarts);
     let on = |on: &JobDependency| format!("{} {}", on.condition, on.job);
     let depends_on = spec.depends_on.iter().map(on).collect::<Vec<_>>().join(", ");
-    let failed = failed_starts(&spec, &status);
+    let (failed, variant) = (failed_starts(&spec, &status), variant(&spec, &status));
     let mut text = String::new();
     for (name, value) in [
         ("job", metadata.name),
@@ -88,6 +91,7 @@ pub(super) fn whole(job: &Job) -> String {
         ("not before", instant(spec.not_before.as_ref())),
         ("deadline", instant(spec.deadline.as_ref())),
         ("starts", starts),
+        ("variant", variant),
         ("failed", failed),
         ("checkpoint", checkpoint),
         ("output", status.output.clone()),
@@ -99,6 +103,30 @@ pub(super) fn whole(job: &Job) -> String {
         }
     }
     text + &tasks(&status.tasks)
+}
+
+/// In which of its variants a job has started last, and what its tasks have in it; nothing where it has none to choose from.
+fn variant(spec: &JobSpec, status: &JobStatus) -> String {
+    let groups: Vec<&TaskGroup> = spec.groups.iter().filter(|group| !group.variants.is_empty()).collect();
+    if groups.is_empty() || status.fence == 0 {
+        return String::new();
+    }
+    let group = |group: &&TaskGroup| {
+        let named = if groups.len() > 1 { format!("{} ", group.name) } else { String::new() };
+        named + &resources(&group.resources_in(status.variant))
+    };
+    format!("{}: {}", status.variant, groups.iter().map(group).collect::<Vec<_>>().join("; "))
+}
+
+fn resources(resources: &Resources) -> String {
+    let mut text = format!("{} cores, {}", Millicores(resources.cpu_millis), Bytes(resources.memory_bytes));
+    if let Some(devices) = &resources.devices {
+        let _ = write!(text, ", {} {}", devices.count.max(1), devices.class);
+        if devices.share_millis > 0 {
+            let _ = write!(text, " ({}m)", devices.share_millis);
+        }
+    }
+    text
 }
 
 fn instant(stamp: Option<&Timestamp>) -> String {
@@ -172,7 +200,7 @@ pub(super) fn explanation(explanation: &JobExplanation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_api::v1::{FailedStart, Metadata, TaskGroup};
+    use holdfast_api::v1::{DeviceRequest, FailedStart, Metadata};
 
     #[test]
     fn a_waiting_job_shows_what_the_scheduler_said() {
@@ -202,6 +230,21 @@ big   default  train  Pending  4      -      -    it needs 8 nvidia devices on o
 ";
         assert_eq!(rows.to_string(), expected);
         assert!(whole(&job).contains("because        it needs 8 nvidia devices on one node\n"));
+    }
+
+    #[test]
+    fn a_job_with_variants_shows_which_it_has() {
+        let devices = DeviceRequest { class: "amd".to_owned(), count: 8, ..DeviceRequest::default() };
+        let other = Resources { cpu_millis: 250, memory_bytes: 1 << 30, devices: Some(devices) };
+        let group = TaskGroup { variants: vec![other], ..TaskGroup::default() };
+        let mut job = Job {
+            spec: Some(JobSpec { groups: vec![group], ..JobSpec::default() }),
+            status: Some(JobStatus { variant: 1, ..JobStatus::default() }),
+            ..Job::default()
+        };
+        assert!(!whole(&job).contains("variant"), "it never started");
+        job.status.as_mut().unwrap().fence = 1;
+        assert!(whole(&job).contains("variant        1: 250m cores, 1 GiB, 8 amd\n"), "{}", whole(&job));
     }
 
     #[test]

@@ -86,7 +86,13 @@ async fn submit(client: &ClusterClient, number: u32) -> Result<()> {
         image: IMAGE.to_owned(),
         output: format!("model-{number}"),
         checkpoint: Some(CheckpointPolicy { keep: 2, copies: 2 }),
-        groups: vec![TaskGroup { name: "worker".to_owned(), count: 4, resources, topology: None }],
+        groups: vec![TaskGroup {
+            name: "worker".to_owned(),
+            count: 4,
+            resources,
+            topology: None,
+            variants: Vec::new(),
+        }],
         ..JobSpec::default()
     };
     let ask = SubmitJobRequest {

@@ -90,7 +90,13 @@ pub(super) fn job(number: u64) -> Vec<u8> {
         image: "image/trainer@12".to_owned(),
         output: format!("model-{number}"),
         checkpoint: Some(v1::CheckpointPolicy { keep: 2, copies: 2 }),
-        groups: vec![v1::TaskGroup { name: "worker".to_owned(), count: 4, resources, topology: None }],
+        groups: vec![v1::TaskGroup {
+            name: "worker".to_owned(),
+            count: 4,
+            resources,
+            topology: None,
+            variants: Vec::new(),
+        }],
         ..v1::JobSpec::default()
     };
     encoded(command::Body::SubmitJob(store::SubmitJob {
