@@ -137,6 +137,7 @@ pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -
                 .iter()
                 .filter_map(|p| assignment(p.rank, &p.node, &p.devices, p.share_millis))
                 .collect(),
+            held_in: status.held.first().map_or(0, |place| place.variant),
             held_since: millis(status.held_since.as_ref()),
         },
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {

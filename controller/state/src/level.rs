@@ -39,7 +39,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::ChangeNode(change) if change.change == "place" => TOPOLOGY,
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::CommitPlan(plan) if gives_shares(plan) => SHARES,
-        command::Body::CommitPlan(plan) if plan.gangs.iter().any(|gang| gang.variant > 0) => VARIANTS,
+        command::Body::CommitPlan(plan) if names_variants(plan) => VARIANTS,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
         command::Body::SubmitJob(submit) => level_of_job(submit),
         command::Body::Transaction(transaction) => {
@@ -85,6 +85,10 @@ fn level_of_step(step: &TransactionStep) -> u32 {
 
 fn gives_shares(plan: &CommitPlan) -> bool {
     plan.gangs.iter().chain(&plan.holds).flat_map(|gang| &gang.tasks).any(|task| task.share_millis > 0)
+}
+
+fn names_variants(plan: &CommitPlan) -> bool {
+    plan.gangs.iter().chain(&plan.holds).any(|gang| gang.variant > 0)
 }
 
 fn asks_for_share(spec: &JobSpec) -> bool {

@@ -72,7 +72,7 @@ fn hold(act: &mut Act<'_>, gang: &GangPlacement) {
     let status = job.status.get_or_insert_default();
     let place = |task: &TaskPlacement| {
         let TaskPlacement { rank, node, devices, share_millis } = task.clone();
-        v1::HeldPlace { rank, node, devices, share_millis }
+        v1::HeldPlace { rank, node, devices, share_millis, variant: gang.variant }
     };
     status.held = gang.tasks.iter().map(place).collect();
     status.held_since = (!status.held.is_empty()).then(|| timestamp(act.now));

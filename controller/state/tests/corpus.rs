@@ -858,12 +858,15 @@ fn variants(teller: &mut Teller) {
         ("any", 0, vec![0]),
     ] {
         let task = store::TaskPlacement { node: "de-1".to_owned(), devices, ..Default::default() };
-        teller.place_gang(store::GangPlacement {
+        let gang = store::GangPlacement {
             job: name.to_owned(),
             job_uid: format!("uid-{name}"),
             variant,
             tasks: vec![task],
-        });
+        };
+        let holds = vec![gang.clone()];
+        teller.tell(command::Body::CommitPlan(store::CommitPlan { holds, ..Default::default() }));
+        teller.place_gang(gang);
     }
     teller.now += 1_000_000;
     teller.report("less", 1, 0, "de-1", "Succeeded");

@@ -269,8 +269,12 @@ fn held_sentence(index: &Index, number: JobNumber) -> String {
         }
     }
     let names = |stopping: bool| on.iter().filter(move |(is, _)| *is == stopping).map(|(_, name)| *name);
+    let variant = match job.held_in() {
+        0 => String::new(),
+        variant => format!(" in variant {variant}"),
+    };
     let mut text = format!(
-        "places are held for it on {}",
+        "places are held for it{variant} on {}",
         some(nodes.iter().filter_map(|node| Some(index.catalog.nodes().get(*node)?.name.as_str())))
     );
     if names(true).next().is_some() {

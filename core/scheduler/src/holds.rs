@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::Time;
+use holdfast_types::{MilliDevices, Span, Time};
 
 use crate::index::Index;
 use crate::job::{Job, JobNumber, Standing, Turn, Wait};
+use crate::need::gang_devices;
 use crate::room::{Room, Seat};
+use crate::shadow::shadow;
+
+/// Places are held for more than one job only up to one in so many of all accelerators, so that a small cluster is not kept idle.
+const MOST_HELD: u64 = 4;
 
 /// The jobs that places are held for, those that go first first.
 pub(crate) fn in_turn(index: &Index) -> Vec<(Turn, JobNumber)> {
@@ -47,8 +52,46 @@ pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
 
 /// Whether a job that places are held for may start once it has some.
 pub(crate) fn may_start(index: &Index, job: &Job, wait: &Wait, now: Time) -> bool {
+    let devices = gang_devices(&job.spec, wait.held_in);
     wait.not_before.is_none_or(|time| time <= now)
-        && job.queue.is_some_and(|queue| index.queues.check_holder(queue, &job.devices).is_ok())
+        && job.queue.is_some_and(|queue| index.queues.check_holder(queue, &devices).is_ok())
+}
+
+/// Whether it is time to hold places for a job that has waited for longer than this.
+pub(crate) fn is_due(index: &Index, job: &Job, wait: &Wait, patience: Span) -> bool {
+    let most = usize::try_from(index.config.max_holds).unwrap_or(usize::MAX);
+    let held: u64 =
+        index.holders.iter().filter_map(|holder| index.job(*holder)).map(|job| job.has().total().0).sum();
+    let all = MilliDevices::whole(index.catalog.nodes().devices()).0;
+    let is_much = !index.holders.is_empty() && MOST_HELD * (held + job.devices.total().0) > all;
+    index.holders.len() < most
+        && !is_much
+        && job.waited(index.now()) > patience
+        && !index.catalog.variants(wait.class).all(|class| index.vain.is_never(class))
+}
+
+/// The places that are free first for a job, in the first of its variants that its queue allows and that finds any even when nothing
+/// else runs: one that waits for a node to come back must not keep the others idle.
+pub(crate) fn foresee(index: &mut Index, number: JobNumber) -> Option<(u32, Vec<Seat>)> {
+    let job = index.job(number)?;
+    let (wait, queue) = (job.wait()?, job.queue?);
+    // What has waited before counts as if it had been one wait.
+    let began = wait.since + Span(index.config.reserve_after.0.saturating_sub(job.past.waited.0));
+    let classes: Vec<usize> = index.catalog.variants(wait.class).collect();
+    for (variant, number) in (0..).zip(&classes) {
+        let Some(class) = index.catalog.class(*number).filter(|_| !index.vain.is_never(*number)) else {
+            continue;
+        };
+        let is_let = classes.len() == 1 || index.queues.check(queue, &class.devices).is_ok();
+        if !is_let {
+            continue;
+        }
+        match shadow(index, class, began) {
+            Some(seats) => return Some((variant, seats)),
+            None => index.vain.give_up(*number),
+        }
+    }
+    None
 }
 
 /// Whether somebody is told to stop on the places held for a job.

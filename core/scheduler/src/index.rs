@@ -217,8 +217,8 @@ impl Index {
         }
     }
 
-    /// Places are held for a job that waits, instead of those that were.
-    pub(crate) fn hold(&mut self, number: JobNumber, seats: Vec<Seat>, now: Time) {
+    /// Places are held for a job that waits in one of its variants, instead of those that were.
+    pub(crate) fn hold(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>, now: Time) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue {
             self.queues.release(queue, &Seat::amounts_of(job.held()));
@@ -237,7 +237,8 @@ impl Index {
             self.holders.insert(number);
         }
         if let Some(wait) = self.jobs.get_mut(number).and_then(Option::as_mut).and_then(Job::wait_mut) {
-            (wait.held, wait.held_since, wait.hopeless, wait.tried) = (seats, now, None, None);
+            (wait.held, wait.held_in) = (seats, variant);
+            (wait.held_since, wait.hopeless, wait.tried) = (now, None, None);
         }
     }
 
@@ -274,21 +275,24 @@ impl Index {
     }
 
     fn state(&mut self, view: &JobView) -> State {
-        let seats = |nodes: &Nodes, places| Seat::all(nodes, &view.spec, view.state.variant(), places);
+        let seats = |nodes: &Nodes, variant, places| Seat::all(nodes, &view.spec, variant, places);
         match &view.state {
-            JobState::Waiting { verdicts, since, not_before, held, held_since } => State::Waiting(Wait {
+            JobState::Waiting { verdicts, since, not_before, held, held_in, held_since } => {
+                State::Waiting(Wait {
+                    since: *since,
+                    not_before: *not_before,
+                    held: seats(self.catalog.nodes(), *held_in, held),
+                    held_in: *held_in,
+                    held_since: *held_since,
+                    class: self.catalog.enter(&view.spec, verdicts),
+                    standing: None,
+                    hopeless: None,
+                    tried: None,
+                })
+            }
+            JobState::Placed { variant, assignments, since, unsaved, stopping } => State::Placed(Stay {
                 since: *since,
-                not_before: *not_before,
-                held: seats(self.catalog.nodes(), held),
-                held_since: *held_since,
-                class: self.catalog.enter(&view.spec, verdicts),
-                standing: None,
-                hopeless: None,
-                tried: None,
-            }),
-            JobState::Placed { assignments, since, unsaved, stopping, .. } => State::Placed(Stay {
-                since: *since,
-                seats: seats(self.catalog.nodes(), assignments),
+                seats: seats(self.catalog.nodes(), *variant, assignments),
                 unsaved: *unsaved,
                 stopping: *stopping,
             }),

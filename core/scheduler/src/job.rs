@@ -69,6 +69,8 @@ pub(crate) struct Wait {
     pub(crate) class: usize,
     /// The places held for it.
     pub(crate) held: Vec<Seat>,
+    /// In which of its variants those are.
+    pub(crate) held_in: u32,
     pub(crate) held_since: Time,
     /// As what it stands in line; `None` where it does not yet.
     pub(crate) standing: Option<Standing>,
@@ -120,6 +122,11 @@ impl Job {
     /// The places held for it.
     pub(crate) fn held(&self) -> &[Seat] {
         self.wait().map_or(&[], |wait| &wait.held)
+    }
+
+    /// In which of its variants places are held for it; 0 where none are.
+    pub(crate) fn held_in(&self) -> u32 {
+        self.wait().map_or(0, |wait| wait.held_in)
     }
 
     /// The accelerators it has, or that are held for it.

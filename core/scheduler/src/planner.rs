@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use holdfast_types::{MilliDevices, Span, Time};
+use holdfast_types::{Span, Time};
 
-use crate::holds::{in_turn, is_free, is_old, is_served, is_sound, may_start, revocable};
+use crate::holds::{foresee, in_turn, is_due, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
 use crate::job::{Job, JobNumber};
 use crate::lines::{InLine, LineKey};
@@ -16,13 +16,9 @@ use crate::log::Change;
 use crate::plan::{GangPlacement, Plan, Preemption};
 use crate::queues::{QueueRefusal, Stake};
 use crate::room::Seat;
-use crate::shadow::shadow;
 use crate::together::exchange_for;
 use crate::turns::{Head, Turns};
 use crate::victims::{Asks, could_fit};
-
-/// Places are held for more than one job only up to one in so many of all accelerators, so that a small cluster is not kept idle.
-const MOST_HELD: u64 = 4;
 
 /// Decides what happens now, and takes it for done.
 pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
@@ -76,16 +72,17 @@ impl Round<'_> {
             let job = self.index.job(number);
             let is_sound = job.is_some_and(|job| is_sound(self.index, job));
             let free = job.filter(|job| is_free(self.index, job, self.now)).map(|job| job.held().to_vec());
+            let variant = job.map_or(0, Job::held_in);
             let is_old = job.is_some_and(|job| is_old(self.index, job, self.now));
             if !is_sound {
-                self.index.hold(number, Vec::new(), self.now);
+                self.index.hold(number, 0, Vec::new(), self.now);
                 self.held.insert(number);
             } else if self.is_full() {
                 continue;
             } else if let Some(seats) = free.or_else(|| self.elsewhere(number)) {
-                self.start(number, 0, seats);
+                self.start(number, variant, seats);
             } else if is_old {
-                self.index.hold(number, Vec::new(), self.now);
+                self.index.hold(number, 0, Vec::new(), self.now);
                 self.held.insert(number);
                 self.hold(number);
             }
@@ -101,7 +98,8 @@ impl Round<'_> {
         if news.is_some_and(|news| news.iter().all(|(_, change)| *change != Change::More)) {
             return None;
         }
-        let (class, held) = (wait.class, wait.held.clone());
+        let (mut classes, held) = (self.index.catalog.variants(wait.class).zip(0..), wait.held.clone());
+        let (class, _) = classes.find(|(_, variant)| *variant == wait.held_in)?;
         let Index { catalog, board, .. } = &mut *self.index;
         let seats = catalog.class(class).and_then(|class| board.would_place(catalog, class, &held));
         self.index.tried(number, now);
@@ -153,6 +151,10 @@ impl Round<'_> {
 
     /// Whether others may be found by now that can be stopped for a job.
     fn may_stop_others(&mut self, key: LineKey, number: JobNumber) -> bool {
+        // Nobody stops for what it wants less.
+        if self.index.job(number).is_some_and(|job| job.held_in() > 0) {
+            return false;
+        }
         // Who borrows by now is not written on nodes.
         let stake = self.stake(key, number);
         if stake.owner().is_some() {
@@ -176,19 +178,6 @@ impl Round<'_> {
     fn stake(&self, key: LineKey, number: JobNumber) -> Stake {
         let stake = |job: &Job| self.index.queues.stake(key.queue, &job.devices, !job.held().is_empty());
         self.index.job(number).map_or(Stake::None, stake)
-    }
-
-    fn is_hold_due(&self, job: &Job, class: usize) -> bool {
-        let index = &self.index;
-        let most = usize::try_from(index.config.max_holds).unwrap_or(usize::MAX);
-        let held: u64 =
-            index.holders.iter().filter_map(|holder| index.job(*holder)).map(|job| job.has().total().0).sum();
-        let all = MilliDevices::whole(index.catalog.nodes().devices()).0;
-        let is_much = !index.holders.is_empty() && MOST_HELD * (held + job.devices.total().0) > all;
-        index.holders.len() < most
-            && !is_much
-            && job.waited(self.now) > self.patience
-            && !index.vain.is_never(class)
     }
 
     /// The next of a line takes part.
@@ -230,9 +219,10 @@ impl Round<'_> {
             }
             Err(QueueRefusal::Short(_)) => {
                 let gets_back = !holds && self.stake(key, number).owner().is_some();
-                is_served || (gets_back && self.preempt(key, number))
+                is_served || (gets_back && self.preempt(key, number)) || self.hold_other(number)
             }
-            Err(QueueRefusal::Stopped | QueueRefusal::Full { .. }) => false,
+            Err(QueueRefusal::Full { .. }) => self.hold_other(number),
+            Err(QueueRefusal::Stopped) => false,
         }
     }
 
@@ -279,13 +269,12 @@ impl Round<'_> {
         let mut held = Vec::new();
         for holder in holders {
             let wait = self.index.job(holder).and_then(Job::wait);
-            let (seats, since) =
-                wait.map_or((Vec::new(), self.now), |wait| (wait.held.clone(), wait.held_since));
-            held.push((holder, seats, since));
-            self.index.hold(holder, Vec::new(), self.now);
+            let Some(wait) = wait else { continue };
+            held.push((holder, wait.held_in, wait.held.clone(), wait.held_since));
+            self.index.hold(holder, 0, Vec::new(), self.now);
         }
         let is_placed = self.place(key.class, number, 0);
-        for (holder, seats, since) in held {
+        for (holder, variant, seats, since) in held {
             let rooms = self.index.board.rooms();
             let is_taken = |seat: &Seat| {
                 let own = self.index.job(number).map_or(&[][..], Job::seats).iter();
@@ -296,7 +285,7 @@ impl Round<'_> {
             if is_placed && seats.iter().any(is_taken) {
                 self.held.insert(holder);
             } else {
-                self.index.hold(holder, seats, since);
+                self.index.hold(holder, variant, seats, since);
             }
         }
         self.has_released |= is_placed;
@@ -340,29 +329,30 @@ impl Round<'_> {
             self.index.stop(victim);
         }
         self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());
-        self.index.hold(number, exchange.seats, self.now);
+        self.index.hold(number, 0, exchange.seats, self.now);
         self.held.insert(number);
         true
     }
 
-    /// Holds for a job the places that are free for it first, if it could start once nothing else ran: one that waits for a node to
-    /// come back must not keep the others idle.
+    /// Holds places for a job in a variant that its queue allows, where it does not allow what it wants most.
+    fn hold_other(&mut self, number: JobNumber) -> bool {
+        let Some(job) = self.index.job(number) else { return false };
+        let is_varied = job.spec.variants() > 1;
+        is_varied && (!job.held().is_empty() || self.hold(number))
+    }
+
+    /// Holds for a job the places that are free for it first.
     fn hold(&mut self, number: JobNumber) -> bool {
         let Some(job) = self.index.job(number) else { return false };
-        let Some(wait) = job.wait().filter(|wait| self.is_hold_due(job, wait.class)) else { return false };
-        let Some(class) = self.index.catalog.class(wait.class) else { return false };
-        // What has waited before counts as if it had been one wait.
-        let left = self.index.config.reserve_after.0.saturating_sub(job.past.waited.0);
-        let Some(seats) = shadow(self.index, class, wait.since + Span(left)) else {
-            let class = wait.class;
-            self.index.vain.give_up(class);
+        let is_due = job.wait().is_some_and(|wait| is_due(self.index, job, wait, self.patience));
+        let Some((variant, seats)) = is_due.then(|| foresee(self.index, number)).flatten() else {
             return false;
         };
-        self.index.hold(number, seats.clone(), self.now);
+        self.index.hold(number, variant, seats.clone(), self.now);
         // The order in which a gang is placed can miss a way that is there when others have ended, and needs none of their places.
         let is_free = self.index.job(number).is_some_and(|job| is_free(self.index, job, self.now));
         if is_free && !self.is_full() {
-            self.start(number, 0, seats);
+            self.start(number, variant, seats);
         } else {
             self.held.insert(number);
         }
@@ -379,7 +369,7 @@ impl Round<'_> {
     fn finish(self, base_revision: u64) -> Plan {
         let held = self.held.iter().filter_map(|number| {
             let job = self.index.job(*number).filter(|job| job.wait().is_some())?;
-            self.gang(*number, 0, job.held())
+            self.gang(*number, job.held_in(), job.held())
         });
         let mut holds: Vec<GangPlacement> = held.collect();
         holds.sort_by(|one, two| one.job.cmp(&two.job));

@@ -155,9 +155,10 @@ pub enum JobState {
         since: Time,
         /// It may not start before this.
         not_before: Option<Time>,
-        /// The places that an earlier plan holds for it until all of them are free, in the variant it wants most; empty where it waits
-        /// without.
+        /// The places that an earlier plan holds for it until all of them are free; empty where it waits without.
         held: Vec<Assignment>,
+        /// In which of its variants those are.
+        held_in: u32,
         /// Since when it is these places.
         held_since: Time,
     },

@@ -124,8 +124,14 @@ impl Planned {
         let (devices, submitted, past) = (job.devices, job.submitted, job.past);
         let (Ok(spec), Ok(name)) = (self.spec(devices), name(number)) else { return };
         let verdicts = self.verdicts.clone();
-        let state =
-            JobState::Waiting { verdicts, since: now, not_before: None, held: Vec::new(), held_since: now };
+        let state = JobState::Waiting {
+            verdicts,
+            since: now,
+            not_before: None,
+            held: Vec::new(),
+            held_in: 0,
+            held_since: now,
+        };
         let (uid, queue) = (number.to_string(), self.queue.clone());
         self.scheduler.set_job(&JobView { name, uid, queue, spec, submitted, past, state });
     }

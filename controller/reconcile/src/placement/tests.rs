@@ -133,6 +133,10 @@ fn the_variant_of_a_gang_is_the_same_to_the_plan_the_state_and_its_tasks() {
         Time(10),
     );
     assert_eq!(plan.gangs[0].variant, 1);
+    let held = Plan { holds: plan.gangs.clone(), gangs: Vec::new(), ..plan.clone() };
+    said(&mut state, 9, command::Body::CommitPlan(commit_plan(&held, BTreeMap::new(), "law").unwrap()));
+    let waits = &snapshot(&state, &bundle, Time(9)).jobs[0].state;
+    assert!(matches!(waits, JobState::Waiting { held_in: 1, held, .. } if held.len() == 1), "{waits:?}");
     let commit = commit_plan(&plan, BTreeMap::new(), "law").unwrap();
     said(&mut state, 10, command::Body::CommitPlan(commit));
     let seen = snapshot(&state, &bundle, Time(11));

@@ -225,6 +225,7 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
             verdicts: nodes.iter().map(verdict).collect(),
             since: NOW - Span::from_secs(or("age", 60)),
             held: Vec::new(),
+            held_in: 0,
             held_since: NOW,
             not_before: words_of.contains_key("wait").then(|| NOW + Span::from_secs(or("wait", 0))),
         },
@@ -258,11 +259,13 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
         *stopping = true;
     }
     for gang in &plan.holds {
-        let JobState::Waiting { held, held_since, .. } = &mut find(snapshot, gang.job.as_str()).state else {
+        let JobState::Waiting { held, held_in, held_since, .. } =
+            &mut find(snapshot, gang.job.as_str()).state
+        else {
             panic!("{} does not wait", gang.job);
         };
         held.clone_from(&gang.assignments);
-        *held_since = plan.now;
+        (*held_in, *held_since) = (gang.variant, plan.now);
     }
     for gang in &plan.gangs {
         let job = find(snapshot, gang.job.as_str());

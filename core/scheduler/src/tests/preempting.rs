@@ -183,6 +183,7 @@ fn jobs_take_turns_and_nobody_goes_in_circles() {
                     since: now,
                     not_before: None,
                     held: Vec::new(),
+                    held_in: 0,
                     held_since: now,
                 };
             }

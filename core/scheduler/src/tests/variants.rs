@@ -101,3 +101,34 @@ fn a_gang_is_checked_in_the_variant_it_was_placed_in() {
     assert_eq!(refused(0), "rank 0 needs 9 accelerators on node `b` and was given 2");
     assert_eq!(refused(2), "the gang is placed in variant 2, and the job has 2, counted from 0");
 }
+
+#[test]
+fn places_are_held_for_the_first_variant_that_can_be() {
+    let nodes = ["a gpus=8", "b gpus=8 class=amd", "c gpus=8 class=intel"];
+    let queues = ["default", "poor nominal=nvidia:0,amd:8,intel:8"];
+    // Two days pass before places are held where what runs may not be stopped: an hour is enough.
+    for (job, on) in [
+        ("j gpus=8 or=amd:8", "j -> 0:a"),
+        ("j gpus=9 or=amd:8", "j (1) -> 0:b"),
+        ("j queue=poor gpus=8 or=amd:9,intel:8", "j (2) -> 0:c"),
+    ] {
+        let mut snapshot = cluster(&nodes, &queues, &[&format!("{job} age=4000")]);
+        let runs = |line, on| running(line, 9_000, on, &snapshot.nodes);
+        let jobs = [
+            runs("x gpus=1", "a:0-0"),
+            runs("y gpus=1 class=amd", "b:0-0"),
+            runs("z gpus=1 class=intel", "c:0-0"),
+        ];
+        snapshot.jobs.extend(jobs);
+        let made = plan(&snapshot, &config(), NOW);
+        let held: Vec<String> = made.holds.iter().map(places).collect();
+        assert_eq!((started(&made), held), (vec![], vec![format!("{on}[0,1,2,3,4,5,6,7]")]));
+        commit(&mut snapshot, &made);
+        let told = tell(&snapshot, &config(), NOW);
+        let why = &explanation(&told, "j").summary;
+        assert_eq!(why.contains(" in variant "), on.contains('('), "{why}");
+        // It starts there once nobody else is there, in that variant.
+        snapshot.jobs.retain(|job| job.name.as_str() == "j");
+        assert_eq!(started(&plan(&snapshot, &config(), NOW)).len(), 1);
+    }
+}

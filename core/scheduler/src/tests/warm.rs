@@ -122,7 +122,8 @@ impl World {
             view.past.ran = Span(view.past.ran.0 + self.now.since(*since).0);
         }
         let (since, held_since) = (self.now, self.now);
-        view.state = JobState::Waiting { verdicts, since, not_before: None, held: Vec::new(), held_since };
+        view.state =
+            JobState::Waiting { verdicts, since, not_before: None, held: Vec::new(), held_in: 0, held_since };
         let view = view.clone();
         self.warm.set_job(&view);
         record(&mut self.snapshot, &view, self.now, Usage::give_back);

@@ -183,7 +183,8 @@ impl Week {
 
 fn wait_from(view: &mut JobView, verdicts: &Verdicts, now: Time) {
     let (verdicts, held) = (verdicts.clone(), Vec::new());
-    view.state = JobState::Waiting { verdicts, since: now, not_before: None, held, held_since: now };
+    view.state =
+        JobState::Waiting { verdicts, since: now, not_before: None, held, held_in: 0, held_since: now };
 }
 
 const NODES: [&str; 3] = ["m gpus=8", "n gpus=8", "o gpus=8"];

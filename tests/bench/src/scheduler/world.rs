@@ -101,7 +101,7 @@ pub(super) fn job(kind: &str, number: usize, spec: &Arc<JobSpec>, state: JobStat
 
 pub(super) fn waiting(verdicts: &Verdicts) -> JobState {
     let (verdicts, held) = (verdicts.clone(), Vec::new());
-    JobState::Waiting { verdicts, since: NOW, not_before: None, held, held_since: NOW }
+    JobState::Waiting { verdicts, since: NOW, not_before: None, held, held_in: 0, held_since: NOW }
 }
 
 fn node(number: usize) -> Result<NodeView> {
