@@ -229,9 +229,13 @@ impl Round<'_> {
     /// Starts a job in the first of its variants that its queue allows and that finds room.
     fn place_in_some(&mut self, key: LineKey, number: JobNumber) -> bool {
         for (variant, class) in (0..).zip(self.index.catalog.variants(key.class)) {
-            let devices = self.index.catalog.class(class).map(|class| class.devices).unwrap_or_default();
-            let is_let = self.index.queues.check(key.queue, &devices).is_ok();
-            if is_let && self.index.vain.parked(class).is_none() && self.place(class, number, variant) {
+            let is_let = self.index.vain.parked(class).is_none()
+                && self
+                    .index
+                    .catalog
+                    .class(class)
+                    .is_some_and(|class| self.index.queues.check(key.queue, &class.devices).is_ok());
+            if is_let && self.place(class, number, variant) {
                 return true;
             }
         }
