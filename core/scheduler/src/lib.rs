@@ -62,10 +62,12 @@ mod scheduler;
 mod verify;
 
 mod counterfactual;
+mod foresight;
 
 pub use config::Config;
 pub use counterfactual::counterfactuals;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
+pub use foresight::{Expectation, Foresight, ForeseenStart};
 pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;
 pub use packing::{Cost, Packing, StateId};

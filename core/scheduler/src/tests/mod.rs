@@ -2,6 +2,7 @@
 
 mod counterfactual;
 mod fair;
+mod foresight;
 mod fractions;
 mod golden;
 mod nearness;
