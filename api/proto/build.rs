@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "holdfast/v1/meta.proto",
     "holdfast/v1/node.proto",
     "holdfast/v1/queue.proto",
@@ -12,6 +12,7 @@ const FILES: [&str; 18] = [
     "holdfast/v1/artifact.proto",
     "holdfast/v1/law.proto",
     "holdfast/v1/transaction.proto",
+    "holdfast/v1/scheduling.proto",
     "holdfast/v1/cluster.proto",
     "holdfast/v1/controller.proto",
     "holdfast/v1/release.proto",

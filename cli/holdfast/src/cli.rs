@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::appliance::Appliance;
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
-    queue, release, simulate, site, support,
+    queue, release, scheduler, simulate, site, support,
 };
 use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// See where jobs wait
     #[command(subcommand)]
     Queue(queue::Command),
+    /// See what the scheduler would decide
+    #[command(subcommand)]
+    Scheduler(scheduler::Command),
     /// Submit jobs and follow them
     #[command(subcommand)]
     Job(job::Command),
@@ -127,6 +130,7 @@ impl Command {
             Self::Site(command) => ("site", command.honours()),
             Self::Node(command) => ("node", command.honours()),
             Self::Queue(command) => ("queue", command.honours()),
+            Self::Scheduler(command) => ("scheduler", command.honours()),
             Self::Job(command) => ("job", command.honours()),
             Self::Dataset(command) => ("dataset", command.honours()),
             Self::Model(command) => ("model", command.honours()),

@@ -14,7 +14,7 @@ use holdfast_types::{AsProblem as _, Problem, ProblemKind, TenantName, Time};
 use parking_lot::Mutex;
 use prost::Message as _;
 use prost_reflect::DescriptorPool;
-use sha2::{Digest as _, Sha256};
+
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -32,7 +32,7 @@ use crate::known::Known;
 use crate::machine::StateMachine;
 use crate::removed::Outcast;
 use crate::request_id;
-use crate::space::{grows, over_quota};
+use crate::space::grows;
 use crate::vitals::Vitals;
 use crate::watch::Hub;
 
@@ -73,32 +73,6 @@ pub(crate) struct App {
     pub(crate) ordered: CancellationToken,
     pool: DescriptorPool,
     bundle: Mutex<Option<(String, Arc<Bundle>)>>,
-}
-
-/// A change as a caller asked for it.
-#[derive(Debug, Default)]
-pub(crate) struct Write {
-    actor: String,
-    options: v1::WriteOptions,
-    decision: Option<DecisionRecord>,
-    request_hash: Vec<u8>,
-}
-
-impl Write {
-    /// What `actor` asked for with `request`, whose options are given apart.
-    pub(crate) fn new(
-        actor: String,
-        options: Option<v1::WriteOptions>,
-        request: &impl prost::Message,
-    ) -> Self {
-        let request_hash = Sha256::digest(request.encode_to_vec()).to_vec();
-        Self { actor, options: options.unwrap_or_default(), decision: None, request_hash }
-    }
-
-    /// With the decision that allowed it.
-    pub(crate) fn decided(self, decision: DecisionRecord) -> Self {
-        Self { decision: Some(decision), ..self }
-    }
 }
 
 /// The wall clock, read here and nowhere deeper.
@@ -294,51 +268,6 @@ impl App {
         accepted(outcome)
     }
 
-    /// Proposes a command as a caller asked for it: with key and expected revision, or only as a trial.
-    pub(crate) async fn execute(&self, write: Write, body: command::Body) -> Result<outcome::Result, Status> {
-        let options = write.options;
-        if options.idempotency_key.len() > 128 {
-            let problem = Problem::new(1204, ProblemKind::Invalid, "the idempotency key is too long")
-                .because(format!(
-                    "it has {} characters, at most 128 are allowed",
-                    options.idempotency_key.len()
-                ));
-            return Err(status_from_problem(&problem));
-        }
-        if let Some(problem) = over_quota(&self.raft.space(), &body) {
-            return Err(status_from_problem(&problem));
-        }
-        let command = Command {
-            idempotency_key: options.idempotency_key,
-            actor: write.actor,
-            expected_revision: options.expected_revision,
-            decision: write.decision,
-            request_hash: write.request_hash,
-            body: Some(body),
-            request_id: request_id::current().unwrap_or_default(),
-        };
-        let outcome = if options.dry_run {
-            self.barrier(false).await?;
-            // The same code on a copy: what a trial answers is what the command would have answered.
-            let mut trial = self.with(State::clone);
-            accepted(trial.apply(now(), &command.encode_to_vec()).outcome)?
-        } else {
-            self.propose(command).await?
-        };
-        outcome.result.ok_or_else(|| Status::internal("the outcome is empty"))
-    }
-
-    /// What the same request under the same key was answered, if it was. To be asked before anything is decided on the
-    /// state: a repeated request would be decided on what it has changed itself.
-    pub(crate) fn answered(&self, write: &Write) -> Result<Option<outcome::Result>, Status> {
-        let key = &write.options.idempotency_key;
-        if key.is_empty() {
-            return Ok(None);
-        }
-        let known = self.with(|state| state.answered(&write.actor, key, &write.request_hash, now()));
-        Ok(known.map(accepted).transpose()?.and_then(|outcome| outcome.result))
-    }
-
     /// Keeps the record of a decision before its effect.
     pub(crate) async fn record(&self, decision: DecisionRecord) -> Result<(), Status> {
         let body = RecordDecisions { decisions: vec![decision], node: String::new(), through: 0 };
@@ -428,7 +357,8 @@ pub(crate) fn system(body: command::Body) -> Command {
     Command { actor: "system".to_owned(), body: Some(body), ..Command::default() }
 }
 
-fn accepted(outcome: Outcome) -> Result<Outcome, Status> {
+/// What was answered, unless it was refused.
+pub(crate) fn accepted(outcome: Outcome) -> Result<Outcome, Status> {
     match &outcome.result {
         Some(outcome::Result::Refusal(refusal)) => Err(status_from_problem(&refusal_problem(refusal))),
         _ => Ok(outcome),

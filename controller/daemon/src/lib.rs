@@ -48,6 +48,7 @@ mod placing;
 mod platform;
 mod recovery;
 mod removed;
+mod replay;
 mod request_id;
 mod rest;
 mod restore;
@@ -59,6 +60,7 @@ mod space;
 mod told;
 mod vitals;
 mod watch;
+mod write;
 
 pub use backup::{Checked, check, check_without_key, sealed_problem};
 pub use config::{Config, ConfigError, MemberConfig};

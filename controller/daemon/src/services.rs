@@ -17,6 +17,7 @@ mod raft;
 mod recovery;
 mod releases;
 mod rollouts;
+mod scheduling;
 mod transactions;
 mod watch;
 
@@ -76,6 +77,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         .add_service(v1::events_server::EventsServer::new(cluster).max_decoding_message_size(MAX_PUBLIC));
     routes.add_service(
         v1::transactions_server::TransactionsServer::new(transactions::Service(Arc::clone(app)))
+            .max_decoding_message_size(MAX_PUBLIC),
+    );
+    routes.add_service(
+        v1::scheduling_server::SchedulingServer::new(scheduling::Service(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
     );
     routes.add_service(

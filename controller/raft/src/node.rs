@@ -72,7 +72,7 @@ pub(crate) struct Inner<M> {
     server: Server,
     findings: Arc<Findings>,
     cache: Option<Cache>,
-    snapshots: Arc<SnapshotStore>,
+    pub(crate) snapshots: Arc<SnapshotStore>,
     tasks: Mutex<JoinSet<()>>,
 }
 

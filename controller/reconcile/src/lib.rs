@@ -8,18 +8,23 @@
 mod admission;
 mod concerns;
 mod desired;
+mod expected;
 mod facts;
 mod holders;
 mod imports;
 mod liveness;
+mod outlook;
 mod placement;
 mod planner;
+mod queue;
+mod replay;
 mod replica;
 mod replication;
 mod rollouts;
 mod rulings;
 mod telling;
 mod update;
+mod what_if;
 #[cfg(test)]
 mod world;
 
@@ -31,10 +36,14 @@ pub use facts::{
 };
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
+pub use outlook::{Outlook, outlook};
 pub use placement::{commit_plan, concerns_placement, explanation, queue_shares, snapshot};
-pub use planner::{Planner, if_only, settings};
+pub use planner::{Planner, settings};
+pub use queue::explain_queue;
+pub use replay::{Replayed, replay};
 pub use replication::{Lacking, replica_targets};
 pub use rollouts::{
     ControllerFacts, MOST_REPAIRS, RolloutAction, Rot, given_up, repair, rollout_actions, rollout_counts, rot,
 };
 pub use telling::{Telling, Told};
+pub use what_if::what_if;

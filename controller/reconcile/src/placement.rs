@@ -259,6 +259,8 @@ pub fn explanation(explanation: &Explanation) -> v1::JobExplanation {
         never_fits: explanation.never_fits,
         text: explanation.to_string(),
         if_only: explanation.if_only.clone(),
+        starts_at: None,
+        estimate: explanation.estimate.clone(),
     }
 }
 

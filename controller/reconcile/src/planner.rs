@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_api::v1;
 use holdfast_policy::Bundle;
-use holdfast_scheduler::{
-    Config, Explanation, JobState, NodeView, Plan, QueueView, Scheduler, counterfactuals,
-};
+use holdfast_scheduler::{Config, Explanation, JobState, NodeView, Plan, QueueView, Scheduler};
 use holdfast_state::{State, TURNS};
 use holdfast_types::{JobName, Span, Time};
 
-use crate::placement::{job_view, node_view, queue_view, snapshot, snapshot_with};
+use crate::placement::{job_view, node_view, queue_view, snapshot_with};
 use crate::rulings::{Asked, Rulings};
 use crate::telling::{Teller, Telling, Told};
 
@@ -23,12 +21,6 @@ pub fn settings(state: &State, bundle: &Bundle) -> Config {
         return usual;
     }
     Config { max_holds: 0, slice: Span(u64::MAX), min_run: Span(u64::MAX), ..usual }
-}
-
-/// What would have to be otherwise for a job to start: `if queue ... might borrow 8 more nvidia`. Each was tried.
-#[must_use]
-pub fn if_only(state: &State, bundle: &Bundle, now: Time, job: &JobName) -> Vec<String> {
-    counterfactuals(&snapshot(state, bundle, now), &settings(state, bundle), now, job)
 }
 
 /// A planner that is kept from round to round, with all that it was told.

@@ -1,10 +1,14 @@
 //! States for tests, made by commands as a cluster makes them.
 
 use holdfast_api::store::{self, Command, command};
-use holdfast_api::v1;
+use holdfast_api::{internal, v1};
+use holdfast_policy::Bundle;
 use holdfast_state::State;
 use holdfast_types::Time;
 use prost::Message as _;
+
+use crate::placement::commit_plan;
+use crate::planner::Planner;
 
 pub(crate) fn node(number: u64) -> String {
     format!("n{number}")
@@ -139,4 +143,38 @@ pub(crate) fn submitted(state: &mut State, now: u64, job: &str, edit: impl FnOnc
     };
     said(state, now, command::Body::SubmitJob(submit));
     assert!(state.job(job).is_some());
+}
+
+/// What waits is planned, and the plan is committed.
+pub(crate) fn planned(state: &mut State, bundle: &Bundle, now: u64) {
+    let mut planner = Planner::new(state, bundle, Time(now));
+    let plan = planner.plan();
+    if let Some(commit) = commit_plan(&plan, std::collections::BTreeMap::new(), "law") {
+        said(state, now, command::Body::CommitPlan(commit));
+    }
+}
+
+/// The nodes of a job report of all of its tasks.
+pub(crate) fn reported(state: &mut State, now: u64, job: &str, phase: &str) {
+    let job = state.job(job).cloned().expect("a job");
+    let (metadata, status) = (job.metadata.unwrap_or_default(), job.status.unwrap_or_default());
+    for task in &status.tasks {
+        let report = internal::TaskReport {
+            job: metadata.name.clone(),
+            job_uid: metadata.uid.clone(),
+            fence: status.fence,
+            rank: task.rank,
+            phase: phase.to_owned(),
+            ..internal::TaskReport::default()
+        };
+        let body = store::ReportTasks { node: task.node.clone(), tasks: vec![report] };
+        said(state, now, command::Body::ReportTasks(body));
+    }
+}
+
+/// So many tasks, each with so much of the processors of a node, which has 64,000 thousandths.
+pub(crate) fn cores(tasks: u32, millis: u64) -> Vec<v1::TaskGroup> {
+    let resources = v1::Resources { cpu_millis: millis, memory_bytes: 1 << 20, devices: None };
+    let name = "worker".to_owned();
+    vec![v1::TaskGroup { name, count: tasks, resources: Some(resources), topology: None }]
 }

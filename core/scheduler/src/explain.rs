@@ -103,6 +103,7 @@ impl<'a> Explainer<'a> {
                 never_fits: false,
                 variants: Vec::new(),
                 if_only: Vec::new(),
+                estimate: String::new(),
             };
         };
         let summary = match cause {
@@ -123,7 +124,8 @@ impl<'a> Explainer<'a> {
         let variants = others.filter_map(|other| other_sentence(index, site, other, queue)).collect();
         let mut all = index.catalog.variants(number);
         let never_fits = all.all(|class| self.never_fits(class));
-        Explanation { summary, waterfall, per_node, never_fits, variants, if_only: Vec::new() }
+        let (if_only, estimate) = (Vec::new(), String::new());
+        Explanation { summary, waterfall, per_node, never_fits, variants, if_only, estimate }
     }
 
     fn cause(&self, number: JobNumber, job: &Job) -> Cause {

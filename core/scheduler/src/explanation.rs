@@ -25,6 +25,8 @@ pub struct Explanation {
     pub variants: Vec<String>,
     /// What would have to be otherwise for it to start, where somebody tried: see [`crate::counterfactuals`].
     pub if_only: Vec<String>,
+    /// When it is expected to start, in words, where somebody looked ahead: see [`crate::Foresight`].
+    pub estimate: String,
 }
 
 /// One filter of the waterfall.
@@ -50,6 +52,9 @@ impl fmt::Display for Explanation {
         for (position, text) in self.if_only.iter().enumerate() {
             let before = if position == 0 { "it would start now" } else { "                or" };
             writeln!(f, "{before} {text}")?;
+        }
+        if !self.estimate.is_empty() {
+            writeln!(f, "{}", self.estimate)?;
         }
         writeln!(f)?;
         for step in &self.waterfall {

@@ -47,6 +47,8 @@ pub struct Foresight<'a, E> {
     usage: BTreeMap<&'a QueueName, (Usage, Span)>,
     /// Those that are otherwise than in the snapshot.
     changed: BTreeMap<JobName, JobView>,
+    /// Those that neither wait nor hold places any more.
+    gone: BTreeSet<JobName>,
     ends: BTreeSet<(Time, JobName)>,
     starts: BTreeMap<JobName, ForeseenStart>,
     stopped: BTreeMap<JobName, JobName>,
@@ -67,6 +69,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
             known: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
             usage: usage(snapshot),
             changed: BTreeMap::new(),
+            gone: BTreeSet::new(),
             ends: BTreeSet::new(),
             starts: BTreeMap::new(),
             stopped: BTreeMap::new(),
@@ -98,6 +101,13 @@ impl<'a, E: Expectation> Foresight<'a, E> {
     /// The moment that was reached.
     pub fn now(&self) -> Time {
         self.now
+    }
+
+    /// The jobs that wait or hold places, by name, as they are at that moment. What is told of the places that are held for those that
+    /// wait may be old.
+    pub fn jobs(&self) -> impl Iterator<Item = &JobView> {
+        let there = self.known.values().filter(|job| !self.gone.contains(&job.name));
+        there.map(|job| self.changed.get(&job.name).unwrap_or(job))
     }
 
     /// The first start of each job, also of one that was stopped before.
@@ -140,7 +150,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
                 self.record(&queue, &amounts, Usage::give_back);
             }
             self.scheduler.remove_job(&job);
-            self.changed.remove(&job);
+            self.gone.insert(job);
         }
         self.instant();
         true
@@ -191,6 +201,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
         self.record(&job.queue, &Amounts::of_gang(&job.spec), Usage::give_back);
         let Some(verdicts) = self.expectation.again(&job) else {
             self.scheduler.remove_job(&job.name);
+            self.gone.insert(job.name);
             return;
         };
         let ran = Span(job.past.ran.0.saturating_add(self.now.since(*since).0));

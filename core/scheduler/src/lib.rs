@@ -59,6 +59,7 @@ mod sentence;
 mod explain;
 
 mod scheduler;
+mod standing;
 mod verify;
 
 mod counterfactual;
@@ -67,17 +68,19 @@ mod foresight;
 pub use config::Config;
 pub use counterfactual::counterfactuals;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};
-pub use foresight::{Expectation, Foresight, ForeseenStart};
+pub use foresight::{Expectation, ForeseenStart, Foresight};
 pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;
 pub use packing::{Cost, Packing, StateId};
 pub use plan::{GangPlacement, Plan, Preemption};
 pub use queues::dominant_shares;
 pub use scheduler::{Scheduler, plan};
+pub use shares::ClassStanding;
 pub use snapshot::{
     Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView, Schedulable,
     Snapshot, Verdict, Verdicts,
 };
+pub use standing::QueueStanding;
 pub use verify::{Ledger, Rejection, verify_gang};
 
 #[cfg(test)]

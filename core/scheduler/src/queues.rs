@@ -87,6 +87,11 @@ impl Queues {
         self.positions.get(name).copied()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The name at a position.
     pub(crate) fn name(&self, queue: usize) -> Option<&QueueName> {
         self.list.get(queue).map(|(view, _)| &view.name)

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::planner::decide;
 use crate::queues::QueueRefusal;
 use crate::snapshot::{JobView, Schedulable, Snapshot};
+use crate::standing::{QueueStanding, standing};
 
 /// Decides what starts now, and who stops. Equal snapshots give equal plans, whatever the order of their vectors.
 #[must_use]
@@ -75,6 +76,12 @@ impl Scheduler {
         let mut explainer = Explainer::new(&self.index, self.is_full);
         let same = explainer.same(self.index.find(job)?)?;
         Some(explainer.explain(same))
+    }
+
+    /// How a queue stands, after the last plan; `None` where it is not known.
+    #[must_use]
+    pub fn standing(&self, queue: &QueueName) -> Option<QueueStanding> {
+        standing(&self.index, queue)
     }
 
     /// The queue that does not let a job start that waits, and why.

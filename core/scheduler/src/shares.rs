@@ -28,6 +28,8 @@ struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
     class: DeviceClass,
+    /// What is its own.
+    nominal: i64,
     /// The most it borrows; `None` for no limit.
     borrows: Option<i64>,
     /// The most it lends; `None` for no limit.
@@ -38,6 +40,23 @@ struct Share {
     left: i64,
     /// What its own jobs leave of what is its own; less than nothing is somebody else's.
     own: i64,
+}
+
+/// What a queue has of one class, in thousandths of accelerators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClassStanding {
+    /// The class.
+    pub class: DeviceClass,
+    /// Its own.
+    pub nominal: MilliDevices,
+    /// What its own jobs hold, and what is held for them.
+    pub held: MilliDevices,
+    /// The same with those below it.
+    pub held_below: MilliDevices,
+    /// How much of that is not its own, nor lent to it by those below.
+    pub borrowed: MilliDevices,
+    /// How much more its jobs may have now; `None` where its tree sets no limit.
+    pub may_take: Option<MilliDevices>,
 }
 
 /// A queue on the way from a job to the root that has too little.
@@ -65,7 +84,7 @@ impl Share {
         };
         let has = of(&view.nominal).unwrap_or(0);
         let borrows = if is_root { Some(0) } else { of(&view.borrowing_limit) };
-        Self { class, borrows, lends: of(&view.lending_limit), has, left: has, own: has }
+        Self { class, nominal: has, borrows, lends: of(&view.lending_limit), has, left: has, own: has }
     }
 
     /// What a parent is lent where so much is left, or owes where that is less than nothing.
@@ -130,6 +149,40 @@ impl Shares {
     /// Undoes [`Shares::hold`].
     pub(crate) fn release(&mut self, queue: usize, class: DeviceClass, count: MilliDevices) {
         self.change(queue, class, signed(count));
+    }
+
+    /// What a queue has of each class that its tree counts.
+    pub(crate) fn classes(&self, queue: usize) -> Vec<ClassStanding> {
+        let shares = self.0.get(queue).map(|place| place.shares.as_slice()).unwrap_or_default();
+        let positive = |number: i64| MilliDevices(u64::try_from(number).unwrap_or(0));
+        let of = |share: &Share| ClassStanding {
+            class: share.class,
+            nominal: positive(share.nominal),
+            held: positive(share.nominal.saturating_sub(share.own)),
+            held_below: positive(share.has.saturating_sub(share.left)),
+            borrowed: positive(share.left.saturating_neg()),
+            may_take: self.room(queue, share.class),
+        };
+        shares.iter().map(of).collect()
+    }
+
+    /// The most that a queue may have more of a class; `None` where there is no limit.
+    fn room(&self, queue: usize, class: DeviceClass) -> Option<MilliDevices> {
+        const ANY: u64 = 1 << 50;
+        let may = |count: u64| self.check(queue, class, MilliDevices(count)).is_ok();
+        if may(ANY) {
+            return None;
+        }
+        let (mut may_take, mut too_many) = (0, ANY);
+        while may_take + 1 < too_many {
+            let middle = may_take.midpoint(too_many);
+            if may(middle) {
+                may_take = middle;
+            } else {
+                too_many = middle;
+            }
+        }
+        Some(MilliDevices(may_take))
     }
 
     /// Whether any queue shares anything.

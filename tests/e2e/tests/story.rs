@@ -556,6 +556,79 @@ fn a_gang_takes_the_variant_that_there_is_room_for() {
 }
 
 #[test]
+fn what_would_come_is_told_before_it_is_asked_for() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    // A task takes all accelerators of a node.
+    let pair = cluster.manifest("pair", "DE", 2, 4_000, 50);
+    let places = |status: &Value| -> Vec<(String, Value)> {
+        let tasks = status["tasks"].as_array().unwrap();
+        tasks
+            .iter()
+            .map(|task| (task["node"].as_str().unwrap().to_owned(), task["devices"].clone()))
+            .collect()
+    };
+    let tried = cluster.json(&["job", "submit", "-f", pair.as_str(), "--dry-run"])["status"].clone();
+    assert_eq!((&tried["phase"], places(&tried).len()), (&Value::from("Starting"), 2), "{tried}");
+    let (code, said) = cluster.refused(&["job", "show", "pair"]);
+    assert_eq!(code, 3, "it was only tried: {said}");
+    cluster.done(&["job", "submit", "-f", pair.as_str()]);
+    let status = cluster.until("pair", "runs", |s| s["phase"] == "Running");
+    assert_eq!(places(&status), places(&tried), "what was told is what came");
+
+    let next = cluster.manifest("next", "DE", 2, 20, 0);
+    let text = std::fs::read_to_string(&next).unwrap() + "  maxRunTime: 1h\n";
+    std::fs::write(&next, text).unwrap();
+    let told = cluster.done(&["job", "submit", "-f", next.as_str(), "--dry-run"]);
+    assert!(
+        told.starts_with("job `next` would be admitted, and wait\n\nits 2 tasks start together"),
+        "{told}"
+    );
+    assert!(told.contains("nobody can tell when it starts: job `pair` states no maxRunTime"), "{told}");
+    assert!(told.contains("it would start now if"), "{told}");
+
+    // Two nodes more of the same country are enough.
+    let node = places(&status)[0].0.clone();
+    let more = format!("{node}=2");
+    let changes = ["scheduler", "what-if", "-f", next.as_str(), "--more", &more];
+    let report = cluster.json(&changes);
+    let job = &report["jobs"][0];
+    assert_eq!(
+        (&job["job"], &job["then"]["outcome"]),
+        (&Value::from("next"), &Value::from("starts")),
+        "{report}"
+    );
+    assert_eq!(job["then"]["nodes"], serde_json::json!(["more-1", "more-2"]), "{report}");
+    assert_eq!((&report["now"]["nodes"], &report["then"]["nodes"]), (&Value::from(3), &Value::from(5)));
+    let text = cluster.done(&changes);
+    assert!(text.contains("is not there  starts on more-1"), "{text}");
+    // A drained node stops what runs there: the third node is in another country.
+    let report = cluster.json(&["scheduler", "what-if", "--drain", &node]);
+    assert_eq!(report["jobs"][0]["then"]["outcome"], "stops", "{report}");
+    let (_, said) = cluster.refused(&["scheduler", "what-if", "--drain", "rack=r9"]);
+    assert!(said.contains("there is no node `rack=r9`"), "{said}");
+    assert_eq!(cluster.status("pair")["phase"], "Running", "nothing was done");
+
+    cluster.done(&["job", "submit", "-f", next.as_str()]);
+    let queue = wait("the queue has somebody who waits", || {
+        let queue = cluster.json(&["queue", "explain", "default"]);
+        (queue["next"][0]["job"] == "next").then_some(queue)
+    });
+    assert!(
+        queue["summary"].as_str().unwrap().starts_with("1 job waits in queue `default`; `next` is next"),
+        "{queue}"
+    );
+
+    let report = cluster.json(&["scheduler", "replay"]);
+    assert!(number(&report["plans"]) >= 1 && report["plans"] == report["same"], "{report}");
+    let one =
+        cluster.done(&["scheduler", "replay", "--revision", &number(&report["toRevision"]).to_string()]);
+    assert!(one.contains("1 of 1 plans come out the same") && one.contains("starts 1, stops 0"), "{one}");
+    let (_, said) = cluster.refused(&["scheduler", "replay", "--revision", "1"]);
+    assert!(said.contains("E2191"), "{said}");
+}
+
+#[test]
 fn a_changed_byte_in_a_blob_is_found_and_never_served() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

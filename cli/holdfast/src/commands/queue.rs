@@ -1,15 +1,16 @@
 //! `holdfast queue`: where jobs wait.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_api::v1::watch_event::Resource;
-use holdfast_api::v1::{GetRequest, Queue, QueueList};
+use holdfast_api::v1::{GetRequest, Queue, QueueExplanation, QueueList, QueueTurn};
 
 use super::listing::{self, Selector, Watched};
 use crate::failure::Failure;
 use crate::globals::Flag;
-use crate::output::Table;
+use crate::output::{Table, since};
 use crate::session::{Session, call};
 
 /// What can be asked of queues.
@@ -24,6 +25,14 @@ pub(crate) enum Command {
         /// Its name
         name: String,
     },
+    /// Say what a queue has and may take, whose turn it is, and who is next in it
+    #[command(
+        after_help = "Examples:\n  holdfast queue explain default\n  holdfast queue explain default -o json"
+    )]
+    Explain {
+        /// Its name
+        name: String,
+    },
 }
 
 impl Command {
@@ -32,6 +41,7 @@ impl Command {
         match self {
             Self::List(_) => ("list", &[Flag::Watch]),
             Self::Show { .. } => ("show", &[]),
+            Self::Explain { .. } => ("explain", &[]),
         }
     }
 }
@@ -68,6 +78,11 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
                 rows.to_string()
             })
         }
+        Command::Explain { name } => {
+            let request = GetRequest { name: name.clone(), ..GetRequest::default() };
+            let explanation = call!(session, QueuesClient, explain, request)?;
+            session.printer.show(&explanation, || explained(&explanation))
+        }
     }
 }
 
@@ -101,6 +116,54 @@ fn row(table: &mut Table, queue: &Queue) {
     ]);
 }
 
+/// What a queue has, whose turn it is, and who is next.
+fn explained(explanation: &QueueExplanation) -> String {
+    let mut text = format!("{}\n", explanation.summary);
+    if !explanation.classes.is_empty() {
+        let mut rows =
+            Table::new(&["CLASS", "NOMINAL", "HOLDS", "WITH THOSE BELOW", "BORROWS", "MAY TAKE MORE"]);
+        for class in &explanation.classes {
+            let counts = [class.nominal, class.held, class.held_below, class.borrowed].map(devices);
+            let may_take = class.may_take.map_or_else(|| "any".to_owned(), devices);
+            rows.row(std::iter::once(class.class.clone()).chain(counts).chain([may_take]));
+        }
+        let _ = write!(text, "\n{rows}");
+    }
+    text.push_str("\nturns, who has had least first:\n");
+    for (depth, level) in explanation.levels.iter().enumerate() {
+        let turn = |turn: &QueueTurn| {
+            let name = if turn.is_on_path { format!("[{}]", turn.queue) } else { turn.queue.clone() };
+            format!("{name} {}", devices(turn.share))
+        };
+        let turns: Vec<String> = level.queues.iter().map(turn).collect();
+        let _ = writeln!(text, "{:indent$}{}", "", turns.join(", "), indent = 2 + 2 * depth);
+    }
+    if explanation.next.is_empty() {
+        return text;
+    }
+    let mut rows = Table::new(&["NEXT", "SINCE", "BECAUSE"]);
+    for next in &explanation.next {
+        rows.row([next.job.clone(), since(next.since.as_ref()), next.reason.clone()]);
+    }
+    let _ = write!(text, "\n{rows}");
+    let named = u32::try_from(explanation.next.len()).unwrap_or(u32::MAX);
+    match explanation.waiting.saturating_sub(named) {
+        0 => {}
+        more => {
+            let _ = writeln!(text, "and {more} more");
+        }
+    }
+    text
+}
+
+/// Thousandths as a number: `1.250`, or `2` where they are whole.
+fn devices(thousandths: u64) -> String {
+    match (thousandths / 1_000, thousandths % 1_000) {
+        (whole, 0) => whole.to_string(),
+        (whole, part) => format!("{whole}.{part:03}"),
+    }
+}
+
 /// `nvidia:8,amd:2`, or a word where nothing is said.
 fn counts(counts: &BTreeMap<String, u32>, unsaid: &str) -> String {
     if counts.is_empty() {
@@ -128,5 +191,45 @@ mod tests {
         let text = rows.to_string();
         assert!(text.contains("research"), "{text}");
         assert!(text.contains("amd:0,nvidia:8  any      nvidia:2"), "{text}");
+    }
+
+    #[test]
+    fn a_queue_explains_itself() {
+        use holdfast_api::v1::{NextJob, QueueClass, QueueLevel};
+        let class = QueueClass {
+            class: "nvidia".to_owned(),
+            nominal: 4_000,
+            held: 5_250,
+            held_below: 5_250,
+            borrowed: 1_250,
+            may_take: None,
+        };
+        let turn = |queue: &str, share, is_on_path| QueueTurn { queue: queue.to_owned(), share, is_on_path };
+        let next = NextJob { job: "a".to_owned(), reason: "it needs 8 nvidia".to_owned(), since: None };
+        let text = explained(&QueueExplanation {
+            summary: "3 jobs wait".to_owned(),
+            classes: vec![class],
+            levels: vec![
+                QueueLevel { queues: vec![turn("lab", 300, true)] },
+                QueueLevel { queues: vec![turn("two", 0, false), turn("one", 1_200, true)] },
+            ],
+            next: vec![next],
+            waiting: 3,
+        });
+        let expected = "\
+3 jobs wait
+
+CLASS   NOMINAL  HOLDS  WITH THOSE BELOW  BORROWS  MAY TAKE MORE
+nvidia  4        5.250  5.250             1.250    any
+
+turns, who has had least first:
+  [lab] 0.300
+    two 0, [one] 1.200
+
+NEXT  SINCE  BECAUSE
+a     -      it needs 8 nvidia
+and 2 more
+";
+        assert_eq!(text, expected);
     }
 }

@@ -6,7 +6,7 @@ use holdfast_types::{Span, Time};
 use prost_types::Timestamp;
 
 /// The present by this machine's clock.
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

@@ -74,6 +74,9 @@ shown! {
     JobSpec: m => vec![m.kind.clone()];
     QueueSpec: m => vec![m.priority.to_string()];
     AuditHead: m => vec![m.size.to_string()];
+    QueueExplanation: m => m.next.iter().map(|next| next.job.clone()).collect();
+    ReplayReport: m => m.details.iter().map(|plan| plan.revision.to_string()).collect();
+    WhatIfReport: m => m.jobs.iter().map(|job| job.job.clone()).collect();
 }
 
 #[cfg(test)]

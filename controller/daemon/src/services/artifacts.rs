@@ -16,9 +16,10 @@ use holdfast_state::State;
 use holdfast_types::{ArtifactKind, BlobId, Jurisdiction, Problem, ProblemKind, TenantName};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now};
+use crate::app::{App, now};
 use crate::caller::{self, Operator};
 use crate::page::Asked;
+use crate::write::Write;
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);

@@ -16,7 +16,8 @@ use holdfast_types::{AsProblem as _, Problem, ProblemKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write as Asked, now};
+use crate::app::{App, now};
+use crate::write::Write as Asked;
 use crate::{backup, caller, material};
 
 /// The size of a message of the stream.

@@ -15,7 +15,8 @@ use holdfast_state::{ADMITTED, REMOVED};
 use holdfast_types::{AsProblem as _, NodeName, Problem, ProblemKind};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now, system};
+use crate::app::{App, now, system};
+use crate::write::Write;
 use crate::{caller, members};
 
 /// A controller that answered a call of raft within this time is there.

@@ -1,5 +1,6 @@
 //! Jobs: admission, lists, explanations, and the way to their logs.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,19 +10,23 @@ use holdfast_api::v1::{
     CancelJobRequest, GetRequest, Job, JobExplanation, JobList, JobLogsRequest, ListJobsRequest, LogChunk,
     SubmitJobRequest,
 };
-use holdfast_api::{internal, invalid_request, status_from_problem, v1};
-use holdfast_policy::{Request as LawRequest, decide};
-use holdfast_reconcile::{explanation, if_only, owner_facts, record_decision, workload_facts};
+use holdfast_api::{internal, invalid_request, status_from_problem, timestamp, v1};
+use holdfast_policy::{Bundle, Request as LawRequest, decide};
+use holdfast_reconcile::{
+    Outlook, Planner, commit_plan, explanation, outlook, owner_facts, record_decision, workload_facts,
+};
 use holdfast_scheduler::Explanation;
 use holdfast_state::State;
-use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec};
+use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec, Time};
+use prost::Message as _;
 use tonic::codegen::tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now};
+use crate::app::{App, now, system};
 use crate::caller::{self, Operator};
 use crate::page::page;
 use crate::peers;
+use crate::write::Write;
 
 use super::admission::{Asked, check_tenant, job_not_found, refused, uid};
 
@@ -38,6 +43,18 @@ fn job_of(result: outcome::Result) -> Result<Response<Job>, Status> {
     }
 }
 
+/// Why a job waits, what would start it, and when it is expected to start.
+fn foreseen(
+    state: &State,
+    bundle: &Bundle,
+    now: Time,
+    (job, why): (&JobName, Explanation),
+) -> JobExplanation {
+    let Outlook { if_only, starts_at, estimate } = outlook(state, bundle, now, (job, why.never_fits));
+    let starts_at = starts_at.map(timestamp);
+    JobExplanation { starts_at, ..explanation(&Explanation { if_only, estimate, ..why }) }
+}
+
 impl Service {
     fn job(&self, name: &str) -> Result<Job, Status> {
         self.0.with(|state| state.job(name).cloned()).ok_or_else(|| job_not_found(name))
@@ -47,10 +64,27 @@ impl Service {
     async fn explained(&self, job: &str) -> Result<Option<JobExplanation>, Status> {
         let Ok(job) = job.parse() else { return Ok(None) };
         let (state, bundle, at) = (self.0.with(State::clone), self.0.bundle()?, now());
-        let then = move |job: &JobName, found: Explanation| {
-            explanation(&Explanation { if_only: if_only(&state, &bundle, at, job), ..found })
-        };
+        let then = move |job: &JobName, found| foreseen(&state, &bundle, at, (job, found));
         self.0.planner.explain(&self.0.apart, job, then).await
+    }
+
+    /// A job of a state as the next plan leaves it: with its places, or with why it waits.
+    async fn after_next_plan(&self, mut state: State, name: String) -> Result<Response<Job>, Status> {
+        let (bundle, at) = (self.0.bundle()?, now());
+        let work = move || {
+            let mut planner = Planner::new(&state, &bundle, at);
+            let plan = planner.plan();
+            let why = name.parse().ok().and_then(|job| Some((planner.explain(&job)?, job)));
+            if let Some(commit) = commit_plan(&plan, BTreeMap::new(), &planner.config().policy_hash) {
+                let command = system(command::Body::CommitPlan(commit));
+                state.apply(at, &command.encode_to_vec());
+            }
+            let mut job = state.job(&name).cloned().unwrap_or_default();
+            let told = why.map(|(found, job)| foreseen(&state, &bundle, at, (&job, found)));
+            job.status.get_or_insert_default().explanation = told;
+            job
+        };
+        self.0.apart.run(work).await.map(Response::new)
     }
 
     async fn end(
@@ -115,7 +149,13 @@ impl Jobs for Service {
             Ok(admitted) => admitted,
             Err(refusal) => return Err(refused(&self.0, refusal).await),
         };
-        job_of(self.0.execute(write.decided(decision), command::Body::SubmitJob(body)).await?)
+        let (write, name) = (write.decided(decision), body.name.clone());
+        let body = command::Body::SubmitJob(body);
+        if write.is_trial() {
+            let (state, _) = self.0.tried(write, body).await?;
+            return self.after_next_plan(state, name).await;
+        }
+        job_of(self.0.execute(write, body).await?)
     }
 
     async fn list(&self, request: Request<ListJobsRequest>) -> Result<Response<JobList>, Status> {

@@ -14,9 +14,10 @@ use holdfast_policy::SiteName;
 use holdfast_types::{AsProblem as _, Jurisdiction, Problem, ProblemKind, Span, Time, place_in_site};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now};
+use crate::app::{App, now};
 use crate::caller;
 use crate::page::page;
+use crate::write::Write;
 
 /// A join token lives at most this long.
 const LONGEST_TOKEN: Span = Span::from_secs(3_600);

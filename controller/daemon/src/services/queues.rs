@@ -6,18 +6,21 @@ use std::sync::Arc;
 use holdfast_api::store::{DeleteQueue, PutQueue, command, outcome};
 use holdfast_api::v1::queues_server::Queues;
 use holdfast_api::v1::{
-    ApplyQueueRequest, DeleteQueueRequest, GetRequest, ListRequest, Queue, QueueList, QueueSpec, QueueStatus,
-    TaskStatus,
+    ApplyQueueRequest, DeleteQueueRequest, GetRequest, Job, ListRequest, Queue, QueueExplanation, QueueList,
+    QueueSpec, QueueStatus, TaskStatus,
 };
 use holdfast_api::{invalid_request, status_from_problem};
-use holdfast_reconcile::queue_shares;
+use holdfast_reconcile::{explain_queue, queue_shares};
 use holdfast_state::State;
 use holdfast_types::{AsProblem, JobPhase, NameError, QueueName};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now};
+use crate::app::{App, now};
 use crate::caller;
 use crate::page::page;
+
+use super::admission::check_tenant;
+use crate::write::Write;
 
 pub(crate) struct Service(pub(crate) Arc<App>);
 
@@ -125,5 +128,22 @@ impl Queues for Service {
         let write = Write::new(operator.actor(), request.options.take(), &request);
         let body = command::Body::DeleteQueue(DeleteQueue { name: request.name });
         queue_of(self.0.execute(write, body).await?)
+    }
+
+    async fn explain(&self, request: Request<GetRequest>) -> Result<Response<QueueExplanation>, Status> {
+        let operator = caller::operator(&request)?;
+        let get = request.into_inner();
+        let parsed: Result<QueueName, NameError> = get.name.parse();
+        let queue = parsed.map_err(|error| status_from_problem(&invalid_request(error.to_string())))?;
+        self.0.barrier(get.stale).await?;
+        let (state, bundle, at) = (self.0.with(State::clone), self.0.bundle()?, now());
+        let work = move || {
+            let is_seen = |job: &Job| check_tenant(&operator, job).is_ok();
+            explain_queue(&state, &bundle, at, (&queue, &is_seen))
+        };
+        let found = self.0.apart.run(work).await?;
+        let found =
+            found.ok_or_else(|| status_from_problem(&holdfast_state::not_found("queue", &get.name)))?;
+        Ok(Response::new(found))
     }
 }

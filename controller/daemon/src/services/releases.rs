@@ -17,9 +17,10 @@ use holdfast_state::State;
 use holdfast_types::{AsProblem, BlobId, NodePhase, Problem, ProblemKind, Time};
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now};
+use crate::app::{App, now};
 use crate::caller;
 use crate::page::page;
+use crate::write::Write;
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);

@@ -12,9 +12,10 @@ use holdfast_release::Manifest;
 use holdfast_types::NodePhase;
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write};
+use crate::app::App;
 use crate::caller;
 use crate::page::page;
+use crate::write::Write;
 
 #[derive(Clone)]
 pub(crate) struct Service(pub(crate) Arc<App>);

@@ -18,8 +18,9 @@ use holdfast_types::Problem;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
-use crate::app::{App, Write, now, system};
+use crate::app::{App, now, system};
 use crate::caller::{self, Operator};
+use crate::write::Write;
 
 use super::admission::{Asked, check_tenant, job_not_found, refused, uid};
 use super::queues;
@@ -54,7 +55,7 @@ fn at_step(number: usize, many: usize, status: &Status) -> Status {
 }
 
 /// The steps as they become a command, on a copy of the state that has taken those before.
-struct Trial<'a> {
+pub(super) struct Trial<'a> {
     app: &'a App,
     operator: &'a Operator,
     key: &'a str,
@@ -64,7 +65,26 @@ struct Trial<'a> {
 
 type Prepared = (stored::Body, Option<DecisionRecord>);
 
-impl Trial<'_> {
+impl<'a> Trial<'a> {
+    /// None yet, on a state.
+    pub(super) fn on(state: State, app: &'a App, operator: &'a Operator, key: &'a str) -> Self {
+        Self { app, operator, key, state, steps: Vec::new() }
+    }
+
+    /// Adds these steps in their order.
+    pub(super) async fn add_all(&mut self, steps: Vec<TransactionStep>) -> Result<(), Status> {
+        let many = steps.len();
+        for (number, step) in (1..).zip(steps) {
+            self.add(step).await.map_err(|status| at_step(number, many, &status))?;
+        }
+        Ok(())
+    }
+
+    /// What they leave.
+    pub(super) fn into_state(self) -> State {
+        self.state
+    }
+
     /// Adds a step, or says why it is refused.
     async fn add(&mut self, step: TransactionStep) -> Result<(), Status> {
         let (body, decision) = self.prepare(step.step).await?;
@@ -173,11 +193,8 @@ impl Transactions for Service {
             return result(known).map(Response::new);
         }
         let state = self.0.with(State::clone);
-        let mut trial = Trial { app: &self.0, operator: &operator, key: &key, state, steps: Vec::new() };
-        let many = request.steps.len();
-        for (number, step) in (1..).zip(request.steps) {
-            trial.add(step).await.map_err(|status| at_step(number, many, &status))?;
-        }
+        let mut trial = Trial::on(state, &self.0, &operator, &key);
+        trial.add_all(request.steps).await?;
         let steps = trial.steps;
         let body = command::Body::Transaction(Transaction { steps });
         result(Box::pin(self.0.execute(write, body)).await?).map(Response::new)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -11,7 +12,7 @@ use super::harness::{
 };
 use crate::{
     Copied, LoopbackNetwork, MAX_COMMAND_BYTES, Options, ProposeError, RaftError, RaftNode, ReadError,
-    RpcKind, ServeError, Source, Status,
+    ReplayStep, RpcKind, ServeError, Source, Status,
 };
 
 async fn propose_many(node: &Running, count: usize) {
@@ -344,4 +345,43 @@ async fn what_is_for_a_newer_release_is_not_applied() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_log_has_is_shown_once_more_from_the_oldest_state_that_goes_with_it() {
+    let temp = TempDir::new().unwrap();
+    let mut options = options_in(&temp, 1);
+    options.snapshot_every = 10;
+    let node = alone(&options).await;
+    let shown = |node: &Running| {
+        let mut commands = Vec::new();
+        let visit = |step: ReplayStep<'_, Register>| {
+            commands.push((step.machine.words("k").len(), String::from_utf8(step.command.to_vec()).unwrap()));
+            ControlFlow::Continue(())
+        };
+        node.replay(visit).unwrap();
+        commands
+    };
+    propose_many(&node, 4).await;
+    let expected: Vec<(usize, String)> = (0..4).map(|number| (number, format!("k{number}"))).collect();
+    assert_eq!(shown(&node), expected);
+    propose_many(&node, 60).await;
+    until("a snapshot", || node.status().snapshot_index.is_some_and(|index| index > 20)).await;
+    node.shutdown().await;
+    drop(node);
+    let node = reopened(&options).await;
+    propose_many(&node, 3).await;
+    let commands = shown(&node);
+    assert!(commands.len() < 67, "the log begins with a snapshot");
+    let last = commands.last().unwrap().clone();
+    assert_eq!(last, (66, "k2".to_owned()));
+    // Each sees the machine that those before it left.
+    assert!(commands.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "{commands:?}");
+    let mut seen = 0;
+    let first = |_: ReplayStep<'_, Register>| {
+        seen += 1;
+        ControlFlow::Break(())
+    };
+    node.replay(first).unwrap();
+    assert_eq!(seen, 1);
 }

@@ -90,8 +90,7 @@ fn naive(mut snapshot: Snapshot, config: &Config) -> BTreeMap<JobName, Time> {
             let JobState::Placed { since, .. } = &job.state else { panic!("it runs") };
             job.past.ran = Span(job.past.ran.0 + now.since(*since).0);
             let (verdicts, held) = (law.clone(), Vec::new());
-            job.state =
-                JobState::Waiting { verdicts, since: now, not_before: None, held, held_since: now };
+            job.state = JobState::Waiting { verdicts, since: now, not_before: None, held, held_since: now };
             let job = job.clone();
             record(&mut snapshot, &job, now, Usage::give_back);
         }

@@ -2,12 +2,10 @@
 
 use holdfast_api::v1::transaction_step::Step;
 use holdfast_api::v1::transactions_client::TransactionsClient;
-use holdfast_api::v1::{
-    ApplyQueueStep, JobSpec, Metadata, QueueSpec, StepResult, SubmitJobStep, TransactionRequest,
-    TransactionStep, step_result,
-};
-use holdfast_types::{JobManifest, QueueManifest};
+use holdfast_api::v1::{JobSpec, Metadata, StepResult, TransactionRequest, TransactionStep, step_result};
+use holdfast_types::JobManifest;
 
+use super::super::steps;
 use super::live::{is_there, said};
 use crate::failure::Failure;
 use crate::manifest::Wanted;
@@ -19,7 +17,7 @@ pub(super) async fn apply(session: &Session, wanted: &[Wanted]) -> Result<(), Fa
     for wanted in wanted {
         let step = match wanted {
             Wanted::Job(manifest) => submit(session, manifest).await?,
-            Wanted::Queue(manifest) => Some(queue(manifest)),
+            Wanted::Queue(manifest) => Some(steps::queue(manifest)),
         };
         steps.extend(step.map(|step| TransactionStep { expected_revision: 0, step: Some(step) }));
     }
@@ -34,25 +32,13 @@ pub(super) async fn apply(session: &Session, wanted: &[Wanted]) -> Result<(), Fa
     Ok(())
 }
 
-fn queue(manifest: &QueueManifest) -> Step {
-    Step::ApplyQueue(ApplyQueueStep {
-        name: manifest.metadata.name.clone(),
-        labels: manifest.metadata.labels.clone().into_iter().collect(),
-        spec: Some(QueueSpec::from(&manifest.spec)),
-    })
-}
-
 /// Nothing where the job is there as described.
 async fn submit(session: &Session, manifest: &JobManifest) -> Result<Option<Step>, Failure> {
     let (name, spec) = (&manifest.metadata.name, JobSpec::from(&manifest.spec));
     if is_there(session, name, &spec).await? {
         return Ok(None);
     }
-    Ok(Some(Step::SubmitJob(SubmitJobStep {
-        name: name.clone(),
-        labels: manifest.metadata.labels.clone().into_iter().collect(),
-        spec: Some(spec),
-    })))
+    Ok(Some(steps::job(manifest)))
 }
 
 fn show(session: &Session, step: &StepResult) -> Result<(), Failure> {

@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, file: &Utf8Path, name: Option<&str>) 
     };
     let job = call!(session, JobsClient, submit, request)?;
     if session.globals.dry_run {
-        return session.printer.show(&job, || format!("job `{name}` would be admitted\n"));
+        return session.printer.show(&job, || view::trial(name.as_str(), &job));
     }
     // One that waits for what cannot come about any more has ended at once.
     if wait::has_ended(&job) {

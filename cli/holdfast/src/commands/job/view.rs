@@ -181,6 +181,18 @@ fn tasks(tasks: &[TaskStatus]) -> String {
     format!("\n{table}")
 }
 
+/// A job that is not there, as the next plan would leave it.
+pub(super) fn trial(name: &str, job: &Job) -> String {
+    let status = job.status.clone().unwrap_or_default();
+    if status.phase == "Starting" {
+        return format!("job `{name}` would be admitted, and start now\n{}", tasks(&status.tasks));
+    }
+    let why = status
+        .explanation
+        .map_or_else(|| format!("{}\n", status.reason), |explanation| self::explanation(&explanation));
+    format!("job `{name}` would be admitted, and wait\n\n{why}")
+}
+
 /// Why a job is where it is.
 pub(super) fn explanation(explanation: &JobExplanation) -> String {
     if !explanation.text.is_empty() {
