@@ -350,6 +350,7 @@ impl TryFrom<&v1::QueueSpec> for QueueSpec {
             lending_limit: counts("lendingLimit", &spec.lending_limit)?,
             weight: spec.weight.max(1),
             half_life: (spec.half_life_ms > 0).then_some(Span(spec.half_life_ms)),
+            min_run_time: spec.min_run_time_ms.map(Span),
         };
         Ok(raw.try_into()?)
     }
@@ -371,6 +372,7 @@ impl From<&QueueSpec> for v1::QueueSpec {
             // What every queue weighs that says nothing is not said.
             weight: if spec.weight == 1 { 0 } else { spec.weight },
             half_life_ms: spec.half_life.map_or(0, |span| span.0),
+            min_run_time_ms: spec.min_run_time.map(|span| span.0),
         }
     }
 }

@@ -55,7 +55,8 @@ pub(crate) fn empty_draining(view: &mut Snapshot) {
 }
 
 fn sentence(at: Time, now: Time) -> String {
-    const BASIS: &str = "by what jobs like those before it took, and by what they may take";
+    const BASIS: &str =
+        "if nobody else comes and what is before it takes what such jobs took, or all that it may";
     if at <= now {
         return format!("it is expected to start any moment, {BASIS}");
     }

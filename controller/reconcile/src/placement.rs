@@ -112,6 +112,7 @@ pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
         lending_limit: spec.lending_limit,
         weight: spec.weight,
         half_life: spec.half_life.unwrap_or(USAGE_HALF_LIFE),
+        min_run: spec.min_run_time,
         usage: queue
             .status
             .as_ref()

@@ -898,7 +898,8 @@ fn weights(teller: &mut Teller) {
 
 fn weighed(name: &str, parent: &str, weight: u32) -> store::PutQueue {
     let half_life_ms = if parent.is_empty() { 86_400_000 } else { 0 };
-    let spec = v1::QueueSpec { parent: parent.to_owned(), weight, half_life_ms, ..v1::QueueSpec::default() };
+    let (parent, min_run_time_ms) = (parent.to_owned(), Some(0));
+    let spec = v1::QueueSpec { parent, weight, half_life_ms, min_run_time_ms, ..v1::QueueSpec::default() };
     store::PutQueue {
         name: name.to_owned(),
         uid: format!("uid-{name}"),

@@ -159,6 +159,7 @@ impl Index {
             devices: gang_devices(&view.spec, view.state.variant()),
             submitted: view.submitted,
             past: view.past,
+            min_run: queue.and_then(|queue| self.queues.min_run(queue)).unwrap_or(self.config.min_run),
             state: self.state(view),
         };
         *self.priorities.entry(job.priority).or_default() += 1;
@@ -320,7 +321,7 @@ impl Index {
         self.running += job.weight();
         if job.stay().is_some() && job.is_preemptible() {
             self.stoppable += job.weight();
-            self.yields.extend(job.yields_at(&self.config).map(|time| (time, number)));
+            self.yields.extend(job.yields_at().map(|time| (time, number)));
             self.await_ripeness(number);
         }
         self.join_line(number);
@@ -349,7 +350,7 @@ impl Index {
         if job.is_preemptible() {
             self.stoppable = self.stoppable.saturating_sub(job.weight());
         }
-        if let Some(time) = job.yields_at(&self.config) {
+        if let Some(time) = job.yields_at() {
             self.yields.remove(&(time, number));
         }
         if let Some(time) = job.ripens_at(&self.config, self.now) {

@@ -52,6 +52,8 @@ pub(crate) struct Job {
     pub(crate) devices: Devices,
     pub(crate) submitted: Time,
     pub(crate) past: Past,
+    /// For how long it runs on end before it is stopped for a higher priority, or by whom its queue borrows from.
+    pub(crate) min_run: Span,
     pub(crate) state: State,
 }
 
@@ -196,21 +198,21 @@ impl Job {
         };
         let on_end = now.since(stay.since);
         if self.priority != asks.priority {
-            return asks.priority < self.priority && on_end >= config.min_run;
+            return asks.priority < self.priority && on_end >= self.min_run;
         }
         let had = level(config, Span(self.past.ran.0.saturating_add(on_end.0)));
         on_end >= config.slice && self.past.waited < config.spared_after && had > asks.level
     }
 
     /// Whether it may be stopped now for one that only wants back what this one's queue borrows.
-    pub(crate) fn may_give_back(&self, config: &Config, now: Time) -> bool {
+    pub(crate) fn may_give_back(&self, now: Time) -> bool {
         let stay = self.stay().filter(|stay| !stay.stopping && self.is_preemptible());
-        stay.is_some_and(|stay| now.since(stay.since) >= config.min_run)
+        stay.is_some_and(|stay| now.since(stay.since) >= self.min_run)
     }
 
     /// When it may first be stopped for one of a higher priority, or by whom its queue borrows from.
-    pub(crate) fn yields_at(&self, config: &Config) -> Option<Time> {
-        Some(self.stay()?.since + config.min_run)
+    pub(crate) fn yields_at(&self) -> Option<Time> {
+        Some(self.stay()?.since + self.min_run)
     }
 
     /// When it may next be stopped for more of its own priority.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::{Amounts, MilliDevices, QueueName, Time, Usage};
+use holdfast_types::{Amounts, MilliDevices, QueueName, Span, Time, Usage};
 
 use crate::fair::{Branch, Fair};
 use crate::need::Devices;
@@ -95,6 +95,11 @@ impl Queues {
     /// The name at a position.
     pub(crate) fn name(&self, queue: usize) -> Option<&QueueName> {
         self.list.get(queue).map(|(view, _)| &view.name)
+    }
+
+    /// For how long its jobs run on end, as it says or the first above it that does.
+    pub(crate) fn min_run(&self, queue: usize) -> Option<Span> {
+        self.fair.path(queue).find_map(|at| self.list.get(at)?.0.min_run)
     }
 
     /// Its priority.

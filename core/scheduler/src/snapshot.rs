@@ -92,6 +92,9 @@ pub struct QueueView {
     pub weight: u32,
     /// How long until what was used counts half; only that of the root of a tree counts.
     pub half_life: Span,
+    /// For how long its jobs run on end before they are stopped for a higher priority, or by whom it borrows from; `None` for what the
+    /// queue above says, and the configuration where none does.
+    pub min_run: Option<Span>,
     /// What its own jobs hold by what is recorded, and held on average.
     pub usage: Usage,
 }
@@ -111,6 +114,7 @@ impl QueueView {
             lending_limit: BTreeMap::new(),
             weight: 1,
             half_life: USAGE_HALF_LIFE,
+            min_run: None,
             usage: Usage::default(),
         }
     }

@@ -263,7 +263,7 @@ impl<'a> Search<'a> {
     fn gives_back(&self, shares: &Shares, job: &Job) -> bool {
         let (Some(queue), Some(borrower)) = (self.asks.stake.owner(), job.queue) else { return false };
         let mut classes = self.asks.class.devices.iter();
-        job.may_give_back(&self.index.config, self.asks.now)
+        job.may_give_back(self.asks.now)
             && classes.any(|(class, _)| {
                 let has = job.devices.iter().any(|(other, _)| other == class);
                 has && shares.takes_from(queue, class, borrower)

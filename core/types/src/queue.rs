@@ -14,6 +14,8 @@ pub const MAX_QUEUE_DEPTH: usize = 8;
 pub const MAX_WEIGHT: u32 = 10_000;
 /// The shortest half-life: below it the past counts for nothing.
 const MIN_HALF_LIFE: Span = Span::from_secs(60);
+/// The longest that the jobs of a queue are not stopped for others: a queue is not for keeping.
+const MAX_MIN_RUN_TIME: Span = Span::from_secs(30 * 86_400);
 
 /// A queue as its owner wants it, checked whole: what it lends and borrows has a class that it counts, and somebody to share with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,8 @@ pub struct QueueSpec {
     pub weight: u32,
     /// How long until what the queues of its tree have used counts half; only the root says it.
     pub half_life: Option<Span>,
+    /// For how long its jobs, and those of queues below that say nothing, run on end before they are stopped for others.
+    pub min_run_time: Option<Span>,
 }
 
 impl Default for QueueSpec {
@@ -52,6 +56,7 @@ impl Default for QueueSpec {
             lending_limit: BTreeMap::new(),
             weight: usual_weight(),
             half_life: None,
+            min_run_time: None,
         }
     }
 }
@@ -79,6 +84,8 @@ pub struct RawQueueSpec {
     pub weight: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_life: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_run_time: Option<Span>,
 }
 
 /// What a queue weighs that says nothing.
@@ -105,6 +112,8 @@ pub enum QueueSpecError {
     HalfLifeBelow,
     #[error("halfLife: {0} is less than {MIN_HALF_LIFE}: say how long until what was used counts half")]
     HalfLife(Span),
+    #[error("minRunTime: {0} is more than {MAX_MIN_RUN_TIME}: others would never get back what they lend")]
+    MinRunTime(Span),
 }
 
 impl TryFrom<RawQueueSpec> for QueueSpec {
@@ -129,6 +138,9 @@ impl TryFrom<RawQueueSpec> for QueueSpec {
         if let Some(short) = raw.half_life.filter(|half_life| *half_life < MIN_HALF_LIFE) {
             return Err(QueueSpecError::HalfLife(short));
         }
+        if let Some(long) = raw.min_run_time.filter(|min_run_time| *min_run_time > MAX_MIN_RUN_TIME) {
+            return Err(QueueSpecError::MinRunTime(long));
+        }
         Ok(Self {
             priority: raw.priority,
             stopped: raw.stopped,
@@ -139,6 +151,7 @@ impl TryFrom<RawQueueSpec> for QueueSpec {
             lending_limit: raw.lending_limit,
             weight: raw.weight,
             half_life: raw.half_life,
+            min_run_time: raw.min_run_time,
         })
     }
 }
@@ -155,6 +168,7 @@ impl From<QueueSpec> for RawQueueSpec {
             lending_limit: spec.lending_limit,
             weight: spec.weight,
             half_life: spec.half_life,
+            min_run_time: spec.min_run_time,
         }
     }
 }
@@ -184,7 +198,7 @@ mod tests {
         assert_eq!(read("{}"), Ok(QueueSpec::default()));
         let texts = [
             r#"{"priority":3,"stopped":false,"maxDevices":0,"parent":"lab","nominal":{"nvidia":8,"amd":0},"borrowingLimit":{"nvidia":4},"lendingLimit":{"amd":0},"weight":3}"#,
-            r#"{"priority":0,"stopped":false,"maxDevices":0,"halfLife":"1d12h"}"#,
+            r#"{"priority":0,"stopped":false,"maxDevices":0,"halfLife":"1d12h","minRunTime":"0s"}"#,
         ];
         for text in texts {
             assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
@@ -209,6 +223,7 @@ mod tests {
             ),
             (r#"{"weight":0}"#, "weight: 0 is not between 1 and 10000"),
             (r#"{"parent":"lab","halfLife":"1d"}"#, "halfLife: the root of a tree says it for all below"),
+            (r#"{"minRunTime":"31d"}"#, "minRunTime: 4w3d is more than 4w2d"),
             (r#"{"halfLife":"1s"}"#, "halfLife: 1s is less than 1m"),
         ];
         for (text, reason) in cases {

@@ -45,7 +45,13 @@ fn a_job_starts_when_what_runs_may_run_no_longer() {
     submitted(&mut state, 30, "two", |spec| spec.groups = cores(1, ALL));
     submitted(&mut state, 31, "three", |spec| spec.groups = cores(1, ALL));
     let at = 20 + 60 * MINUTE;
-    check(&state, 40, "two", Some(at), &format!("it is expected to start at {}, in 59m59s, by", Time(at)));
+    check(
+        &state,
+        40,
+        "two",
+        Some(at),
+        &format!("it is expected to start at {}, in 59m59s, if nobody", Time(at)),
+    );
     let states = "nobody can tell when it starts: job `two` states no maxRunTime";
     check(&state, 40, "three", None, states);
 }

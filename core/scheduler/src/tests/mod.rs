@@ -102,7 +102,7 @@ fn counts(text: &str) -> BTreeMap<DeviceClass, u32> {
     text.split(',').filter(|part| !part.is_empty()).map(count).collect()
 }
 
-/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0 weight=2 half=86400`
+/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0 weight=2 half=86400 run=600`
 fn queue(line: &str) -> QueueView {
     let words_of = words(line);
     QueueView {
@@ -113,6 +113,7 @@ fn queue(line: &str) -> QueueView {
         nominal: counts(words_of.get("nominal").unwrap_or(&"")),
         borrowing_limit: counts(words_of.get("borrow").unwrap_or(&"")),
         lending_limit: counts(words_of.get("lend").unwrap_or(&"")),
+        min_run: words_of.get("run").map(|seconds| Span::from_secs(seconds.parse().unwrap())),
         half_life: words_of
             .get("half")
             .map_or(USAGE_HALF_LIFE, |half| Span::from_secs(half.parse().unwrap())),

@@ -155,3 +155,28 @@ proptest! {
         prop_assert!(last_stop < 40, "somebody was stopped in round {last_stop}");
     }
 }
+
+#[test]
+fn the_jobs_of_a_queue_run_for_as_long_as_it_says_before_anybody_stops_them() {
+    let nodes = ["m gpus=8", "n gpus=8"];
+    let runs = [("one queue=b gpus=8 stoppable=1", "m:0-7"), ("two queue=b gpus=8 stoppable=1", "n:0-7")];
+    let cases = [
+        (["lab", "a parent=lab nominal=nvidia:8", "b parent=lab nominal=nvidia:8"], true),
+        (["lab", "a parent=lab nominal=nvidia:8", "b parent=lab nominal=nvidia:8 run=901"], false),
+        (["lab run=901", "a parent=lab nominal=nvidia:8", "b parent=lab nominal=nvidia:8"], false),
+        // The nearest that says something counts, and who asks does not.
+        (
+            ["lab run=9000", "a parent=lab nominal=nvidia:8 run=9000", "b parent=lab nominal=nvidia:8 run=0"],
+            true,
+        ),
+    ];
+    for (queues, stops) in cases {
+        let (stopped, _) = stopped(&nodes, &queues, &runs, &["j queue=a gpus=8"]);
+        assert_eq!(!stopped.is_empty(), stops, "{queues:?}");
+    }
+    for (queue, stops) in [("default", 1), ("default run=900", 1), ("default run=901", 0)] {
+        let run = [("one gpus=8 stoppable=1", "m:0-7")];
+        let (stopped, _) = stopped(&["m gpus=8"], &[queue], &run, &["j gpus=8 priority=1"]);
+        assert_eq!(stopped.len(), stops, "{queue}");
+    }
+}

@@ -65,11 +65,11 @@ impl World {
             ],
             &[
                 "default half=40000",
-                "light weight=1 parent=lab",
+                "light weight=1 parent=lab run=0",
                 "small max=9 priority=1",
                 "lab nominal=nvidia:4 half=86400 weight=2",
                 "one parent=lab nominal=nvidia:8 lend=nvidia:6 weight=3",
-                "two parent=lab nominal=nvidia:4 borrow=nvidia:9",
+                "two parent=lab nominal=nvidia:4 borrow=nvidia:9 run=40000",
             ],
             &[],
         );
