@@ -88,6 +88,9 @@ _holdfast() {
             holdfast,release)
                 cmd="holdfast__subcmd__release"
                 ;;
+            holdfast,scheduler)
+                cmd="holdfast__subcmd__scheduler"
+                ;;
             holdfast,simulate)
                 cmd="holdfast__subcmd__simulate"
                 ;;
@@ -349,6 +352,9 @@ _holdfast() {
             holdfast__subcmd__help,release)
                 cmd="holdfast__subcmd__help__subcmd__release"
                 ;;
+            holdfast__subcmd__help,scheduler)
+                cmd="holdfast__subcmd__help__subcmd__scheduler"
+                ;;
             holdfast__subcmd__help,simulate)
                 cmd="holdfast__subcmd__help__subcmd__simulate"
                 ;;
@@ -511,6 +517,9 @@ _holdfast() {
             holdfast__subcmd__help__subcmd__policy,show)
                 cmd="holdfast__subcmd__help__subcmd__policy__subcmd__show"
                 ;;
+            holdfast__subcmd__help__subcmd__queue,explain)
+                cmd="holdfast__subcmd__help__subcmd__queue__subcmd__explain"
+                ;;
             holdfast__subcmd__help__subcmd__queue,list)
                 cmd="holdfast__subcmd__help__subcmd__queue__subcmd__list"
                 ;;
@@ -546,6 +555,12 @@ _holdfast() {
                 ;;
             holdfast__subcmd__help__subcmd__release__subcmd__rollout,status)
                 cmd="holdfast__subcmd__help__subcmd__release__subcmd__rollout__subcmd__status"
+                ;;
+            holdfast__subcmd__help__subcmd__scheduler,replay)
+                cmd="holdfast__subcmd__help__subcmd__scheduler__subcmd__replay"
+                ;;
+            holdfast__subcmd__help__subcmd__scheduler,what-if)
+                cmd="holdfast__subcmd__help__subcmd__scheduler__subcmd__what__subcmd__if"
                 ;;
             holdfast__subcmd__help__subcmd__simulate,fill)
                 cmd="holdfast__subcmd__help__subcmd__simulate__subcmd__fill"
@@ -760,6 +775,9 @@ _holdfast() {
             holdfast__subcmd__policy__subcmd__help,show)
                 cmd="holdfast__subcmd__policy__subcmd__help__subcmd__show"
                 ;;
+            holdfast__subcmd__queue,explain)
+                cmd="holdfast__subcmd__queue__subcmd__explain"
+                ;;
             holdfast__subcmd__queue,help)
                 cmd="holdfast__subcmd__queue__subcmd__help"
                 ;;
@@ -768,6 +786,9 @@ _holdfast() {
                 ;;
             holdfast__subcmd__queue,show)
                 cmd="holdfast__subcmd__queue__subcmd__show"
+                ;;
+            holdfast__subcmd__queue__subcmd__help,explain)
+                cmd="holdfast__subcmd__queue__subcmd__help__subcmd__explain"
                 ;;
             holdfast__subcmd__queue__subcmd__help,help)
                 cmd="holdfast__subcmd__queue__subcmd__help__subcmd__help"
@@ -865,6 +886,24 @@ _holdfast() {
             holdfast__subcmd__release__subcmd__rollout__subcmd__help,status)
                 cmd="holdfast__subcmd__release__subcmd__rollout__subcmd__help__subcmd__status"
                 ;;
+            holdfast__subcmd__scheduler,help)
+                cmd="holdfast__subcmd__scheduler__subcmd__help"
+                ;;
+            holdfast__subcmd__scheduler,replay)
+                cmd="holdfast__subcmd__scheduler__subcmd__replay"
+                ;;
+            holdfast__subcmd__scheduler,what-if)
+                cmd="holdfast__subcmd__scheduler__subcmd__what__subcmd__if"
+                ;;
+            holdfast__subcmd__scheduler__subcmd__help,help)
+                cmd="holdfast__subcmd__scheduler__subcmd__help__subcmd__help"
+                ;;
+            holdfast__subcmd__scheduler__subcmd__help,replay)
+                cmd="holdfast__subcmd__scheduler__subcmd__help__subcmd__replay"
+                ;;
+            holdfast__subcmd__scheduler__subcmd__help,what-if)
+                cmd="holdfast__subcmd__scheduler__subcmd__help__subcmd__what__subcmd__if"
+                ;;
             holdfast__subcmd__simulate,fill)
                 cmd="holdfast__subcmd__simulate__subcmd__fill"
                 ;;
@@ -932,7 +971,7 @@ _holdfast() {
 
     case "${cmd}" in
         holdfast)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue scheduler job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3040,7 +3079,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help)
-            opts="up cluster site controller node queue job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
+            opts="up cluster site controller node queue scheduler job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4062,8 +4101,22 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__queue)
-            opts="list show"
+            opts="list show explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__queue__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -4244,6 +4297,48 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__release__subcmd__trust)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__scheduler)
+            opts="what-if replay"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__scheduler__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__scheduler__subcmd__what__subcmd__if)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -6218,7 +6313,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__queue)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show explain help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6251,9 +6346,57 @@ _holdfast() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        holdfast__subcmd__queue__subcmd__help)
-            opts="list show help"
+        holdfast__subcmd__queue__subcmd__explain)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__queue__subcmd__help)
+            opts="list show explain help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__queue__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -7044,6 +7187,192 @@ _holdfast() {
                 return 0
             fi
             case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version what-if replay help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler__subcmd__help)
+            opts="what-if replay help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler__subcmd__help__subcmd__what__subcmd__if)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler__subcmd__replay)
+            opts="-o -v -h -V --revision --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__scheduler__subcmd__what__subcmd__if)
+            opts="-f -o -v -h -V --file --drain --uncordon --more --cancel --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uncordon)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --more)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cancel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
                     return 0

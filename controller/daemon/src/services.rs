@@ -29,7 +29,7 @@ use holdfast_api::internal::health_server::HealthServer;
 use holdfast_api::internal::joining_server::JoiningServer;
 use holdfast_api::internal::raft_server::RaftServer;
 use holdfast_api::v1;
-use tonic::service::Routes;
+use tonic::service::{Routes, RoutesBuilder};
 
 use crate::app::App;
 
@@ -75,6 +75,13 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
             watches: watch::Watches(Arc::clone(app)),
         })
         .add_service(v1::events_server::EventsServer::new(cluster).max_decoding_message_size(MAX_PUBLIC));
+    add_changes(&mut routes, app);
+    add_internal(&mut routes, app);
+    routes.routes()
+}
+
+/// What changes or copies the whole cluster, and what is tried on a copy of it.
+fn add_changes(routes: &mut RoutesBuilder, app: &Arc<App>) {
     routes.add_service(
         v1::transactions_server::TransactionsServer::new(transactions::Service(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
@@ -103,6 +110,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         v1::rollouts_server::RolloutsServer::new(rollouts::Service(Arc::clone(app)))
             .max_decoding_message_size(MAX_PUBLIC),
     );
+}
+
+/// What machines of the cluster say to each other.
+fn add_internal(routes: &mut RoutesBuilder, app: &Arc<App>) {
     routes
         .add_service(
             JoiningServer::new(joining::Service(Arc::clone(app))).max_decoding_message_size(MAX_QUESTION),
@@ -121,5 +132,4 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
                 .max_decoding_message_size(MAX_INTERNAL)
                 .max_encoding_message_size(MAX_INTERNAL),
         );
-    routes.routes()
 }

@@ -40,7 +40,7 @@ impl<'a> Expected<'a> {
 impl Expectation for Expected<'_> {
     /// One that has been going for longer than those like it is expected to go on for as long again.
     fn takes(&self, job: &JobView) -> Option<Span> {
-        let likeness = self.job(job).and_then(|job| likeness(job));
+        let likeness = self.job(job).and_then(likeness);
         let took = likeness.and_then(|likeness| self.took.get(&likeness)).map(|took| {
             let runs = match &job.state {
                 JobState::Placed { since, .. } => self.asked.now.since(*since),

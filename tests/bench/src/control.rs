@@ -3,6 +3,7 @@
 //!
 //! etcd keeps its versions in a B-tree on disk besides, which our members do not: see `docs/promises.md`.
 
+mod agents;
 pub(crate) mod arena;
 mod certs;
 mod etcd;
@@ -14,10 +15,12 @@ mod large;
 mod load;
 mod log;
 mod member;
+mod named;
 mod ours;
 mod peers;
 mod product;
 mod rows;
+pub(crate) mod served;
 mod side;
 mod watch;
 mod wire;

@@ -2,9 +2,7 @@
 //! jobs that run and jobs that wait, artifacts with their copies, all of it brought in over the API. What a controller has in
 //! memory by then, and what it goes on using.
 
-mod agent;
 mod fill;
-mod size;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,12 +14,14 @@ use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_client::ClusterClient;
 use tempfile::TempDir;
 
-use self::agent::Agents;
-use self::size::PATIENCE;
+use super::agents::{Agents, forever};
 use super::host::{cpu_of, memory_of};
+use super::named::PATIENCE;
 use super::product::{LEASE, controllers};
 use super::side::{MEMBERS, Side};
 use crate::measure::{Bench, Measurement};
+
+pub(crate) use fill::image;
 
 /// How long nothing may have changed before the cluster counts as idle, and how long that may take.
 const CALM: Duration = Duration::from_secs(10);
@@ -30,6 +30,9 @@ const SETTLED: Duration = Duration::from_secs(900);
 const WATCHED: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_secs(1);
 const BYTES_OF_MB: f64 = 1e6;
+/// How large the cluster is, and how many accelerators a node has.
+const NODES: u32 = 1_000;
+const DEVICES: u32 = 8;
 
 /// What the controllers use while the cluster is idle.
 pub(crate) struct Idle {
@@ -66,8 +69,8 @@ pub(crate) async fn watch(bench: &Bench) -> Result<Idle> {
     let side = controllers(&place.join("fleet"), LEASE)?;
     let client = ClusterClient::new(side.addresses.clone(), Arc::clone(&side.config), PATIENCE);
     let begun = Instant::now();
-    let agents = Agents::join(&client).await.context("nodes")?;
-    fill::artifacts(&client).await.context("artifacts")?;
+    let agents = Agents::join(&client, NODES, DEVICES, forever()).await.context("nodes")?;
+    fill::artifacts(&client, NODES).await.context("artifacts")?;
     fill::jobs(&client).await.context("jobs")?;
     let filled = begun.elapsed();
     settle(&client).await?;

@@ -88,7 +88,7 @@ fn all(outlook: &ClusterOutlook) -> String {
     if outlook.waiting == outlook.never_fit {
         return "now".to_owned();
     }
-    outlook.all_started_at.as_ref().map_or_else(|| "nobody can tell".to_owned(), |at| ahead(at))
+    outlook.all_started_at.as_ref().map_or_else(|| "nobody can tell".to_owned(), ahead)
 }
 
 /// `in 3h20m`

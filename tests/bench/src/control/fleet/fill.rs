@@ -10,22 +10,27 @@ use holdfast_api::v1::{
 };
 use holdfast_client::ClusterClient;
 
-use super::size::{ARTIFACTS, JOBS, NODES, name, options};
+use crate::control::named::{IMAGE, TENANT, name, options};
 
 /// So many calls are made at once.
 const AT_ONCE: usize = 64;
 /// So many series of artifacts; what is more are versions of them.
 const SERIES: u32 = 20_000;
-const TENANT: &str = "lab";
-const IMAGE: &str = "trainer";
+const JOBS: u32 = 10_000;
+const ARTIFACTS: u32 = 100_000;
 
-/// The image of the jobs, and data sets.
-pub(super) async fn artifacts(client: &ClusterClient) -> Result<()> {
+/// The image of the jobs.
+pub(crate) async fn image(client: &ClusterClient) -> Result<()> {
     let image = ArtifactSpec { image_digest: format!("sha256:{}", "5e".repeat(32)), ..spec("image", IMAGE) };
-    commit(client, image, 0).await.context("the image")?;
+    commit(client, image, (0, name(0))).await.context("the image")
+}
+
+/// The image of the jobs, and data sets on so many nodes.
+pub(super) async fn artifacts(client: &ClusterClient, nodes: u32) -> Result<()> {
+    image(client).await?;
     let data = |number: u32| {
         let series = spec("dataset", &format!("corpus-of-some-kind-{}", number % SERIES));
-        commit(client, series, number)
+        commit(client, series, (number, name(number % nodes)))
     };
     futures::stream::iter(1..ARTIFACTS).map(data).buffer_unordered(AT_ONCE).try_collect().await
 }
@@ -59,8 +64,7 @@ fn spec(kind: &str, name: &str) -> ArtifactSpec {
     }
 }
 
-async fn commit(client: &ClusterClient, spec: ArtifactSpec, number: u32) -> Result<()> {
-    let node = name(number % NODES);
+async fn commit(client: &ClusterClient, spec: ArtifactSpec, (number, node): (u32, String)) -> Result<()> {
     let ask =
         CommitArtifactRequest { spec: Some(spec), node, new_version: number >= SERIES, options: options()? };
     let committed = client.call(|channel| {

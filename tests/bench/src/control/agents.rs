@@ -1,10 +1,10 @@
 //! The agents of a cluster as its controllers see them: each with a certificate and a connection of its own, its tasks running
 //! and its copies whole, keeping its lease as `holdfast-agent` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -21,27 +21,47 @@ use holdfast_identity::{
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use super::size::{NODES, PATIENCE, name, options};
+use super::named::{PATIENCE, name, options};
 
 /// So many join at once.
 const AT_ONCE: usize = 32;
-const DEVICES: u32 = 8;
 const FIRST_HOLD_MS: u64 = 1_000;
 /// What takes so much longer than the hold is not coming.
 const LATE: Duration = Duration::from_millis(1_500);
+/// Tasks that end within so long are told of together.
+const TOGETHER: Duration = Duration::from_millis(5);
+const SUCCEEDED: &str = "Succeeded";
 const SEARCH: Duration = Duration::from_secs(30);
 
+/// What becomes of a task on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The agent was told of it, and it runs.
+    Starts,
+    /// It ended, and the agent was told that this is known.
+    Over,
+}
+
+/// Asked at each moment of each task, with its job; for how long a task runs that starts, or nothing where it runs for ever.
+pub(crate) type Life = Arc<dyn Fn(&str, Moment) -> Option<Duration> + Send + Sync>;
+
+/// Tasks run for ever.
+pub(crate) fn forever() -> Life {
+    Arc::new(|_, _| None)
+}
+
 /// The agents, until it is dropped.
-pub(super) struct Agents {
+pub(crate) struct Agents {
     answers: Arc<AtomicU64>,
     failure: Arc<Mutex<Option<String>>>,
     _tasks: JoinSet<()>,
 }
 
 impl Agents {
-    /// Lets every node join.
-    pub(super) async fn join(client: &ClusterClient) -> Result<Self> {
-        let joining = futures::stream::iter(0..NODES).map(|number| Agent::join(client, number));
+    /// Lets so many nodes join, with so many accelerators each.
+    pub(crate) async fn join(client: &ClusterClient, nodes: u32, devices: u32, life: Life) -> Result<Self> {
+        let join = |number| Agent::join(client, first(number, devices), Arc::clone(&life), number);
+        let joining = futures::stream::iter(0..nodes).map(join);
         let joined: Vec<Agent> = joining.buffer_unordered(AT_ONCE).try_collect().await?;
         let (answers, failure) = (Arc::default(), Arc::default());
         let mut tasks = JoinSet::new();
@@ -56,11 +76,11 @@ impl Agents {
     }
 
     /// How many answers they were given so far.
-    pub(super) fn answers(&self) -> u64 {
+    pub(crate) fn answers(&self) -> u64 {
         self.answers.load(Ordering::Relaxed)
     }
 
-    pub(super) fn none_failed(&self) -> Result<()> {
+    pub(crate) fn none_failed(&self) -> Result<()> {
         match self.failure.lock().as_ref() {
             Some(failure) => bail!("an agent: {failure}"),
             None => Ok(()),
@@ -72,10 +92,16 @@ struct Agent {
     client: ClusterClient,
     said: SyncRequest,
     heard: LastSaid,
+    life: Life,
+    /// When each task that runs ends by itself.
+    ends: BTreeMap<Task, Instant>,
 }
 
+/// A task by its job, the uid of that, its fence and its rank.
+type Task = (String, String, u64, u32);
+
 impl Agent {
-    async fn join(operator: &ClusterClient, number: u32) -> Result<Self> {
+    async fn join(operator: &ClusterClient, said: SyncRequest, life: Life, number: u32) -> Result<Self> {
         let ask = CreateTokenRequest {
             jurisdiction: "DE".to_owned(),
             site: "berlin".to_owned(),
@@ -102,7 +128,7 @@ impl Agent {
         let trust = Trust::new(captured.pem().ok_or_else(|| anyhow!("no root was captured"))?)?;
         let tls = client_config(Some(&identity), &trust, Expect::Controller, Alpn::H2)?;
         let client = ClusterClient::new(operator.endpoints(), tls, PATIENCE);
-        Ok(Self { client, said: first(number), heard: LastSaid::default() })
+        Ok(Self { client, said, heard: LastSaid::default(), life, ends: BTreeMap::new() })
     }
 
     /// Keeps the lease; returns only where that cannot be done.
@@ -121,7 +147,13 @@ impl Agent {
                     }
                 }
             };
-            let answer = self.client.call_within(attempt + SEARCH, attempt, call).await;
+            let answer = tokio::select! {
+                answer = self.client.call_within(attempt + SEARCH, attempt, call) => answer,
+                () = due(self.ends.values().min().copied()) => {
+                    self.end();
+                    continue;
+                }
+            };
             let answer = answer.map_err(|problem| anyhow!("{problem}"))?;
             answers.fetch_add(1, Ordering::Relaxed);
             if answer.say_again {
@@ -144,14 +176,54 @@ impl Agent {
         if let Some(bundle) = &desired.bundle {
             self.said.bundle.clone_from(&bundle.hash);
         }
-        self.said.tasks = desired.tasks.iter().map(running).collect();
+        let mut known: BTreeMap<Task, TaskReport> =
+            self.said.tasks.drain(..).map(|report| (task(&report), report)).collect();
+        let now = Instant::now();
+        for wanted in &desired.tasks {
+            let report = running(wanted);
+            let name = task(&report);
+            let report = known.remove(&name).unwrap_or_else(|| {
+                let ends = (self.life)(&report.job, Moment::Starts).map(|takes| (name, now + takes));
+                self.ends.extend(ends);
+                report
+            });
+            self.said.tasks.push(report);
+        }
+        for (name, report) in known {
+            self.ends.remove(&name);
+            if report.phase == SUCCEEDED {
+                (self.life)(&report.job, Moment::Over);
+            }
+        }
         let whole: BTreeSet<&String> = desired.replicas.iter().map(|replica| &replica.key).collect();
         self.said.replicas = whole.into_iter().cloned().collect();
     }
+
+    /// What is due has ended well.
+    fn end(&mut self) {
+        let soon = Instant::now() + TOGETHER;
+        let over: BTreeSet<Task> =
+            self.ends.extract_if(.., |_, at| *at <= soon).map(|(task, _)| task).collect();
+        for report in self.said.tasks.iter_mut().filter(|report| over.contains(&task(report))) {
+            SUCCEEDED.clone_into(&mut report.phase);
+        }
+    }
+}
+
+/// Waits until a moment, or for ever.
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn task(report: &TaskReport) -> Task {
+    (report.job.clone(), report.job_uid.clone(), report.fence, report.rank)
 }
 
 /// What a node says at first.
-fn first(number: u32) -> SyncRequest {
+fn first(number: u32, devices: u32) -> SyncRequest {
     let device = |index| Device {
         index,
         class: "nvidia".to_owned(),
@@ -163,7 +235,7 @@ fn first(number: u32) -> SyncRequest {
     let inventory = NodeInventory {
         cpu_millis: 128_000,
         memory_bytes: 1 << 40,
-        devices: (0..DEVICES).map(device).collect(),
+        devices: (0..devices).map(device).collect(),
         cpu_threads: 128,
         ..NodeInventory::default()
     };
