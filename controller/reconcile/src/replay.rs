@@ -73,7 +73,11 @@ fn places(gangs: &[GangPlacement]) -> BTreeMap<String, String> {
         };
         match gang.tasks.as_slice() {
             [] => String::from("nowhere"),
-            tasks => format!("on {}", tasks.iter().map(task).collect::<Vec<_>>().join(" ")),
+            tasks => {
+                let variant =
+                    if gang.variant == 0 { String::new() } else { format!("in variant {} ", gang.variant) };
+                format!("{variant}on {}", tasks.iter().map(task).collect::<Vec<_>>().join(" "))
+            }
         }
     };
     gangs.iter().map(|gang| (gang.job.clone(), place(gang))).collect()

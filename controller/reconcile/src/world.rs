@@ -176,5 +176,5 @@ pub(crate) fn reported(state: &mut State, now: u64, job: &str, phase: &str) {
 pub(crate) fn cores(tasks: u32, millis: u64) -> Vec<v1::TaskGroup> {
     let resources = v1::Resources { cpu_millis: millis, memory_bytes: 1 << 20, devices: None };
     let name = "worker".to_owned();
-    vec![v1::TaskGroup { name, count: tasks, resources: Some(resources), topology: None }]
+    vec![v1::TaskGroup { name, count: tasks, resources: Some(resources), ..v1::TaskGroup::default() }]
 }

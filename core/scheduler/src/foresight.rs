@@ -145,7 +145,9 @@ impl<'a, E: Expectation> Foresight<'a, E> {
             && *at <= self.now
             && let Some((_, job)) = self.ends.pop_first()
         {
-            let queue = self.view(&job).map(|view| (view.queue.clone(), Amounts::of_gang(&view.spec)));
+            let queue = self
+                .view(&job)
+                .map(|view| (view.queue.clone(), Amounts::of_gang(&view.spec, view.state.variant())));
             if let Some((queue, amounts)) = queue {
                 self.record(&queue, &amounts, Usage::give_back);
             }
@@ -184,12 +186,12 @@ impl<'a, E: Expectation> Foresight<'a, E> {
                 let start = ForeseenStart { at: since, assignments: gang.assignments.clone() };
                 self.starts.entry(gang.job.clone()).or_insert(start);
             }
-            let assignments = gang.assignments;
-            job.state = JobState::Placed { assignments, since, unsaved: Some(since), stopping: false };
+            let (variant, assignments, unsaved) = (gang.variant, gang.assignments, Some(since));
+            job.state = JobState::Placed { variant, assignments, since, unsaved, stopping: false };
             if let Some(takes) = self.expectation.takes(&job) {
                 self.ends.insert((since + takes, gang.job.clone()));
             }
-            self.record(&job.queue, &Amounts::of_gang(&job.spec), Usage::take);
+            self.record(&job.queue, &Amounts::of_gang(&job.spec, job.state.variant()), Usage::take);
             self.changed.insert(gang.job, job);
         }
     }
@@ -198,7 +200,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
     fn stop(&mut self, job: JobView) {
         let JobState::Placed { since, .. } = &job.state else { return };
         self.ends.retain(|(_, name)| *name != job.name);
-        self.record(&job.queue, &Amounts::of_gang(&job.spec), Usage::give_back);
+        self.record(&job.queue, &Amounts::of_gang(&job.spec, job.state.variant()), Usage::give_back);
         let Some(verdicts) = self.expectation.again(&job) else {
             self.scheduler.remove_job(&job.name);
             self.gone.insert(job.name);
@@ -206,7 +208,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
         };
         let ran = Span(job.past.ran.0.saturating_add(self.now.since(*since).0));
         let (since, not_before, held) = (self.now, None, Vec::new());
-        let state = JobState::Waiting { verdicts, since, not_before, held, held_since: since };
+        let state = JobState::Waiting { verdicts, since, not_before, held_in: 0, held, held_since: since };
         let job = JobView { past: Past { ran, ..job.past }, state, ..job };
         self.scheduler.set_job(&job);
         self.changed.insert(job.name.clone(), job);

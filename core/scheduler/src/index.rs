@@ -159,7 +159,7 @@ impl Index {
             devices: gang_devices(&view.spec, view.state.variant()),
             submitted: view.submitted,
             past: view.past,
-            min_run: queue.and_then(|queue| self.queues.min_run(queue)).unwrap_or(self.config.min_run),
+            min_run: queue.map_or(self.config.min_run, |queue| self.queues.min_run(queue, &self.config)),
             state: self.state(view),
         };
         *self.priorities.entry(job.priority).or_default() += 1;

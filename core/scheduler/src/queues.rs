@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use holdfast_types::{Amounts, MilliDevices, QueueName, Span, Time, Usage};
 
+use crate::config::Config;
 use crate::fair::{Branch, Fair};
 use crate::need::Devices;
 use crate::nodes::Nodes;
@@ -97,9 +98,10 @@ impl Queues {
         self.list.get(queue).map(|(view, _)| &view.name)
     }
 
-    /// For how long its jobs run on end, as it says or the first above it that does.
-    pub(crate) fn min_run(&self, queue: usize) -> Option<Span> {
-        self.fair.path(queue).find_map(|at| self.list.get(at)?.0.min_run)
+    /// For how long its jobs run on end, as it says or the first above it that does. What one plan starts it does not stop.
+    pub(crate) fn min_run(&self, queue: usize, config: &Config) -> Span {
+        let said = self.fair.path(queue).find_map(|at| self.list.get(at)?.0.min_run);
+        said.unwrap_or(config.min_run).max(Span(1))
     }
 
     /// Its priority.

@@ -27,7 +27,9 @@ fn a_queue_says_what_it_has_whose_turn_it_is_and_who_is_next() {
     let mut state = founded(1);
     trainer(&mut state);
     alive(&mut state, 0);
-    put(&mut state, "lab", |spec| drop(spec.nominal.insert("nvidia".to_owned(), 2)));
+    put(&mut state, "lab", |spec| {
+        spec.nominal.insert("nvidia".to_owned(), 2);
+    });
     for (name, own, most) in [("one", 4, 1), ("two", 8, 3)] {
         put(&mut state, name, |spec| {
             spec.parent = "lab".to_owned();

@@ -90,7 +90,14 @@ fn naive(mut snapshot: Snapshot, config: &Config) -> BTreeMap<JobName, Time> {
             let JobState::Placed { since, .. } = &job.state else { panic!("it runs") };
             job.past.ran = Span(job.past.ran.0 + now.since(*since).0);
             let (verdicts, held) = (law.clone(), Vec::new());
-            job.state = JobState::Waiting { verdicts, since: now, not_before: None, held, held_since: now };
+            job.state = JobState::Waiting {
+                verdicts,
+                since: now,
+                not_before: None,
+                held_in: 0,
+                held,
+                held_since: now,
+            };
             let job = job.clone();
             record(&mut snapshot, &job, now, Usage::give_back);
         }
@@ -119,8 +126,9 @@ fn jobs() -> impl Strategy<Value = Vec<String>> {
         |(tasks, gpus, priority, queue, hours, stoppable)| {
             let queue = ["default", "one", "two"][queue];
             let stoppable = if stoppable { "stoppable=1" } else { "" };
+            let or = if gpus == 8 { "or=amd:1,nvidia:0:4" } else { "" };
             let seconds = 60 + hours * 14_400;
-            format!("-{seconds} tasks={tasks} gpus={gpus} priority={priority} queue={queue} {stoppable}")
+            format!("-{seconds} tasks={tasks} gpus={gpus} priority={priority} queue={queue} {stoppable} {or}")
         },
     );
     prop::collection::vec(one, 1..16)
@@ -134,7 +142,7 @@ proptest! {
     fn what_is_foreseen_is_what_comes_of_plan_after_plan(jobs in jobs(), running in 0..9_usize) {
         let lines: Vec<&str> = jobs.iter().map(String::as_str).collect();
         let queues = ["default", "lab", "one parent=lab nominal=nvidia:8", "two parent=lab nominal=nvidia:4"];
-        let mut snapshot = cluster(&["a gpus=8", "b gpus=8"], &queues, &lines);
+        let mut snapshot = cluster(&["a gpus=8", "b gpus=8", "c gpus=2 class=amd"], &queues, &lines);
         let waiting = snapshot.jobs.split_off(running.min(snapshot.jobs.len()));
         let first = plan(&snapshot, &config(), NOW - Span::from_secs(50_000));
         commit(&mut snapshot, &first);

@@ -195,3 +195,26 @@ fn jobs_take_turns_and_nobody_goes_in_circles() {
     assert!((3..=14).contains(&stops), "{stops} stops");
     assert_eq!(starts.len(), 3, "{starts:?}");
 }
+
+/// Volcano #5805: what a repaired node has went to whoever came, and the gang that had lost it never came back.
+#[test]
+fn a_repaired_node_goes_back_to_the_gang_that_lost_it() {
+    let lines = ["a gpus=8", "b gpus=8", "c gpus=8", "d gpus=8"];
+    // The gang has had more than its share by now.
+    let gang = "gang tasks=4 gpus=8 ran=3600 age=7200";
+    let mut snapshot = cluster(&lines, &[], &[gang, "meanwhile gpus=8 age=60"]);
+    snapshot.nodes[3].schedulable = Schedulable::No(NodePhase::Lost);
+    let broken = plan(&snapshot, &config(), NOW);
+    assert_eq!(started(&broken).len(), 1, "nobody leaves idle what the gang cannot use: {broken:?}");
+    commit(&mut snapshot, &broken);
+    snapshot.nodes[3].schedulable = Schedulable::Yes;
+    // Others come, who have had nothing yet.
+    let nodes = snapshot.nodes.clone();
+    snapshot.jobs.extend(["new gpus=8 age=0", "newer gpus=8 age=0"].map(|line| job(line, &nodes)));
+    let repaired = plan(&snapshot, &config(), NOW + Span::from_secs(600));
+    assert_eq!(started(&repaired), [] as [String; 0], "all that is free is held for the gang");
+    commit(&mut snapshot, &repaired);
+    snapshot.jobs.retain(|job| job.name.as_str() != "meanwhile");
+    let ended = plan(&snapshot, &config(), NOW + Span::from_secs(1_200));
+    assert_eq!(ended.gangs.iter().map(|gang| gang.job.as_str()).collect::<Vec<_>>(), ["gang"]);
+}

@@ -180,3 +180,37 @@ fn the_jobs_of_a_queue_run_for_as_long_as_it_says_before_anybody_stops_them() {
         assert_eq!(stopped.len(), stops, "{queue}");
     }
 }
+
+/// Volcano #3869: two queues that each hold what is the other's took it from each other for ever.
+#[test]
+fn two_queues_that_hold_what_is_the_others_both_get_back_their_own_and_that_is_all() {
+    let queues = ["lab", "a parent=lab nominal=nvidia:8,amd:0", "b parent=lab nominal=nvidia:0,amd:8"];
+    let mut snapshot = cluster(&["m gpus=8", "n gpus=8 class=amd"], &queues, &[]);
+    let nodes = snapshot.nodes.clone();
+    let lent =
+        [("x queue=a gpus=8 class=amd stoppable=1", "n:0-7"), ("y queue=b gpus=8 stoppable=1", "m:0-7")];
+    for (line, on) in lent {
+        snapshot.jobs.push(running(line, 900, on, &nodes));
+    }
+    let own = ["j queue=a gpus=8 stoppable=1", "k queue=b gpus=8 class=amd stoppable=1"];
+    snapshot.jobs.extend(own.iter().map(|line| job(line, &nodes)));
+    let mut stops = Vec::new();
+    for round in 0..20 {
+        let made = plan(&snapshot, &config(), NOW + Span::from_secs(3_600 * round));
+        commit(&mut snapshot, &made);
+        for stopped in &made.preempts {
+            stops.push(stopped.job.to_string());
+            let line = lent
+                .iter()
+                .map(|(line, _)| *line)
+                .chain(own)
+                .find(|line| line.starts_with(stopped.job.as_str()));
+            *find(&mut snapshot, stopped.job.as_str()) = job(line.unwrap(), &nodes);
+        }
+    }
+    stops.sort_unstable();
+    assert_eq!(stops, ["x", "y"]);
+    for name in ["j", "k"] {
+        assert!(matches!(find(&mut snapshot, name).state, JobState::Placed { .. }), "{name}");
+    }
+}
