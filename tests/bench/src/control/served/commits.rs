@@ -33,7 +33,7 @@ pub(crate) fn placements(bench: &Bench) -> Result<Measurement> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let took = runtime.context("start a runtime")?.block_on(run(bench))?;
     let rate = f64::from(GANGS * TASKS) / took.as_secs_f64();
-    let mut measured = Measurement::new(rate, "/s", Err("Nomad, published: 3,750 /s".to_owned()));
+    let mut measured = Measurement::new(rate, "", Err("Nomad, published: 3,750 /s".to_owned()));
     measured.details = vec![format!("{GANGS} gangs of {TASKS} tasks in {:.0} ms", took.as_secs_f64() * 1e3)];
     Ok(measured)
 }
