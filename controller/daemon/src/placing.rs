@@ -68,6 +68,8 @@ impl Placing {
             self.planned(revision, law, (Duration::ZERO, None));
             return Ok(());
         };
+        // Waiting for the disk afterwards keeps nobody from work.
+        let took = begun.elapsed();
         let mut stale = found.ask_again.map(|time| Duration::from_millis(time.since(at).0));
         let mut sooner = |after: Duration| stale = Some(stale.map_or(after, |stale| stale.min(after)));
         match telling {
@@ -86,7 +88,7 @@ impl Placing {
         if !all_taken {
             sooner(RETRY);
         }
-        self.planned(revision, law, (begun.elapsed() * REST, stale));
+        self.planned(revision, law, (took * REST, stale));
         told.transpose().map(|_| ())
     }
 
