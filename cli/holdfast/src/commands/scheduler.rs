@@ -104,6 +104,7 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
 }
 
 async fn replay(session: &Session, revision: u64) -> Result<(), Failure> {
+    session.printer.note("deciding the plans of the log once more");
     let report = call!(session, SchedulingClient, replay, ReplayRequest { revision })?;
     session.printer.show(&report, || view::replayed(&report))?;
     if report.same == report.plans {
