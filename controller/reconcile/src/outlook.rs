@@ -1,9 +1,7 @@
 //! What a job that waits can hope for: what would start it now, and when it is expected to start. It must not know who asks.
 
 use holdfast_policy::Bundle;
-use holdfast_scheduler::{
-    Expectation as _, Foresight, JobState, NodeView, Schedulable, Snapshot, counterfactuals,
-};
+use holdfast_scheduler::{Foresight, JobState, NodeView, Schedulable, Snapshot, counterfactuals};
 use holdfast_state::State;
 use holdfast_types::{JobName, NodeName, NodePhase, Time};
 
@@ -32,11 +30,13 @@ pub fn outlook(state: &State, bundle: &Bundle, now: Time, (job, never_fits): (&J
         return Outlook { if_only, ..Outlook::default() };
     }
     empty_draining(&mut view);
-    let asked = Asked { state, bundle, now };
-    let mut foresight = Foresight::new(&view, &config, now, Expected::of(asked));
+    let mut foresight = Foresight::new(&view, &config, now, Expected::of(Asked { state, bundle, now }));
     foresight.until_started(std::iter::once(job));
     let starts_at = foresight.starts().get(job).map(|start| start.at);
-    let estimate = starts_at.map_or_else(|| unknown(&foresight, asked), |at| sentence(at, now));
+    let estimate = match starts_at {
+        Some(at) => sentence(at, now),
+        None => unknown(&foresight.endless().collect::<Vec<_>>()),
+    };
     Outlook { if_only, starts_at, estimate }
 }
 
@@ -63,15 +63,9 @@ fn sentence(at: Time, now: Time) -> String {
     format!("it is expected to start at {at}, in {}, {BASIS}", at.since(now))
 }
 
-/// Why nobody can tell.
-fn unknown(foresight: &Foresight<'_, Expected<'_>>, asked: Asked<'_>) -> String {
-    let expected = Expected::of(asked);
-    let endless = foresight.jobs().filter(|job| {
-        let runs = matches!(job.state, JobState::Placed { stopping: false, .. });
-        runs && expected.takes(job).is_none()
-    });
-    let endless: Vec<&JobName> = endless.map(|job| &job.name).collect();
-    match endless.as_slice() {
+/// Why nobody can tell, where these run without an end.
+fn unknown(endless: &[&JobName]) -> String {
+    match endless {
         [] => String::from("nobody can tell when it starts: that is too far ahead"),
         [first, rest @ ..] => {
             let and = match rest.len() {

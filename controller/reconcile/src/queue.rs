@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_api::v1;
 use holdfast_policy::Bundle;
-use holdfast_scheduler::{ClassStanding, Explanation, QueueStanding, Scheduler};
+use holdfast_scheduler::{ClassStanding, Explanation, QueueStanding, QueueTurn, Scheduler};
 use holdfast_state::State;
 use holdfast_types::{JobName, QueueName, Time};
 
@@ -39,15 +39,12 @@ pub fn explain_queue(
         Some(None) => format!("{wait} in queue `{queue}`; one of another tenant is next"),
         Some(Some(first)) => format!("{wait} in queue `{queue}`; `{}` is next: {}", first.job, first.reason),
     };
-    // The root is the last of its path, and each level has one queue of the path.
-    let path = path(state, queue);
-    let turn = |(name, share): (QueueName, u64)| v1::QueueTurn {
-        is_on_path: path.contains(&name.to_string()),
-        queue: name.to_string(),
+    let turn = |QueueTurn { queue, share, is_on_path }| v1::QueueTurn {
+        queue: queue.to_string(),
         share,
+        is_on_path,
     };
-    let level =
-        |level: Vec<(QueueName, u64)>| v1::QueueLevel { queues: level.into_iter().map(turn).collect() };
+    let level = |level: Vec<QueueTurn>| v1::QueueLevel { queues: level.into_iter().map(turn).collect() };
     Some(v1::QueueExplanation {
         summary,
         classes: classes.iter().map(class).collect(),
@@ -66,15 +63,6 @@ fn class(class: &ClassStanding) -> v1::QueueClass {
         borrowed: class.borrowed.0,
         may_take: class.may_take.map(|most| most.0),
     }
-}
-
-/// A queue and those above it.
-fn path(state: &State, queue: &QueueName) -> Vec<String> {
-    let above = |name: &String| {
-        let parent = &state.queue(name)?.spec.as_ref()?.parent;
-        (!parent.is_empty()).then(|| parent.clone())
-    };
-    std::iter::successors(Some(queue.to_string()), above).take(holdfast_types::MAX_QUEUE_DEPTH + 1).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! States for tests, made by commands as a cluster makes them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use holdfast_api::store::{self, Command, command};
 use holdfast_api::{internal, v1};
-use holdfast_policy::Bundle;
+use holdfast_policy::{Bundle, packs};
 use holdfast_state::State;
 use holdfast_types::Time;
 use prost::Message as _;
@@ -15,7 +17,7 @@ pub(crate) fn node(number: u64) -> String {
 }
 
 pub(crate) fn inventory() -> v1::NodeInventory {
-    v1::NodeInventory { cpu_millis: 64_000, memory_bytes: 1 << 40, ..v1::NodeInventory::default() }
+    v1::NodeInventory { cpu_millis: ALL, memory_bytes: 1 << 40, ..v1::NodeInventory::default() }
 }
 
 pub(crate) fn said(state: &mut State, now: u64, body: command::Body) {
@@ -149,30 +151,45 @@ pub(crate) fn submitted(state: &mut State, now: u64, job: &str, edit: impl FnOnc
 pub(crate) fn planned(state: &mut State, bundle: &Bundle, now: u64) {
     let mut planner = Planner::new(state, bundle, Time(now));
     let plan = planner.plan();
-    if let Some(commit) = commit_plan(&plan, std::collections::BTreeMap::new(), "law") {
+    if let Some(commit) = commit_plan(&plan, BTreeMap::new(), "law") {
         said(state, now, command::Body::CommitPlan(commit));
     }
 }
 
-/// The nodes of a job report of all of its tasks.
-pub(crate) fn reported(state: &mut State, now: u64, job: &str, phase: &str) {
-    let job = state.job(job).cloned().expect("a job");
+/// What the nodes of a job say where all of its tasks are in this phase.
+pub(crate) fn reports(state: &State, job: &str, phase: &str) -> Vec<command::Body> {
+    let job = state.job(job).cloned().unwrap_or_default();
     let (metadata, status) = (job.metadata.unwrap_or_default(), job.status.unwrap_or_default());
-    for task in &status.tasks {
-        let report = internal::TaskReport {
-            job: metadata.name.clone(),
-            job_uid: metadata.uid.clone(),
-            fence: status.fence,
-            rank: task.rank,
-            phase: phase.to_owned(),
-            ..internal::TaskReport::default()
-        };
-        let body = store::ReportTasks { node: task.node.clone(), tasks: vec![report] };
-        said(state, now, command::Body::ReportTasks(body));
-    }
+    let report = |task: &v1::TaskStatus| internal::TaskReport {
+        job: metadata.name.clone(),
+        job_uid: metadata.uid.clone(),
+        fence: status.fence,
+        rank: task.rank,
+        phase: phase.to_owned(),
+        ..internal::TaskReport::default()
+    };
+    let nodes: BTreeSet<&String> = status.tasks.iter().map(|task| &task.node).collect();
+    let said = |node: &String| {
+        let tasks = status.tasks.iter().filter(|task| task.node == *node).map(report).collect();
+        command::Body::ReportTasks(store::ReportTasks { node: node.clone(), tasks })
+    };
+    nodes.into_iter().map(said).collect()
 }
 
-/// So many tasks, each with so much of the processors of a node, which has 64,000 thousandths.
+/// The nodes of a job say so.
+pub(crate) fn reported(state: &mut State, now: u64, job: &str, phase: &str) {
+    reports(state, job, phase).into_iter().for_each(|body| said(state, now, body));
+}
+
+/// The law of the demonstration.
+pub(crate) fn law() -> Bundle {
+    packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap()
+}
+
+/// All of a node, in thousandths of its cores.
+pub(crate) const ALL: u64 = 64_000;
+
+/// So many tasks, each with so many thousandths of a core.
 pub(crate) fn cores(tasks: u32, millis: u64) -> Vec<v1::TaskGroup> {
     let resources = v1::Resources { cpu_millis: millis, memory_bytes: 1 << 20, devices: None };
     let name = "worker".to_owned();

@@ -71,19 +71,39 @@ fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
 
 impl World {
     fn new() -> Self {
+        let mut world = Self::of_level(crate::NEWEST_LEVEL);
+        for (node, jurisdiction) in [("de-1", "DE"), ("de-2", "DE"), ("de-3", "DE")] {
+            world.join(node, jurisdiction);
+        }
+        world
+    }
+
+    /// A cluster of a feature level, without nodes.
+    fn of_level(feature_level: u32) -> Self {
         let mut world = Self { state: State::default(), now: 1_000, checked: true };
         let bundle = v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() };
         let init = store::InitCluster {
             cluster_id: "c".to_owned(),
             name: "c".to_owned(),
             bundle: Some(bundle),
-            feature_level: crate::NEWEST_LEVEL,
+            feature_level,
         };
         world.done(command::Body::InitCluster(init));
-        for (node, jurisdiction) in [("de-1", "DE"), ("de-2", "DE"), ("de-3", "DE")] {
-            world.join(node, jurisdiction);
-        }
         world
+    }
+
+    /// A job like this is kept from the sixth level on, and refused before.
+    fn kept_from_the_sixth(spec: v1::JobSpec) {
+        let mut world = Self::of_level(5);
+        let submit = store::SubmitJob {
+            name: "a".to_owned(),
+            uid: "uid-a".to_owned(),
+            spec: Some(spec),
+            ..store::SubmitJob::default()
+        };
+        assert_eq!(world.refused(command::Body::SubmitJob(submit.clone())), 1130);
+        world.done(command::Body::RaiseLevel(store::RaiseLevel { level: 6 }));
+        world.done(command::Body::SubmitJob(submit));
     }
 
     /// One for thousands of commands.
@@ -1034,11 +1054,7 @@ fn queues_that_share_form_trees() {
 
 #[test]
 fn a_cluster_whose_members_may_not_know_them_keeps_no_queues_that_share() {
-    let mut world = World { state: State::default(), now: 1_000, checked: true };
-    let bundle = Some(v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() });
-    let init =
-        store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle, feature_level: 4 };
-    world.done(command::Body::InitCluster(init));
+    let mut world = World::of_level(4);
     let put = child("a", "default");
     assert_eq!(world.refused(command::Body::PutQueue(put.clone())), 1130);
     let steps = vec![step(0, transaction_step::Body::PutQueue(put.clone()))];

@@ -95,16 +95,7 @@ impl<'a> Explainer<'a> {
         let told =
             index.catalog.class(number).and_then(|class| Some((class, short_group(index, site, class)?)));
         let Some((class, (group, survey))) = told else {
-            let (summary, per_node) = (String::from("it has no tasks"), BTreeMap::new());
-            return Explanation {
-                summary,
-                waterfall: Vec::new(),
-                per_node,
-                never_fits: false,
-                variants: Vec::new(),
-                if_only: Vec::new(),
-                estimate: String::new(),
-            };
+            return Explanation { summary: String::from("it has no tasks"), ..Explanation::default() };
         };
         let summary = match cause {
             Cause::NoQueue => String::from("its queue does not exist"),
@@ -124,8 +115,7 @@ impl<'a> Explainer<'a> {
         let variants = others.filter_map(|other| other_sentence(index, site, other, queue)).collect();
         let mut all = index.catalog.variants(number);
         let never_fits = all.all(|class| self.never_fits(class));
-        let (if_only, estimate) = (Vec::new(), String::new());
-        Explanation { summary, waterfall, per_node, never_fits, variants, if_only, estimate }
+        Explanation { summary, waterfall, per_node, never_fits, variants, ..Explanation::default() }
     }
 
     fn cause(&self, number: JobNumber, job: &Job) -> Cause {

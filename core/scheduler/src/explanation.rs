@@ -10,7 +10,7 @@ use holdfast_types::NodeName;
 pub const MAX_EXPLAINED_NODES: usize = 64;
 
 /// Why a job was not placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Explanation {
     /// One sentence with numbers.
     pub summary: String,

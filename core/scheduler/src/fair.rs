@@ -95,6 +95,11 @@ impl Fair {
         self.change(queue, |holds| holds.minus(amounts));
     }
 
+    /// What was recorded of a queue, and how long until it counts half.
+    pub(crate) fn usage(&self, queue: usize) -> Option<(Usage, Span)> {
+        self.places.get(queue).map(|place| (place.usage, place.half_life))
+    }
+
     /// What was recorded of a queue. `false` where it is not known.
     pub(crate) fn set_usage(&mut self, queue: usize, usage: Usage) -> bool {
         let place = self.places.get_mut(queue).map(|place| place.usage = usage);

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{Amounts, JobName, MAX_QUEUE_DEPTH, QueueName, Span, Time, USAGE_HALF_LIFE, Usage};
+use holdfast_types::{Amounts, JobName, QueueName, Span, Time, Usage};
 
 use crate::config::Config;
 use crate::plan::Plan;
 use crate::scheduler::Scheduler;
-use crate::snapshot::{Assignment, JobState, JobView, Past, QueueView, Snapshot, Verdicts};
+use crate::snapshot::{Assignment, JobState, JobView, Past, Snapshot, Verdicts};
 
 /// So many nodes and jobs are looked at in all: further ahead on a small cluster than on a large one.
 const WORK: usize = 8_000_000;
@@ -43,8 +43,6 @@ pub struct Foresight<'a, E> {
     revision: u64,
     expectation: E,
     known: BTreeMap<&'a JobName, &'a JobView>,
-    /// What is recorded of each queue, and how long until it counts half.
-    usage: BTreeMap<&'a QueueName, (Usage, Span)>,
     /// Those that are otherwise than in the snapshot.
     changed: BTreeMap<JobName, JobView>,
     /// Those that neither wait nor hold places any more.
@@ -67,7 +65,6 @@ impl<'a, E: Expectation> Foresight<'a, E> {
             revision: snapshot.revision,
             expectation,
             known: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
-            usage: usage(snapshot),
             changed: BTreeMap::new(),
             gone: BTreeSet::new(),
             ends: BTreeSet::new(),
@@ -108,6 +105,12 @@ impl<'a, E: Expectation> Foresight<'a, E> {
     pub fn jobs(&self) -> impl Iterator<Item = &JobView> {
         let there = self.known.values().filter(|job| !self.gone.contains(&job.name));
         there.map(|job| self.changed.get(&job.name).unwrap_or(job))
+    }
+
+    /// The jobs that hold places and of which nobody knows for how long, by name.
+    pub fn endless(&self) -> impl Iterator<Item = &JobName> {
+        let runs = |job: &&JobView| matches!(job.state, JobState::Placed { stopping: false, .. });
+        self.jobs().filter(runs).filter(|job| self.expectation.takes(job).is_none()).map(|job| &job.name)
     }
 
     /// The first start of each job, also of one that was stopped before.
@@ -216,25 +219,13 @@ impl<'a, E: Expectation> Foresight<'a, E> {
 
     /// A job got its places, or gave them back.
     fn record(&mut self, queue: &QueueName, amounts: &Amounts, what: fn(&mut Usage, &Amounts, Time, Span)) {
-        if let Some((usage, half_life)) = self.usage.get_mut(queue) {
-            what(usage, amounts, self.now, *half_life);
-            self.scheduler.set_usage(queue, *usage);
+        if let Some((mut usage, half_life)) = self.scheduler.usage(queue) {
+            what(&mut usage, amounts, self.now, half_life);
+            self.scheduler.set_usage(queue, usage);
         }
     }
 
     fn view(&self, job: &JobName) -> Option<&JobView> {
         self.changed.get(job).or_else(|| self.known.get(job).copied())
     }
-}
-
-/// What is recorded of each queue, with the half-life of its tree.
-fn usage(snapshot: &Snapshot) -> BTreeMap<&QueueName, (Usage, Span)> {
-    let views: BTreeMap<&QueueName, &QueueView> =
-        snapshot.queues.iter().map(|view| (&view.name, view)).collect();
-    let root = |view: &'_ QueueView| {
-        let above = |view: &&QueueView| views.get(view.parent.as_ref()?).copied();
-        let path = std::iter::successors(views.get(&view.name).copied(), above).take(MAX_QUEUE_DEPTH + 1);
-        path.last().map_or(USAGE_HALF_LIFE, |root| root.half_life)
-    };
-    snapshot.queues.iter().map(|view| (&view.name, (view.usage, root(view)))).collect()
 }

@@ -80,7 +80,7 @@ pub use snapshot::{
     Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView, Schedulable,
     Snapshot, Verdict, Verdicts,
 };
-pub use standing::QueueStanding;
+pub use standing::{QueueStanding, QueueTurn};
 pub use verify::{Ledger, Rejection, verify_gang};
 
 #[cfg(test)]

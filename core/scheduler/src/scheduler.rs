@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use holdfast_types::{JobName, NodeName, QueueName, Time, Usage};
+use holdfast_types::{JobName, NodeName, QueueName, Span, Time, Usage};
 
 use crate::config::Config;
 use crate::explain::Explainer;
@@ -61,6 +61,11 @@ impl Scheduler {
     /// records it knows when that was. `false` where the queue is not known: then another planner is needed.
     pub fn set_usage(&mut self, queue: &QueueName, usage: Usage) -> bool {
         self.index.set_usage(queue, usage)
+    }
+
+    /// What was recorded of a queue, and how long until it counts half.
+    pub(crate) fn usage(&self, queue: &QueueName) -> Option<(Usage, Span)> {
+        self.index.queues.fair().usage(self.index.queues.find(queue)?)
     }
 
     /// Decides what starts now, and who stops. Time does not go back.

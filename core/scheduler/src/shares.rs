@@ -154,7 +154,6 @@ impl Shares {
     /// What a queue has of each class that its tree counts.
     pub(crate) fn classes(&self, queue: usize) -> Vec<ClassStanding> {
         let shares = self.0.get(queue).map(|place| place.shares.as_slice()).unwrap_or_default();
-        let positive = |number: i64| MilliDevices(u64::try_from(number).unwrap_or(0));
         let of = |share: &Share| ClassStanding {
             class: share.class,
             nominal: positive(share.nominal),
@@ -244,18 +243,15 @@ impl Shares {
     ) -> Result<(), Short> {
         match self.first_short(queue, class, needs, before) {
             None => Ok(()),
-            Some((at, share, held)) => {
-                let positive = |number: i64| MilliDevices(u64::try_from(number).unwrap_or(0));
-                Err(Short {
-                    queue: at,
-                    class,
-                    needs,
-                    has: positive(share.has),
-                    reach: positive(share.has.saturating_add(share.borrows.unwrap_or(i64::MAX))),
-                    held: positive(held),
-                    is_forever: self.first_short(queue, class, needs, |share, _| share.has).is_some(),
-                })
-            }
+            Some((at, share, held)) => Err(Short {
+                queue: at,
+                class,
+                needs,
+                has: positive(share.has),
+                reach: positive(share.has.saturating_add(share.borrows.unwrap_or(i64::MAX))),
+                held: positive(held),
+                is_forever: self.first_short(queue, class, needs, |share, _| share.has).is_some(),
+            }),
         }
     }
 
@@ -345,4 +341,9 @@ fn counted(views: &[QueueView], parents: &[Option<usize>], upwards: &[usize]) ->
 /// More than there ever are counts as the most there can be.
 fn signed(count: MilliDevices) -> i64 {
     i64::try_from(count.0).unwrap_or(i64::MAX)
+}
+
+/// Less than nothing counts as nothing.
+fn positive(number: i64) -> MilliDevices {
+    MilliDevices(u64::try_from(number).unwrap_or(0))
 }

@@ -3,7 +3,7 @@
 
 use holdfast_types::{JobName, QueueName};
 
-use crate::fair::Branch;
+use crate::fair::{Branch, DominantShare};
 use crate::index::Index;
 use crate::job::Turn;
 use crate::queues::Queues;
@@ -17,13 +17,23 @@ const MAX_NEXT: usize = 32;
 pub struct QueueStanding {
     /// What it has of each class that its tree counts.
     pub classes: Vec<ClassStanding>,
-    /// For its root, then for each below on the way to it: the queues beside it, itself among them, in the order of their turns, each
-    /// with what it has had in thousandths.
-    pub turns: Vec<Vec<(QueueName, u64)>>,
+    /// For its root, then for each below on the way to it: the queues beside it, itself among them, in the order of their turns.
+    pub turns: Vec<Vec<QueueTurn>>,
     /// How many jobs wait in it.
     pub waiting: usize,
     /// The first of them, in the order of their turns.
     pub next: Vec<JobName>,
+}
+
+/// One of the queues below the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueTurn {
+    /// Its name.
+    pub queue: QueueName,
+    /// What it has had, in thousandths.
+    pub share: u64,
+    /// Whether it is the queue that was asked for, or one above it.
+    pub is_on_path: bool,
 }
 
 /// How a queue stands; `None` where it is not known.
@@ -47,13 +57,18 @@ pub(crate) fn standing(index: &Index, queue: &QueueName) -> Option<QueueStanding
 }
 
 /// The queues below the same one as this, in the order of their turns.
-fn beside(queues: &Queues, queue: usize) -> Vec<(QueueName, u64)> {
+fn beside(queues: &Queues, queue: usize) -> Vec<QueueTurn> {
     let fair = queues.fair();
     let parent = fair.parent(queue);
     let mut found: Vec<_> = (0..queues.len())
         .filter(|at| fair.parent(*at) == parent)
-        .filter_map(|at| Some((fair.share(Branch::Below(at)), queues.name(at)?)))
+        .filter_map(|at| Some((fair.share(Branch::Below(at)), queues.name(at)?, at == queue)))
         .collect();
     found.sort_unstable();
-    found.into_iter().map(|(share, name)| (name.clone(), share.per_mille())).collect()
+    let turn = |(share, name, is_on_path): (DominantShare, &QueueName, bool)| QueueTurn {
+        queue: name.clone(),
+        share: share.per_mille(),
+        is_on_path,
+    };
+    found.into_iter().map(turn).collect()
 }

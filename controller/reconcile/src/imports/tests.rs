@@ -2,15 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_policy::packs;
 use holdfast_state::State;
 
 use super::*;
 use crate::Concerns;
-use crate::world::{abroad, alive, committed, founded, node};
+use crate::world::{abroad, alive, committed, founded, law, node};
 
 fn asked(state: &State) -> Result<String, Problem> {
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let bundle = law();
     let spec = v1::ArtifactSpec {
         kind: "dataset".to_owned(),
         name: "d".to_owned(),

@@ -1,17 +1,9 @@
 //! When a job is expected to start.
 
-use holdfast_policy::packs;
-
 use super::*;
-use crate::world::{alive, cores, founded, planned, reported, submitted, trainer};
+use crate::world::{ALL, alive, cores, founded, law, planned, reported, submitted, trainer};
 
-/// All of a node.
-const ALL: u64 = 64_000;
 const MINUTE: u64 = 60_000;
-
-fn law() -> Bundle {
-    packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap()
-}
 
 fn one_node() -> State {
     let mut state = founded(1);

@@ -5,7 +5,7 @@ use holdfast_policy::packs;
 
 use super::*;
 use crate::planner::Planner;
-use crate::world::{alive, founded, inventory, node, said, submitted, trainer};
+use crate::world::{alive, founded, inventory, law, node, said, submitted, trainer};
 
 fn waiting(state: &mut State, job: &str) {
     submitted(state, 4, job, |_| {});
@@ -51,7 +51,7 @@ fn the_scheduler_sees_a_job_when_it_waits_for_nothing_but_a_place_and_its_time()
         let job = "a".to_owned();
         spec.depends_on.push(v1::JobDependency { job, condition: "after".to_owned() });
     });
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let bundle = law();
     let seen = |state: &State| -> Vec<(String, Time, Option<Time>)> {
         let view = snapshot(state, &bundle, Time(10));
         let job = |job: JobView| match job.state {
@@ -99,7 +99,7 @@ fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan(
     let plan = Plan { base_revision, now, preempts, gangs, holds, ask_again, is_full, hash };
     let commit = commit_plan(&plan, BTreeMap::new(), "law").unwrap();
     said(&mut state, 7, command::Body::CommitPlan(commit));
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let bundle = law();
     let seen = snapshot(&state, &bundle, Time(10));
     let JobState::Placed { assignments, .. } = &seen.jobs[0].state else { panic!("it was not placed") };
     assert_eq!(assignments, &[place]);
@@ -126,7 +126,7 @@ fn the_variant_of_a_gang_is_the_same_to_the_plan_the_state_and_its_tasks() {
         6,
         command::Body::ReportNode(store::ReportNode { node, inventory, ..Default::default() }),
     );
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let bundle = law();
     let plan = holdfast_scheduler::plan(
         &snapshot(&state, &bundle, Time(10)),
         &holdfast_scheduler::Config::default(),

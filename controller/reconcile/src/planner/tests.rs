@@ -1,15 +1,14 @@
 //! A planner that is kept plans as one that looks at everything, whatever happens to a cluster, and tells every job why it waits.
 
 use holdfast_api::store::{self, command};
-use holdfast_api::{internal, v1};
-use holdfast_policy::packs;
+use holdfast_api::v1;
 use holdfast_scheduler::{Plan, Scheduler};
 use holdfast_types::JobPhase;
 use proptest::prelude::*;
 
 use super::*;
 use crate::placement::{commit_plan, snapshot};
-use crate::world::{alive, founded, german, inventory, node, said, submitted, trainer};
+use crate::world::{alive, founded, german, inventory, law, node, reports, said, submitted, trainer};
 
 const NODES: u64 = 4;
 
@@ -62,7 +61,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+        let bundle = law();
         let mut world = Self { state: founded(NODES), bundle, now: 10, came: 0 };
         trainer(&mut world.state);
         for number in 0..NODES {
@@ -165,21 +164,8 @@ impl World {
     }
 
     fn end(&mut self, number: usize, phase: &str) {
-        let Some(job) = self.name(number).and_then(|name| self.state.job(&name).cloned()) else { return };
-        let (metadata, status) = (job.metadata.unwrap_or_default(), job.status.unwrap_or_default());
-        let on: BTreeSet<String> = status.tasks.iter().map(|task| task.node.clone()).collect();
-        for node in on {
-            let report = |task: &v1::TaskStatus| internal::TaskReport {
-                job: metadata.name.clone(),
-                job_uid: metadata.uid.clone(),
-                fence: status.fence,
-                rank: task.rank,
-                phase: phase.to_owned(),
-                ..internal::TaskReport::default()
-            };
-            let tasks = status.tasks.iter().filter(|task| task.node == node).map(report).collect();
-            self.say(command::Body::ReportTasks(store::ReportTasks { node, tasks }));
-        }
+        let Some(name) = self.name(number) else { return };
+        reports(&self.state, &name, phase).into_iter().for_each(|body| self.say(body));
     }
 
     fn report(&mut self, number: u64, gpus: usize) {

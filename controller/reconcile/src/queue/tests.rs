@@ -1,14 +1,9 @@
 //! How queues stand.
 
 use holdfast_api::store::{self, command};
-use holdfast_policy::packs;
 
 use super::*;
-use crate::world::{alive, cores, founded, planned, said, submitted, trainer};
-
-fn law() -> Bundle {
-    packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap()
-}
+use crate::world::{alive, cores, founded, law, planned, said, submitted, trainer};
 
 fn put(state: &mut State, name: &str, edit: impl FnOnce(&mut v1::QueueSpec)) {
     let mut spec = v1::QueueSpec::default();

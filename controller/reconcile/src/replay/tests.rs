@@ -1,13 +1,11 @@
 //! A plan comes out the same, and what was altered is named.
 
-use holdfast_policy::packs;
-
 use super::*;
-use crate::world::{alive, cores, founded, submitted, trainer};
+use crate::world::{alive, cores, founded, law, submitted, trainer};
 
 #[test]
 fn a_plan_comes_out_the_same_and_what_was_altered_is_named() {
-    let law = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let law = law();
     let mut state = founded(2);
     trainer(&mut state);
     (0..2).for_each(|number| alive(&mut state, number));

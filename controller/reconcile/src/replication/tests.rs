@@ -1,23 +1,22 @@
 //! Copies go where the law lets them, and are spread.
 
 use holdfast_api::store::{self, command};
-use holdfast_policy::packs;
 use holdfast_types::Time;
 
 use super::*;
 use crate::Concerns;
-use crate::world::{abroad, alive, committed, founded, node, said};
+use crate::world::{abroad, alive, committed, founded, law, node, said};
 
 const NOW: Time = Time(10);
 
 fn targets(state: &State) -> Vec<(String, String)> {
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let bundle = law();
     let found = replica_targets(state, &Concerns::of(state).loads(), &Recheck::All, &bundle, NOW);
     found.targets.into_iter().map(|target| (target.artifact, target.node)).collect()
 }
 
 fn still(state: &State, which: &Recheck) -> Vec<String> {
-    let bundle = packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap();
+    let bundle = law();
     let found = replica_targets(state, &Concerns::of(state).loads(), which, &bundle, NOW);
     let named = |key: &Name| state.artifact(key).unwrap().artifact.unwrap().metadata.unwrap().name;
     assert!(found.still.iter().all(|key| state.artifact_key(&named(key)) == *key), "one key for one version");

@@ -1,16 +1,9 @@
 //! What would come of changes.
 
 use holdfast_api::store::{self, command};
-use holdfast_policy::packs;
 
 use super::*;
-use crate::world::{alive, cores, founded, node, planned, reported, said, submitted, trainer};
-
-const ALL: u64 = 64_000;
-
-fn law() -> Bundle {
-    packs::under_constitution(packs::DEMO.tenant, packs::DEMO.law).unwrap()
-}
+use crate::world::{ALL, alive, cores, founded, law, node, planned, reported, said, submitted, trainer};
 
 /// Two nodes, each with a job; a third that is no node yet; and a job that waits.
 fn busy() -> State {

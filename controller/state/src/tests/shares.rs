@@ -57,18 +57,5 @@ fn parts_share_an_accelerator_until_nothing_is_left_of_it() {
 
 #[test]
 fn a_cluster_whose_members_may_not_know_parts_keeps_no_job_that_asks_for_one() {
-    let mut world = World { state: State::default(), now: 1_000, checked: true };
-    let bundle = Some(v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() });
-    let init =
-        store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle, feature_level: 5 };
-    world.done(command::Body::InitCluster(init));
-    let submit = store::SubmitJob {
-        name: "a".to_owned(),
-        uid: "uid-a".to_owned(),
-        spec: Some(part(500, 0)),
-        ..store::SubmitJob::default()
-    };
-    assert_eq!(world.refused(command::Body::SubmitJob(submit.clone())), 1130);
-    world.done(command::Body::RaiseLevel(store::RaiseLevel { level: 6 }));
-    world.done(command::Body::SubmitJob(submit));
+    World::kept_from_the_sixth(part(500, 0));
 }

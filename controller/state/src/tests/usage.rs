@@ -50,11 +50,7 @@ fn a_queue_knows_what_its_jobs_held_on_average_and_is_not_changed_by_it() {
 
 #[test]
 fn what_is_held_when_the_level_comes_is_counted() {
-    let mut world = World { state: State::default(), now: 1_000, checked: true };
-    let bundle = Some(v1::PolicyBundle { hash: "law".to_owned(), ..v1::PolicyBundle::default() });
-    let init =
-        store::InitCluster { cluster_id: "c".to_owned(), name: "c".to_owned(), bundle, feature_level: 5 };
-    world.done(command::Body::InitCluster(init));
+    let mut world = World::of_level(5);
     world.join("de-1", "DE");
     let weighed = v1::QueueSpec { weight: 2, ..v1::QueueSpec::default() };
     let put = store::PutQueue { name: "q".to_owned(), spec: Some(weighed), ..Default::default() };

@@ -8,6 +8,7 @@
 mod commits;
 mod latency;
 mod scenario;
+mod site;
 
 pub(crate) use commits::placements;
 pub(crate) use latency::submit;

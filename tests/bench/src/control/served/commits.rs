@@ -1,21 +1,16 @@
 //! How many placements three controllers commit in a second: a queue full of gangs is opened, and looked at until all of them have places.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, ensure};
-use camino::Utf8Path;
+use anyhow::{Result, anyhow, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
 use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_api::v1::{GetRequest, QueueSpec, Resources};
 use holdfast_client::ClusterClient;
-use tempfile::TempDir;
 
 use super::scenario::{apply, call, job};
-use crate::control::agents::{Agents, forever};
-use crate::control::fleet::image;
-use crate::control::named::PATIENCE;
-use crate::control::product::{LEASE, controllers};
+use super::site::{Site, block_on};
+use crate::control::agents::forever;
 use crate::measure::{Bench, Measurement};
 
 const NODES: u32 = 16;
@@ -30,8 +25,7 @@ const GIVEN_UP: Duration = Duration::from_secs(120);
 
 /// Placements a second, from the call that opens the queue to the last gang that is known to have places.
 pub(crate) fn placements(bench: &Bench) -> Result<Measurement> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let took = runtime.context("start a runtime")?.block_on(run(bench))?;
+    let took = block_on(run(bench))?;
     let rate = f64::from(GANGS * TASKS) / took.as_secs_f64();
     let mut measured = Measurement::new(rate, "", Err("Nomad, published: 3,750 /s".to_owned()));
     measured.details = vec![format!("{GANGS} gangs of {TASKS} tasks in {:.0} ms", took.as_secs_f64() * 1e3)];
@@ -39,26 +33,21 @@ pub(crate) fn placements(bench: &Bench) -> Result<Measurement> {
 }
 
 async fn run(bench: &Bench) -> Result<Duration> {
-    let directory = TempDir::new_in(&bench.scratch).context("a directory for the cluster")?;
-    let place = Utf8Path::from_path(directory.path()).context("a plain name")?;
-    let side = controllers(&place.join("commits"), LEASE)?;
-    let client = ClusterClient::new(side.addresses.clone(), Arc::clone(&side.config), PATIENCE);
-    let agents = Agents::join(&client, NODES, DEVICES, forever()).await.context("nodes")?;
-    image(&client).await?;
-    apply(&client, QUEUE.to_owned(), QueueSpec { stopped: true, ..QueueSpec::default() }).await?;
+    let site = Site::begin(bench, (NODES, DEVICES), forever()).await?;
+    apply(&site.client, QUEUE.to_owned(), QueueSpec { stopped: true, ..QueueSpec::default() }).await?;
     let submit = |number: u32| {
         let resources = Resources { cpu_millis: 10, memory_bytes: 1 << 20, devices: None };
-        call(&client, format!("gang-{number:04}"), job(QUEUE.to_owned(), TASKS, 0, resources))
+        call(&site.client, format!("gang-{number:04}"), job(QUEUE.to_owned(), TASKS, 0, resources))
     };
     futures::stream::iter(0..GANGS).map(submit).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let begun = Instant::now();
-    apply(&client, QUEUE.to_owned(), QueueSpec::default()).await?;
-    while running(&client).await? < GANGS {
+    apply(&site.client, QUEUE.to_owned(), QueueSpec::default()).await?;
+    while running(&site.client).await? < GANGS {
         ensure!(begun.elapsed() < GIVEN_UP, "not all gangs have places after {GIVEN_UP:?}");
         tokio::time::sleep(LOOK).await;
     }
     let took = begun.elapsed();
-    agents.none_failed()?;
+    site.agents.none_failed()?;
     Ok(took)
 }
 

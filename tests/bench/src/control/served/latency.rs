@@ -5,18 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use camino::Utf8Path;
 use holdfast_api::v1::Resources;
-use holdfast_client::ClusterClient;
 use parking_lot::Mutex;
-use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::scenario::{call, job};
-use crate::control::agents::{Agents, Life, Moment};
-use crate::control::fleet::image;
+use super::site::{Site, block_on};
+use crate::control::agents::{Life, Moment};
 use crate::control::named::PATIENCE;
-use crate::control::product::{LEASE, controllers};
 use crate::measure::{Bench, Curve, Measurement, quantile};
 
 const NODES: u32 = 8;
@@ -29,8 +25,7 @@ const RUNS: Duration = Duration::from_millis(20);
 
 /// One in a hundred takes longer.
 pub(crate) fn submit(bench: &Bench) -> Result<Measurement> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let mut samples = runtime.context("start a runtime")?.block_on(run(bench))?;
+    let mut samples = block_on(run(bench))?;
     let mut at = |part| quantile(&mut samples, part).unwrap_or_default().as_secs_f64() * 1e3;
     let (half, nine, most) = (at(0.5), at(0.9), at(0.99));
     let mut measured = Measurement::new(most, "ms", Err("none that can be asked for it".to_owned()));
@@ -40,18 +35,13 @@ pub(crate) fn submit(bench: &Bench) -> Result<Measurement> {
 }
 
 async fn run(bench: &Bench) -> Result<Vec<Duration>> {
-    let directory = TempDir::new_in(&bench.scratch).context("a directory for the cluster")?;
-    let place = Utf8Path::from_path(directory.path()).context("a plain name")?;
-    let side = controllers(&place.join("latency"), LEASE)?;
-    let client = ClusterClient::new(side.addresses.clone(), Arc::clone(&side.config), PATIENCE);
     let (started, heard) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(Notify::new()));
-    let agents = Agents::join(&client, NODES, DEVICES, life(&started, &heard)).await.context("nodes")?;
-    image(&client).await?;
+    let site = Site::begin(bench, (NODES, DEVICES), life(&started, &heard)).await?;
     let mut samples = Vec::new();
     for number in 0..JOBS {
         let (name, begun) = (format!("job-{number}"), Instant::now());
         let resources = Resources { cpu_millis: 10, memory_bytes: 1 << 20, devices: None };
-        call(&client, name.clone(), job("default".to_owned(), 1, 0, resources)).await?;
+        call(&site.client, name.clone(), job("default".to_owned(), 1, 0, resources)).await?;
         loop {
             let known: Option<Instant> = started.lock().get(&name).copied();
             if let Some(at) = known {
@@ -61,7 +51,7 @@ async fn run(bench: &Bench) -> Result<Vec<Duration>> {
             tokio::time::timeout(PATIENCE, heard.notified()).await.context("a job that comes to no agent")?;
         }
     }
-    agents.none_failed()?;
+    site.agents.none_failed()?;
     Ok(samples.split_off(WARM))
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use camino::Utf8Path;
 use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_api::v1::{
@@ -13,15 +12,13 @@ use holdfast_api::v1::{
 };
 use holdfast_client::ClusterClient;
 use parking_lot::Mutex;
-use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::control::agents::{Agents, Life, Moment};
-use crate::control::fleet::image;
+use super::site::{Site, block_on};
+use crate::control::agents::{Life, Moment};
 use crate::control::host::cpu_of;
-use crate::control::named::{IMAGE, PATIENCE, TENANT, options};
-use crate::control::product::{LEASE, controllers};
+use crate::control::named::{IMAGE, TENANT, options};
 use crate::control::side::{MEMBERS, Side};
 use crate::measure::{Bench, Measurement};
 
@@ -95,12 +92,12 @@ const LARGE: Scenario = Scenario {
 
 /// How long the baseline scenario takes.
 pub(crate) fn baseline(bench: &Bench) -> Result<Measurement> {
-    measured(bench, &BASELINE)
+    block_on(run(bench, &BASELINE))
 }
 
 /// How long the large scenario takes.
 pub(crate) fn large(bench: &Bench) -> Result<Measurement> {
-    measured(bench, &LARGE)
+    block_on(run(bench, &LARGE))
 }
 
 /// What has happened to each job, by its name.
@@ -111,27 +108,17 @@ struct Seen {
     over: BTreeMap<String, Instant>,
 }
 
-fn measured(bench: &Bench, scenario: &'static Scenario) -> Result<Measurement> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.context("start a runtime")?.block_on(run(bench, scenario))
-}
-
 async fn run(bench: &Bench, scenario: &'static Scenario) -> Result<Measurement> {
-    let directory = TempDir::new_in(&bench.scratch).context("a directory for the cluster")?;
-    let place = Utf8Path::from_path(directory.path()).context("a plain name")?;
-    let side = controllers(&place.join("served"), LEASE)?;
-    let client = ClusterClient::new(side.addresses.clone(), Arc::clone(&side.config), PATIENCE);
     let (seen, ended) = (Arc::new(Mutex::new(Seen::default())), Arc::new(Notify::new()));
     let quota = scenario.cohorts * scenario.queues * NOMINAL;
-    let agents = Agents::join(&client, (2 * quota).div_ceil(DEVICES), DEVICES, life(scenario, &seen, &ended));
-    let agents = agents.await.context("nodes")?;
-    image(&client).await?;
-    queues(&client, scenario).await.context("queues")?;
+    let nodes = (2 * quota).div_ceil(DEVICES);
+    let site = Site::begin(bench, (nodes, DEVICES), life(scenario, &seen, &ended)).await?;
+    queues(&site.client, scenario).await.context("queues")?;
     let jobs: Vec<Job> = scenario.jobs();
     let many = jobs.len();
-    let before = usage(&side)?;
+    let before = usage(&site.side)?;
     let begun = Instant::now();
-    let mut submitting = submit(client, jobs, &seen, begun);
+    let mut submitting = submit(site.client.clone(), jobs, &seen, begun);
     while let Some(done) = submitting.join_next().await {
         done.context("a client")??;
     }
@@ -140,11 +127,11 @@ async fn run(bench: &Bench, scenario: &'static Scenario) -> Result<Measurement> 
         ensure!(begun.elapsed() < GIVEN_UP, "{} of {many} jobs are over", seen.lock().over.len());
         drop(tokio::time::timeout(Duration::from_millis(100), ended.notified()).await);
     }
-    agents.none_failed()?;
+    site.agents.none_failed()?;
     let seen = seen.lock();
     let last = seen.over.values().max().copied().context("jobs")?;
     let makespan = last.duration_since(begun).as_secs_f64();
-    let cpu = (usage(&side)?.saturating_sub(before)).as_secs_f64();
+    let cpu = (usage(&site.side)?.saturating_sub(before)).as_secs_f64();
     let peer = Err(scenario.published.to_owned());
     let mut measured = Measurement::new(makespan, "s", peer);
     measured.details = details(scenario, &seen, (quota, makespan));
