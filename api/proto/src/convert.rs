@@ -5,9 +5,10 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use holdfast_types::{
-    Amounts, AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass, DeviceRequest,
-    DeviceShare, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec, QueueSpecError,
-    RawJobSpec, RawQueueSpec, Resources, Slice, Span, TaskGroup, Time, TopologyLevel, TopologyRequest, Usage,
+    Amounts, ArraySpec, AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass,
+    DeviceRequest, DeviceShare, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec,
+    QueueSpecError, RawJobSpec, RawQueueSpec, Resources, Slice, Span, TaskGroup, Time, TopologyLevel,
+    TopologyRequest, Usage,
 };
 
 use crate::generated::holdfast::v1;
@@ -160,8 +161,31 @@ impl TryFrom<&v1::JobSpec> for JobSpec {
             singleton: optional("singleton", &spec.singleton)?,
             not_before: instant("notBefore", spec.not_before.as_ref())?,
             deadline: instant("deadline", spec.deadline.as_ref())?,
+            array: spec.array.as_ref().map(ArraySpec::try_from).transpose()?,
         };
         Ok(JobSpec::try_from(raw)?)
+    }
+}
+
+impl TryFrom<&v1::ArraySpec> for ArraySpec {
+    type Error = ConvertError;
+
+    fn try_from(array: &v1::ArraySpec) -> Result<Self, ConvertError> {
+        Ok(ArraySpec {
+            size: array.size,
+            max_parallel: (array.max_parallel > 0).then_some(array.max_parallel),
+            indexes: optional("array.indexes", &array.indexes)?,
+        })
+    }
+}
+
+impl From<&ArraySpec> for v1::ArraySpec {
+    fn from(array: &ArraySpec) -> Self {
+        v1::ArraySpec {
+            size: array.size,
+            max_parallel: array.max_parallel.unwrap_or(0),
+            indexes: array.indexes.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }
     }
 }
 
@@ -328,6 +352,7 @@ impl From<&JobSpec> for v1::JobSpec {
             singleton: text(spec.singleton.as_ref().map(ToString::to_string)),
             not_before: spec.not_before.map(timestamp),
             deadline: spec.deadline.map(timestamp),
+            array: spec.array.as_ref().map(v1::ArraySpec::from),
         }
     }
 }

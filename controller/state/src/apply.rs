@@ -13,8 +13,8 @@ use crate::act::{Act, Answer};
 use crate::state::State;
 use crate::table::Change;
 use crate::{
-    artifacts, cluster, controllers, incarnation, jobs, level, nodes, overdue, placement, queues, record,
-    refuse, releases, retention, rollouts, transaction, waits,
+    array, artifacts, cluster, controllers, incarnation, jobs, level, nodes, overdue, placement, queues,
+    record, refuse, releases, retention, rollouts, transaction, waits,
 };
 
 /// What one command did.
@@ -31,6 +31,7 @@ impl State {
     pub fn apply(&mut self, now: Time, bytes: &[u8]) -> Applied {
         self.changes.clear();
         self.awaited.clear_news();
+        self.ended.clear_news();
         let outcome = match Command::decode(bytes) {
             Ok(command) => self.apply_command(now, command),
             Err(error) => self.refused(&refuse::undecodable(&format!("its bytes do not decode: {error}"))),
@@ -135,6 +136,7 @@ impl State {
         };
         let answer = dispatch(&mut act, body);
         if answer.is_ok() {
+            array::settle(&mut act);
             waits::settle(&mut act);
             retention::ended_jobs(&mut act);
         }

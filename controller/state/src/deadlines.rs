@@ -43,11 +43,22 @@ impl Deadlines {
 pub(crate) fn last_moment(job: &v1::Job) -> Option<Time> {
     let spec = job.spec.as_ref()?;
     let deadline = millis(Some(spec.deadline.as_ref()?));
+    let array = job.status.as_ref().and_then(|status| status.array.as_ref());
     match job_phase(job) {
+        // The elements that were started keep it, or not, each for itself.
+        JobPhase::Pending | JobPhase::Running if array.is_some() => {
+            let is_open = array.is_some_and(|array| array.next < array.elements);
+            is_open.then(|| deadline - Span(spec.max_run_time_ms))
+        }
         JobPhase::Pending => Some(deadline - Span(spec.max_run_time_ms)),
         JobPhase::Starting | JobPhase::Running => Some(deadline),
         JobPhase::Stopping | JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => None,
     }
+}
+
+/// Whether a job cannot keep its deadline any more.
+pub(crate) fn is_late(job: &v1::Job, now: Time) -> bool {
+    last_moment(job).is_some_and(|last| last < now)
 }
 
 fn row(job: &v1::Job) -> Option<(String, String)> {

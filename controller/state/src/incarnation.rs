@@ -57,8 +57,10 @@ fn silence_nodes(act: &mut Act<'_>, reason: &str) {
 
 /// Gangs that held places start again, under a fence that no start under the state before can have had.
 fn void_starts(act: &mut Act<'_>, reason: &str) {
-    let jobs: Vec<_> = act.state.jobs().cloned().collect();
-    for mut job in jobs {
+    let jobs = act.state.jobs().filter_map(|job| job.metadata.as_ref());
+    let names: Vec<String> = jobs.map(|metadata| metadata.name.clone()).collect();
+    for name in names {
+        let Some(mut job) = act.state.job(&name).cloned() else { continue };
         if job_phase(&job).holds_places() {
             let mut tasks = std::mem::take(&mut job.status.get_or_insert_default().tasks);
             for task in &mut tasks {

@@ -5,8 +5,8 @@ use holdfast_api::{internal, timestamp, v1};
 use holdfast_types::{JobPhase, Problem, TaskPhase};
 
 use crate::act::{Act, Answer};
-use crate::phases::job_phase;
-use crate::{artifacts, lifecycle, record, refuse, waits};
+use crate::phases::{is_array, job_phase};
+use crate::{array, artifacts, lifecycle, record, refuse, waits};
 
 pub(crate) fn submit(act: &mut Act<'_>, submit: SubmitJob) -> Answer {
     let name = submit.name.clone();
@@ -38,6 +38,7 @@ pub(crate) fn submit(act: &mut Act<'_>, submit: SubmitJob) -> Answer {
             ..v1::JobStatus::default()
         }),
     };
+    array::begin(act, &mut job)?;
     waits::begin(act, &mut job)?;
     act.state.put_job(job, act.revision);
     answer(act, &name)
@@ -48,6 +49,11 @@ pub(crate) fn cancel(act: &mut Act<'_>, name: &str) -> Answer {
     check_revision(act, &job, name)?;
     let reason = format!("cancelled by {}", act.actor);
     match job_phase(&job) {
+        phase if is_array(&job) && !phase.is_terminal() => {
+            array::cancel(act, job, &reason);
+            record::mutation(act, "cancel-job", &format!("job/{name}"), &[]);
+            return answer(act, name);
+        }
         JobPhase::Pending => lifecycle::set_phase(&mut job, JobPhase::Cancelled, &reason, act),
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
             lifecycle::begin_stop(&mut job, JobPhase::Cancelled, &reason, act);
@@ -76,7 +82,7 @@ pub(crate) fn delete(act: &mut Act<'_>, name: &str) -> Answer {
         return Err(refuse::wrong_phase("job", name, "deleted", phase.as_str(), "cancel it first")
             .next(format!("holdfast job cancel {name}")));
     }
-    act.state.remove_job(name, act.revision);
+    array::forget(act, &job);
     record::mutation(act, "delete-job", &format!("job/{name}"), &[]);
     Ok(outcome::Result::Job(job))
 }

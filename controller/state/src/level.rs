@@ -29,6 +29,9 @@ const TOPOLOGY: u32 = 6;
 /// From here on a job may say what would do instead of what it wants most.
 const VARIANTS: u32 = 6;
 
+/// From here on a job may be an array.
+const ARRAYS: u32 = 6;
+
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
     match body {
@@ -96,8 +99,8 @@ fn asks_for_share(spec: &JobSpec) -> bool {
     spec.groups.iter().filter_map(devices).any(|share| share)
 }
 
-/// A job asks for a part of an accelerator, for nodes that are near each other, and names variants, since the sixth. It waits for others and for times, and
-/// may refuse to stop for others, since the fifth.
+/// A job asks for a part of an accelerator, for nodes that are near each other, names variants, and is an array, since the sixth. It
+/// waits for others and for times, and may refuse to stop for others, since the fifth.
 fn level_of_job(submit: &SubmitJob) -> u32 {
     let Some(spec) = &submit.spec else { return 1 };
     let waits = !spec.depends_on.is_empty()
@@ -110,6 +113,8 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
         TOPOLOGY
     } else if spec.groups.iter().any(|group| !group.variants.is_empty()) {
         VARIANTS
+    } else if spec.array.is_some() {
+        ARRAYS
     } else if waits || spec.preemptible.is_some() {
         TURNS
     } else {

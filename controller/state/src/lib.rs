@@ -7,6 +7,7 @@
 
 mod act;
 mod apply;
+mod array;
 mod artifacts;
 mod awaited;
 mod cluster;
@@ -24,6 +25,7 @@ mod overdue;
 mod packed;
 mod part;
 mod phases;
+mod placed;
 mod placement;
 mod queues;
 mod record;
@@ -43,6 +45,7 @@ mod usage;
 mod waits;
 
 pub use apply::Applied;
+pub use array::{ElementEnd, elements_left};
 pub use controllers::{ADMITTED, JOINED, MOST_RECIPIENTS, REMOVED};
 pub use history::{Compacted, WatchItem};
 pub use level::{NEWEST_LEVEL, TURNS};

@@ -8,7 +8,7 @@ use holdfast_types::{JobPhase, TaskPhase, Time};
 
 use crate::act::Act;
 use crate::level::TURNS;
-use crate::phases::{job_phase, task_phase};
+use crate::phases::{is_array, job_phase, task_phase};
 use crate::{artifacts, level, record, usage};
 
 /// Moves a task forward; a task that is over stays so.
@@ -106,6 +106,10 @@ pub(crate) fn begin_stop(job: &mut v1::Job, after: JobPhase, reason: &str, act: 
 
 /// Draws the conclusions from the phases of the tasks. Call it after any of them changed.
 pub(crate) fn settle(job: &mut v1::Job, act: &mut Act<'_>) {
+    // An array has no tasks: what becomes of it follows from its elements.
+    if is_array(job) {
+        return;
+    }
     if matches!(job_phase(job), JobPhase::Starting | JobPhase::Running) {
         settle_active(job, act);
     }
@@ -194,17 +198,14 @@ fn tasks(job: &v1::Job) -> &[v1::TaskStatus] {
 }
 
 fn jobs_on(act: &Act<'_>, node: &str) -> Vec<v1::Job> {
-    let holds = |job: &&v1::Job| {
-        job_phase(job).holds_places()
-            && tasks(job).iter().any(|t| t.node == node && !task_phase(t).is_terminal())
-    };
-    act.state.jobs().filter(holds).cloned().collect()
+    let is_on = |job: &&v1::Job| tasks(job).iter().any(|t| t.node == node && !task_phase(t).is_terminal());
+    act.state.placed_jobs().filter(is_on).cloned().collect()
 }
 
 /// How many tasks on a node have not ended.
 pub(crate) fn tasks_on(act: &Act<'_>, node: &str) -> usize {
     let on_it = |t: &&v1::TaskStatus| t.node == node && !task_phase(t).is_terminal();
-    act.state.jobs().filter(|job| job_phase(job).holds_places()).flat_map(tasks).filter(on_it).count()
+    act.state.placed_jobs().flat_map(tasks).filter(on_it).count()
 }
 
 /// The lease of a node ran out: whatever it ran is over, fenced by the node's own clock.

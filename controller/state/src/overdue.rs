@@ -6,10 +6,10 @@ use holdfast_api::{millis, v1};
 use holdfast_types::{JobPhase, Span, Time};
 
 use crate::act::{Act, Answer};
-use crate::deadlines::last_moment;
-use crate::lifecycle;
-use crate::phases::job_phase;
+use crate::deadlines::is_late;
+use crate::phases::{is_array, job_phase};
 use crate::state::State;
+use crate::{array, lifecycle};
 
 impl State {
     /// The jobs that cannot keep their deadline any more at a moment, the longest overdue first.
@@ -34,16 +34,11 @@ pub(crate) fn fail(act: &mut Act<'_>, overdue: &FailOverdue) -> Answer {
     Ok(outcome::Result::Done(Done {}))
 }
 
-/// Whether a job cannot keep its deadline any more.
-pub(crate) fn is_late(job: &v1::Job, now: Time) -> bool {
-    last_moment(job).is_some_and(|last| last < now)
-}
-
 fn fail_one(act: &mut Act<'_>, mut job: v1::Job) {
     let spec = job.spec.as_ref();
     let deadline = millis(spec.and_then(|spec| spec.deadline.as_ref()));
     let max_run_time = Span(spec.map_or(0, |spec| spec.max_run_time_ms));
-    if job_phase(&job) == JobPhase::Pending {
+    if job_phase(&job) == JobPhase::Pending || is_array(&job) {
         let reason = if max_run_time == Span(0) {
             format!("did not start by its deadline {deadline}")
         } else {
@@ -51,6 +46,9 @@ fn fail_one(act: &mut Act<'_>, mut job: v1::Job) {
                 "cannot end by its deadline {deadline}: it did not start, and takes up to maxRunTime {max_run_time}"
             )
         };
+        if is_array(&job) {
+            return give_up(act, job, &reason);
+        }
         lifecycle::set_phase(&mut job, JobPhase::Failed, &reason, act);
     } else {
         let reason = format!("did not end by its deadline {deadline}");
@@ -58,4 +56,17 @@ fn fail_one(act: &mut Act<'_>, mut job: v1::Job) {
         lifecycle::settle(&mut job, act);
     }
     act.state.put_job(job, act.revision);
+}
+
+/// What of an array never started fails; what did goes on.
+fn give_up(act: &mut Act<'_>, mut array: v1::Job, reason: &str) {
+    array::close(act, &mut array, array::ElementEnd::Failed);
+    let active =
+        array.status.as_ref().and_then(|status| status.array.as_ref()).map_or(0, |array| array.active);
+    if active == 0 {
+        lifecycle::set_phase(&mut array, JobPhase::Failed, reason, act);
+    } else {
+        reason.clone_into(&mut array.status.get_or_insert_default().reason);
+    }
+    act.state.put_job(array, act.revision);
 }

@@ -9,6 +9,11 @@ pub(crate) fn job_phase(job: &v1::Job) -> JobPhase {
     JobPhase::from_word(word).unwrap_or(JobPhase::Pending)
 }
 
+/// Whether a job is an array: its elements have places, it has none.
+pub(crate) fn is_array(job: &v1::Job) -> bool {
+    job.status.as_ref().is_some_and(|status| status.array.is_some())
+}
+
 pub(crate) fn task_phase(task: &v1::TaskStatus) -> TaskPhase {
     TaskPhase::from_word(&task.phase).unwrap_or(TaskPhase::Assigned)
 }

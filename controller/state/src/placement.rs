@@ -11,8 +11,9 @@ use holdfast_api::{timestamp, v1};
 use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::act::{Act, Answer};
-use crate::phases::{job_phase, node_phase, task_phase};
-use crate::{artifacts, incarnation, lifecycle, overdue, record, waits};
+use crate::deadlines::is_late;
+use crate::phases::{is_array, job_phase, node_phase, task_phase};
+use crate::{array, artifacts, incarnation, lifecycle, record, waits};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -49,7 +50,7 @@ fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
     if !spec.is_some_and(|spec| spec.preemptible.unwrap_or(spec.checkpoint.is_some())) {
         return Err("the job may not be stopped for others".to_owned());
     }
-    if !matches!(job_phase(&job), JobPhase::Starting | JobPhase::Running) {
+    if is_array(&job) || !matches!(job_phase(&job), JobPhase::Starting | JobPhase::Running) {
         return Err(format!("the job is {}", job_phase(&job)));
     }
     job.status.get_or_insert_default().preemptions += 1;
@@ -63,9 +64,7 @@ fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
 
 /// Keeps which places are held for a job that waits. Nothing rests on it but what the next plan says.
 fn hold(act: &mut Act<'_>, gang: &GangPlacement) {
-    let Some(job) =
-        known(act, &gang.job, &gang.job_uid).ok().filter(|job| job_phase(job) == JobPhase::Pending)
-    else {
+    let Some(job) = known(act, &gang.job, &gang.job_uid).ok().filter(|job| array::awaits_place(job)) else {
         return;
     };
     let mut job = job.clone();
@@ -92,12 +91,15 @@ fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
     let known = job.status.as_ref().and_then(|s| s.explanation.as_ref());
     // A plan may be of an older job of that name; one that waits for others is in none.
     let waits = job.status.as_ref().is_some_and(|status| !status.waits_for.is_empty());
-    if waits || job_phase(job) != JobPhase::Pending || known == Some(&explanation) {
+    if waits || !array::awaits_place(job) || known == Some(&explanation) {
         return;
     }
     let mut job = job.clone();
+    let is_pending = job_phase(&job) == JobPhase::Pending;
     let status = job.status.get_or_insert_default();
-    status.reason.clone_from(&explanation.summary);
+    if is_pending {
+        status.reason.clone_from(&explanation.summary);
+    }
     status.explanation = Some(explanation);
     act.state.put_job(job, act.revision);
 }
@@ -111,17 +113,9 @@ fn place(
     if let Some(reason) = incarnation::quiet(act) {
         return Err(reason);
     }
-    let job = known(act, &gang.job, &gang.job_uid)?;
-    if job_phase(job) != JobPhase::Pending {
-        return Err(format!("the job is {}", job_phase(job)));
-    }
-    if let Some(reason) = waits::not_yet(job, act.now) {
-        return Err(reason);
-    }
-    if overdue::is_late(job, act.now) {
-        return Err("the job cannot end by its deadline any more".to_owned());
-    }
-    let mut job = job.clone();
+    let element = array::element(act, gang).transpose()?;
+    let is_new = element.is_some();
+    let mut job = element.map_or_else(|| waiting(act, gang), Ok)?;
     check_variant(&job, gang.variant)?;
     let ranks = ranks(&job, gang.variant);
     check_whole(&ranks, gang)?;
@@ -150,6 +144,9 @@ fn place(
     let on: BTreeSet<&str> = gang.tasks.iter().map(|t| t.node.as_str()).collect();
     let on = on.into_iter().collect::<Vec<_>>().join(", ");
     lifecycle::set_phase(&mut job, JobPhase::Starting, &format!("placed on {on}"), act);
+    if is_new {
+        array::started(act, &job);
+    }
     act.state.put_job(job, act.revision);
     let decision = DecisionRecord {
         action: "place".to_owned(),
@@ -161,6 +158,24 @@ fn place(
     };
     record::decision(act, decision, None);
     Ok(())
+}
+
+/// The job of a gang, which waits to be placed.
+fn waiting(act: &Act<'_>, gang: &GangPlacement) -> Result<v1::Job, String> {
+    let job = known(act, &gang.job, &gang.job_uid)?;
+    if is_array(job) {
+        return Err("the elements of an array are placed, not the array".to_owned());
+    }
+    if job_phase(job) != JobPhase::Pending {
+        return Err(format!("the job is {}", job_phase(job)));
+    }
+    if let Some(reason) = waits::not_yet(job, act.now) {
+        return Err(reason);
+    }
+    if is_late(job, act.now) {
+        return Err("the job cannot end by its deadline any more".to_owned());
+    }
+    Ok(job.clone())
 }
 
 type Ranks = BTreeMap<u32, (String, v1::Resources)>;
@@ -215,7 +230,7 @@ const WHOLE: u32 = 1_000;
 impl Usage {
     fn of(act: &Act<'_>) -> Self {
         let mut usage = Self::default();
-        for job in act.state.jobs().filter(|j| job_phase(j).holds_places()) {
+        for job in act.state.placed_jobs() {
             let ranks = ranks(job, job.status.as_ref().map_or(0, |status| status.variant));
             let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
             for task in tasks.iter().filter(|t| !task_phase(t).is_terminal()) {

@@ -21,7 +21,7 @@ impl State {
         let records = records.chain(self.queues.into_records()).chain(self.revoked.into_records());
         let records = records.chain(self.tokens.into_records()).chain(self.release_trust.into_records());
         let records = records.chain(self.releases.into_records());
-        records.chain(self.history.into_records())
+        records.chain(self.history.into_records()).chain(self.elements.into_records())
     }
 
     /// Every record in key order. The state can change while they are gone through; they stay what they were.
@@ -63,6 +63,7 @@ impl State {
             Some(b'u') => self.release_trust.load(key, value),
             Some(b'v') => self.releases.load(key, value),
             Some(b'w') => self.history.load(key, value),
+            Some(b'y') => self.elements.load(key, value),
             _ => None,
         };
         taken.unwrap_or_else(|| {

@@ -31,6 +31,13 @@ pub(crate) fn dependency(name: &str, because: &str) -> Problem {
         .next("holdfast job list")
 }
 
+/// A name that an element of an array has, or would have.
+pub(crate) fn element_name(name: &str, because: &str) -> Problem {
+    Problem::new(2200, ProblemKind::Conflict, format!("job `{name}` cannot be called so"))
+        .because(because.to_owned())
+        .next("holdfast job list")
+}
+
 /// A job that could not end by its deadline if it started at once.
 pub(crate) fn deadline(name: &str, because: &str) -> Problem {
     Problem::new(2181, ProblemKind::Invalid, format!("job `{name}` cannot end by its deadline"))

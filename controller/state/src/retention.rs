@@ -5,10 +5,11 @@ use holdfast_api::store::{NodeRecord, RevokedRecord, TokenRecord};
 use holdfast_types::{NodePhase, Problem, Time};
 
 use crate::act::Act;
+use crate::ended::Line;
 use crate::phases::node_phase;
-use crate::{record, refuse};
+use crate::{array, record, refuse};
 
-/// How many ended jobs are kept.
+/// How many ended jobs are kept, and as many ended elements of arrays.
 pub(crate) const MOST_ENDED: usize = 10_000;
 /// For how long an ended job is kept.
 pub(crate) const ENDED_AGE_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
@@ -21,19 +22,23 @@ const MOST_RETIRED: usize = 1_024;
 /// One command lets go of no more ended jobs than this: what is left goes with the next ones.
 const AT_ONCE: usize = 16;
 
-/// Lets go of jobs that ended long ago. They are deleted like any other, with an entry in the audit log.
+/// Lets go of jobs that ended long ago. They are deleted like any other, with an entry in the audit log. Elements of arrays are counted
+/// for themselves: one array would drive out what everybody else has had.
 pub(crate) fn ended_jobs(act: &mut Act<'_>) {
-    for _ in 0..AT_ONCE {
-        let many = act.state.ended.len() > MOST_ENDED;
-        let Some((at, name)) = act.state.ended.first() else { return };
-        let why = match (many, expired(at.0.saturating_add(ENDED_AGE_MS), act.now)) {
-            (_, true) => "it ended long ago",
-            (true, false) => "many jobs ended after it",
-            (false, false) => return,
-        };
-        let name = name.to_owned();
-        act.state.remove_job(&name, act.revision);
-        record::mutation(act, "forget-job", &format!("job/{name}"), &[("why", why)]);
+    for line in [Line::Jobs, Line::Elements] {
+        for _ in 0..AT_ONCE {
+            let many = act.state.ended.len(line) > MOST_ENDED;
+            let Some((at, name)) = act.state.ended.first(line) else { break };
+            let why = match (many, expired(at.0.saturating_add(ENDED_AGE_MS), act.now)) {
+                (_, true) => "it ended long ago",
+                (true, false) => "many jobs ended after it",
+                (false, false) => break,
+            };
+            let Some(job) = act.state.job(&name.to_owned()).cloned() else { break };
+            let object = format!("job/{name}");
+            array::forget(act, &job);
+            record::mutation(act, "forget-job", &object, &[("why", why)]);
+        }
     }
 }
 

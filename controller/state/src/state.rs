@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_api::store::{
-    ArtifactRecord, BundleRecord, ClusterRecord, ControllerRecord, EventRecord, NodeRecord, RecipientRecord,
-    ReleaseRecord, ReleaseTrustRecord, RevokedRecord, TokenRecord,
+    ArtifactRecord, BundleRecord, ClusterRecord, ControllerRecord, ElementsRecord, EventRecord, NodeRecord,
+    RecipientRecord, ReleaseRecord, ReleaseTrustRecord, RevokedRecord, TokenRecord,
 };
 use holdfast_api::v1;
 use holdfast_types::Time;
@@ -15,6 +15,7 @@ use crate::ended::Ended;
 use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, WatchItem};
 use crate::keys::Keys;
 use crate::packed::Packed;
+use crate::placed::Placed;
 use crate::table::{Change, Table, number_key};
 use crate::trail::Trail;
 
@@ -42,7 +43,11 @@ pub struct State {
     pub(crate) release_trust: Table<ReleaseTrustRecord>,
     pub(crate) releases: Table<ReleaseRecord>,
     pub(crate) rollouts: Table<v1::Rollout>,
+    /// How the elements of arrays ended.
+    pub(crate) elements: Table<ElementsRecord>,
     /// Follows from the jobs.
+    pub(crate) placed: Placed,
+    /// Follows from the jobs, but for what this command has changed.
     pub(crate) ended: Ended,
     /// Follows from the jobs, but for what this command has changed.
     pub(crate) awaited: Awaited,
@@ -71,6 +76,8 @@ impl Default for State {
             release_trust: Table::new("u/"),
             releases: Table::new("v/"),
             rollouts: Table::new("o/"),
+            elements: Table::new("y/"),
+            placed: Placed::default(),
             ended: Ended::default(),
             awaited: Awaited::default(),
             deadlines: Deadlines::default(),
@@ -134,6 +141,11 @@ impl State {
     /// Every job, by name.
     pub fn jobs(&self) -> impl DoubleEndedIterator<Item = &v1::Job> {
         self.jobs.values()
+    }
+
+    /// The jobs that hold places, by name.
+    pub fn placed_jobs(&self) -> impl Iterator<Item = &v1::Job> {
+        self.placed.names().filter_map(|name| self.jobs.get(name))
     }
 
     /// One job.
@@ -275,6 +287,7 @@ impl State {
 
     /// What follows from a job that has changed.
     pub(crate) fn job_changed(&mut self, before: Option<&v1::Job>, now: Option<&v1::Job>) {
+        self.placed.changed(before, now);
         self.ended.changed(before, now);
         self.awaited.changed(before, now);
         self.deadlines.changed(before, now);

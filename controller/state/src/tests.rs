@@ -9,6 +9,7 @@ use prost::Message as _;
 use crate::State;
 use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
+mod arrays;
 mod shares;
 mod usage;
 mod variants;

@@ -6,7 +6,7 @@ use holdfast_api::store::{
 use holdfast_types::Problem;
 
 use crate::act::{Act, Answer};
-use crate::{jobs, nodes, queues, record, refuse, waits};
+use crate::{array, jobs, nodes, queues, record, refuse, waits};
 
 /// The most steps of one transaction.
 const MOST_STEPS: usize = 128;
@@ -45,6 +45,7 @@ fn all(act: &mut Act<'_>, steps: Vec<TransactionStep>) -> Result<Vec<Outcome>, P
             problem.because(format!("it is step {at} of {many}, {word}; none of the steps was done"))
         })?;
         // A step may delete what the one before has ended, and others wait for.
+        array::settle(act);
         waits::settle(act);
         if let Some(decision) = decision {
             record::decision(act, decision, None);

@@ -5,7 +5,6 @@ use holdfast_api::v1;
 use holdfast_types::{Amounts, DeviceClass, MAX_QUEUE_DEPTH, Resource, Span, USAGE_HALF_LIFE, Usage};
 
 use crate::act::Act;
-use crate::phases::job_phase;
 use crate::state::State;
 
 /// The feature level from which on it is counted.
@@ -25,12 +24,9 @@ pub(crate) fn gives_back(act: &mut Act<'_>, spec: &v1::JobSpec, variant: u32) {
 
 /// From now on it is counted: what is held already is.
 pub(crate) fn begin(act: &mut Act<'_>) {
-    let is_placed = |job: &&v1::Job| {
-        let placed_at = job.status.as_ref().and_then(|status| status.placed_at.as_ref());
-        job_phase(job).holds_places() && placed_at.is_some()
-    };
+    let is_counted = |job: &&v1::Job| job.status.as_ref().is_some_and(|status| status.placed_at.is_some());
     let specs: Vec<v1::JobSpec> =
-        act.state.jobs().filter(is_placed).filter_map(|job| job.spec.clone()).collect();
+        act.state.placed_jobs().filter(is_counted).filter_map(|job| job.spec.clone()).collect();
     for spec in &specs {
         // No job had variants before.
         takes(act, spec, 0);

@@ -777,6 +777,7 @@ fn sixth(teller: &mut Teller) {
     nearness(teller);
     weights(teller);
     variants(teller);
+    arrays(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -871,6 +872,45 @@ fn variants(teller: &mut Teller) {
     teller.now += 1_000_000;
     teller.report("less", 1, 0, "de-1", "Succeeded");
     teller.report("any", 1, 0, "de-1", "Succeeded");
+}
+
+/// Elements that end each in its way, one that is not the next, and an array that is cancelled and goes.
+fn arrays(teller: &mut Teller) {
+    let array = |size, max_parallel, indexes: &str| {
+        let array = Some(v1::ArraySpec { size, max_parallel, indexes: indexes.to_owned() });
+        move |spec: &mut v1::JobSpec| {
+            (spec.array, spec.output, spec.checkpoint) = (array, String::new(), None);
+            spec.groups[0].count = 1;
+        }
+    };
+    teller.submit_so("sweep", array(3_000, 3, "1,2,1500-2999"));
+    teller.submit_so("sweep.4", |_| {});
+    teller.submit_so("service", array(0, 0, ""));
+    let place = |teller: &mut Teller, name: &str, node: &str, device| {
+        let task =
+            store::TaskPlacement { node: node.to_owned(), devices: vec![device], ..Default::default() };
+        let (job, job_uid, tasks) = (name.to_owned(), format!("uid-{name}"), vec![task]);
+        teller.place_gang(store::GangPlacement { job, job_uid, tasks, variant: 0 });
+    };
+    for (name, node, device) in
+        [("sweep.1500", "de-1", 0), ("sweep.1", "de-1", 0), ("sweep.2", "de-1", 1), ("sweep.1500", "de-2", 0)]
+    {
+        place(teller, name, node, device);
+    }
+    place(teller, "sweep.1501", "de-2", 1);
+    teller.now += 50_000;
+    teller.report("sweep.1", 1, 0, "de-1", "Succeeded");
+    teller.report("sweep.2", 1, 0, "de-1", "Failed");
+    teller.now += 50_000;
+    place(teller, "sweep.2", "de-1", 0);
+    teller.report("sweep.2", 2, 0, "de-1", "Failed");
+    place(teller, "sweep.1501", "de-2", 1);
+    teller.tell(command::Body::CancelJob(store::EndJob { name: "sweep".to_owned() }));
+    teller.report("sweep.1500", 1, 0, "de-2", "Stopped");
+    teller.report("sweep.1501", 1, 0, "de-2", "Stopped");
+    teller.submit_so("grid", array(1_025, 0, ""));
+    teller.tell(command::Body::CancelJob(store::EndJob { name: "grid".to_owned() }));
+    teller.tell(command::Body::DeleteJob(store::EndJob { name: "grid".to_owned() }));
 }
 
 /// What queues weigh, and what their jobs hold on average from the level on.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::array::{ArrayError, ArraySpec};
 use crate::artifact::ArtifactRef;
 use crate::device::Precision;
 use crate::gang::{GangError, TaskGroup, check_groups};
@@ -111,6 +112,8 @@ pub struct JobSpec {
     pub not_before: Option<Time>,
     /// It has ended by then, or it fails: at the latest moment to start where `max_run_time` says how long it may take.
     pub deadline: Option<Time>,
+    /// It is so many equal gangs, each for itself; `None` where it is one.
+    pub array: Option<ArraySpec>,
 }
 
 /// A job as written, before it is checked.
@@ -157,6 +160,8 @@ pub struct RawJobSpec {
     pub not_before: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub array: Option<ArraySpec>,
 }
 
 fn default_queue() -> QueueName {
@@ -171,6 +176,8 @@ pub enum JobSpecError {
     Gang(#[from] GangError),
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Array(#[from] ArrayError),
     #[error("datasets: {count} datasets, at most {MAX_DATASETS} are allowed")]
     TooManyDatasets { count: usize },
     #[error("datasets: `/data/{mount}` is mounted twice")]
@@ -232,6 +239,9 @@ impl TryFrom<RawJobSpec> for JobSpec {
             return Err(JobSpecError::MaxRunTime);
         }
         check_start(&raw.depends_on, raw.not_before, raw.deadline, raw.max_run_time)?;
+        if let Some(array) = &raw.array {
+            check_array(array, raw.kind, raw.output.as_ref())?;
+        }
         Ok(Self {
             kind: raw.kind,
             queue: raw.queue,
@@ -255,6 +265,7 @@ impl TryFrom<RawJobSpec> for JobSpec {
             singleton: raw.singleton,
             not_before: raw.not_before,
             deadline: raw.deadline,
+            array: raw.array,
         })
     }
 }
@@ -284,8 +295,19 @@ impl From<JobSpec> for RawJobSpec {
             singleton: spec.singleton,
             not_before: spec.not_before,
             deadline: spec.deadline,
+            array: spec.array,
         }
     }
+}
+
+fn check_array(array: &ArraySpec, kind: JobKind, output: Option<&ArtifactName>) -> Result<(), ArrayError> {
+    if kind == JobKind::Service {
+        return Err(ArrayError::Service);
+    }
+    if output.is_some() {
+        return Err(ArrayError::Output);
+    }
+    array.check()
 }
 
 fn check_datasets(datasets: &[DatasetMount]) -> Result<(), JobSpecError> {
@@ -386,5 +408,23 @@ mod tests {
         );
         check(|v| v["notBefore"] = "tomorrow".into(), "`tomorrow` is not a time");
         check(|v| v["checkpoint"] = serde_json::json!({"keep": 0}), "checkpoint.keep: must be 1 to 16");
+        check(|v| v["array"] = serde_json::json!({"size": 0}), "array.size: 0 elements, 1 to 100000");
+        check(|v| v["array"] = serde_json::json!({"size": 100_001}), "100001 elements");
+        check(
+            |v| v["array"] = serde_json::json!({"size": 1, "maxParallel": 0}),
+            "array.maxParallel: must be",
+        );
+        check(
+            |v| v["array"] = serde_json::json!({"size": 8, "indexes": "3,8"}),
+            "element 8 is past the last",
+        );
+        check(
+            |v| (v["array"], v["kind"]) = (serde_json::json!({"size": 2}), "service".into()),
+            "a service runs until it is cancelled",
+        );
+        check(
+            |v| (v["array"], v["output"]) = (serde_json::json!({"size": 2}), "model".into()),
+            "a version of the same model",
+        );
     }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod amounts;
+mod array;
 mod artifact;
 mod device;
 mod gang;
@@ -26,6 +27,7 @@ mod usage;
 mod variant;
 
 pub use amounts::{Amounts, Resource};
+pub use array::{ArrayError, ArraySpec, Indexes, IndexesError, MAX_ARRAY, element_name, element_of};
 pub use artifact::{
     ArtifactKey, ArtifactKeyError, ArtifactKind, ArtifactKindError, ArtifactRef, ArtifactRefError, LegalLabel,
 };

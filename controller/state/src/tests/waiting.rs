@@ -29,7 +29,7 @@ fn submission(name: &str, spec: v1::JobSpec) -> store::SubmitJob {
 }
 
 impl World {
-    fn refusal(&mut self, name: &str, spec: v1::JobSpec) -> String {
+    pub(super) fn refusal(&mut self, name: &str, spec: v1::JobSpec) -> String {
         match self.body(command::Body::SubmitJob(submission(name, spec))).result {
             Some(outcome::Result::Refusal(refusal)) => {
                 format!("E{} {}", refusal.code, refusal.because.join(" "))
@@ -38,11 +38,11 @@ impl World {
         }
     }
 
-    fn cancel(&mut self, name: &str) {
+    pub(super) fn cancel(&mut self, name: &str) {
         self.done(command::Body::CancelJob(store::EndJob { name: name.to_owned() }));
     }
 
-    fn delete(&mut self, name: &str) {
+    pub(super) fn delete(&mut self, name: &str) {
         self.done(command::Body::DeleteJob(store::EndJob { name: name.to_owned() }));
     }
 
@@ -60,13 +60,13 @@ impl World {
     }
 
     /// The leader finds that jobs are overdue.
-    fn find_overdue(&mut self, names: &[&str]) {
+    pub(super) fn find_overdue(&mut self, names: &[&str]) {
         let job = |name: &&str| store::OverdueJob { name: (*name).to_owned(), uid: format!("uid-{name}") };
         let jobs = names.iter().map(job).collect();
         self.done(command::Body::FailOverdue(store::FailOverdue { jobs }));
     }
 
-    fn overdue(&self) -> Vec<String> {
+    pub(super) fn overdue(&self) -> Vec<String> {
         self.state.overdue(Time(self.now)).map(|job| job.name).collect()
     }
 }
