@@ -5097,7 +5097,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__job__subcmd__list)
-            opts="-l -o -v -h -V --queue --phase --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            opts="-l -o -v -h -V --queue --phase --array --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5108,6 +5108,10 @@ _holdfast() {
                     return 0
                     ;;
                 --phase)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --array)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -800,6 +800,7 @@ complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_s
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from submit" -s V -l version -d 'Print version'
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l queue -d 'Only of this queue' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l phase -d 'Only in this phase' -r
+complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -l array -d 'The elements of this array that were started, instead of the jobs that are no elements' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s l -l selector -d 'Only those with these labels: `key=value`, `key!=value`, `key in (a,b)`, `!key`; separated by commas' -r
 complete -c holdfast -n "__fish_holdfast_using_subcommand job; and __fish_seen_subcommand_from list" -s o -l output -d 'How to write data to stdout' -r -f -a "table\t'Columns for people'
 json\t'Canonical proto JSON, as the REST interface answers'

@@ -169,6 +169,7 @@ fn env(
     let shared = share::env(assignment).into_iter().filter(|(name, _)| !wanted.env.contains_key(*name));
     out.extend(shared.map(|(name, value)| (name.to_owned(), value)));
     out.extend(variant::env(assignment).map(|(name, value)| (name.to_owned(), value)));
+    out.extend(assignment.element.iter().flat_map(element_env));
     if assignment.resume.is_some() {
         out.push(("HOLDFAST_RESUME_DIR".to_owned(), "/resume".to_owned()));
     }
@@ -176,6 +177,12 @@ fn env(
         out.push(("HOLDFAST_SIMULATED_DEVICES".to_owned(), "1".to_owned()));
     }
     out
+}
+
+/// What the tasks of an element are told of the array.
+fn element_env(element: &v1::ArrayElement) -> [(String, String); 2] {
+    [("HOLDFAST_ARRAY_INDEX", element.index), ("HOLDFAST_ARRAY_SIZE", element.size)]
+        .map(|(name, number)| (name.to_owned(), number.to_string()))
 }
 
 /// Leaves on disk what a later agent and the relay need to know of this start.
@@ -222,6 +229,13 @@ pub(crate) fn steps(place: &Utf8Path) -> Vec<(u64, Utf8PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_element_is_told_its_number_from_0_and_of_how_many() {
+        let element = v1::ArrayElement { index: 17, size: 40, ..v1::ArrayElement::default() };
+        let told = element_env(&element).map(|(name, value)| format!("{name}={value}"));
+        assert_eq!(told, ["HOLDFAST_ARRAY_INDEX=17", "HOLDFAST_ARRAY_SIZE=40"]);
+    }
 
     #[test]
     fn only_finished_checkpoints_are_seen() {

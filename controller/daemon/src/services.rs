@@ -6,6 +6,7 @@ mod artifacts;
 mod backups;
 mod cluster;
 mod controllers;
+mod elements;
 mod enrolment;
 mod health;
 mod jobs;

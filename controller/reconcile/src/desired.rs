@@ -87,6 +87,7 @@ fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssi
             group: task.group.clone(),
             resources: group(spec, task).map(|group| group.resources_in(status.variant)),
             variant: status.variant,
+            element: status.element.clone(),
             devices: task.devices.clone(),
             image: lookup(state, &format!("image/{}", spec.image)),
             datasets: spec.datasets.iter().filter_map(|d| mounted(state, d)).collect(),

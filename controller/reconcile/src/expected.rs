@@ -7,7 +7,7 @@ use std::sync::Arc;
 use holdfast_api::{millis, v1};
 use holdfast_scheduler::{Expectation, JobState, JobView, Verdicts};
 use holdfast_state::State;
-use holdfast_types::{JobPhase, JobSpec, Span};
+use holdfast_types::{JobPhase, JobSpec, Span, element_of};
 
 use crate::rulings::{Asked, Rulings};
 
@@ -32,8 +32,10 @@ impl<'a> Expected<'a> {
         Self { took: took(asked.state), rulings, asked }
     }
 
+    /// A job as it is kept; an element that has not started is like its array.
     fn job(&self, job: &JobView) -> Option<&'a v1::Job> {
-        self.asked.state.job(job.name.as_str())
+        let array = || self.asked.state.job(element_of(job.name.as_str())?.0);
+        self.asked.state.job(job.name.as_str()).or_else(array)
     }
 }
 

@@ -7,13 +7,13 @@ use holdfast_api::store::{CommitPlan, GangPlacement, Preemption, TaskPlacement};
 use holdfast_api::{millis, v1};
 use holdfast_policy::Bundle;
 use holdfast_scheduler::{
-    Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan, QueueView, Schedulable,
-    Snapshot, dominant_shares,
+    ArrayView, Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan, QueueView,
+    Schedulable, Snapshot, dominant_shares,
 };
 use holdfast_state::State;
 use holdfast_types::{
-    Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase, Place,
-    QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage, place_in_site,
+    ArraySpec, Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase,
+    Place, QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage, place_in_site,
     precisions_of,
 };
 
@@ -126,12 +126,15 @@ pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -
     let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
     let spec = Arc::new(job_spec(job, asked.bundle)?);
     let phase = JobPhase::from_word(&status.phase)?;
-    let state = match phase {
+    let array = array_view(spec.array.as_ref(), status);
+    let state = match (phase, status.array.is_some()) {
         // What waits for other jobs asks for no place yet.
-        JobPhase::Pending if !status.waits_for.is_empty() => return None,
-        JobPhase::Pending => JobState::Waiting {
+        (JobPhase::Pending, _) if !status.waits_for.is_empty() => return None,
+        // The elements of an array that have started are jobs of their own; those that have not wait.
+        (JobPhase::Running, true) if array.is_none() => return None,
+        (JobPhase::Pending, _) | (JobPhase::Running, true) => JobState::Waiting {
             verdicts: rulings.ask(&metadata.name, &status.submitted_by, &spec, asked),
-            since: asks_since(metadata, status, &spec).max(millis(status.since.as_ref())),
+            since: asks_since(metadata, status, &spec).max(waits_since(status)),
             not_before: not_before(status).max(spec.not_before),
             held: status
                 .held
@@ -141,18 +144,9 @@ pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -
             held_in: status.held.first().map_or(0, |place| place.variant),
             held_since: millis(status.held_since.as_ref()),
         },
-        JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
-            let since = millis(status.placed_at.as_ref().or(status.since.as_ref()));
-            JobState::Placed {
-                variant: status.variant,
-                assignments: assignments(status),
-                since,
-                // Whether it saves its work when it is told to stop is for the job to know.
-                unsaved: Some(since.max(millis(status.checkpoint_at.as_ref()))),
-                stopping: phase == JobPhase::Stopping,
-            }
-        }
-        JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => return None,
+        (JobPhase::Starting | JobPhase::Running | JobPhase::Stopping, false) => placed(status, phase),
+        (JobPhase::Starting | JobPhase::Stopping, true)
+        | (JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled, _) => return None,
     };
     Some(JobView {
         name: metadata.name.parse().ok()?,
@@ -161,8 +155,38 @@ pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -
         submitted: asks_since(metadata, status, &spec),
         spec,
         past: Past { ran: Span(status.ran_ms), waited: Span(status.waited_ms) },
+        array,
         state,
     })
+}
+
+/// A job that holds places.
+fn placed(status: &v1::JobStatus, phase: JobPhase) -> JobState {
+    let since = millis(status.placed_at.as_ref().or(status.since.as_ref()));
+    JobState::Placed {
+        variant: status.variant,
+        assignments: assignments(status),
+        since,
+        // Whether it saves its work when it is told to stop is for the job to know.
+        unsaved: Some(since.max(millis(status.checkpoint_at.as_ref()))),
+        stopping: phase == JobPhase::Stopping,
+    }
+}
+
+/// The elements of an array that have not started; `None` where all have, and for a job that is none.
+fn array_view(spec: Option<&ArraySpec>, status: &v1::JobStatus) -> Option<ArrayView> {
+    let (spec, counts) = (spec?, status.array.as_ref()?);
+    if counts.next >= counts.elements {
+        return None;
+    }
+    let room = spec.max_parallel.map_or(u32::MAX, |most| most.saturating_sub(counts.active));
+    Some(ArrayView { indexes: Arc::new(spec.elements()), next: counts.next, room })
+}
+
+/// Since when a job waits: of an array the next element does since the one before it started.
+fn waits_since(status: &v1::JobStatus) -> Time {
+    let next = status.array.as_ref().and_then(|array| array.since.as_ref());
+    millis(status.since.as_ref()).max(millis(next))
 }
 
 /// Since when a job could have had a place: one that waited for something else has not waited for the scheduler.

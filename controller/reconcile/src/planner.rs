@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_api::v1;
 use holdfast_policy::Bundle;
-use holdfast_scheduler::{Config, Explanation, JobState, NodeView, Plan, QueueView, Scheduler};
+use holdfast_scheduler::{Config, Explanation, JobState, JobView, NodeView, Plan, QueueView, Scheduler};
 use holdfast_state::{State, TURNS};
-use holdfast_types::{JobName, Span, Time};
+use holdfast_types::{JobName, Span, Time, element_of};
 
 use crate::placement::{job_view, node_view, queue_view, snapshot_with};
 use crate::rulings::{Asked, Rulings};
@@ -54,7 +54,7 @@ impl Planner {
         let (config, mut rulings) = (settings(state, bundle), Rulings::of_nodes(state, bundle));
         let view = snapshot_with(&mut rulings, Asked { state, bundle, now });
         let mut teller = Teller::new();
-        for job in view.jobs.iter().filter(|job| matches!(job.state, JobState::Waiting { .. })) {
+        for job in view.jobs.iter().filter(|job| is_waiting(job)) {
             teller.waits(&job.name, state.job(job.name.as_str()).is_some_and(is_told));
         }
         Self {
@@ -124,6 +124,11 @@ impl Planner {
             return false;
         }
         for job in std::mem::take(&mut self.decided) {
+            // Of an element that was not started after all the array is otherwise, too.
+            let array = element_of(job.as_str()).and_then(|(array, _)| array.parse().ok());
+            if let Some(array) = array.filter(|array: &JobName| !news.jobs.contains(array.as_str())) {
+                self.follow_job(&array, asked);
+            }
             if !news.jobs.contains(job.as_str()) {
                 self.follow_job(&job, asked);
             }
@@ -179,11 +184,18 @@ impl Planner {
             Some(view) => self.scheduler.set_job(view),
             None => self.scheduler.remove_job(name),
         }
-        match view.map(|view| view.state) {
-            Some(JobState::Waiting { .. }) => self.teller.waits(name, job.is_some_and(is_told)),
-            Some(JobState::Placed { .. }) | None => self.teller.gone(name),
+        if view.as_ref().is_some_and(is_waiting) {
+            self.teller.waits(name, job.is_some_and(is_told));
+        } else {
+            self.teller.gone(name);
         }
     }
+}
+
+/// Whether a job, or the next element of an array, waits for a place.
+fn is_waiting(job: &JobView) -> bool {
+    let may_start = job.array.as_ref().is_none_or(|array| array.left() > 0);
+    may_start && matches!(job.state, JobState::Waiting { .. })
 }
 
 /// Whether a job was ever told why it waits.

@@ -30,6 +30,7 @@ impl State {
     /// Applies one committed command, in its stored form, at a logical time.
     pub fn apply(&mut self, now: Time, bytes: &[u8]) -> Applied {
         self.changes.clear();
+        self.history.keep_once(self.feature_level() >= level::ONE_CHANGE);
         self.awaited.clear_news();
         self.ended.clear_news();
         let outcome = match Command::decode(bytes) {

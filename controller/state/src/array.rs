@@ -158,11 +158,13 @@ fn become_job(array: &v1::Job, index: u32) -> v1::Job {
 pub(crate) fn started(act: &mut Act<'_>, job: &v1::Job) {
     let Some(mut array) = array_of(act, job) else { return };
     let status = array.status.get_or_insert_default();
-    status.explanation = None;
     let counts = status.array.get_or_insert_default();
     counts.next += 1;
     counts.active += 1;
     counts.since = Some(timestamp(act.now));
+    if counts.next >= counts.elements {
+        status.explanation = None;
+    }
     if job_phase(&array) == JobPhase::Pending {
         lifecycle::set_phase(&mut array, JobPhase::Running, "its elements run", act);
     }

@@ -1,6 +1,7 @@
 //! What a watch can go back to. It is a table like any other, so that every member remembers the same changes, whether it
 //! applied them, restarted since, or received the state in a snapshot. A leaf beside the tables: knows no command.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use holdfast_api::store::WatchRecord;
@@ -106,11 +107,22 @@ pub(crate) struct History {
     floor: u64,
     /// The revision of the newest change, and how many changes it has.
     newest: (u64, u32),
+    /// Where the changes of that revision are, by what has changed. Nothing is added to a revision that was loaded.
+    places: BTreeMap<(&'static str, String), u32>,
+    /// Whether what changes twice at a revision is kept once, as it is in the end.
+    once: bool,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { rows: Table::new("w/"), bytes: 0, floor: 0, newest: (0, 0) }
+        Self {
+            rows: Table::new("w/"),
+            bytes: 0,
+            floor: 0,
+            newest: (0, 0),
+            places: BTreeMap::new(),
+            once: false,
+        }
     }
 }
 
@@ -148,12 +160,21 @@ impl History {
         self.push(WatchItem { revision, kind, name: name.to_owned(), resource: None }, changes);
     }
 
+    /// From now on what changes twice at a revision is kept once, or not.
+    pub(crate) fn keep_once(&mut self, once: bool) {
+        self.once = once;
+    }
+
     fn push(&mut self, item: WatchItem, changes: &mut Vec<Change>) {
-        let (revision, seq) = match self.newest {
-            (revision, count) if revision == item.revision => (revision, count),
-            _ => (item.revision, 0),
-        };
-        self.newest = (revision, seq + 1);
+        let revision = item.revision;
+        if self.newest.0 != revision {
+            self.newest = (revision, 0);
+            self.places.clear();
+        }
+        let seq = self.place(&item);
+        if let Some(before) = self.rows.get(&row(revision, seq)) {
+            self.bytes = self.bytes.saturating_sub(before.bytes());
+        }
         let kept = Kept { item, seq };
         self.bytes += kept.bytes();
         self.rows.put(&row(revision, seq), kept, changes);
@@ -162,6 +183,15 @@ impl History {
                 return;
             }
         }
+    }
+
+    /// Where a change goes among those of its revision.
+    fn place(&mut self, item: &WatchItem) -> u32 {
+        let next = self.newest.1;
+        let seq =
+            if self.once { *self.places.entry((item.kind, item.name.clone())).or_insert(next) } else { next };
+        self.newest.1 = next.max(seq + 1);
+        seq
     }
 
     /// Lets the oldest change go. A revision may hold several: one that lost any of them cannot be resumed from.

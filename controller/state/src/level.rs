@@ -29,6 +29,9 @@ const TOPOLOGY: u32 = 6;
 /// From here on a job may say what would do instead of what it wants most.
 const VARIANTS: u32 = 6;
 
+/// From here on a watch is told once of what changes twice at a revision.
+pub(crate) const ONE_CHANGE: u32 = 6;
+
 /// From here on a job may be an array.
 const ARRAYS: u32 = 6;
 

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{Amounts, JobName, QueueName, Span, Time, Usage};
+use holdfast_types::{Amounts, JobName, QueueName, Span, Time, Usage, element_of};
 
 use crate::config::Config;
-use crate::plan::Plan;
+use crate::plan::{GangPlacement, Plan};
 use crate::scheduler::Scheduler;
-use crate::snapshot::{Assignment, JobState, JobView, Past, Snapshot, Verdicts};
+use crate::snapshot::{ArrayView, Assignment, JobState, JobView, Past, Snapshot, Verdicts};
 
 /// So many nodes and jobs are looked at in all: further ahead on a small cluster than on a large one.
 const WORK: usize = 8_000_000;
@@ -103,8 +103,9 @@ impl<'a, E: Expectation> Foresight<'a, E> {
     /// The jobs that wait or hold places, by name, as they are at that moment. What is told of the places that are held for those that
     /// wait may be old.
     pub fn jobs(&self) -> impl Iterator<Item = &JobView> {
-        let there = self.known.values().filter(|job| !self.gone.contains(&job.name));
-        there.map(|job| self.changed.get(&job.name).unwrap_or(job))
+        let mut there = self.known.clone();
+        there.extend(&self.changed);
+        there.into_values().filter(|job| !self.gone.contains(&job.name))
     }
 
     /// The jobs that hold places and of which nobody knows for how long, by name.
@@ -155,6 +156,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
                 self.record(&queue, &amounts, Usage::give_back);
             }
             self.scheduler.remove_job(&job);
+            self.more_of(&job);
             self.gone.insert(job);
         }
         self.instant();
@@ -182,7 +184,8 @@ impl<'a, E: Expectation> Foresight<'a, E> {
             self.stop(job);
         }
         for gang in plan.gangs {
-            let Some(mut job) = self.view(&gang.job).cloned() else { continue };
+            let known = self.view(&gang.job).cloned();
+            let Some(mut job) = known.or_else(|| self.split(&gang)) else { continue };
             let since = self.now;
             if let JobState::Waiting { since: waited, .. } = &job.state {
                 job.past.waited = Span(job.past.waited.0.saturating_add(since.since(*waited).0));
@@ -197,6 +200,36 @@ impl<'a, E: Expectation> Foresight<'a, E> {
             self.record(&job.queue, &Amounts::of_gang(&job.spec, job.state.variant()), Usage::take);
             self.changed.insert(gang.job, job);
         }
+    }
+
+    /// The next element of an array is a job of its own from now on.
+    fn split(&mut self, gang: &GangPlacement) -> Option<JobView> {
+        let (array, _) = element_of(gang.job.as_str())?;
+        let mut array = self.view(&array.parse().ok()?).cloned()?;
+        let element = JobView { name: gang.job.clone(), uid: gang.uid.clone(), array: None, ..array.clone() };
+        array.array.as_mut()?.started();
+        if let JobState::Waiting { since, held, .. } = &mut array.state {
+            (*since, *held) = (self.now, Vec::new());
+        }
+        let start = ForeseenStart { at: self.now, assignments: gang.assignments.clone() };
+        self.starts.entry(array.name.clone()).or_insert(start);
+        if array.array.as_ref().is_some_and(ArrayView::is_done) {
+            self.gone.insert(array.name.clone());
+        }
+        self.changed.insert(array.name.clone(), array);
+        Some(element)
+    }
+
+    /// An element has ended: of an array that has no more under way than it may, another one may start.
+    fn more_of(&mut self, element: &JobName) {
+        let array = element_of(element.as_str()).and_then(|(array, _)| array.parse().ok());
+        let Some(mut view) = array.and_then(|array| self.view(&array).cloned()) else { return };
+        let Some(array) = &mut view.array else { return };
+        array.ended();
+        if !self.scheduler.make_room(&view.name) {
+            self.scheduler.set_job(&view);
+        }
+        self.changed.insert(view.name.clone(), view);
     }
 
     /// A job gives its places back at once, and waits again where it does.

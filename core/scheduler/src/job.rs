@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use holdfast_types::{Amounts, JobKind, JobName, JobSpec, MilliDevices, Span, Time};
+use holdfast_types::{Amounts, JobKind, JobName, JobSpec, MilliDevices, Span, Time, element_name};
 
 use crate::config::Config;
 use crate::log::Moment;
 use crate::need::Devices;
 use crate::room::Seat;
-use crate::snapshot::Past;
+use crate::snapshot::{ArrayView, Past};
 
 /// Where a job stands in the table of jobs. It says nothing of its turn.
 pub(crate) type JobNumber = usize;
@@ -54,6 +54,8 @@ pub(crate) struct Job {
     pub(crate) past: Past,
     /// For how long it runs on end before it is stopped for a higher priority, or by whom its queue borrows from.
     pub(crate) min_run: Span,
+    /// Where it is an array: those of its elements that have not started.
+    pub(crate) array: Option<ArrayView>,
     pub(crate) state: State,
 }
 
@@ -92,6 +94,14 @@ pub(crate) struct Stay {
 }
 
 impl Job {
+    /// What it is called when it starts: an array starts its next element. `None` where none may.
+    pub(crate) fn starts_as(&self) -> Option<Arc<Ident>> {
+        let Some(array) = &self.array else { return Some(Arc::clone(&self.ident)) };
+        let index = array.index()?;
+        let uid = element_name(&self.ident.uid, index);
+        Some(Arc::new(Ident { name: self.ident.name.element(index)?, uid }))
+    }
+
     /// The wait of a job that waits.
     pub(crate) fn wait(&self) -> Option<&Wait> {
         match &self.state {

@@ -77,8 +77,8 @@ pub use queues::dominant_shares;
 pub use scheduler::{Scheduler, plan};
 pub use shares::ClassStanding;
 pub use snapshot::{
-    Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView, Schedulable,
-    Snapshot, Verdict, Verdicts,
+    ArrayView, Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView,
+    Schedulable, Snapshot, Verdict, Verdicts,
 };
 pub use standing::{QueueStanding, QueueTurn};
 pub use verify::{Ledger, Rejection, verify_gang};

@@ -10,7 +10,7 @@ use holdfast_types::{Span, Time};
 
 use crate::holds::{foresee, in_turn, is_due, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
-use crate::job::{Job, JobNumber};
+use crate::job::{Ident, Job, JobNumber};
 use crate::lines::{InLine, LineKey};
 use crate::log::Change;
 use crate::plan::{GangPlacement, Plan, Preemption};
@@ -31,6 +31,7 @@ pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
         preempts: Vec::new(),
         gangs: Vec::new(),
         held: BTreeSet::new(),
+        split: BTreeSet::new(),
         turns: Turns::default(),
         has_released: false,
     };
@@ -39,9 +40,14 @@ pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
     while !round.is_full()
         && let Some((turn, key, number)) = round.next()
     {
+        let begun = round.gangs.len();
         if round.decide(key, number) {
-            let (_, submitted, ident) = turn;
-            round.call_next(key, Some(&(submitted, ident, number)));
+            if round.gangs.len() > begun && round.has_more(number) {
+                round.turns.push((turn, key, number), round.index.queues.fair());
+            } else {
+                let (_, submitted, ident) = turn;
+                round.call_next(key, Some(&(submitted, ident, number)));
+            }
         }
         if std::mem::take(&mut round.has_released) {
             round.line_up();
@@ -59,6 +65,8 @@ struct Round<'a> {
     gangs: Vec<GangPlacement>,
     /// The jobs whose held places changed.
     held: BTreeSet<JobNumber>,
+    /// The arrays of which elements were started.
+    split: BTreeSet<JobNumber>,
     /// The first of each line of which anything can come.
     turns: Turns,
     /// Places that were held are free, so that others may find room that found none before.
@@ -257,11 +265,25 @@ impl Round<'_> {
     }
 
     fn start(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>) {
-        let Some(gang) = self.gang(number, variant, &seats) else { return };
-        self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());
+        let Some(job) = self.index.job(number) else { return };
+        let (is_array, had_held) = (job.array.is_some(), !job.held().is_empty());
+        let Some(gang) = job.starts_as().and_then(|ident| self.gang(&ident, variant, &seats)) else { return };
+        self.has_released |= had_held;
         self.gangs.push(gang);
         self.index.start(number, variant, seats, self.now);
-        self.held.remove(&number);
+        if is_array {
+            self.split.insert(number);
+            // They were for the element that has started.
+            self.held.extend(had_held.then_some(number));
+        } else {
+            self.held.remove(&number);
+        }
+    }
+
+    /// Whether an array has more elements that may start.
+    fn has_more(&self, number: JobNumber) -> bool {
+        let array = self.index.job(number).and_then(|job| job.array.as_ref());
+        array.is_some_and(|array| array.left() > 0)
     }
 
     /// Starts a job on places that are held for jobs of lower priority.
@@ -363,9 +385,8 @@ impl Round<'_> {
         true
     }
 
-    fn gang(&self, number: JobNumber, variant: u32, seats: &[Seat]) -> Option<GangPlacement> {
+    fn gang(&self, ident: &Ident, variant: u32, seats: &[Seat]) -> Option<GangPlacement> {
         let nodes = self.index.catalog.nodes();
-        let ident = &self.index.job(number)?.ident;
         let assignments = seats.iter().map(|seat| seat.assignment(nodes)).collect::<Option<_>>()?;
         Some(GangPlacement { job: ident.name.clone(), uid: ident.uid.clone(), variant, assignments })
     }
@@ -373,11 +394,14 @@ impl Round<'_> {
     fn finish(self, base_revision: u64) -> Plan {
         let held = self.held.iter().filter_map(|number| {
             let job = self.index.job(*number).filter(|job| job.wait().is_some())?;
-            self.gang(*number, job.held_in(), job.held())
+            self.gang(&job.ident, job.held_in(), job.held())
         });
         let mut holds: Vec<GangPlacement> = held.collect();
-        holds.sort_by(|one, two| one.job.cmp(&two.job));
         let is_full = self.is_full();
+        for number in self.split {
+            self.index.wait_anew(number, self.now);
+        }
+        holds.sort_by(|one, two| one.job.cmp(&two.job));
         let plan = Plan {
             base_revision,
             now: self.now,

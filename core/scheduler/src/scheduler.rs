@@ -47,6 +47,11 @@ impl Scheduler {
         self.index.set_job(job);
     }
 
+    /// One element less is under way of an array. `false` where none of its elements could start: then it is to be set.
+    pub(crate) fn make_room(&mut self, array: &JobName) -> bool {
+        self.index.make_room(array)
+    }
+
     /// A job neither waits nor holds places any more.
     pub fn remove_job(&mut self, job: &JobName) {
         self.index.remove_job(job);

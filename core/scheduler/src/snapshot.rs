@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, Millicores, NodeName,
-    NodePhase, Place, Precision, QueueName, Rank, Span, Time, USAGE_HALF_LIFE, Usage,
+    Bytes, DeviceClass, DeviceIndex, DeviceShare, Indexes, JobName, JobSpec, Jurisdiction, Millicores,
+    NodeName, NodePhase, Place, Precision, QueueName, Rank, Span, Time, USAGE_HALF_LIFE, Usage,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -135,8 +135,49 @@ pub struct JobView {
     pub submitted: Time,
     /// What it has had before it began to wait, or to hold places, this time.
     pub past: Past,
+    /// Where it is an array that waits: of which the next element may start. Each becomes a job of its own by that.
+    pub array: Option<ArrayView>,
     /// Whether it waits or holds places.
     pub state: JobState,
+}
+
+/// The elements of an array that have not started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrayView {
+    /// The numbers of all of its elements.
+    pub indexes: Arc<Indexes>,
+    /// The next to start is at this place among them.
+    pub next: u32,
+    /// How many more may be under way than are.
+    pub room: u32,
+}
+
+impl ArrayView {
+    /// How many may start now.
+    #[must_use]
+    pub fn left(&self) -> u32 {
+        self.indexes.count().saturating_sub(self.next).min(self.room)
+    }
+
+    /// The number of the next to start; `None` where none may.
+    pub(crate) fn index(&self) -> Option<u32> {
+        self.indexes.nth(self.next).filter(|_| self.room > 0)
+    }
+
+    /// One less is under way.
+    pub(crate) fn ended(&mut self) {
+        self.room = self.room.saturating_add(1);
+    }
+
+    /// Whether each was started.
+    pub(crate) fn is_done(&self) -> bool {
+        self.next >= self.indexes.count()
+    }
+
+    /// One more was started.
+    pub(crate) fn started(&mut self) {
+        (self.next, self.room) = (self.next.saturating_add(1), self.room.saturating_sub(1));
+    }
 }
 
 /// What a job has had before it began to wait, or to hold places, this time.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{
     Amounts, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, MilliDevices, NodeName,
-    NodePhase, QueueName, Rank,
+    NodePhase, QueueName, Rank, element_name, element_of,
 };
 
 use crate::catalog::in_jurisdictions;
@@ -16,7 +16,7 @@ use crate::plan::GangPlacement;
 use crate::queues::{QueueRefusal, Queues};
 use crate::room::{Room, Seat, empty_rooms};
 use crate::shares::Short;
-use crate::snapshot::{Assignment, JobState, JobView, Schedulable, Snapshot};
+use crate::snapshot::{ArrayView, Assignment, JobState, JobView, Schedulable, Snapshot};
 
 /// Why a gang may not start. Nothing of it has been taken then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +90,8 @@ pub struct Ledger<'a> {
     queues: Queues,
     jobs: BTreeMap<&'a JobName, &'a JobView>,
     started: BTreeSet<&'a JobName>,
+    /// Of the arrays of which elements were started: those that were not.
+    left: BTreeMap<&'a JobName, ArrayView>,
 }
 
 impl<'a> Ledger<'a> {
@@ -117,6 +119,7 @@ impl<'a> Ledger<'a> {
             queues,
             jobs: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
             started: BTreeSet::new(),
+            left: BTreeMap::new(),
         }
     }
 
@@ -154,7 +157,10 @@ impl<'a> Ledger<'a> {
         if let Some(queue) = queue {
             self.queues.hold(queue, &Amounts::of_gang(&job.spec, variant));
         }
-        self.started.insert(&job.name);
+        match &job.array {
+            Some(array) => self.left.entry(&job.name).or_insert_with(|| array.clone()).started(),
+            None => drop(self.started.insert(&job.name)),
+        }
         Ok(())
     }
 
@@ -171,8 +177,9 @@ impl<'a> Ledger<'a> {
     }
 
     fn waiting(&self, gang: &GangPlacement) -> Result<&'a JobView, Rejection> {
-        let known = self.jobs.get(&gang.job).copied().filter(|job| job.uid == gang.uid);
-        let Some(job) = known else {
+        let known =
+            self.jobs.get(&gang.job).copied().filter(|job| job.uid == gang.uid && job.array.is_none());
+        let Some(job) = known.or_else(|| self.array_of(gang)) else {
             return Err(Rejection::NoJob { job: gang.job.clone(), uid: gang.uid.clone() });
         };
         match job.state {
@@ -181,6 +188,15 @@ impl<'a> Ledger<'a> {
                 Err(Rejection::NotWaiting { job: gang.job.clone() })
             }
         }
+    }
+
+    /// The array of which a gang is the next element.
+    fn array_of(&self, gang: &GangPlacement) -> Option<&'a JobView> {
+        let (name, index) = element_of(gang.job.as_str())?;
+        let job = self.jobs.get(&name.parse::<JobName>().ok()?).copied()?;
+        let left = self.left.get(&job.name).or(job.array.as_ref())?;
+        let is_next = left.index() == Some(index) && element_name(&job.uid, index) == gang.uid;
+        is_next.then_some(job)
     }
 
     /// Takes one task in, on a copy of the room of its node.

@@ -133,7 +133,7 @@ impl Planned {
             held_since: now,
         };
         let (uid, queue) = (number.to_string(), self.queue.clone());
-        self.scheduler.set_job(&JobView { name, uid, queue, spec, submitted, past, state });
+        self.scheduler.set_job(&JobView { name, uid, queue, spec, submitted, past, array: None, state });
     }
 
     /// A job that had places lost them.
@@ -271,6 +271,7 @@ fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobS
         singleton: None,
         not_before: None,
         deadline: None,
+        array: None,
     };
     Ok(raw.try_into()?)
 }

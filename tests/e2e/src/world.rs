@@ -293,8 +293,8 @@ fn replace(text: &str, word: &str, meaning: &str) -> String {
 impl Drop for World {
     fn drop(&mut self) {
         for child in &mut self.running {
-            // The shell waits for what runs in it, and ends with it.
-            let _ = kill_process_group(Pid::from_child(child), Signal::INT);
+            // The shell waits for what runs in it, and ends with it. An interrupt may be ignored by whatever was started in the background.
+            let _ = kill_process_group(Pid::from_child(child), Signal::TERM);
             let _ = child.wait();
         }
         self.end_up();

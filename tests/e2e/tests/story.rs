@@ -556,6 +556,71 @@ fn a_gang_takes_the_variant_that_there_is_room_for() {
 }
 
 #[test]
+fn an_array_is_one_job_until_its_elements_start() {
+    let cluster = Cluster::new(1, 1);
+    cluster.import();
+    let written = |name: &str, steps: u32, array: &str| {
+        let path = cluster.manifest(name, "DE", 1, steps, 1);
+        let text = std::fs::read_to_string(&path).unwrap().replace("kind: train", "kind: batch");
+        let (head, _) = text.split_once("  output:").unwrap();
+        let head = head.replace(", devices: {class: nvidia, count: 2}", "");
+        std::fs::write(&path, format!("{head}  array: {array}\n")).unwrap();
+        path
+    };
+    let sweep = written("sweep", 2, "{size: 40, maxParallel: 2, indexes: \"3,17,30-31\"}");
+    let tried = cluster.done(&["job", "submit", "-f", sweep.as_str(), "--dry-run"]);
+    assert_eq!(tried, "job `sweep` would be admitted, and 2 of 4 elements start now\n");
+    cluster.done(&["job", "submit", "-f", sweep.as_str(), "--wait", "--timeout", "3m"]);
+    let status = cluster.status("sweep");
+    assert_eq!(
+        (&status["phase"], number(&status["array"]["succeeded"])),
+        (&Value::from("Succeeded"), 4),
+        "{status}"
+    );
+    let names = |args: &[&str]| cluster.done(&[args, &["-o", "name"]].concat());
+    assert_eq!(names(&["job", "list"]), "sweep\n");
+    assert_eq!(names(&["job", "list", "--array", "sweep"]), "sweep.17\nsweep.3\nsweep.30\nsweep.31\n");
+    assert!(!cluster.done(&["job", "logs", "sweep.17"]).is_empty());
+    let (code, said) = cluster.refused(&["job", "logs", "sweep"]);
+    assert!(
+        code == 2 && said.contains("E2202") && said.contains("holdfast job logs sweep.3"),
+        "{code}: {said}"
+    );
+
+    // One that fails is named in the form in which it can be run again.
+    let grid = written("grid", 2, "{size: 3}");
+    let text = std::fs::read_to_string(&grid).unwrap().replace("--steps", "--stumble");
+    std::fs::write(&grid, text).unwrap();
+    let failed = cluster.run(&["job", "submit", "-f", grid.as_str(), "--wait", "--timeout", "3m"]);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let shown = cluster.done(&["job", "show", "grid"]);
+    assert!(shown.contains("failed         0-2") && shown.contains("3 of 3 elements failed"), "{shown}");
+
+    // As many as there is room for run; none of the others ever does.
+    let wide = written("wide", 100_000, "{size: 100000}");
+    cluster.done(&["job", "submit", "-f", wide.as_str()]);
+    let status = cluster.until("wide", "runs", |status| number(&status["array"]["active"]) > 1);
+    assert!(number(&status["array"]["active"]) < 1_000, "{status}");
+    let (code, said) = cluster.refused(&["job", "show", "wide.99999"]);
+    assert!(code == 3 && said.contains("E2201"), "{code}: {said}");
+    wait("the array is told why the rest waits", || {
+        cluster.done(&["job", "explain", "wide"]).contains("cores").then_some(())
+    });
+    cluster.done(&["job", "cancel", "wide.0"]);
+    cluster.until("wide.0", "ends", |status| status["phase"] == "Cancelled");
+    cluster.done(&["job", "cancel", "wide", "--wait", "--timeout", "3m"]);
+    let status = cluster.status("wide");
+    assert_eq!(
+        (number(&status["array"]["cancelled"]), number(&status["array"]["active"])),
+        (100_000, 0),
+        "{status}"
+    );
+    assert_eq!(status["array"]["cancelledIndexes"], "0-99999");
+    cluster.done(&["job", "delete", "wide", "--yes"]);
+    assert_eq!(names(&["job", "list", "--array", "wide"]), "");
+}
+
+#[test]
 fn what_would_come_is_told_before_it_is_asked_for() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

@@ -37,7 +37,7 @@ With --wait the exit code is 0 where the job succeeded, 1 where it failed or was
     },
     /// List jobs
     #[command(
-        after_help = "Examples:\n  holdfast job list\n  holdfast job list --phase Running --watch\n  holdfast job list -l team=vision -o name"
+        after_help = "Examples:\n  holdfast job list\n  holdfast job list --phase Running --watch\n  holdfast job list -l team=vision -o name\n  holdfast job list --array sweep --phase Failed"
     )]
     List {
         /// Only of this queue
@@ -46,6 +46,9 @@ With --wait the exit code is 0 where the job succeeded, 1 where it failed or was
         /// Only in this phase
         #[arg(long, value_parser = phase)]
         phase: Option<JobPhase>,
+        /// The elements of this array that were started, instead of the jobs that are no elements
+        #[arg(long, value_name = "JOB", default_value = "", hide_default_value = true)]
+        array: String,
         #[command(flatten)]
         selector: Selector,
     },
@@ -110,7 +113,10 @@ impl Command {
 pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Submit { file, name } => submit::run(session, file, name.as_deref()).await,
-        Command::List { queue, phase, selector } => list(session, queue, *phase, selector).await,
+        Command::List { queue, phase, array, selector } => {
+            let phase = phase.map_or("", JobPhase::as_str);
+            list(session, Wanted { queue, phase, array }, selector).await
+        }
         Command::Show(name) => show(session, &name.name).await,
         Command::Explain(name) => explain(session, &name.name).await,
         Command::Logs(args) => logs::run(session, args).await,
@@ -131,18 +137,33 @@ pub(crate) async fn run(session: &Session, command: &Command) -> Result<(), Fail
     }
 }
 
-async fn list(
-    session: &Session,
-    queue: &str,
-    phase: Option<JobPhase>,
-    selector: &Selector,
-) -> Result<(), Failure> {
-    let phase = phase.map_or("", JobPhase::as_str);
+/// Which jobs a list has: any queue or phase where nothing is said.
+#[derive(Debug, Clone, Copy)]
+struct Wanted<'a> {
+    queue: &'a str,
+    phase: &'a str,
+    /// The array of which they are elements; they are none where nothing is said.
+    array: &'a str,
+}
+
+impl Wanted<'_> {
+    /// Whether a changed job belongs to the list that is watched.
+    fn matches(&self, job: &Job) -> bool {
+        let status = job.status.as_ref();
+        let array = status.and_then(|status| status.element.as_ref()).map_or("", |of| of.array.as_str());
+        let in_queue = self.queue.is_empty() || job.spec.as_ref().is_some_and(|s| s.queue == self.queue);
+        let in_phase = self.phase.is_empty() || status.is_some_and(|s| s.phase == self.phase);
+        array == self.array && in_queue && in_phase
+    }
+}
+
+async fn list(session: &Session, wanted: Wanted<'_>, selector: &Selector) -> Result<(), Failure> {
     let list: JobList = listing::all(|token| async move {
         let request = ListJobsRequest {
             list: Some(selector.page(&token)),
-            queue: queue.to_owned(),
-            phase: phase.to_owned(),
+            queue: wanted.queue.to_owned(),
+            phase: wanted.phase.to_owned(),
+            array: wanted.array.to_owned(),
         };
         call!(session, JobsClient, list, request)
     })
@@ -152,18 +173,12 @@ async fn list(
     let watched = Watched { kind: "Job", name: "", revision: list.revision };
     listing::show(session, &list, table, watched, |table, resource| {
         if let Resource::Job(job) = resource
-            && matches(job, queue, phase)
+            && wanted.matches(job)
         {
             view::row(table, job);
         }
     })
     .await
-}
-
-/// Whether a changed job belongs to the list that is watched.
-fn matches(job: &Job, queue: &str, phase: &str) -> bool {
-    let in_queue = queue.is_empty() || job.spec.as_ref().is_some_and(|s| s.queue == queue);
-    in_queue && (phase.is_empty() || job.status.as_ref().is_some_and(|s| s.phase == phase))
 }
 
 async fn show(session: &Session, name: &str) -> Result<(), Failure> {

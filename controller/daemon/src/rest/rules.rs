@@ -33,6 +33,7 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("WatchRequest", "kinds", KINDS),
     ("SubmitJobRequest", "name", Required),
     ("SubmitJobRequest", "spec", Required),
+    ("ArraySpec", "size", AtMost(100_000)),
     ("JobDependency", "job", Required),
     ("JobDependency", "condition", Words(&["after", "afterok", "afternotok"])),
     ("CommitArtifactRequest", "spec", Required),

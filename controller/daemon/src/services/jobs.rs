@@ -16,7 +16,7 @@ use holdfast_reconcile::{
     Outlook, Planner, commit_plan, explanation, outlook, owner_facts, record_decision, workload_facts,
 };
 use holdfast_scheduler::Explanation;
-use holdfast_state::State;
+use holdfast_state::{State, elements_left};
 use holdfast_types::{AsProblem as _, JobName, JobPhase, JobSpec, Time};
 use prost::Message as _;
 use tonic::codegen::tokio_stream::Stream;
@@ -29,6 +29,7 @@ use crate::peers;
 use crate::write::Write;
 
 use super::admission::{Asked, check_tenant, job_not_found, refused, uid};
+use super::elements;
 
 pub(crate) struct Service(pub(crate) Arc<App>);
 
@@ -57,7 +58,10 @@ fn foreseen(
 
 impl Service {
     fn job(&self, name: &str) -> Result<Job, Status> {
-        self.0.with(|state| state.job(name).cloned()).ok_or_else(|| job_not_found(name))
+        self.0.with(|state| {
+            let absent = || elements::not_started(state, name).unwrap_or_else(|| job_not_found(name));
+            state.job(name).cloned().ok_or_else(absent)
+        })
     }
 
     /// Why a job waits, and what would have to be otherwise for it to start.
@@ -168,11 +172,12 @@ impl Jobs for Service {
         self.0.barrier(list.stale).await?;
         // A caller bound to a tenant asks another question than one who is not.
         let tenant = operator.tenant.as_ref().map_or("", |tenant| tenant.as_str());
-        let scope = [request.queue.as_str(), request.phase.as_str(), tenant];
+        let scope = [request.queue.as_str(), request.phase.as_str(), request.array.as_str(), tenant];
         let mut jobs = self.0.with(|state| {
             let jobs = state.jobs().filter(|job| {
                 let (spec, status) = (job.spec.as_ref(), job.status.as_ref());
-                check_tenant(&operator, job).is_ok()
+                elements::is_listed(job, &request.array)
+                    && check_tenant(&operator, job).is_ok()
                     && (request.queue.is_empty() || spec.is_some_and(|s| s.queue == request.queue))
                     && (request.phase.is_empty() || status.is_some_and(|s| s.phase == request.phase))
             });
@@ -193,6 +198,7 @@ impl Jobs for Service {
         self.0.barrier(get.stale).await?;
         let job = self.job(&get.name)?;
         check_tenant(&operator, &job)?;
+        let job = self.0.with(|state| elements::with_ends(state, job));
         self.0.select_one("Job", job, &get.fields).map(Response::new)
     }
 
@@ -210,8 +216,12 @@ impl Jobs for Service {
         self.0.barrier(get.stale).await?;
         let job = self.job(&get.name)?;
         check_tenant(&operator, &job)?;
+        if let Some(waiting) = elements::waiting(&job) {
+            return Ok(Response::new(waiting));
+        }
+        let has_more = elements_left(&job) > 0;
         let status = job.status.unwrap_or_default();
-        let waits = status.phase == JobPhase::Pending.as_str();
+        let waits = has_more || status.phase == JobPhase::Pending.as_str();
         if waits && let Some(explained) = self.explained(&get.name).await? {
             return Ok(Response::new(explained));
         }
@@ -231,6 +241,9 @@ impl Jobs for Service {
         let job = self.job(&request.name)?;
         check_tenant(&operator, &job)?;
         self.check_logs(&operator, &request.name, &job).await?;
+        if let Some(refused) = elements::no_logs(&job, &request.name) {
+            return Err(refused);
+        }
         let status = job.status.unwrap_or_default();
         let Some(task) = status.tasks.iter().find(|t| t.rank == request.rank) else {
             return Err(invalid(format!(

@@ -304,3 +304,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_watch_is_told_once_of_an_array_whose_elements_end_together() {
+    let mut world = World::new();
+    world.submit("sweep", v1::JobSpec { retries: 1, ..array(2, 0, "") });
+    for (name, node) in [("sweep.0", "de-1"), ("sweep.1", "de-2")] {
+        assert_eq!(world.start(name, node), Ok(()));
+        world.report(name, 1, 0, node, "Failed");
+    }
+    let revision = world.state.revision();
+    world.cancel("sweep");
+    assert_eq!(world.counts("sweep").cancelled, 2);
+    let mut told = std::collections::BTreeMap::<(u64, String), u32>::new();
+    for item in world.state.changes_since(revision).unwrap() {
+        *told.entry((item.revision, item.name.clone())).or_default() += 1;
+    }
+    assert!(told.values().all(|times| *times == 1), "{told:?}");
+    let last =
+        world.state.changes_since(revision).unwrap().filter(|item| item.name == "sweep").last().unwrap();
+    let kept = v1::Job::decode(&**last.resource.as_ref().unwrap()).unwrap();
+    assert_eq!(Some(&kept), world.state.job("sweep"), "what is told last is what is");
+}

@@ -14,7 +14,8 @@ impl Named {
 }
 
 fn takes(job: &JobName) -> Option<Span> {
-    job.as_str().split_once('-').map(|(_, seconds)| Span::from_secs(seconds.parse().unwrap()))
+    let name = element_of(job.as_str()).map_or(job.as_str(), |(array, _)| array);
+    name.split_once('-').map(|(_, seconds)| Span::from_secs(seconds.parse().unwrap()))
 }
 
 impl Expectation for Named {
@@ -81,9 +82,13 @@ fn naive(mut snapshot: Snapshot, config: &Config) -> BTreeMap<JobName, Time> {
     let (mut starts, mut now, law) = (BTreeMap::new(), NOW, Named::on(&snapshot).0);
     for _ in 0..400 {
         let plan = plan(&snapshot, config, now);
+        let known: BTreeSet<JobName> = snapshot.jobs.iter().map(|job| job.name.clone()).collect();
         commit(&mut snapshot, &plan);
         for gang in &plan.gangs {
             starts.entry(gang.job.clone()).or_insert(now);
+            if let Some((array, _)) = element_of(gang.job.as_str()).filter(|_| !known.contains(&gang.job)) {
+                starts.entry(array.parse().unwrap()).or_insert(now);
+            }
         }
         for preempt in &plan.preempts {
             let job = find(&mut snapshot, preempt.job.as_str());
@@ -116,6 +121,7 @@ fn naive(mut snapshot: Snapshot, config: &Config) -> BTreeMap<JobName, Time> {
         for job in over {
             record(&mut snapshot, &job, now, Usage::give_back);
             snapshot.jobs.retain(|other| other.name != job.name);
+            make_room(&mut snapshot, &job.name);
         }
     }
     starts
@@ -128,7 +134,8 @@ fn jobs() -> impl Strategy<Value = Vec<String>> {
             let stoppable = if stoppable { "stoppable=1" } else { "" };
             let or = if gpus == 8 { "or=amd:1,nvidia:0:4" } else { "" };
             let seconds = 60 + hours * 14_400;
-            format!("-{seconds} tasks={tasks} gpus={gpus} priority={priority} queue={queue} {stoppable} {or}")
+            let array = ["", "", "array=3", "array=4 room=1"][usize::try_from(hours % 4).unwrap()];
+            format!("-{seconds} tasks={tasks} gpus={gpus} priority={priority} queue={queue} {stoppable} {or} {array}")
         },
     );
     prop::collection::vec(one, 1..16)
@@ -150,7 +157,8 @@ proptest! {
         let config = Config { max_gangs_per_plan: 3, ..config() };
         let expected = naive(snapshot.clone(), &config);
         let mut foresight = Foresight::new(&snapshot, &config, NOW, Named::on(&snapshot));
-        foresight.until_started(snapshot.jobs.iter().map(|job| &job.name));
+        let all: Vec<JobName> = expected.keys().cloned().collect();
+        foresight.until_started(all.iter());
         let starts: BTreeMap<JobName, Time> =
             foresight.starts().iter().map(|(job, start)| (job.clone(), start.at)).collect();
         prop_assert_eq!(starts, expected);

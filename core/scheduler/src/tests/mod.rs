@@ -1,5 +1,6 @@
 //! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
 
+mod arrays;
 mod counterfactual;
 mod fair;
 mod foresight;
@@ -20,9 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Amounts, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName, JobSpec,
-    Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, Resources, Slice, Span, TaskGroup, Time,
-    TopologyRequest, USAGE_HALF_LIFE, Usage,
+    Amounts, ArraySpec, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName,
+    JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, Resources, Slice, Span,
+    TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, element_of,
 };
 
 use crate::*;
@@ -164,6 +165,7 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
         singleton: None,
         not_before: None,
         deadline: None,
+        array: None,
         preemptible: words_of.get("stoppable").map(|_| true),
     }
     .try_into()
@@ -174,7 +176,8 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 /// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
 /// `near` is what [`topology`] reads, `share=250` asks for a part of one accelerator for each task, and `side=2x4,1x3x16` adds a group of
 /// two tasks with four accelerators and one of a task with three and sixteen cores. `or=amd:2,nvidia:0:8` are variants of the workers:
-/// two accelerators of a class, or none and eight cores.
+/// two accelerators of a class, or none and eight cores. `array=9 next=2 room=3` is an array of nine elements, of which those from the third
+/// on wait, and three may start.
 fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let words_of = words(line);
     let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
@@ -216,6 +219,11 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
         false => (node.name.clone(), Verdict::Allow),
     };
     let spec = spec(&words_of, groups);
+    let array = words_of.get("array").map(|size| {
+        let array = ArraySpec { size: size.parse().unwrap(), max_parallel: None, indexes: None };
+        let room = words_of.get("room").map_or(u32::MAX, |room| room.parse().unwrap());
+        ArrayView { indexes: Arc::new(array.elements()), next: small(or("next", 0)), room }
+    });
     JobView {
         name: line.split_whitespace().next().unwrap().parse().unwrap(),
         uid: format!("uid-{}", line.split_whitespace().next().unwrap()),
@@ -223,6 +231,7 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
         spec: Arc::new(spec),
         submitted: NOW - Span::from_secs(or("age", 60)),
         past: Past { ran: Span::from_secs(or("ran", 0)), waited: Span::from_secs(or("waited", 0)) },
+        array,
         state: JobState::Waiting {
             verdicts: nodes.iter().map(verdict).collect(),
             since: NOW - Span::from_secs(or("age", 60)),
@@ -270,6 +279,7 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
         (*held_in, *held_since) = (gang.variant, plan.now);
     }
     for gang in &plan.gangs {
+        split(snapshot, gang, plan.now);
         let job = find(snapshot, gang.job.as_str());
         if let JobState::Waiting { since, .. } = &job.state {
             job.past.waited = Span(job.past.waited.0 + plan.now.since(*since).0);
@@ -278,6 +288,33 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
         let job = job.clone();
         record(snapshot, &job, plan.now, Usage::take);
     }
+}
+
+/// An element of an array becomes a job that waits, and the array waits for the next one.
+fn split(snapshot: &mut Snapshot, gang: &GangPlacement, now: Time) {
+    if snapshot.jobs.iter().any(|job| job.name == gang.job) {
+        return;
+    }
+    let (array, _) = element_of(gang.job.as_str()).unwrap();
+    let view = find(snapshot, array);
+    let element = JobView { name: gang.job.clone(), uid: gang.uid.clone(), array: None, ..view.clone() };
+    let array = view.array.as_mut().unwrap();
+    assert_eq!(array.index().and_then(|index| view.name.element(index)), Some(gang.job.clone()));
+    array.started();
+    if let JobState::Waiting { since, .. } = &mut view.state {
+        *since = now;
+    }
+    snapshot.jobs.retain(|job| !job.array.as_ref().is_some_and(ArrayView::is_done));
+    snapshot.jobs.push(element);
+}
+
+/// One element less is under way of the array that it is of.
+fn make_room<'a>(snapshot: &'a mut Snapshot, element: &JobName) -> Option<&'a JobView> {
+    let (array, _) = element_of(element.as_str())?;
+    let view = snapshot.jobs.iter_mut().find(|job| job.name.as_str() == array)?;
+    let counts = view.array.as_mut()?;
+    counts.ended();
+    Some(view)
 }
 
 /// Records that a job got its places, or gave them back.

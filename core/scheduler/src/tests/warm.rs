@@ -28,10 +28,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             };
             let stoppable = if stoppable { "stoppable=1" } else { "" };
             let waits = if other % 2 == 0 { "wait=9000" } else { "" };
+            let array = ["", "", "array=4", "", "array=3 room=2", ""][other];
             let other = ["", "or=amd:2", "or=nvidia:1:3,amd:4"][other / 2];
             let queue = ["default", "lab", "small", "one", "two", "light"][queue];
             Event::Comes(format!(
-                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits} {near} {other}"
+                "tasks={tasks} {devices} priority={priority} queue={queue} age=0 {stoppable} {waits} {near} {other} {array}"
             ))
         },
     );
@@ -98,12 +99,20 @@ impl World {
                         record(&mut self.snapshot, &job, self.now, Usage::give_back);
                     }
                     self.warm.remove_job(&job.name);
+                    self.make_room(&job.name);
                 }
             }
             Event::Stops => self.stop(),
             Event::Closes(node) => self.set_node(*node, Schedulable::No(NodePhase::Cordoned)),
             Event::Opens(node) => self.set_node(*node, Schedulable::Yes),
             Event::Hours(hours) => self.now = self.now + Span::from_secs(hours * 3_600),
+        }
+    }
+
+    /// One element less of an array is under way.
+    fn make_room(&mut self, element: &JobName) {
+        if let Some(view) = make_room(&mut self.snapshot, element) {
+            self.warm.set_job(view);
         }
     }
 

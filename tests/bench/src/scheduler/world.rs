@@ -95,6 +95,7 @@ pub(super) fn job(kind: &str, number: usize, spec: &Arc<JobSpec>, state: JobStat
         spec: Arc::clone(spec),
         submitted: NOW,
         past: Past::default(),
+        array: None,
         state,
     })
 }
@@ -186,5 +187,6 @@ pub(super) fn spec(places: &[&str], devices: u32) -> Result<RawJobSpec> {
         singleton: None,
         not_before: None,
         deadline: None,
+        array: None,
     })
 }

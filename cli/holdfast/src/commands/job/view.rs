@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use holdfast_api::millis;
 use holdfast_api::v1::{
-    Job, JobDependency, JobExplanation, JobSpec, JobStatus, Resources, TaskGroup, TaskStatus,
+    ArrayStatus, Job, JobDependency, JobExplanation, JobSpec, JobStatus, Resources, TaskGroup, TaskStatus,
 };
 use holdfast_types::{Bytes, Millicores};
 use prost_types::Timestamp;
@@ -27,7 +27,10 @@ pub(super) fn row(table: &mut Table, job: &Job) {
         spec.queue,
         spec.kind,
         status.phase.clone(),
-        tasks.to_string(),
+        status
+            .array
+            .as_ref()
+            .map_or_else(|| tasks.to_string(), |array| format!("{}/{}", array.active, array.elements)),
         since(status.since.as_ref()),
         since(metadata.created_at.as_ref()),
         why(&status),
@@ -36,12 +39,39 @@ pub(super) fn row(table: &mut Table, job: &Job) {
 
 /// Why it is in its phase: what the scheduler said last, where it waits.
 fn why(status: &JobStatus) -> String {
+    if let Some(array) = status.array.as_ref().filter(|_| status.phase == "Running") {
+        return elements(array);
+    }
     match &status.explanation {
         Some(explanation) if status.phase == "Pending" && !explanation.summary.is_empty() => {
             explanation.summary.clone()
         }
         Some(_) | None => status.reason.clone(),
     }
+}
+
+/// How far an array has come.
+fn elements(array: &ArrayStatus) -> String {
+    let left = array.elements.saturating_sub(array.next);
+    let parts = [
+        (left, "wait"),
+        (array.active, "under way"),
+        (array.succeeded, "ended well"),
+        (array.failed, "failed"),
+        (array.cancelled, "cancelled"),
+    ];
+    let some = parts.iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Which elements of an array failed, and why those did that are kept.
+fn failed_elements(array: &ArrayStatus) -> String {
+    let mut text = if array.failed == 0 { String::new() } else { array.failed_indexes.clone() };
+    for element in &array.failures {
+        let ago = since(element.at.as_ref());
+        let _ = write!(text, "\n  element {}, {ago} ago: {}", element.index, element.reason);
+    }
+    text
 }
 
 /// How a job ended, in a few lines.
@@ -74,11 +104,15 @@ pub(super) fn whole(job: &Job) -> String {
     let on = |on: &JobDependency| format!("{} {}", on.condition, on.job);
     let depends_on = spec.depends_on.iter().map(on).collect::<Vec<_>>().join(", ");
     let (failed, variant) = (failed_starts(&spec, &status), variant(&spec, &status));
+    let array = status.array.as_ref();
     let mut text = String::new();
     for (name, value) in [
         ("job", metadata.name),
         ("phase", phase),
         ("because", why(&status)),
+        ("elements", array.map_or_else(String::new, elements)),
+        ("failed", array.map_or_else(String::new, failed_elements)),
+        ("cancelled", array.map_or_else(String::new, |array| array.cancelled_indexes.clone())),
         ("queue", format!("{}, priority {}", spec.queue, spec.priority)),
         ("tenant", format!("{}, purpose {}", spec.tenant, spec.purpose)),
         ("jurisdictions", spec.jurisdictions.join(", ")),
@@ -186,6 +220,12 @@ pub(super) fn trial(name: &str, job: &Job) -> String {
     let status = job.status.clone().unwrap_or_default();
     if status.phase == "Starting" {
         return format!("job `{name}` would be admitted, and start now\n{}", tasks(&status.tasks));
+    }
+    if let Some(array) = status.array.filter(|_| status.phase == "Running") {
+        return format!(
+            "job `{name}` would be admitted, and {} of {} elements start now\n",
+            array.active, array.elements
+        );
     }
     let why = status
         .explanation
