@@ -34,7 +34,7 @@ pub(crate) fn ended_jobs(act: &mut Act<'_>) {
                 (true, false) => "many jobs ended after it",
                 (false, false) => break,
             };
-            let Some(job) = act.state.job(&name.to_owned()).cloned() else { break };
+            let Some(job) = act.state.job(name).cloned() else { break };
             let object = format!("job/{name}");
             array::forget(act, &job);
             record::mutation(act, "forget-job", &object, &[("why", why)]);

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use holdfast_types::{JobName, NodeName, QueueName, Span, Time, Usage};
+use holdfast_types::{JobName, NodeName, QueueName, Time, Usage};
 
 use crate::board::Board;
 use crate::catalog::Catalog;
@@ -18,7 +18,7 @@ use crate::need::gang_devices;
 use crate::nodes::Nodes;
 use crate::queues::Queues;
 use crate::room::{Seat, empty_rooms};
-use crate::snapshot::{ArrayView, JobState, JobView, Past, Schedulable, Snapshot};
+use crate::snapshot::{JobState, JobView, Schedulable, Snapshot};
 use crate::vain::Vain;
 
 /// What the planner keeps.
@@ -169,6 +169,18 @@ impl Index {
         self.put(number, job);
     }
 
+    /// The same, to be changed by whoever takes it from where it is and puts it where it belongs.
+    pub(crate) fn job_mut(&mut self, number: JobNumber) -> Option<&mut Job> {
+        self.jobs.get_mut(number)?.as_mut()
+    }
+
+    /// One job more.
+    pub(crate) fn add(&mut self, job: Job) {
+        let number = self.spare.pop().unwrap_or(self.jobs.len());
+        self.numbers.insert(job.ident.name.clone(), number);
+        self.put(number, job);
+    }
+
     fn put(&mut self, number: JobNumber, job: Job) {
         *self.priorities.entry(job.priority).or_default() += 1;
         match self.jobs.get_mut(number) {
@@ -176,13 +188,6 @@ impl Index {
             None => self.jobs.push(Some(job)),
         }
         self.settle(number);
-    }
-
-    /// One element less is under way of an array. `false` where it is not known.
-    pub(crate) fn make_room(&mut self, array: &JobName) -> bool {
-        let number = self.find(array);
-        let job = number.and_then(|number| self.jobs.get_mut(number)).and_then(Option::as_mut);
-        job.and_then(|job| job.array.as_mut()).map(ArrayView::ended).is_some()
     }
 
     /// A job is no more.
@@ -208,12 +213,8 @@ impl Index {
         }
     }
 
-    /// A job that waited has these places from now on, in one of its variants; of an array its next element, and it is to be told when the
-    /// others begin to wait for the next.
+    /// A job that waited has these places from now on, in one of its variants.
     pub(crate) fn start(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>, now: Time) {
-        if self.job(number).is_some_and(|job| job.array.is_some()) {
-            return self.split(number, variant, seats, now);
-        }
         self.unsettle(number);
         if let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) {
             if let State::Waiting(wait) = &job.state {
@@ -226,47 +227,6 @@ impl Index {
             job.state = State::Placed(Stay { since: now, seats, unsaved: None, stopping: false });
         }
         self.settle(number);
-    }
-
-    /// The next element of an array becomes a job that has these places.
-    fn split(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>, now: Time) {
-        self.unsettle(number);
-        let array = self.jobs.get_mut(number).and_then(Option::as_mut);
-        let element = array.and_then(|array| {
-            let ident = array.starts_as()?;
-            let past = Past { ran: Span(0), waited: array.waited(now) };
-            array.array.as_mut()?.started();
-            let wait = array.wait_mut()?;
-            (wait.held, wait.hopeless, wait.tried) = (Vec::new(), None, None);
-            Some(Job {
-                ident,
-                spec: Arc::clone(&array.spec),
-                devices: gang_devices(&array.spec, variant),
-                past,
-                array: None,
-                state: State::Placed(Stay { since: now, seats, unsaved: None, stopping: false }),
-                ..*array
-            })
-        });
-        self.settle(number);
-        if let Some(element) = element {
-            let other = self.spare.pop().unwrap_or(self.jobs.len());
-            self.numbers.insert(element.ident.name.clone(), other);
-            self.put(other, element);
-        }
-    }
-
-    /// The elements of an array that have not started wait for the next turn from now on, unless none may start.
-    pub(crate) fn wait_anew(&mut self, number: JobNumber, now: Time) {
-        let Some(job) = self.job(number) else { return };
-        if job.array.as_ref().is_some_and(|array| array.left() == 0) {
-            return self.remove_job(&job.ident.name.clone());
-        }
-        self.leave_line(number);
-        if let Some(wait) = self.jobs.get_mut(number).and_then(Option::as_mut).and_then(Job::wait_mut) {
-            wait.since = now;
-        }
-        self.join_line(number);
     }
 
     /// A job that has places is told to stop.
@@ -361,7 +321,7 @@ impl Index {
     }
 
     /// Puts a job where it belongs.
-    fn settle(&mut self, number: JobNumber) {
+    pub(crate) fn settle(&mut self, number: JobNumber) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue.filter(|_| job.takes_any()) {
             self.queues.hold(queue, &job.takes());
@@ -388,7 +348,7 @@ impl Index {
     }
 
     /// Takes a job from where it is.
-    fn unsettle(&mut self, number: JobNumber) {
+    pub(crate) fn unsettle(&mut self, number: JobNumber) {
         self.leave_line(number);
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         if let Some(queue) = job.queue.filter(|_| job.takes_any()) {
@@ -418,7 +378,7 @@ impl Index {
         }
     }
 
-    fn join_line(&mut self, number: JobNumber) {
+    pub(crate) fn join_line(&mut self, number: JobNumber) {
         let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) else { return };
         let (standing, until) =
             (job.standing(&self.config, self.now), job.stands_until(&self.config, self.now));
@@ -435,7 +395,7 @@ impl Index {
         }
     }
 
-    fn leave_line(&mut self, number: JobNumber) {
+    pub(crate) fn leave_line(&mut self, number: JobNumber) {
         let Some(job) = self.jobs.get_mut(number).and_then(Option::as_mut) else { return };
         let until = job.stands_until(&self.config, self.now);
         let (submitted, ident, queue) = (job.submitted, Arc::clone(&job.ident), job.queue);

@@ -56,6 +56,7 @@ mod survey;
 
 mod sentence;
 
+mod elements;
 mod explain;
 
 mod scheduler;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use holdfast_types::{Span, Time};
 
+use crate::elements::{split, wait_anew};
 use crate::holds::{foresee, in_turn, is_due, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
 use crate::job::{Ident, Job, JobNumber};
@@ -270,12 +271,13 @@ impl Round<'_> {
         let Some(gang) = job.starts_as().and_then(|ident| self.gang(&ident, variant, &seats)) else { return };
         self.has_released |= had_held;
         self.gangs.push(gang);
-        self.index.start(number, variant, seats, self.now);
         if is_array {
+            split(self.index, number, variant, seats, self.now);
             self.split.insert(number);
             // They were for the element that has started.
             self.held.extend(had_held.then_some(number));
         } else {
+            self.index.start(number, variant, seats, self.now);
             self.held.remove(&number);
         }
     }
@@ -399,7 +401,7 @@ impl Round<'_> {
         let mut holds: Vec<GangPlacement> = held.collect();
         let is_full = self.is_full();
         for number in self.split {
-            self.index.wait_anew(number, self.now);
+            wait_anew(self.index, number, self.now);
         }
         holds.sort_by(|one, two| one.job.cmp(&two.job));
         let plan = Plan {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use holdfast_types::{JobName, NodeName, QueueName, Span, Time, Usage};
 
 use crate::config::Config;
+use crate::elements::make_room;
 use crate::explain::Explainer;
 use crate::explanation::Explanation;
 use crate::index::Index;
@@ -49,7 +50,7 @@ impl Scheduler {
 
     /// One element less is under way of an array. `false` where none of its elements could start: then it is to be set.
     pub(crate) fn make_room(&mut self, array: &JobName) -> bool {
-        self.index.make_room(array)
+        make_room(&mut self.index, array)
     }
 
     /// A job neither waits nor holds places any more.
