@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use holdfast_api::store::{CommitPlan, command, outcome};
 use holdfast_policy::Bundle;
-use holdfast_reconcile::{Planner, Telling, commit_plan, concerns_placement};
+use holdfast_reconcile::{Planner, Telling, Told, commit_plan, concerns_placement};
 use holdfast_state::State;
 use holdfast_types::Time;
 use tokio::time::Instant;
@@ -18,10 +18,14 @@ use crate::app::{App, now, system};
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// How often jobs that wait are told where only the words of it differ.
 const RETELL: Duration = Duration::from_secs(10);
+/// How long nobody is told anything after somebody was: every sentence is a change of a job that every member writes, and there may be
+/// as many as jobs that wait.
+const TELL: Duration = Duration::from_millis(500);
 /// When it is planned again where not all of a plan was taken.
 const RETRY: Duration = Duration::from_millis(250);
-/// Planning rests for so many times as long as it took.
-const REST: u32 = 4;
+/// A plan that took no longer is not rested from; from a longer one planning rests for as long as it took more, so that a large cluster is
+/// not planned all the time.
+const BRISK: Duration = Duration::from_millis(20);
 
 /// What the last plan was made of.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ struct Planned {
 #[derive(Debug, Default)]
 pub(crate) struct Placing {
     last: Option<Planned>,
+    /// When somebody was told something last, and when all were looked at for whether they are told something else.
+    said: Option<Instant>,
     told: Option<Instant>,
 }
 
@@ -73,9 +79,13 @@ impl Placing {
         let mut stale = found.ask_again.map(|time| Duration::from_millis(time.since(at).0));
         let mut sooner = |after: Duration| stale = Some(stale.map_or(after, |stale| stale.min(after)));
         match telling {
-            Telling::Changed if found.is_all_told => self.told = Some(Instant::now()),
-            Telling::Changed => sooner(RETRY),
-            Telling::New => sooner(if found.is_all_told { RETELL } else { RETRY }),
+            None => sooner(TELL),
+            Some(Telling::Changed) if found.is_all_told => self.told = Some(Instant::now()),
+            Some(Telling::New) if found.is_all_told => sooner(RETELL),
+            Some(Telling::Changed | Telling::New) => sooner(TELL),
+        }
+        if found.commit.as_ref().is_some_and(|commit| !commit.explanations.is_empty()) {
+            self.said = Some(Instant::now());
         }
         let told = match found.commit {
             Some(commit) => Some(app.propose(system(command::Body::CommitPlan(commit))).await),
@@ -88,7 +98,7 @@ impl Placing {
         if !all_taken {
             sooner(RETRY);
         }
-        self.planned(revision, law, (took * REST, stale));
+        self.planned(revision, law, (took.saturating_sub(BRISK), stale));
         told.transpose().map(|_| ())
     }
 
@@ -112,8 +122,12 @@ impl Placing {
         self.last = Some(Planned { revision, law, ask, rested, stale });
     }
 
-    fn telling(&self) -> Telling {
-        if self.told.is_some_and(|at| at.elapsed() < RETELL) { Telling::New } else { Telling::Changed }
+    /// Who is told something now; `None` where nobody is.
+    fn telling(&self) -> Option<Telling> {
+        if self.said.is_some_and(|at| at.elapsed() < TELL) {
+            return None;
+        }
+        Some(if self.told.is_some_and(|at| at.elapsed() < RETELL) { Telling::New } else { Telling::Changed })
     }
 
     fn is_due(&self, state: &State, law: &str) -> bool {
@@ -129,14 +143,14 @@ fn find(
     kept: Option<Planner>,
     state: &State,
     bundle: &Bundle,
-    (at, telling): (Time, Telling),
+    (at, telling): (Time, Option<Telling>),
 ) -> (Option<Planner>, Option<Found>) {
     if kept.is_none() && !waits(state) {
         return (None, None);
     }
     let mut planner = Planner::following(kept, state, bundle, at);
     let plan = planner.plan();
-    let told = planner.tell(state, telling);
+    let told = telling.map_or_else(Told::default, |telling| planner.tell(state, telling));
     let commit = commit_plan(&plan, told.sentences, &planner.config().policy_hash);
     (Some(planner), Some(Found { commit, ask_again: plan.ask_again, is_all_told: told.is_all }))
 }
@@ -182,10 +196,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn words_that_differ_are_told_from_time_to_time() {
         let mut placing = Placing::default();
-        assert_eq!(placing.telling(), Telling::Changed);
+        assert_eq!(placing.telling(), Some(Telling::Changed));
         placing.told = Some(Instant::now());
-        assert_eq!(placing.telling(), Telling::New);
+        assert_eq!(placing.telling(), Some(Telling::New));
+        placing.said = Some(Instant::now());
+        assert_eq!(placing.telling(), None);
+        tokio::time::advance(TELL).await;
+        assert_eq!(placing.telling(), Some(Telling::New));
         tokio::time::advance(RETELL).await;
-        assert_eq!(placing.telling(), Telling::Changed);
+        assert_eq!(placing.telling(), Some(Telling::Changed));
     }
 }

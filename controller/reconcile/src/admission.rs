@@ -3,9 +3,9 @@
 //! Versions are filled in here, so that what was decided on is what runs. A job that the law would let run nowhere is
 //! refused now, with the rule's id, instead of waiting for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_api::store::DecisionRecord;
+use holdfast_api::store::{DecisionRecord, NodeRecord};
 use holdfast_api::{legal_label, legal_label_from, v1};
 use holdfast_policy::{
     ArtifactFacts, Bundle, Decision, NodeClass, NodeFacts, Request, UserFacts, WorkloadFacts, decide,
@@ -188,8 +188,11 @@ fn candidates(spec: &JobSpec, state: &State, bundle: &Bundle) -> Vec<NodeFacts> 
         let status = record.node.as_ref().and_then(|n| n.status.as_ref());
         status.is_none_or(|s| s.phase != NodePhase::Retired.as_str())
     });
+    // There are many nodes in few places, and what the law knows of a node follows from where it is.
+    let mut places = BTreeSet::new();
+    let firsts = known.filter(|record| places.insert(place_of(record)));
     let mut by_class: BTreeMap<NodeClass, NodeFacts> = BTreeMap::new();
-    for facts in known.filter_map(|r| node_facts(r, bundle).ok()) {
+    for facts in firsts.filter_map(|r| node_facts(r, bundle).ok()) {
         by_class.entry(facts.class.clone()).or_insert(facts);
     }
     if !by_class.keys().any(|class| wanted(&class.jurisdiction)) {
@@ -208,4 +211,9 @@ fn candidates(spec: &JobSpec, state: &State, bundle: &Bundle) -> Vec<NodeFacts> 
         }
     }
     by_class.into_values().filter(|facts| wanted(&facts.class.jurisdiction)).collect()
+}
+
+fn place_of(record: &NodeRecord) -> Option<(&str, &str)> {
+    let spec = record.node.as_ref()?.spec.as_ref()?;
+    Some((&spec.site, &spec.jurisdiction))
 }

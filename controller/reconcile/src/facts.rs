@@ -100,9 +100,11 @@ pub fn owner_facts(owner: &str, tenant: &TenantName, bundle: &Bundle) -> Result<
 ///
 /// Where the law does not know its site, or puts that site elsewhere.
 pub fn node_facts(record: &NodeRecord, bundle: &Bundle) -> Result<NodeFacts, FactsError> {
-    let node = record.node.clone().unwrap_or_default();
-    let name = node.metadata.unwrap_or_default().name;
-    let spec = node.spec.unwrap_or_default();
+    // A node is large: all of what its machine has is in it.
+    let node = record.node.as_ref();
+    let name = node.and_then(|node| node.metadata.as_ref()).map_or("", |metadata| metadata.name.as_str());
+    let unknown = v1::NodeSpec::default();
+    let spec = node.and_then(|node| node.spec.as_ref()).unwrap_or(&unknown);
     let object = format!("node `{name}`");
     let site: SiteName = parse(&object, &spec.site)?;
     let law = bundle.law().sites.get(&site).ok_or_else(|| FactsError {
@@ -125,7 +127,7 @@ pub fn node_facts(record: &NodeRecord, bundle: &Bundle) -> Result<NodeFacts, Fac
         tee: false,
         quarantined: false,
     };
-    Ok(NodeFacts { name: parse(&object, &name)?, class })
+    Ok(NodeFacts { name: parse(&object, name)?, class })
 }
 
 /// A version of an artifact as the law sees it.

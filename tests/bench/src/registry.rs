@@ -26,6 +26,8 @@ pub fn promises() -> Vec<Promise> {
         measured("scheduler", "scheduler-event-100k", scheduler::event_100k),
         measured("scheduler", "scheduler-backfill", scheduler::backfill),
         measured("scheduler", "scheduler-submit", control::served::submit),
+        measured("scheduler", "scheduler-array-submit", control::served::submit_array),
+        measured("scheduler", "scheduler-array-cancel", control::served::cancel_array),
         measured("scheduler", "scheduler-commits", control::served::placements),
         measured("scheduler", "scheduler-kueue-baseline", control::served::baseline),
         measured("scheduler", "scheduler-kueue-large", control::served::large),
