@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "holdfast/v1/meta.proto",
     "holdfast/v1/node.proto",
     "holdfast/v1/queue.proto",
@@ -16,6 +16,7 @@ const FILES: [&str; 19] = [
     "holdfast/v1/cluster.proto",
     "holdfast/v1/controller.proto",
     "holdfast/v1/release.proto",
+    "holdfast/v1/reservation.proto",
     "holdfast/internal/v1/raft.proto",
     "holdfast/internal/v1/health.proto",
     "holdfast/internal/v1/agent.proto",

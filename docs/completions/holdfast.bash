@@ -88,6 +88,9 @@ _holdfast() {
             holdfast,release)
                 cmd="holdfast__subcmd__release"
                 ;;
+            holdfast,reservation)
+                cmd="holdfast__subcmd__reservation"
+                ;;
             holdfast,scheduler)
                 cmd="holdfast__subcmd__scheduler"
                 ;;
@@ -352,6 +355,9 @@ _holdfast() {
             holdfast__subcmd__help,release)
                 cmd="holdfast__subcmd__help__subcmd__release"
                 ;;
+            holdfast__subcmd__help,reservation)
+                cmd="holdfast__subcmd__help__subcmd__reservation"
+                ;;
             holdfast__subcmd__help,scheduler)
                 cmd="holdfast__subcmd__help__subcmd__scheduler"
                 ;;
@@ -555,6 +561,15 @@ _holdfast() {
                 ;;
             holdfast__subcmd__help__subcmd__release__subcmd__rollout,status)
                 cmd="holdfast__subcmd__help__subcmd__release__subcmd__rollout__subcmd__status"
+                ;;
+            holdfast__subcmd__help__subcmd__reservation,delete)
+                cmd="holdfast__subcmd__help__subcmd__reservation__subcmd__delete"
+                ;;
+            holdfast__subcmd__help__subcmd__reservation,list)
+                cmd="holdfast__subcmd__help__subcmd__reservation__subcmd__list"
+                ;;
+            holdfast__subcmd__help__subcmd__reservation,show)
+                cmd="holdfast__subcmd__help__subcmd__reservation__subcmd__show"
                 ;;
             holdfast__subcmd__help__subcmd__scheduler,replay)
                 cmd="holdfast__subcmd__help__subcmd__scheduler__subcmd__replay"
@@ -886,6 +901,30 @@ _holdfast() {
             holdfast__subcmd__release__subcmd__rollout__subcmd__help,status)
                 cmd="holdfast__subcmd__release__subcmd__rollout__subcmd__help__subcmd__status"
                 ;;
+            holdfast__subcmd__reservation,delete)
+                cmd="holdfast__subcmd__reservation__subcmd__delete"
+                ;;
+            holdfast__subcmd__reservation,help)
+                cmd="holdfast__subcmd__reservation__subcmd__help"
+                ;;
+            holdfast__subcmd__reservation,list)
+                cmd="holdfast__subcmd__reservation__subcmd__list"
+                ;;
+            holdfast__subcmd__reservation,show)
+                cmd="holdfast__subcmd__reservation__subcmd__show"
+                ;;
+            holdfast__subcmd__reservation__subcmd__help,delete)
+                cmd="holdfast__subcmd__reservation__subcmd__help__subcmd__delete"
+                ;;
+            holdfast__subcmd__reservation__subcmd__help,help)
+                cmd="holdfast__subcmd__reservation__subcmd__help__subcmd__help"
+                ;;
+            holdfast__subcmd__reservation__subcmd__help,list)
+                cmd="holdfast__subcmd__reservation__subcmd__help__subcmd__list"
+                ;;
+            holdfast__subcmd__reservation__subcmd__help,show)
+                cmd="holdfast__subcmd__reservation__subcmd__help__subcmd__show"
+                ;;
             holdfast__subcmd__scheduler,help)
                 cmd="holdfast__subcmd__scheduler__subcmd__help"
                 ;;
@@ -971,7 +1010,7 @@ _holdfast() {
 
     case "${cmd}" in
         holdfast)
-            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue scheduler job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version up cluster site controller node queue reservation scheduler job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3079,7 +3118,7 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help)
-            opts="up cluster site controller node queue scheduler job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
+            opts="up cluster site controller node queue reservation scheduler job dataset model image release policy audit event apply diff delete doctor support-bundle simulate explain completion __gen __controller __agent __machine __verify help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4297,6 +4336,62 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__help__subcmd__release__subcmd__trust)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__reservation)
+            opts="list show delete"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__reservation__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__reservation__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__help__subcmd__reservation__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -7185,6 +7280,220 @@ _holdfast() {
             return 0
             ;;
         holdfast__subcmd__release__subcmd__trust)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version list show delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__delete)
+            opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__help)
+            opts="list show delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__list)
+            opts="-l -o -v -h -V --selector --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json yaml name" -- "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        holdfast__subcmd__reservation__subcmd__show)
             opts="-o -v -h -V --output --context --watch --dry-run --yes --wait --timeout --request-id --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

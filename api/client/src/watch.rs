@@ -97,6 +97,7 @@ fn object(event: &WatchEvent) -> (String, String) {
         Some(Resource::Job(job)) => job.metadata.as_ref(),
         Some(Resource::Node(node)) => node.metadata.as_ref(),
         Some(Resource::Queue(queue)) => queue.metadata.as_ref(),
+        Some(Resource::Reservation(queue)) => queue.metadata.as_ref(),
         Some(Resource::Artifact(artifact)) => artifact.metadata.as_ref(),
         None => None,
     };

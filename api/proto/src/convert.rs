@@ -7,8 +7,8 @@ use std::str::FromStr;
 use holdfast_types::{
     Amounts, ArraySpec, AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass,
     DeviceRequest, DeviceShare, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec,
-    QueueSpecError, RawJobSpec, RawQueueSpec, Resources, Slice, Span, TaskGroup, Time, TopologyLevel,
-    TopologyRequest, Usage,
+    QueueSpecError, RawJobSpec, RawQueueSpec, ReservationError, Resources, Slice, Span, TaskGroup, Time,
+    TopologyLevel, TopologyRequest, Usage,
 };
 
 use crate::generated::holdfast::v1;
@@ -31,6 +31,9 @@ pub enum ConvertError {
     /// The same of a queue.
     #[error(transparent)]
     Queue(#[from] QueueSpecError),
+    /// The same of a reservation.
+    #[error(transparent)]
+    Reservation(#[from] ReservationError),
 }
 
 impl AsProblem for ConvertError {
@@ -39,7 +42,7 @@ impl AsProblem for ConvertError {
     }
 }
 
-fn field<T>(name: &str, text: &str) -> Result<T, ConvertError>
+pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, ConvertError>
 where
     T: FromStr,
     T::Err: Display,
@@ -48,7 +51,7 @@ where
         .map_err(|error: T::Err| ConvertError::Field { field: name.to_owned(), reason: error.to_string() })
 }
 
-fn optional<T>(name: &str, text: &str) -> Result<Option<T>, ConvertError>
+pub(crate) fn optional<T>(name: &str, text: &str) -> Result<Option<T>, ConvertError>
 where
     T: FromStr,
     T::Err: Display,

@@ -10,6 +10,7 @@ mod descriptors;
 mod generated;
 mod lease;
 mod problem;
+mod reservation;
 mod variant;
 
 pub use convert::{ConvertError, legal_label, legal_label_from, millis, timestamp};

@@ -5,7 +5,7 @@ use camino::Utf8PathBuf;
 use crate::appliance::Appliance;
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, image, job, node, policy,
-    queue, release, scheduler, simulate, site, support,
+    queue, release, reservation, scheduler, simulate, site, support,
 };
 use crate::daemons::Daemon;
 use crate::globals::{Flag, Globals};
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// See where jobs wait
     #[command(subcommand)]
     Queue(queue::Command),
+    /// See what nodes are kept for
+    #[command(subcommand)]
+    Reservation(reservation::Command),
     /// See what the scheduler would decide
     #[command(subcommand)]
     Scheduler(scheduler::Command),
@@ -130,6 +133,7 @@ impl Command {
             Self::Site(command) => ("site", command.honours()),
             Self::Node(command) => ("node", command.honours()),
             Self::Queue(command) => ("queue", command.honours()),
+            Self::Reservation(command) => ("reservation", command.honours()),
             Self::Scheduler(command) => ("scheduler", command.honours()),
             Self::Job(command) => ("job", command.honours()),
             Self::Dataset(command) => ("dataset", command.honours()),

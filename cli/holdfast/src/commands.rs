@@ -22,6 +22,7 @@ pub(crate) mod node;
 pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod release;
+pub(crate) mod reservation;
 pub(crate) mod scheduler;
 pub(crate) mod simulate;
 pub(crate) mod site;

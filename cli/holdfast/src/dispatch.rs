@@ -7,7 +7,7 @@ use holdfast_types::{Problem, ProblemKind};
 use crate::cli::{Cli, Command};
 use crate::commands::{
     apply, artifact, audit, cluster, controller, dataset, doctor, event, explain, generate, image, job, node,
-    policy, queue, release, scheduler, simulate, site, support,
+    policy, queue, release, reservation, scheduler, simulate, site, support,
 };
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -56,6 +56,7 @@ async fn ask(globals: &Globals, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Node(command) => Box::pin(node::run(&session, command)).await,
         Command::Queue(command) => Box::pin(queue::run(&session, command)).await,
+        Command::Reservation(command) => Box::pin(reservation::run(&session, command)).await,
         Command::Scheduler(command) => Box::pin(scheduler::run(&session, command)).await,
         Command::Job(command) => Box::pin(job::run(&session, command)).await,
         Command::Dataset(command) => Box::pin(dataset::run(&session, command)).await,

@@ -63,6 +63,8 @@ pub(crate) fn name(body: Option<&Body>) -> &'static str {
         Some(Body::SetReplicas(_)) => "set_replicas",
         Some(Body::PutQueue(_)) => "put_queue",
         Some(Body::DeleteQueue(_)) => "delete_queue",
+        Some(Body::PutReservation(_)) => "put_reservation",
+        Some(Body::DeleteReservation(_)) => "delete_reservation",
         Some(Body::RecordDecisions(_)) => "record_decisions",
         Some(Body::CommitCheckpoint(_)) => "commit_checkpoint",
         Some(Body::Transaction(_)) => "transaction",

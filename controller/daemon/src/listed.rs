@@ -1,6 +1,6 @@
 //! What can be listed, and by which fields it can be selected.
 
-use holdfast_api::v1::{Artifact, Job, Metadata, Node, Queue, Release, Rollout};
+use holdfast_api::v1::{Artifact, Job, Metadata, Node, Queue, Release, Reservation, Rollout};
 
 /// The value of one field as text.
 pub(crate) type Read<R> = fn(&R) -> Option<String>;
@@ -52,6 +52,16 @@ impl Listed for Queue {
         ("metadata.name", |queue| queue.metadata.as_ref().map(|m| m.name.clone())),
         ("spec.stopped", |queue| queue.spec.as_ref().map(|s| s.stopped.to_string())),
     ];
+
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+}
+
+impl Listed for Reservation {
+    const KIND: &'static str = "Reservation";
+    const FIELDS: &'static [(&'static str, Read<Self>)] =
+        &[("metadata.name", |reservation| reservation.metadata.as_ref().map(|m| m.name.clone()))];
 
     fn metadata(&self) -> Option<&Metadata> {
         self.metadata.as_ref()

@@ -155,9 +155,10 @@ fn find(
     (Some(planner), Some(Found { commit, ask_again: plan.ask_again, is_all_told: told.is_all }))
 }
 
-/// Whether any job waits for a place.
+/// Whether any job waits for a place, or could have to make way.
 fn waits(state: &State) -> bool {
-    state.jobs().any(|job| job.status.as_ref().is_some_and(|status| status.phase == "Pending"))
+    state.reservations().next().is_some()
+        || state.jobs().any(|job| job.status.as_ref().is_some_and(|status| status.phase == "Pending"))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod queues;
 mod raft;
 mod recovery;
 mod releases;
+mod reservations;
 mod rollouts;
 mod scheduling;
 mod transactions;
@@ -55,6 +56,10 @@ pub(crate) fn routes(app: &Arc<App>) -> Routes {
         )
         .add_service(
             v1::queues_server::QueuesServer::new(queues::Service(Arc::clone(app)))
+                .max_decoding_message_size(MAX_PUBLIC),
+        )
+        .add_service(
+            v1::reservations_server::ReservationsServer::new(reservations::Service(Arc::clone(app)))
                 .max_decoding_message_size(MAX_PUBLIC),
         )
         .add_service(

@@ -17,11 +17,16 @@ pub(crate) fn grows(body: &Body) -> bool {
         | Body::CommitVersion(_)
         | Body::ImportRelease(_)
         | Body::StartRollout(_)
-        | Body::PutQueue(_) => true,
+        | Body::PutQueue(_)
+        | Body::PutReservation(_) => true,
         Body::Transaction(transaction) => transaction.steps.iter().any(|step| {
             matches!(
                 step.body,
-                Some(transaction_step::Body::SubmitJob(_) | transaction_step::Body::PutQueue(_))
+                Some(
+                    transaction_step::Body::SubmitJob(_)
+                        | transaction_step::Body::PutQueue(_)
+                        | transaction_step::Body::PutReservation(_)
+                )
             )
         }),
         _ => false,

@@ -7,14 +7,14 @@ use holdfast_api::store::{CommitPlan, GangPlacement, Preemption, TaskPlacement};
 use holdfast_api::{millis, v1};
 use holdfast_policy::Bundle;
 use holdfast_scheduler::{
-    ArrayView, Assignment, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan, QueueView,
-    Schedulable, Snapshot, dominant_shares,
+    ArrayView, Assignment, Cause, DeviceView, Explanation, JobState, JobView, NodeView, Past, Plan,
+    QueueView, ReservationView, Schedulable, Snapshot, dominant_shares,
 };
 use holdfast_state::State;
 use holdfast_types::{
     ArraySpec, Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase,
-    Place, QueueSpec, Rank, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage, place_in_site,
-    precisions_of,
+    Place, QueueSpec, Rank, ReservationSpec, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage,
+    place_in_site, precisions_of,
 };
 
 use crate::rulings::{Asked, Rulings};
@@ -37,6 +37,7 @@ pub(crate) fn snapshot_with(rulings: &mut Rulings, asked: Asked<'_>) -> Snapshot
         revision: state.revision(),
         nodes: state.nodes().filter_map(|record| node_view(record.node.as_ref()?)).collect(),
         queues: state.queues().filter_map(queue_view).collect(),
+        reservations: state.reservations().filter_map(reservation_view).collect(),
         jobs: state.jobs().filter_map(|job| job_view(job, rulings, asked)).collect(),
     }
 }
@@ -48,7 +49,7 @@ pub fn queue_shares(state: &State, now: Time) -> BTreeMap<String, u64> {
         revision: state.revision(),
         nodes: state.nodes().filter_map(|record| node_view(record.node.as_ref()?)).collect(),
         queues: state.queues().filter_map(queue_view).collect(),
-        jobs: Vec::new(),
+        ..Snapshot::default()
     };
     dominant_shares(&snapshot, now).into_iter().map(|(name, share)| (name.to_string(), share)).collect()
 }
@@ -61,7 +62,7 @@ pub fn concerns_placement(state: &State, since: u64) -> bool {
         return false;
     }
     let Ok(mut changes) = state.changes_since(since) else { return true };
-    changes.any(|item| matches!(item.kind, "Node" | "Job" | "Queue"))
+    changes.any(|item| matches!(item.kind, "Node" | "Job" | "Queue" | "Reservation"))
 }
 
 pub(crate) fn node_view(node: &v1::Node) -> Option<NodeView> {
@@ -119,6 +120,13 @@ pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
             .and_then(|status| status.usage.as_ref())
             .map(Usage::from)
             .unwrap_or_default(),
+    })
+}
+
+fn reservation_view(reservation: &v1::Reservation) -> Option<ReservationView> {
+    Some(ReservationView {
+        name: reservation.metadata.as_ref()?.name.parse().ok()?,
+        spec: ReservationSpec::try_from(reservation.spec.as_ref()?).ok()?,
     })
 }
 
@@ -237,7 +245,8 @@ pub fn commit_plan(
     let preempt = |p: &holdfast_scheduler::Preemption| Preemption {
         job: p.job.to_string(),
         job_uid: p.uid.clone(),
-        by: p.by.to_string(),
+        by: if let Cause::Job(job) = &p.by { job.to_string() } else { String::new() },
+        reservation: if let Cause::Reservation(name) = &p.by { name.to_string() } else { String::new() },
     };
     Some(CommitPlan {
         base_revision: plan.base_revision,

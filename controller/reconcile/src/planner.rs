@@ -45,6 +45,8 @@ struct News<'a> {
     queues: BTreeSet<&'a str>,
     jobs: BTreeSet<&'a str>,
     artifacts: BTreeSet<&'a str>,
+    /// Whether something else is kept for somebody.
+    reserves: bool,
 }
 
 impl Planner {
@@ -116,6 +118,9 @@ impl Planner {
             && self.config == settings(state, bundle)
             && !self.rulings.are_worn();
         let Some(news) = is_same.then(|| news(state, self.revision)).flatten() else { return false };
+        if news.reserves {
+            return false;
+        }
         let follows = self.follow_queues(&news.queues, state)
             && news.nodes.iter().all(|node| self.follow_node(node, state, bundle))
             && self.rulings.hold_for(&news.artifacts, asked)
@@ -211,6 +216,10 @@ fn news(state: &State, revision: u64) -> Option<News<'_>> {
             "Node" => &mut news.nodes,
             "Queue" => &mut news.queues,
             "Job" => &mut news.jobs,
+            "Reservation" => {
+                news.reserves = true;
+                continue;
+            }
             _ => &mut news.artifacts,
         };
         names.insert(&item.name);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_api::{timestamp, v1};
 use holdfast_policy::Bundle;
-use holdfast_scheduler::{Assignment, Foresight, JobState, JobView, NodeView, Schedulable, Snapshot};
+use holdfast_scheduler::{Assignment, Cause, Foresight, JobState, JobView, NodeView, Schedulable, Snapshot};
 use holdfast_state::State;
 use holdfast_types::{DeviceIndex, JobName, NodeName, Span, Time};
 
@@ -105,9 +105,10 @@ fn ahead(state: &State, bundle: &Bundle, now: Time) -> (v1::ClusterOutlook, BTre
 }
 
 /// Why a job is stopped.
-fn stop(is_drained: bool, by: Option<&JobName>) -> String {
+fn stop(is_drained: bool, by: Option<&Cause>) -> String {
     match by {
-        Some(by) => format!("it is stopped so that job `{by}` finds room"),
+        Some(Cause::Job(by)) => format!("it is stopped so that job `{by}` finds room"),
+        Some(by) => format!("it is stopped for {by}, which keeps a node that it runs on for others"),
         None if is_drained => String::from("a node that it runs on is drained"),
         None => String::from("it is stopped"),
     }

@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::table::Change;
 use crate::{
     array, artifacts, cluster, controllers, incarnation, jobs, level, nodes, overdue, placement, queues,
-    record, refuse, releases, retention, rollouts, transaction, waits,
+    record, refuse, releases, reservations, retention, rollouts, transaction, waits,
 };
 
 /// What one command did.
@@ -183,6 +183,8 @@ fn dispatch(act: &mut Act<'_>, body: command::Body) -> Answer {
         command::Body::SetReplicas(replicas) => artifacts::replicas(act, replicas),
         command::Body::PutQueue(put) => queues::put(act, put),
         command::Body::DeleteQueue(delete) => queues::delete(act, &delete.name),
+        command::Body::PutReservation(put) => reservations::put(act, put),
+        command::Body::DeleteReservation(delete) => reservations::delete(act, &delete.name),
         command::Body::RecordDecisions(decisions) => record::decisions(act, decisions),
         command::Body::Transaction(transaction) => transaction::run(act, transaction),
         command::Body::BeginIncarnation(begin) => incarnation::begin(act, &begin),

@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 32 << 20;
 pub struct WatchItem {
     /// The revision of the change.
     pub revision: u64,
-    /// `Job`, `Node`, `Queue` or `Artifact`.
+    /// `Job`, `Node`, `Queue`, `Artifact` or `Reservation`.
     pub kind: &'static str,
     /// The resource's name.
     pub name: String,
@@ -32,9 +32,10 @@ pub(crate) const JOB: &str = "Job";
 pub(crate) const NODE: &str = "Node";
 pub(crate) const QUEUE: &str = "Queue";
 pub(crate) const ARTIFACT: &str = "Artifact";
+pub(crate) const RESERVATION: &str = "Reservation";
 
 fn kind_of(word: &str) -> Result<&'static str, String> {
-    let known = [JOB, NODE, QUEUE, ARTIFACT].into_iter().find(|kind| *kind == word);
+    let known = [JOB, NODE, QUEUE, ARTIFACT, RESERVATION].into_iter().find(|kind| *kind == word);
     known.ok_or_else(|| format!("`{word}` is no kind of resource"))
 }
 
@@ -44,6 +45,7 @@ fn checked(kind: &str, bytes: &[u8]) -> Result<Arc<[u8]>, String> {
         JOB => v1::Job::from_stored(bytes).map(drop),
         NODE => v1::Node::from_stored(bytes).map(drop),
         QUEUE => v1::Queue::from_stored(bytes).map(drop),
+        RESERVATION => v1::Reservation::from_stored(bytes).map(drop),
         _ => v1::Artifact::from_stored(bytes).map(drop),
     }?;
     Ok(bytes.into())

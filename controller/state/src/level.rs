@@ -32,6 +32,9 @@ const VARIANTS: u32 = 6;
 /// From here on a watch is told once of what changes twice at a revision.
 pub(crate) const ONE_CHANGE: u32 = 6;
 
+/// From here on nodes may be kept for somebody.
+const RESERVATIONS: u32 = 6;
+
 /// From here on a job may be an array.
 const ARRAYS: u32 = 6;
 
@@ -46,6 +49,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         command::Body::EnrolNode(enrol) if enrol.controller => 4,
         command::Body::CommitPlan(plan) if gives_shares(plan) => SHARES,
         command::Body::CommitPlan(plan) if names_variants(plan) => VARIANTS,
+        command::Body::CommitPlan(plan) if makes_way(plan) => RESERVATIONS,
         command::Body::CommitPlan(plan) if !plan.preempts.is_empty() || !plan.holds.is_empty() => TURNS,
         command::Body::SubmitJob(submit) => level_of_job(submit),
         command::Body::Transaction(transaction) => {
@@ -78,6 +82,7 @@ pub(crate) fn level_of(body: &command::Body) -> u32 {
         | command::Body::ChangeRollout(_)
         | command::Body::StepRollout(_) => 4,
         command::Body::FailOverdue(_) => 5,
+        command::Body::PutReservation(_) | command::Body::DeleteReservation(_) => RESERVATIONS,
     }
 }
 
@@ -85,6 +90,9 @@ fn level_of_step(step: &TransactionStep) -> u32 {
     match &step.body {
         Some(transaction_step::Body::SubmitJob(submit)) => level_of_job(submit),
         Some(transaction_step::Body::PutQueue(put)) => level_of_queue(put),
+        Some(transaction_step::Body::PutReservation(_) | transaction_step::Body::DeleteReservation(_)) => {
+            RESERVATIONS
+        }
         Some(_) | None => 1,
     }
 }
@@ -95,6 +103,10 @@ fn gives_shares(plan: &CommitPlan) -> bool {
 
 fn names_variants(plan: &CommitPlan) -> bool {
     plan.gangs.iter().chain(&plan.holds).any(|gang| gang.variant > 0)
+}
+
+fn makes_way(plan: &CommitPlan) -> bool {
+    plan.preempts.iter().any(|preemption| !preemption.reservation.is_empty())
 }
 
 fn asks_for_share(spec: &JobSpec) -> bool {

@@ -8,12 +8,12 @@ use holdfast_api::store::{
     CommitPlan, DecisionRecord, GangPlacement, PlanOutcome, Preemption, TaskPlacement, outcome,
 };
 use holdfast_api::{timestamp, v1};
-use holdfast_types::{JobPhase, NodePhase, TaskPhase};
+use holdfast_types::{JobPhase, NodeName, NodePhase, ReservationName, TaskPhase};
 
 use crate::act::{Act, Answer};
 use crate::deadlines::is_late;
 use crate::phases::{is_array, job_phase, node_phase, task_phase};
-use crate::{array, artifacts, incarnation, lifecycle, record, waits};
+use crate::{array, artifacts, incarnation, lifecycle, record, reservations, waits};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -54,11 +54,19 @@ fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
         return Err(format!("the job is {}", job_phase(&job)));
     }
     job.status.get_or_insert_default().preemptions += 1;
-    let reason = format!("stops for job `{}`, and goes on later", preemption.by);
+    let by = match preemption.reservation.as_str() {
+        "" => format!("job `{}`", preemption.by),
+        reservation => format!("reservation `{reservation}`"),
+    };
+    let reason = format!("stops for {by}, and goes on later");
     lifecycle::begin_stop(&mut job, JobPhase::Pending, &reason, act);
     lifecycle::settle(&mut job, act);
     act.state.put_job(job, act.revision);
-    record::mutation(act, "preempt-job", &format!("job/{}", preemption.job), &[("for", &preemption.by)]);
+    let (what, whom) = match preemption.reservation.as_str() {
+        "" => ("for", &preemption.by),
+        _ => ("for-reservation", &preemption.reservation),
+    };
+    record::mutation(act, "preempt-job", &format!("job/{}", preemption.job), &[(what, whom)]);
     Ok(())
 }
 
@@ -119,6 +127,7 @@ fn place(
     check_variant(&job, gang.variant)?;
     let ranks = ranks(&job, gang.variant);
     check_whole(&ranks, gang)?;
+    check_open(&reservations::closed(act, &job), gang)?;
     let taken = fit(act, usage, &ranks, gang)?;
     usage.nodes.extend(taken);
     let resume = artifacts::resume_point(act, &job);
@@ -176,6 +185,17 @@ fn waiting(act: &Act<'_>, gang: &GangPlacement) -> Result<v1::Job, String> {
         return Err("the job cannot end by its deadline any more".to_owned());
     }
     Ok(job.clone())
+}
+
+/// Whether none of the nodes is kept for others while the job would run.
+fn check_open(closed: &[(ReservationName, BTreeSet<NodeName>)], gang: &GangPlacement) -> Result<(), String> {
+    let keeps = |node: &str| closed.iter().find(|(_, nodes)| nodes.iter().any(|name| name.as_str() == node));
+    match gang.tasks.iter().find_map(|task| Some((task, keeps(&task.node)?))) {
+        Some((task, (name, _))) => {
+            Err(format!("node {} is kept for others by reservation `{name}`", task.node))
+        }
+        None => Ok(()),
+    }
 }
 
 type Ranks = BTreeMap<u32, (String, v1::Resources)>;

@@ -19,6 +19,7 @@ impl State {
         let records = records.chain(self.audit.into_records()).chain(self.controllers.into_records());
         let records = records.chain(self.nodes.into_records()).chain(self.rollouts.into_records());
         let records = records.chain(self.queues.into_records()).chain(self.revoked.into_records());
+        let records = records.chain(self.reservations.into_records());
         let records = records.chain(self.tokens.into_records()).chain(self.release_trust.into_records());
         let records = records.chain(self.releases.into_records());
         records.chain(self.history.into_records()).chain(self.elements.into_records())
@@ -59,6 +60,7 @@ impl State {
             Some(b'o') => self.rollouts.load(key, value),
             Some(b'q') => self.queues.load(key, value),
             Some(b'r') => self.revoked.load(key, value),
+            Some(b's') => self.reservations.load(key, value),
             Some(b't') => self.tokens.load(key, value),
             Some(b'u') => self.release_trust.load(key, value),
             Some(b'v') => self.releases.load(key, value),

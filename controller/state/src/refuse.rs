@@ -100,6 +100,20 @@ pub(crate) fn only_copies(node: &str, artifacts: &[String]) -> Problem {
         .next(look)
 }
 
+/// A reservation that names what is not there.
+pub(crate) fn reservation_of_nobody(name: &str, kind: &str, missing: &str) -> Problem {
+    Problem::new(2220, ProblemKind::Invalid, format!("reservation `{name}` cannot be made"))
+        .because(format!("{kind} `{missing}` does not exist"))
+        .next(format!("holdfast {kind} list"))
+}
+
+/// One reservation more than are looked at.
+pub(crate) fn too_many_reservations(name: &str, most: usize) -> Problem {
+    Problem::new(2221, ProblemKind::Exhausted, format!("reservation `{name}` cannot be made"))
+        .because(format!("there are {most} reservations, which is the most"))
+        .next("holdfast reservation list")
+}
+
 /// A queue that holds jobs cannot go.
 pub(crate) fn queue_in_use(name: &str, jobs: usize) -> Problem {
     Problem::new(1106, ProblemKind::Conflict, format!("queue `{name}` cannot be deleted"))

@@ -12,7 +12,7 @@ use holdfast_types::Time;
 use crate::awaited::Awaited;
 use crate::deadlines::Deadlines;
 use crate::ended::Ended;
-use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, WatchItem};
+use crate::history::{ARTIFACT, Compacted, History, JOB, NODE, QUEUE, RESERVATION, WatchItem};
 use crate::keys::Keys;
 use crate::packed::Packed;
 use crate::placed::Placed;
@@ -43,6 +43,7 @@ pub struct State {
     pub(crate) release_trust: Table<ReleaseTrustRecord>,
     pub(crate) releases: Table<ReleaseRecord>,
     pub(crate) rollouts: Table<v1::Rollout>,
+    pub(crate) reservations: Table<v1::Reservation>,
     /// How the elements of arrays ended.
     pub(crate) elements: Table<ElementsRecord>,
     /// Follows from the jobs.
@@ -76,6 +77,7 @@ impl Default for State {
             release_trust: Table::new("u/"),
             releases: Table::new("v/"),
             rollouts: Table::new("o/"),
+            reservations: Table::new("s/"),
             elements: Table::new("y/"),
             placed: Placed::default(),
             ended: Ended::default(),
@@ -163,6 +165,17 @@ impl State {
     #[must_use]
     pub fn queue(&self, name: &str) -> Option<&v1::Queue> {
         self.queues.get(name)
+    }
+
+    /// Every reservation, by name.
+    pub fn reservations(&self) -> impl DoubleEndedIterator<Item = &v1::Reservation> {
+        self.reservations.values()
+    }
+
+    /// One reservation.
+    #[must_use]
+    pub fn reservation(&self, name: &str) -> Option<&v1::Reservation> {
+        self.reservations.get(name)
     }
 
     /// Every version of every artifact, by key. There are many: each is decoded as it is come to.
@@ -316,6 +329,18 @@ impl State {
     pub(crate) fn keep_queue(&mut self, queue: v1::Queue) {
         let name = queue.metadata.as_ref().map_or_else(String::new, |metadata| metadata.name.clone());
         self.queues.put(&name, queue, &mut self.changes);
+    }
+
+    pub(crate) fn put_reservation(&mut self, mut reservation: v1::Reservation, revision: u64) {
+        let name = stamp(&mut reservation.metadata, revision);
+        self.history.put(revision, (RESERVATION, &name), &reservation, &mut self.changes);
+        self.reservations.put(&name, reservation, &mut self.changes);
+    }
+
+    pub(crate) fn remove_reservation(&mut self, name: &str, revision: u64) {
+        if self.reservations.remove(name, &mut self.changes).is_some() {
+            self.history.deleted(revision, RESERVATION, name, &mut self.changes);
+        }
     }
 
     pub(crate) fn put_artifact(&mut self, mut record: ArtifactRecord, revision: u64) {

@@ -10,6 +10,7 @@ use crate::State;
 use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
 mod arrays;
+mod reservations;
 mod shares;
 mod usage;
 mod variants;
@@ -227,6 +228,7 @@ impl World {
             job: (*job).to_owned(),
             job_uid: uid(job),
             by: (*by).to_owned(),
+            ..Default::default()
         };
         let hold = |(job, node): &(&str, &str)| {
             let task = store::TaskPlacement {

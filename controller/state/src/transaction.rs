@@ -6,7 +6,7 @@ use holdfast_api::store::{
 use holdfast_types::Problem;
 
 use crate::act::{Act, Answer};
-use crate::{array, jobs, nodes, queues, record, refuse, waits};
+use crate::{array, jobs, nodes, queues, record, refuse, reservations, waits};
 
 /// The most steps of one transaction.
 const MOST_STEPS: usize = 128;
@@ -63,6 +63,8 @@ fn one(act: &mut Act<'_>, step: TransactionStep) -> Answer {
         Some(transaction_step::Body::DeleteJob(end)) => jobs::delete(act, &end.name),
         Some(transaction_step::Body::PutQueue(put)) => queues::put(act, put),
         Some(transaction_step::Body::DeleteQueue(delete)) => queues::delete(act, &delete.name),
+        Some(transaction_step::Body::PutReservation(put)) => reservations::put(act, put),
+        Some(transaction_step::Body::DeleteReservation(delete)) => reservations::delete(act, &delete.name),
         Some(transaction_step::Body::ChangeNode(change)) => nodes::change(act, &change),
         None => Err(refuse::transaction("a step has no body this release knows")),
     }
@@ -75,6 +77,10 @@ fn word(body: Option<&transaction_step::Body>) -> String {
         Some(transaction_step::Body::DeleteJob(end)) => format!("delete job `{}`", end.name),
         Some(transaction_step::Body::PutQueue(put)) => format!("apply queue `{}`", put.name),
         Some(transaction_step::Body::DeleteQueue(delete)) => format!("delete queue `{}`", delete.name),
+        Some(transaction_step::Body::PutReservation(put)) => format!("apply reservation `{}`", put.name),
+        Some(transaction_step::Body::DeleteReservation(delete)) => {
+            format!("delete reservation `{}`", delete.name)
+        }
         Some(transaction_step::Body::ChangeNode(change)) => {
             format!("{} node `{}`", change.change, change.node)
         }

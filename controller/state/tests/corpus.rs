@@ -98,6 +98,8 @@ fn kind(body: &command::Body) -> &'static str {
         command::Body::ChangeRollout(_) => "change-rollout",
         command::Body::StepRollout(_) => "step-rollout",
         command::Body::FailOverdue(_) => "fail-overdue",
+        command::Body::PutReservation(_) => "put-reservation",
+        command::Body::DeleteReservation(_) => "delete-reservation",
     }
 }
 
@@ -130,7 +132,15 @@ const KINDS: [&[&str]; 6] = [
     &["raise-level", "submit-job", "transaction"],
     &["trust-releases", "import-release", "start-rollout", "change-rollout", "step-rollout", "report-node"],
     &["submit-job", "fail-overdue", "transaction"],
-    &["submit-job", "commit-plan", "change-node", "put-queue", "transaction"],
+    &[
+        "submit-job",
+        "commit-plan",
+        "change-node",
+        "put-queue",
+        "transaction",
+        "put-reservation",
+        "delete-reservation",
+    ],
 ];
 
 struct Teller {
@@ -752,6 +762,7 @@ fn turns(teller: &mut Teller) {
         job: job.to_owned(),
         job_uid: format!("uid-{job}"),
         by: "stays".to_owned(),
+        ..Default::default()
     });
     teller.tell(command::Body::CommitPlan(store::CommitPlan {
         holds: vec![held.clone()],
@@ -778,6 +789,7 @@ fn sixth(teller: &mut Teller) {
     weights(teller);
     variants(teller);
     arrays(teller);
+    reservations(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -911,6 +923,61 @@ fn arrays(teller: &mut Teller) {
     teller.submit_so("grid", array(1_025, 0, ""));
     teller.tell(command::Body::CancelJob(store::EndJob { name: "grid".to_owned() }));
     teller.tell(command::Body::DeleteJob(store::EndJob { name: "grid".to_owned() }));
+}
+
+/// Nodes that are kept for others: who would cross it is not placed, and who is in its way is stopped for it.
+fn reservations(teller: &mut Teller) {
+    teller.now = 9_000_000;
+    let keep = |name: &str, spec: v1::ReservationSpec| store::PutReservation {
+        name: name.to_owned(),
+        uid: format!("reservation-{name}"),
+        spec: Some(spec),
+        ..Default::default()
+    };
+    let night = v1::ReservationSpec {
+        nodes: vec!["de-1".to_owned()],
+        starts_at: Some(holdfast_api::timestamp(Time(12_600_000))),
+        duration_ms: 3_600_000,
+        every_ms: 86_400_000,
+        flex: true,
+        ..Default::default()
+    };
+    let any = v1::ReservationSpec {
+        count: 1,
+        device_class: "nvidia".to_owned(),
+        queues: vec!["default".to_owned()],
+        ..Default::default()
+    };
+    teller.keyed("night", 0, command::Body::PutReservation(keep("night", night.clone())));
+    teller.tell(command::Body::PutReservation(keep("any", any)));
+    let nobody = v1::ReservationSpec { queues: vec!["nobody".to_owned()], ..night.clone() };
+    teller.tell(command::Body::PutReservation(keep("nobody", nobody)));
+    teller.submit_so("endless", |spec| spec.preemptible = Some(false));
+    teller.submit_so("moves", |spec| (spec.preemptible, spec.groups[0].count) = (Some(true), 1));
+    teller.place("endless", ["de-1", "de-2"]);
+    let task = store::TaskPlacement { node: "de-1".to_owned(), devices: vec![0, 1], ..Default::default() };
+    teller.place_gang(store::GangPlacement {
+        job: "moves".to_owned(),
+        job_uid: "uid-moves".to_owned(),
+        tasks: vec![task],
+        variant: 0,
+    });
+    teller.now = 12_600_000;
+    let preempts = vec![store::Preemption {
+        job: "moves".to_owned(),
+        job_uid: "uid-moves".to_owned(),
+        reservation: "night".to_owned(),
+        ..Default::default()
+    }];
+    teller.tell(command::Body::CommitPlan(store::CommitPlan { preempts, ..store::CommitPlan::default() }));
+    teller.report("moves", 1, 0, "de-1", "Stopped");
+    let put =
+        transaction_step::Body::PutReservation(keep("night", v1::ReservationSpec { flex: false, ..night }));
+    let delete = store::DeleteReservation { name: "any".to_owned() };
+    let steps = [put, transaction_step::Body::DeleteReservation(delete)];
+    let steps = steps.map(|body| store::TransactionStep { body: Some(body), ..Default::default() });
+    teller.tell(command::Body::Transaction(store::Transaction { steps: steps.into() }));
+    teller.tell(command::Body::DeleteReservation(store::DeleteReservation { name: "any".to_owned() }));
 }
 
 /// What queues weigh, and what their jobs hold on average from the level on.

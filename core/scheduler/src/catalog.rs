@@ -11,9 +11,10 @@ use holdfast_types::{JobSpec, Jurisdiction, TaskGroup, TopologyRequest};
 use crate::domains::Tree;
 use crate::need::{Devices, Need, gang_devices};
 use crate::nodes::{DeviceSet, Nodes};
+use crate::reserved::{Closed, Reserved};
 use crate::snapshot::{Schedulable, Verdicts};
 
-/// The nodes a job may use: those in the jurisdictions it asks for that the law allows.
+/// The nodes a job may use: those in the jurisdictions it asks for that the law allows and that are not kept for others.
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) allowed: Vec<bool>,
@@ -51,6 +52,8 @@ pub(crate) struct Class {
     pub(crate) spec: Arc<JobSpec>,
     /// Kept, so that no others can come to lie at their address.
     pub(crate) verdicts: Verdicts,
+    /// The reservations that keep their nodes for others while it would run.
+    pub(crate) closed: Closed,
     pub(crate) members: Vec<Member>,
     /// What a whole gang needs.
     pub(crate) devices: Devices,
@@ -64,13 +67,14 @@ pub(crate) struct Class {
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     nodes: Nodes,
+    reserved: Reserved,
     grounds: Vec<Ground>,
     shapes: Vec<Shape>,
     patterns: Vec<Pattern>,
     classes: Vec<Class>,
     /// Made when somebody first asks how near nodes are to each other.
     tree: Tree,
-    known_grounds: BTreeMap<(usize, BTreeSet<Jurisdiction>), usize>,
+    known_grounds: BTreeMap<(usize, BTreeSet<Jurisdiction>, Closed), usize>,
     known_shapes: BTreeMap<(usize, Need), usize>,
     known_patterns: BTreeMap<(usize, TopologyRequest), usize>,
     known_classes: BTreeMap<ClassKey, usize>,
@@ -82,8 +86,8 @@ const SPARE: usize = 1_024;
 
 impl Catalog {
     /// Nobody waits.
-    pub(crate) fn new(nodes: Nodes) -> Self {
-        Self { nodes, ..Self::default() }
+    pub(crate) fn new(nodes: Nodes, reserved: Reserved) -> Self {
+        Self { nodes, reserved, ..Self::default() }
     }
 
     /// The nodes.
@@ -91,14 +95,20 @@ impl Catalog {
         &self.nodes
     }
 
-    /// A node takes work from now on, or none.
-    pub(crate) fn set(&mut self, node: usize, schedulable: Schedulable) {
+    /// What is kept for whom.
+    pub(crate) fn reserved(&self) -> &Reserved {
+        &self.reserved
+    }
+
+    /// A node takes work from now on, or none. Whether other nodes are kept for somebody because of it: then it is time to begin anew.
+    pub(crate) fn set(&mut self, node: usize, schedulable: Schedulable) -> bool {
         self.nodes.set(node, schedulable);
+        self.reserved.follow(&self.nodes)
     }
 
     /// The class of a job that waits from now on.
-    pub(crate) fn enter(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
-        let number = self.class_of(spec, verdicts);
+    pub(crate) fn enter(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, closed: &Closed) -> usize {
+        let number = self.class_of(spec, verdicts, closed);
         for number in self.variants(number) {
             if let Some(class) = self.classes.get_mut(number) {
                 self.live += usize::from(class.jobs == 0);
@@ -132,7 +142,7 @@ impl Catalog {
 
     /// Begins anew with the same nodes, and gives away what was.
     pub(crate) fn renewed(&mut self) -> Self {
-        let new = Self::new(std::mem::take(&mut self.nodes));
+        let new = Self::new(std::mem::take(&mut self.nodes), std::mem::take(&mut self.reserved));
         std::mem::replace(self, new)
     }
 
@@ -167,21 +177,21 @@ impl Catalog {
         self.shapes.len()
     }
 
-    fn class_of(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
-        let key = ClassKey { verdicts: verdicts.address(), spec: Arc::clone(spec) };
+    fn class_of(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, closed: &Closed) -> usize {
+        let key = ClassKey { verdicts: verdicts.address(), closed: closed.clone(), spec: Arc::clone(spec) };
         if let Some(class) = self.known_classes.get(&key) {
             return *class;
         }
-        let class = self.add_class(spec, verdicts);
+        let class = self.add_class(spec, verdicts, closed);
         self.known_classes.insert(key, class);
         class
     }
 
-    fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts) -> usize {
-        let others =
-            (1..spec.variants()).map(|other| self.class_of(&Arc::new(spec.in_variant(other)), verdicts));
+    fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, closed: &Closed) -> usize {
+        let others = (1..spec.variants())
+            .map(|other| self.class_of(&Arc::new(spec.in_variant(other)), verdicts, closed));
         let others = others.collect();
-        let ground = self.ground(spec, verdicts);
+        let ground = self.ground(spec, verdicts, closed);
         let mut first_rank = 0;
         let mut members = Vec::with_capacity(spec.groups.len());
         for group in &spec.groups {
@@ -191,15 +201,22 @@ impl Catalog {
             first_rank += group.count;
         }
         let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec, 0));
-        self.classes.push(Class { spec, verdicts, members, devices, others, jobs: 0 });
+        let closed = closed.clone();
+        self.classes.push(Class { spec, verdicts, closed, members, devices, others, jobs: 0 });
         self.classes.len() - 1
     }
 
-    fn ground(&mut self, spec: &JobSpec, verdicts: &Verdicts) -> usize {
-        let (grounds, nodes) = (&mut self.grounds, &self.nodes);
-        let key = (verdicts.address(), spec.jurisdictions.clone());
+    fn ground(&mut self, spec: &JobSpec, verdicts: &Verdicts, closed: &Closed) -> usize {
+        let (grounds, nodes, reserved) = (&mut self.grounds, &self.nodes, &self.reserved);
+        let key = (verdicts.address(), spec.jurisdictions.clone(), closed.clone());
         *self.known_grounds.entry(key).or_insert_with(|| {
-            grounds.push(Ground { allowed: allowed(nodes, &spec.jurisdictions, verdicts) });
+            let mut allowed = allowed(nodes, &spec.jurisdictions, verdicts);
+            for node in reserved.nodes_of(closed) {
+                if let Some(allowed) = allowed.get_mut(node) {
+                    *allowed = false;
+                }
+            }
+            grounds.push(Ground { allowed });
             grounds.len() - 1
         })
     }
@@ -261,6 +278,7 @@ pub(crate) fn in_jurisdictions(asked: &BTreeSet<Jurisdiction>, jurisdiction: &Ju
 #[derive(Debug)]
 struct ClassKey {
     verdicts: usize,
+    closed: Closed,
     spec: Arc<JobSpec>,
 }
 
@@ -268,10 +286,11 @@ impl Ord for ClassKey {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, two) = (&self.spec, &other.spec);
         if Arc::ptr_eq(one, two) {
-            return self.verdicts.cmp(&other.verdicts);
+            return self.verdicts.cmp(&other.verdicts).then_with(|| self.closed.cmp(&other.closed));
         }
         self.verdicts
             .cmp(&other.verdicts)
+            .then_with(|| self.closed.cmp(&other.closed))
             .then_with(|| one.groups.len().cmp(&two.groups.len()))
             .then_with(|| one.groups.iter().map(group_key).cmp(two.groups.iter().map(group_key)))
             .then_with(|| one.precision.cmp(&two.precision))

@@ -11,13 +11,19 @@ use crate::need::gang_devices;
 use crate::room::Seat;
 use crate::snapshot::{ArrayView, Past};
 
-/// The next element of an array becomes a job that has these places, in one of its variants. When the others begin to wait for the next
-/// is for [`wait_anew`] to say.
-pub(crate) fn split(index: &mut Index, number: JobNumber, variant: u32, seats: Vec<Seat>, now: Time) {
+/// The next element of an array becomes a job that has these places, in one of its variants. The first of a plan has waited until now, and
+/// the next not at all. When the others begin to wait is for [`wait_anew`] to say.
+pub(crate) fn split(
+    index: &mut Index,
+    number: JobNumber,
+    (variant, seats): (u32, Vec<Seat>),
+    (now, is_first): (Time, bool),
+) {
     index.unsettle(number);
     let element = index.job_mut(number).and_then(|array| {
         let ident = array.starts_as()?;
-        let past = Past { ran: Span(0), waited: array.waited(now) };
+        let waited = if is_first { array.waited(now) } else { array.past.waited };
+        let past = Past { ran: Span(0), waited };
         array.array.as_mut()?.started();
         let wait = array.wait_mut()?;
         (wait.held, wait.hopeless, wait.tried) = (Vec::new(), None, None);

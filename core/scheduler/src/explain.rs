@@ -91,7 +91,8 @@ impl<'a> Explainer<'a> {
         let (index, holders) = (self.index, self.holders_by_node(before));
         let [rooms, idle] =
             self.rooms.get(before).map_or([&[][..]; 2], |both| both.each_ref().map(Vec::as_slice));
-        let site = Site { nodes: index.catalog.nodes(), rooms, idle, holders: &holders };
+        let (nodes, reserved) = (index.catalog.nodes(), index.catalog.reserved());
+        let site = Site { nodes, rooms, idle, reserved, holders: &holders };
         let told =
             index.catalog.class(number).and_then(|class| Some((class, short_group(index, site, class)?)));
         let Some((class, (group, survey))) = told else {
@@ -165,6 +166,10 @@ impl<'a> Explainer<'a> {
             return *known;
         }
         let Some(class) = self.index.catalog.class(number) else { return true };
+        // What is kept for others is not kept for ever.
+        if !class.closed.is_empty() {
+            return false;
+        }
         let seats = self.empty.place(&self.index.catalog, class);
         for seat in seats.as_deref().unwrap_or(&[]) {
             self.empty.give_back(seat);

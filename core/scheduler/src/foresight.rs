@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use holdfast_types::{Amounts, JobName, QueueName, Span, Time, Usage, element_of};
 
 use crate::config::Config;
-use crate::plan::{GangPlacement, Plan};
+use crate::plan::{Cause, GangPlacement, Plan};
 use crate::scheduler::Scheduler;
 use crate::snapshot::{ArrayView, Assignment, JobState, JobView, Past, Snapshot, Verdicts};
 
@@ -49,7 +49,7 @@ pub struct Foresight<'a, E> {
     gone: BTreeSet<JobName>,
     ends: BTreeSet<(Time, JobName)>,
     starts: BTreeMap<JobName, ForeseenStart>,
-    stopped: BTreeMap<JobName, JobName>,
+    stopped: BTreeMap<JobName, Cause>,
     now: Time,
     /// When the last plan would be decided otherwise although nothing happened.
     asks: Option<Time>,
@@ -120,7 +120,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
     }
 
     /// Who was stopped, and for whom.
-    pub fn stopped(&self) -> &BTreeMap<JobName, JobName> {
+    pub fn stopped(&self) -> &BTreeMap<JobName, Cause> {
         &self.stopped
     }
 

@@ -17,6 +17,7 @@ use crate::log::Moment;
 use crate::need::gang_devices;
 use crate::nodes::Nodes;
 use crate::queues::Queues;
+use crate::reserved::Reserved;
 use crate::room::{Seat, empty_rooms};
 use crate::snapshot::{JobState, JobView, Schedulable, Snapshot};
 use crate::vain::Vain;
@@ -45,6 +46,8 @@ pub(crate) struct Index {
     stands: BTreeSet<(Time, JobNumber)>,
     yields: BTreeSet<(Time, JobNumber)>,
     ripens: BTreeSet<(Time, JobNumber)>,
+    /// When a job that waits may use other nodes, for a reservation begins or ends.
+    shifts: BTreeSet<(Time, JobNumber)>,
     /// How far time has passed.
     now: Time,
 }
@@ -53,6 +56,7 @@ impl Index {
     /// What follows from a snapshot.
     pub(crate) fn new(snapshot: &Snapshot, config: Config, now: Time) -> Self {
         let nodes = Nodes::new(&snapshot.nodes);
+        let reserved = Reserved::new(&snapshot.reservations, &nodes);
         let closed = nodes.iter().map(|node| !node.is_open()).collect();
         let mut index = Self {
             config,
@@ -60,7 +64,7 @@ impl Index {
             board: Board::new(empty_rooms(&nodes), closed),
             on: vec![Vec::new(); nodes.len()],
             queues: Queues::new(&snapshot.queues, nodes.amounts()),
-            catalog: Catalog::new(nodes),
+            catalog: Catalog::new(nodes, reserved),
             jobs: Vec::with_capacity(snapshot.jobs.len()),
             ..Self::default()
         };
@@ -127,7 +131,9 @@ impl Index {
     /// A node takes work from now on, or none. `false` where it is not known.
     pub(crate) fn set_node(&mut self, name: &NodeName, schedulable: Schedulable) -> bool {
         let Some(node) = self.catalog.nodes().find(name) else { return false };
-        self.catalog.set(node, schedulable);
+        if self.catalog.set(node, schedulable) {
+            self.renew();
+        }
         self.board.set_closed(node, schedulable != Schedulable::Yes);
         self.vain.room_came();
         true
@@ -164,7 +170,7 @@ impl Index {
             past: view.past,
             min_run: queue.map_or(self.config.min_run, |queue| self.queues.min_run(queue, &self.config)),
             array: view.array.clone(),
-            state: self.state(view),
+            state: self.state(view, queue),
         };
         self.put(number, job);
     }
@@ -270,6 +276,11 @@ impl Index {
             self.leave_line(number);
             self.join_line(number);
         }
+        while let Some((_, number)) = pop_due(&mut self.shifts, now) {
+            self.leave_line(number);
+            self.reclass(number);
+            self.join_line(number);
+        }
         while let Some((_, number)) = pop_due(&mut self.yields, now) {
             self.ripen(number);
         }
@@ -285,27 +296,30 @@ impl Index {
 
     /// When it could be decided otherwise although nothing happens.
     pub(crate) fn next(&self) -> Option<Time> {
-        let stands = self.stands.first();
+        let begins = self.catalog.reserved().next_start(self.now);
+        let stands = self.stands.first().into_iter().chain(self.shifts.first());
         if self.lines.is_empty() {
-            return stands.map(|(time, _)| *time);
+            return stands.map(|(time, _)| *time).chain(begins).min();
         }
         let others = self.priorities.len() > 1 || self.queues.shares().is_any();
         let yields = self.yields.first().filter(|_| others);
-        let times = stands.into_iter().chain(yields).chain(self.ripens.first());
-        times.map(|(time, _)| *time).min()
+        let times = stands.chain(yields).chain(self.ripens.first());
+        times.map(|(time, _)| *time).chain(begins).min()
     }
 
-    fn state(&mut self, view: &JobView) -> State {
+    fn state(&mut self, view: &JobView, queue: Option<usize>) -> State {
         let seats = |nodes: &Nodes, variant, places| Seat::all(nodes, &view.spec, variant, places);
         match &view.state {
             JobState::Waiting { verdicts, since, not_before, held, held_in, held_since } => {
+                let (closed, class_until) = self.closed_to(queue, &view.spec);
                 State::Waiting(Wait {
                     since: *since,
                     not_before: *not_before,
                     held: seats(self.catalog.nodes(), *held_in, held),
                     held_in: *held_in,
                     held_since: *held_since,
-                    class: self.catalog.enter(&view.spec, verdicts),
+                    class: self.catalog.enter(&view.spec, verdicts, &closed),
+                    class_until,
                     standing: None,
                     hopeless: None,
                     tried: None,
@@ -388,6 +402,7 @@ impl Index {
         }
         let Some(wait) = job.wait_mut() else { return };
         self.stands.extend(until.map(|time| (time, number)));
+        self.shifts.extend(wait.class_until.map(|time| (time, number)));
         let is_early = wait.not_before.is_some_and(|time| time > self.now);
         if let Some(queue) = queue.filter(|_| !is_early) {
             wait.standing = Some(standing);
@@ -402,6 +417,9 @@ impl Index {
         let Some(wait) = job.wait_mut() else { return };
         if let Some(time) = until {
             self.stands.remove(&(time, number));
+        }
+        if let Some(time) = wait.class_until {
+            self.shifts.remove(&(time, number));
         }
         if let (Some(standing), Some(queue)) = (wait.standing.take(), queue) {
             self.lines.leave(LineKey { standing, queue, class: wait.class }, &(submitted, ident, number));
@@ -435,7 +453,7 @@ impl Index {
             let spec = Arc::clone(&job.spec);
             let Some(wait) = job.wait_mut() else { continue };
             if let Some(class) = old.class(wait.class) {
-                wait.class = self.catalog.enter(&spec, &class.verdicts);
+                wait.class = self.catalog.enter(&spec, &class.verdicts, &class.closed);
             }
             self.join_line(*number);
         }

@@ -71,6 +71,8 @@ pub(crate) struct Wait {
     pub(crate) since: Time,
     pub(crate) not_before: Option<Time>,
     pub(crate) class: usize,
+    /// When it is first of another class although nothing happens, for a reservation begins or ends.
+    pub(crate) class_until: Option<Time>,
     /// The places held for it.
     pub(crate) held: Vec<Seat>,
     /// In which of its variants those are.
@@ -195,10 +197,7 @@ impl Job {
 
     /// Whether it may be stopped at all: its owner said so, or it writes checkpoints and said nothing.
     pub(crate) fn is_preemptible(&self) -> bool {
-        match self.spec.kind {
-            JobKind::Service => false,
-            JobKind::Train | JobKind::Finetune | JobKind::Batch => self.spec.is_preemptible(),
-        }
+        is_preemptible(&self.spec)
     }
 
     /// Whether it may be stopped now for one that stands so.
@@ -234,6 +233,14 @@ impl Job {
             (stay.since + left).max(slice)
         });
         levels.filter(|time| *time > now).min()
+    }
+}
+
+/// Whether a job may be stopped at all.
+pub(crate) fn is_preemptible(spec: &JobSpec) -> bool {
+    match spec.kind {
+        JobKind::Service => false,
+        JobKind::Train | JobKind::Finetune | JobKind::Batch => spec.is_preemptible(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_types::{Bytes, JobName, Jurisdiction, MilliDevices, Millicores, NodePhase};
+use holdfast_types::{Bytes, JobName, Jurisdiction, MilliDevices, Millicores, NodePhase, ReservationName};
 
 use crate::need::{DeviceNeed, Need};
 
@@ -12,6 +12,7 @@ pub(crate) enum Filter {
     Jurisdictions,
     Law,
     NodePhase,
+    Reserved,
     DeviceClass,
     DeviceKind,
     Capacity,
@@ -20,10 +21,11 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    pub(crate) const ALL: [Filter; 8] = [
+    pub(crate) const ALL: [Filter; 9] = [
         Self::Jurisdictions,
         Self::Law,
         Self::NodePhase,
+        Self::Reserved,
         Self::DeviceClass,
         Self::DeviceKind,
         Self::Capacity,
@@ -36,6 +38,7 @@ impl Filter {
             Self::Jurisdictions => "jurisdictions",
             Self::Law => "law",
             Self::NodePhase => "node phase",
+            Self::Reserved => "reserved for others",
             Self::DeviceClass => "device class",
             Self::DeviceKind => "device memory and precision",
             Self::Capacity => "cores and memory",
@@ -51,6 +54,7 @@ pub(crate) enum Lack<'a> {
     Jurisdiction,
     Law(&'a str),
     Phase(NodePhase),
+    Reserved(&'a ReservationName),
     Devices,
     HealthyDevices,
     DeviceMemory,
@@ -70,6 +74,7 @@ impl Lack<'_> {
             Self::Jurisdiction => Filter::Jurisdictions,
             Self::Law(_) => Filter::Law,
             Self::Phase(_) => Filter::NodePhase,
+            Self::Reserved(_) => Filter::Reserved,
             Self::Devices | Self::HealthyDevices => Filter::DeviceClass,
             Self::DeviceMemory | Self::Precision => Filter::DeviceKind,
             Self::Cores | Self::Memory => Filter::Capacity,
@@ -89,6 +94,7 @@ impl Lack<'_> {
             Self::Jurisdiction => format!("outside {}", list(asked)),
             Self::Law(rule) => format!("rule `{rule}`"),
             Self::Phase(phase) => phase.to_string(),
+            Self::Reserved(reservation) => format!("reservation `{reservation}`"),
             Self::Devices => fewer(""),
             Self::HealthyDevices => fewer("healthy "),
             Self::DeviceMemory | Self::Precision => {
@@ -110,7 +116,7 @@ impl Lack<'_> {
     pub(crate) fn detail(self, need: &Need, asked: &BTreeSet<Jurisdiction>, has: u64) -> String {
         let reason = self.reason(need, asked);
         match self {
-            Self::Jurisdiction | Self::Law(_) | Self::Phase(_) | Self::Held(_) => reason,
+            Self::Jurisdiction | Self::Law(_) | Self::Phase(_) | Self::Reserved(_) | Self::Held(_) => reason,
             Self::Devices | Self::HealthyDevices | Self::DeviceMemory | Self::Precision => {
                 format!("{reason}: it has {has}")
             }

@@ -22,6 +22,8 @@ mod nodes;
 mod parts;
 mod room;
 
+mod reserved;
+
 mod domains;
 
 mod fair;
@@ -40,6 +42,7 @@ mod lines;
 mod turns;
 mod vain;
 
+mod guests;
 mod index;
 
 mod holds;
@@ -73,13 +76,13 @@ pub use foresight::{Expectation, ForeseenStart, Foresight};
 pub use fragmentation::{Free, Mix, Request, WHOLE};
 pub use nodes::MAX_DEVICES_PER_NODE;
 pub use packing::{Cost, Packing, StateId};
-pub use plan::{GangPlacement, Plan, Preemption};
+pub use plan::{Cause, GangPlacement, Plan, Preemption};
 pub use queues::dominant_shares;
 pub use scheduler::{Scheduler, plan};
 pub use shares::ClassStanding;
 pub use snapshot::{
     ArrayView, Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView,
-    Schedulable, Snapshot, Verdict, Verdicts,
+    ReservationView, Schedulable, Snapshot, Verdict, Verdicts,
 };
 pub use standing::{QueueStanding, QueueTurn};
 pub use verify::{Ledger, Rejection, verify_gang};

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use holdfast_types::{Amounts, DeviceIndex, Jurisdiction, MilliDevices, NodeName, Place, Resource};
+use holdfast_types::{
+    Amounts, DeviceClass, DeviceIndex, Jurisdiction, MilliDevices, NodeName, Place, Resource,
+};
 
 use crate::need::Need;
 use crate::snapshot::{DeviceView, NodeView, Schedulable};
@@ -145,6 +147,11 @@ impl Layout {
     /// The accelerators, in order.
     fn iter(&self) -> impl Iterator<Item = &DeviceView> {
         self.0.iter()
+    }
+
+    /// The classes of those that may be given to a task.
+    pub(crate) fn healthy_classes(&self) -> impl Iterator<Item = DeviceClass> {
+        self.iter().filter(|device| device.healthy).map(|device| device.class)
     }
 
     /// The accelerators a test accepts.

@@ -1,6 +1,8 @@
 //! A plan, and the hash by which a replay proves that it would decide the same. It must not know how it was made.
 
-use holdfast_types::{JobName, Time};
+use std::fmt;
+
+use holdfast_types::{JobName, ReservationName, Time};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
@@ -27,7 +29,7 @@ pub struct Plan {
     pub hash: String,
 }
 
-/// A job that is stopped for another.
+/// A job that is stopped for somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preemption {
     /// The job to stop.
@@ -35,7 +37,26 @@ pub struct Preemption {
     /// Tells it from another job of the same name.
     pub uid: String,
     /// For whom.
-    pub by: JobName,
+    pub by: Cause,
+}
+
+/// For whom a job is stopped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A job that its places are held for.
+    Job(JobName),
+    /// A reservation that keeps its nodes for others.
+    Reservation(ReservationName),
+}
+
+/// As in a sentence: ``job `x` ``.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Job(job) => write!(f, "job `{job}`"),
+            Self::Reservation(reservation) => write!(f, "reservation `{reservation}`"),
+        }
+    }
 }
 
 /// The places of a whole gang.
@@ -72,7 +93,11 @@ impl Plan {
         for preempt in &self.preempts {
             text.text(preempt.job.as_str());
             text.text(&preempt.uid);
-            text.text(preempt.by.as_str());
+            match &preempt.by {
+                Cause::Job(job) => text.text(job.as_str()),
+                // No job is called so.
+                Cause::Reservation(name) => text.text(&format!("reservation/{name}")),
+            }
         }
         for gangs in [&self.gangs, &self.holds] {
             text.count(gangs.len());

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use holdfast_types::{Span, Time};
 
 use crate::elements::{split, wait_anew};
+use crate::guests::in_the_way;
 use crate::holds::{foresee, in_turn, is_due, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
 use crate::job::{Ident, Job, JobNumber};
 use crate::lines::{InLine, LineKey};
 use crate::log::Change;
-use crate::plan::{GangPlacement, Plan, Preemption};
+use crate::plan::{Cause, GangPlacement, Plan, Preemption};
 use crate::queues::{QueueRefusal, Stake};
 use crate::room::Seat;
 use crate::together::exchange_for;
@@ -36,6 +37,7 @@ pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
         turns: Turns::default(),
         has_released: false,
     };
+    round.make_way();
     round.fulfil();
     round.line_up();
     while !round.is_full()
@@ -272,8 +274,8 @@ impl Round<'_> {
         self.has_released |= had_held;
         self.gangs.push(gang);
         if is_array {
-            split(self.index, number, variant, seats, self.now);
-            self.split.insert(number);
+            let is_first = self.split.insert(number);
+            split(self.index, number, (variant, seats), (self.now, is_first));
             // They were for the element that has started.
             self.held.extend(had_held.then_some(number));
         } else {
@@ -320,6 +322,20 @@ impl Round<'_> {
         is_placed
     }
 
+    /// Stops who is on nodes that are kept for others by now.
+    fn make_way(&mut self) {
+        for (number, by) in in_the_way(self.index, self.now) {
+            self.stop(number, Cause::Reservation(by));
+        }
+    }
+
+    fn stop(&mut self, number: JobNumber, by: Cause) {
+        if let Some(ident) = self.index.job(number).map(|job| Arc::clone(&job.ident)) {
+            self.preempts.push(Preemption { job: ident.name.clone(), uid: ident.uid.clone(), by });
+        }
+        self.index.stop(number);
+    }
+
     /// Stops others for a job, and holds their places for it.
     fn preempt(&mut self, key: LineKey, number: JobNumber) -> bool {
         if !self.may_stop_others(key, number) {
@@ -348,13 +364,11 @@ impl Round<'_> {
             self.start(number, 0, exchange.seats);
             return true;
         }
-        let by = self.index.job(number).map(|job| job.ident.name.clone());
-        for victim in exchange.victims {
-            let ident = self.index.job(victim).map(|job| Arc::clone(&job.ident));
-            if let (Some(ident), Some(by)) = (ident, by.clone()) {
-                self.preempts.push(Preemption { job: ident.name.clone(), uid: ident.uid.clone(), by });
+        let by = self.index.job(number).map(|job| Cause::Job(job.ident.name.clone()));
+        for (victim, by) in exchange.victims.into_iter().zip(std::iter::repeat(by)) {
+            if let Some(by) = by {
+                self.stop(victim, by);
             }
-            self.index.stop(victim);
         }
         self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());
         self.index.hold(number, 0, exchange.seats, self.now);

@@ -104,6 +104,11 @@ impl Queues {
         said.unwrap_or(config.min_run).max(Span(1))
     }
 
+    /// Its name and those of the queues above it.
+    pub(crate) fn names_above(&self, queue: usize) -> impl Iterator<Item = &QueueName> {
+        self.fair.path(queue).filter_map(|at| self.name(at))
+    }
+
     /// Its priority.
     pub(crate) fn priority(&self, queue: usize) -> i32 {
         self.list.get(queue).map_or(i32::MIN, |(view, _)| view.priority)

@@ -34,6 +34,14 @@ impl Subject<'_> {
             Filter::NodePhase => {
                 format!("no node that the law allows takes work: {}", self.named(survey, filter))
             }
+            Filter::Reserved => {
+                let until = match self.spec.max_run_time {
+                    Some(takes) => format!("while it would run, for up to {takes}"),
+                    None => String::from("some time, and it states no maxRunTime"),
+                };
+                let named = self.named(survey, filter);
+                format!("every node that it could use is reserved for others {until}: {named}")
+            }
             Filter::DeviceClass | Filter::DeviceKind => self.no_device(survey),
             Filter::Capacity => format!(
                 "{} {} on one node; no node it may use has as much ({reaching} too small)",
@@ -111,21 +119,17 @@ impl Subject<'_> {
 
     /// What else would have been room.
     fn held(&self, survey: &Survey<'_>) -> String {
-        let held: u32 = survey
-            .lacks
-            .iter()
-            .filter(|(lack, _)| lack.filter() == Filter::Held)
-            .map(|(_, count)| *count)
-            .sum();
-        if held == 0 {
-            return String::new();
+        let mut text = String::new();
+        for (filter, word) in [(Filter::Reserved, "reserved for others"), (Filter::Held, "held")] {
+            let lacks = survey.lacks.iter().filter(|(lack, _)| lack.filter() == filter);
+            let verb = match lacks.map(|(_, count)| *count).sum::<u32>() {
+                0 => continue,
+                1 => String::from("1 more is"),
+                many => format!("{many} more are"),
+            };
+            text.push_str(&format!("; {verb} {word}: {}", self.named(survey, filter)));
         }
-        format!(
-            "; {} more {} held: {}",
-            held,
-            if held == 1 { "is" } else { "are" },
-            self.named(survey, Filter::Held)
-        )
+        text
     }
 
     /// The reasons of one filter with their counts, the most frequent first.
@@ -139,6 +143,7 @@ impl Subject<'_> {
         let text = |(lack, count): &(Lack<'_>, u32)| match lack {
             Lack::Law(rule) => format!("{count} denied by rule `{rule}`"),
             Lack::Held(job) => format!("{count} for `{job}`"),
+            Lack::Reserved(reservation) => format!("{count} by `{reservation}`"),
             other => format!("{count} {}", other.reason(&survey.need, &self.spec.jurisdictions)),
         };
         let mut named = reasons.iter().map(text).collect::<Vec<_>>().join(", ");

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, DeviceShare, Indexes, JobName, JobSpec, Jurisdiction, Millicores,
-    NodeName, NodePhase, Place, Precision, QueueName, Rank, Span, Time, USAGE_HALF_LIFE, Usage,
+    NodeName, NodePhase, Place, Precision, QueueName, Rank, ReservationName, ReservationSpec, Span, Time,
+    USAGE_HALF_LIFE, Usage,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -21,8 +22,19 @@ pub struct Snapshot {
     pub nodes: Vec<NodeView>,
     /// Every queue.
     pub queues: Vec<QueueView>,
+    /// Every reservation.
+    pub reservations: Vec<ReservationView>,
     /// Every job that waits or holds places.
     pub jobs: Vec<JobView>,
+}
+
+/// A reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReservationView {
+    /// Its name, unique.
+    pub name: ReservationName,
+    /// What is kept for whom, and when.
+    pub spec: ReservationSpec,
 }
 
 /// A node: what it has, not what is free of it.

@@ -10,6 +10,7 @@ use crate::explanation::{MAX_EXPLAINED_NODES, WaterfallStep};
 use crate::lack::{Filter, Lack};
 use crate::need::{DeviceNeed, Need};
 use crate::nodes::{DeviceSet, Layout, Node, Nodes};
+use crate::reserved::Reserved;
 use crate::room::Room;
 use crate::snapshot::{DeviceView, Schedulable, Verdicts};
 
@@ -36,6 +37,8 @@ pub(crate) struct Site<'a> {
     /// What is free for the job on each node, with what is held for others that go first; and what would be if nothing ran.
     pub(crate) rooms: &'a [Room],
     pub(crate) idle: &'a [Room],
+    /// What is kept for whom.
+    pub(crate) reserved: &'a Reserved,
     /// For whom places are held on a node.
     pub(crate) holders: &'a BTreeMap<usize, &'a JobName>,
 }
@@ -101,7 +104,12 @@ impl<'a> Survey<'a> {
             None => (room.devices() & serving).count_ones(),
             Some(_) => room.most_free(serving),
         };
+        let keeper = || {
+            let number = site.reserved.keeper(&class.closed, position)?;
+            site.reserved.name(number).map(|name| (Lack::Reserved(name), 0))
+        };
         let lack = legal_lack(asked, &class.verdicts, node)
+            .or_else(keeper)
             .or_else(|| {
                 keep_most(&mut self.most_serving, serving.count_ones(), name);
                 own_lack(&need, node, site.nodes.layout_of(node))

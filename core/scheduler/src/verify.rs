@@ -6,14 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{
     Amounts, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, MilliDevices, NodeName,
-    NodePhase, QueueName, Rank, element_name, element_of,
+    NodePhase, QueueName, Rank, ReservationName, Time, element_name, element_of,
 };
 
 use crate::catalog::in_jurisdictions;
+use crate::job::is_preemptible;
 use crate::need::{Need, gang_devices};
 use crate::nodes::{DeviceSet, Layout, Nodes};
 use crate::plan::GangPlacement;
 use crate::queues::{QueueRefusal, Queues};
+use crate::reserved::{Closed, Guest, Reserved};
 use crate::room::{Room, Seat, empty_rooms};
 use crate::shares::Short;
 use crate::snapshot::{ArrayView, Assignment, JobState, JobView, Schedulable, Snapshot};
@@ -51,6 +53,8 @@ pub enum Rejection {
     NoNode { node: NodeName },
     #[error("node `{node}` takes no work: {phase}")]
     NodeClosed { node: NodeName, phase: NodePhase },
+    #[error("node `{node}` is kept for others by reservation `{reservation}` while the job would run")]
+    Reserved { node: NodeName, reservation: ReservationName },
     #[error("node `{node}` is in {jurisdiction}, where the job did not ask to run")]
     Jurisdiction { node: NodeName, jurisdiction: Jurisdiction },
     #[error("rank {} needs {needs} accelerators on node `{node}` and was given {given}", .rank.0)]
@@ -78,14 +82,16 @@ fn share(share: &Option<DeviceShare>) -> String {
 /// # Errors
 ///
 /// Says what is wrong with the first place that is wrong.
-pub fn verify_gang(snapshot: &Snapshot, gang: &GangPlacement) -> Result<(), Rejection> {
-    Ledger::new(snapshot).accept(gang)
+pub fn verify_gang(snapshot: &Snapshot, now: Time, gang: &GangPlacement) -> Result<(), Rejection> {
+    Ledger::new(snapshot, now).accept(gang)
 }
 
 /// What is free while the gangs of a plan are checked one after the other.
 #[derive(Debug)]
 pub struct Ledger<'a> {
+    now: Time,
     nodes: Nodes,
+    reserved: Reserved,
     rooms: Vec<Room>,
     queues: Queues,
     jobs: BTreeMap<&'a JobName, &'a JobView>,
@@ -97,8 +103,9 @@ pub struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     /// Counts what the placed jobs hold.
     #[must_use]
-    pub fn new(snapshot: &'a Snapshot) -> Self {
+    pub fn new(snapshot: &'a Snapshot, now: Time) -> Self {
         let nodes = Nodes::new(&snapshot.nodes);
+        let reserved = Reserved::new(&snapshot.reservations, &nodes);
         let mut rooms = empty_rooms(&nodes);
         let mut queues = Queues::new(&snapshot.queues, nodes.amounts());
         for job in &snapshot.jobs {
@@ -114,7 +121,9 @@ impl<'a> Ledger<'a> {
             }
         }
         Self {
+            now,
             nodes,
+            reserved,
             rooms,
             queues,
             jobs: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
@@ -142,11 +151,13 @@ impl<'a> Ledger<'a> {
         if u32::try_from(gang.assignments.len()) != Ok(job.spec.tasks()) {
             return Err(Rejection::NotWhole { given: gang.assignments.len(), needs: job.spec.tasks() });
         }
+        let closed = self.closed_to(job);
         let mut touched = BTreeMap::new();
         for (expected, assignment) in (0..).map(Rank).zip(&gang.assignments) {
             if assignment.rank != expected {
                 return Err(Rejection::RankOrder { expected, found: assignment.rank });
             }
+            self.check_kept(&closed, assignment)?;
             self.place((&job.spec, variant), assignment, &mut touched)?;
         }
         for (node, room) in touched {
@@ -197,6 +208,27 @@ impl<'a> Ledger<'a> {
         let left = self.left.get(&job.name).or(job.array.as_ref())?;
         let is_next = left.index() == Some(index) && element_name(&job.uid, index) == gang.uid;
         is_next.then_some(job)
+    }
+
+    fn closed_to(&self, job: &JobView) -> Closed {
+        let queue = self.queues.find(&job.queue);
+        let guest = Guest {
+            queues: queue.into_iter().flat_map(|queue| self.queues.names_above(queue)).collect(),
+            takes: job.spec.max_run_time,
+            may_stop: is_preemptible(&job.spec),
+        };
+        self.reserved.closed_to(&guest, self.now).0
+    }
+
+    fn check_kept(&self, closed: &Closed, assignment: &Assignment) -> Result<(), Rejection> {
+        let node = self.nodes.find(&assignment.node);
+        match node.and_then(|node| self.reserved.name(self.reserved.keeper(closed, node)?)) {
+            Some(reservation) => {
+                let (node, reservation) = (assignment.node.clone(), reservation.clone());
+                Err(Rejection::Reserved { node, reservation })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes one task in, on a copy of the room of its node.

@@ -76,7 +76,7 @@ impl Planned {
             (0..).zip(devices).map(|(number, devices)| node(number, *devices)).collect::<Result<_, _>>()?;
         let queue: QueueName = "default".parse()?;
         let view = QueueView::new(queue.clone());
-        let snapshot = Snapshot { revision: 0, nodes, queues: vec![view], jobs: Vec::new() };
+        let snapshot = Snapshot { nodes, queues: vec![view], ..Snapshot::default() };
         let nodes = &snapshot.nodes;
         Ok(Self {
             scheduler: Scheduler::new(&snapshot, config, Time(0)),

@@ -121,6 +121,11 @@ name!(
     "queue name"
 );
 name!(
+    /// The name of a reservation.
+    ReservationName,
+    "reservation name"
+);
+name!(
     /// The name of an artifact: a dataset, model, checkpoint series or image.
     ArtifactName,
     "artifact name"

@@ -18,6 +18,7 @@ mod phase;
 mod problem;
 mod quantity;
 mod queue;
+mod reservation;
 mod rfc3339;
 mod start;
 mod text;
@@ -25,6 +26,7 @@ mod time;
 mod topology;
 mod usage;
 mod variant;
+mod window;
 
 pub use amounts::{Amounts, Resource};
 pub use array::{ArrayError, ArraySpec, Indexes, IndexesError, MAX_ARRAY, element_name, element_of};
@@ -36,17 +38,21 @@ pub use gang::{DeviceRequest, GangError, MAX_TASKS, Resources, TaskGroup};
 pub use id::{
     ArtifactName, BlobId, BlobIdError, DeviceIndex, DomainName, Fence, GroupName, JobName, Jurisdiction,
     JurisdictionError, LabelName, MAX_NAME, NameError, NodeName, PrincipalName, PurposeName, QueueName, Rank,
-    SingletonName, TenantName,
+    ReservationName, SingletonName, TenantName,
 };
 pub use job::{CheckpointPolicy, DatasetMount, JobKind, JobSpec, JobSpecError, RESERVED_ENV, RawJobSpec};
 pub use manifest::{
     API_VERSION, JobManifest, MAX_MANIFEST_BYTES, Manifest, ManifestHead, ManifestMetadata, QueueManifest,
+    ReservationManifest,
 };
 pub use model::precisions_of;
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError};
 pub use queue::{MAX_QUEUE_DEPTH, MAX_WEIGHT, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
+pub use reservation::{
+    Keepable, MAX_RESERVED_NODES, RawReservationSpec, ReservationError, ReservationSpec, Scope, kept,
+};
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};
@@ -55,3 +61,4 @@ pub use topology::{
     place_in_site,
 };
 pub use usage::{PART_BITS, USAGE_HALF_LIFE, Usage, in_parts};
+pub use window::{Window, WindowError};

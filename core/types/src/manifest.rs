@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::JobSpec;
 use crate::queue::QueueSpec;
+use crate::reservation::ReservationSpec;
 
 /// The one version of the manifest format.
 pub const API_VERSION: &str = "holdfast/v1";
@@ -29,7 +30,7 @@ pub struct ManifestMetadata {
 pub struct ManifestHead {
     /// Must be [`API_VERSION`].
     pub api_version: String,
-    /// `Job` or `Queue`.
+    /// `Job`, `Queue` or `Reservation`.
     pub kind: String,
 }
 
@@ -51,3 +52,5 @@ pub struct Manifest<S> {
 pub type JobManifest = Manifest<JobSpec>;
 /// A manifest of a queue.
 pub type QueueManifest = Manifest<QueueSpec>;
+/// A manifest of a reservation.
+pub type ReservationManifest = Manifest<ReservationSpec>;

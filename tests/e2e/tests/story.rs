@@ -477,6 +477,63 @@ fn a_drained_node_gives_its_gang_away() {
 }
 
 #[test]
+fn nodes_are_kept_for_those_who_may_be_there() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    // A task takes all accelerators of a node.
+    let train = cluster.manifest("train", "DE", 1, 400, 50);
+    cluster.done(&["job", "submit", "-f", train.as_str()]);
+    let status = cluster.until("train", "trains", |status| number(&status["checkpointStep"]) > 0);
+    let node = status["tasks"][0]["node"].as_str().unwrap().to_owned();
+    let keep = |name: &str, rest: &str| {
+        let path = cluster.home().join(format!("{name}.yaml"));
+        let head = "apiVersion: holdfast/v1\nkind: Reservation\nmetadata: {name: bench}\nspec:\n";
+        std::fs::write(&path, format!("{head}  {rest}\n")).unwrap();
+        path
+    };
+    let typo = keep("typo", "nodes: [nowhere]");
+    let (code, said) = cluster.refused(&["apply", "-f", typo.as_str()]);
+    assert!(code == 2 && said.contains("E2220") && said.contains("`nowhere`"), "{code}: {said}");
+
+    let repairs = keep("repairs", &format!("nodes: [{node}]"));
+    let ahead = cluster.done(&["scheduler", "what-if", "-f", repairs.as_str()]);
+    assert!(ahead.contains("train") && ahead.contains("reservation `bench`"), "{ahead}");
+    cluster.done(&["apply", "-f", repairs.as_str()]);
+    let moved = |status: &Value| number(&status["fence"]) == 2 && status["phase"] == "Running";
+    let status = cluster.until("train", "runs elsewhere", moved);
+    assert_ne!(status["tasks"][0]["node"], node.as_str());
+    assert_ne!(status["resume"], "", "it goes on from its checkpoint");
+    let shown = cluster.done(&["reservation", "show", "bench"]);
+    assert!(shown.contains("Begun") && shown.contains("maintenance") && shown.contains(&node), "{shown}");
+    let wide = cluster.manifest("wide", "DE", 2, 20, 0);
+    cluster.done(&["job", "submit", "-f", wide.as_str()]);
+    let told = wait("it is told that a node is kept", || {
+        let told = cluster.done(&["job", "explain", "wide"]);
+        told.contains("reserved for others: -1 reservation `bench`").then_some(told)
+    });
+    assert!(!told.contains("never"), "{told}");
+
+    // The same nodes are for the jobs of a queue now.
+    let queue = cluster.home().join("course.yaml");
+    let text = "apiVersion: holdfast/v1\nkind: Queue\nmetadata: {name: course}\nspec: {}\n";
+    std::fs::write(&queue, text).unwrap();
+    let course = keep("bench", &format!("nodes: [{node}]\n  queues: [course]"));
+    cluster.done(&["apply", "--atomic", "-f", queue.as_str(), "-f", course.as_str()]);
+    let exercise = cluster.manifest("exercise", "DE", 1, 20, 0);
+    let text = std::fs::read_to_string(&exercise).unwrap();
+    let text =
+        text.replace("  kind: train", "  queue: course\n  kind: train").replace("count: 3,", "count: 1,");
+    std::fs::write(&exercise, text).unwrap();
+    cluster.done(&["job", "submit", "-f", exercise.as_str(), "--wait", "--timeout", "3m"]);
+    cluster.done(&["job", "cancel", "train", "--yes"]);
+    cluster.until("train", "ends", |status| status["phase"] == "Cancelled");
+    assert_eq!(cluster.status("wide")["phase"], "Pending");
+    cluster.done(&["reservation", "delete", "bench", "--yes"]);
+    cluster.until("wide", "ends", |status| status["phase"] == "Succeeded");
+    assert_eq!(cluster.json(&["reservation", "list"])["items"], Value::Array(Vec::new()));
+}
+
+#[test]
 fn a_gang_runs_in_one_rack() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

@@ -26,6 +26,16 @@ pub(crate) fn prelude() -> Vec<Vec<u8>> {
         uid: "uid-default".to_owned(),
         ..store::PutQueue::default()
     }));
+    bodies.push(command::Body::PutReservation(store::PutReservation {
+        name: "night".to_owned(),
+        uid: "reservation-night".to_owned(),
+        spec: Some(v1::ReservationSpec {
+            count: 1,
+            queues: vec!["default".to_owned()],
+            ..Default::default()
+        }),
+        ..store::PutReservation::default()
+    }));
     bodies.push(command::Body::SubmitJob(store::SubmitJob {
         name: "train".to_owned(),
         uid: "uid-train".to_owned(),

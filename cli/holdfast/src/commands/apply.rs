@@ -7,13 +7,15 @@ mod live;
 use camino::Utf8PathBuf;
 use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::queues_client::QueuesClient;
+use holdfast_api::v1::reservations_client::ReservationsClient;
 use holdfast_api::v1::{
-    ApplyQueueRequest, CancelJobRequest, DeleteQueueRequest, JobSpec, QueueSpec, SubmitJobRequest,
+    ApplyQueueRequest, ApplyReservationRequest, CancelJobRequest, DeleteQueueRequest,
+    DeleteReservationRequest, JobSpec, QueueSpec, ReservationSpec, SubmitJobRequest,
 };
-use holdfast_types::{JobManifest, Problem, ProblemKind, QueueManifest};
+use holdfast_types::{JobManifest, Problem, ProblemKind, QueueManifest, ReservationManifest};
 
 use self::changes::{is_as_wanted, lines};
-use self::live::{find_job, find_queue, is_there, said};
+use self::live::{find_job, find_queue, find_reservation, is_there, said};
 use super::confirm::confirm;
 use crate::failure::Failure;
 use crate::globals::Flag;
@@ -70,6 +72,7 @@ pub(crate) async fn apply(session: &Session, apply: &Apply) -> Result<(), Failur
         match wanted {
             Wanted::Job(manifest) => apply_job(session, &manifest).await?,
             Wanted::Queue(manifest) => apply_queue(session, &manifest).await?,
+            Wanted::Reservation(manifest) => apply_reservation(session, &manifest).await?,
         }
     }
     Ok(())
@@ -86,6 +89,20 @@ async fn apply_queue(session: &Session, manifest: &QueueManifest) -> Result<(), 
     let queue = call!(session, QueuesClient, apply, request)?;
     let same = before.is_some_and(|before| before.spec == queue.spec);
     said(session, &queue, "queue", &manifest.metadata.name, if same { "unchanged" } else { "applied" })
+}
+
+async fn apply_reservation(session: &Session, manifest: &ReservationManifest) -> Result<(), Failure> {
+    let name = &manifest.metadata.name;
+    let before = find_reservation(session, name).await?;
+    let request = ApplyReservationRequest {
+        name: name.clone(),
+        labels: manifest.metadata.labels.clone().into_iter().collect(),
+        spec: Some(ReservationSpec::from(&manifest.spec)),
+        options: Some(session.write_options()?),
+    };
+    let made = call!(session, ReservationsClient, apply, request)?;
+    let same = before.is_some_and(|before| before.spec == made.spec);
+    said(session, &made, "reservation", name, if same { "unchanged" } else { "applied" })
 }
 
 /// A job does not change: it is made, or it is there as described, or it is in the way.
@@ -120,6 +137,11 @@ pub(crate) async fn diff(session: &Session, files: &Files) -> Result<(), Failure
             Wanted::Queue(manifest) => {
                 let live = find_queue(session, &manifest.metadata.name).await?.and_then(|queue| queue.spec);
                 compared("queue", &manifest.metadata.name, live.as_ref(), &QueueSpec::from(&manifest.spec))?
+            }
+            Wanted::Reservation(manifest) => {
+                let (name, wanted) = (&manifest.metadata.name, ReservationSpec::from(&manifest.spec));
+                let live = find_reservation(session, name).await?.and_then(|live| live.spec);
+                compared("reservation", name, live.as_ref(), &wanted)?
             }
         };
         differs |= !text.is_empty();
@@ -163,6 +185,12 @@ pub(crate) async fn delete(session: &Session, files: &Files) -> Result<(), Failu
                 let answer = call!(session, QueuesClient, delete, request);
                 gone(session, answer, "queue", &name)?;
             }
+            Wanted::Reservation(manifest) => {
+                let name = manifest.metadata.name.clone();
+                let request = DeleteReservationRequest { name: name.clone(), options };
+                let answer = call!(session, ReservationsClient, delete, request);
+                gone(session, answer, "reservation", &name)?;
+            }
         }
     }
     Ok(())
@@ -172,6 +200,7 @@ fn named(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Job(manifest) => format!("job `{}`", manifest.metadata.name),
         Wanted::Queue(manifest) => format!("queue `{}`", manifest.metadata.name),
+        Wanted::Reservation(manifest) => format!("reservation `{}`", manifest.metadata.name),
     }
 }
 

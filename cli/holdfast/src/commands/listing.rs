@@ -59,7 +59,7 @@ macro_rules! paged {
     )*};
 }
 
-paged!(JobList, NodeList, QueueList, ArtifactList, ReleaseList, RolloutList);
+paged!(JobList, NodeList, QueueList, ReservationList, ArtifactList, ReleaseList, RolloutList);
 
 /// Every page of a list; `fetch` gets the token of the page.
 pub(crate) async fn all<L, F, A>(fetch: F) -> Result<L, Problem>
@@ -147,6 +147,7 @@ fn named(event: &WatchEvent) -> WatchEvent {
         Some(Resource::Job(job)) => job.metadata.as_ref(),
         Some(Resource::Node(node)) => node.metadata.as_ref(),
         Some(Resource::Queue(queue)) => queue.metadata.as_ref(),
+        Some(Resource::Reservation(reservation)) => reservation.metadata.as_ref(),
         Some(Resource::Artifact(artifact)) => artifact.metadata.as_ref(),
         None => None,
     };

@@ -49,7 +49,7 @@ Each plan is decided from the state, the law and the time that it was made of. T
 /// The changes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WhatIf {
-    /// Queues and jobs as if they were applied
+    /// Queues, reservations and jobs as if they were applied
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     /// A node, or all of a domain, such as `rack=r7`, as if it were drained
@@ -132,6 +132,7 @@ fn request(changes: &WhatIf) -> Result<WhatIfRequest, Failure> {
             steps.push(match wanted {
                 Wanted::Job(job) => steps::job(&job),
                 Wanted::Queue(queue) => steps::queue(&queue),
+                Wanted::Reservation(reservation) => steps::reservation(&reservation),
             });
         }
     }

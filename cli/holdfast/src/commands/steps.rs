@@ -1,8 +1,10 @@
 //! Manifests as steps of a transaction. It must not know what becomes of the transaction.
 
 use holdfast_api::v1::transaction_step::Step;
-use holdfast_api::v1::{ApplyQueueStep, JobSpec, QueueSpec, SubmitJobStep};
-use holdfast_types::{JobManifest, QueueManifest};
+use holdfast_api::v1::{
+    ApplyQueueStep, ApplyReservationStep, JobSpec, QueueSpec, ReservationSpec, SubmitJobStep,
+};
+use holdfast_types::{JobManifest, QueueManifest, ReservationManifest};
 
 /// The queue is made, or changed.
 pub(super) fn queue(manifest: &QueueManifest) -> Step {
@@ -10,6 +12,15 @@ pub(super) fn queue(manifest: &QueueManifest) -> Step {
         name: manifest.metadata.name.clone(),
         labels: manifest.metadata.labels.clone().into_iter().collect(),
         spec: Some(QueueSpec::from(&manifest.spec)),
+    })
+}
+
+/// The reservation is made, or changed.
+pub(super) fn reservation(manifest: &ReservationManifest) -> Step {
+    Step::ApplyReservation(ApplyReservationStep {
+        name: manifest.metadata.name.clone(),
+        labels: manifest.metadata.labels.clone().into_iter().collect(),
+        spec: Some(ReservationSpec::from(&manifest.spec)),
     })
 }
 

@@ -96,10 +96,11 @@ impl Source<'_> {
         match head.kind.as_str() {
             "Job" => self.typed(text).map(|manifest| Wanted::Job(Box::new(manifest))),
             "Queue" => self.typed(text).map(|manifest| Wanted::Queue(Box::new(manifest))),
-            other => {
-                Err(self
-                    .fault(format!("kind is `{}`: a manifest describes a `Job` or a `Queue`", shown(other))))
-            }
+            "Reservation" => self.typed(text).map(|manifest| Wanted::Reservation(Box::new(manifest))),
+            other => Err(self.fault(format!(
+                "kind is `{}`: a manifest describes a `Job`, a `Queue` or a `Reservation`",
+                shown(other)
+            ))),
         }
     }
 

@@ -61,7 +61,7 @@ fn what_is_wrong_is_named_with_its_line() {
         (JOB.replace("count: 2", "count: 0"), vec!["`worker` asks for 0 tasks"]),
         (JOB.replace("kind: batch", "kind: bach"), vec!["f.yaml:5", "bach", "batch"]),
         (JOB.replace("image: trainer@1", "image: Trainer"), vec!["f.yaml:8", "Trainer"]),
-        (JOB.replace("kind: Job", "kind: Pod"), vec!["kind is `Pod`", "`Job` or a `Queue`"]),
+        (JOB.replace("kind: Job", "kind: Pod"), vec!["kind is `Pod`", "a `Queue` or a `Reservation`"]),
         (JOB.replace("holdfast/v1", "batch/v1"), vec!["apiVersion is `batch/v1`", "holdfast/v1"]),
         (JOB.replace("kind: Job\n", ""), vec!["kind"]),
         (format!("---\n{JOB}---\n{}", JOB.replace("purpose", "purpos")), vec!["f.yaml:19", "purpos"]),

@@ -1,6 +1,6 @@
 //! What a manifest describes.
 
-use holdfast_types::{JobManifest, QueueManifest};
+use holdfast_types::{JobManifest, QueueManifest, ReservationManifest};
 
 /// One object as its owner wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,4 +9,6 @@ pub(crate) enum Wanted {
     Job(Box<JobManifest>),
     /// A queue.
     Queue(Box<QueueManifest>),
+    /// A reservation.
+    Reservation(Box<ReservationManifest>),
 }

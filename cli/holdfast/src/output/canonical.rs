@@ -54,6 +54,8 @@ shown! {
     NodeList: m => each(&m.items);
     Queue: m => name(m.metadata.as_ref());
     QueueList: m => each(&m.items);
+    Reservation: m => name(m.metadata.as_ref());
+    ReservationList: m => each(&m.items);
     Artifact: m => name(m.metadata.as_ref());
     ArtifactList: m => each(&m.items);
     Release: m => name(m.metadata.as_ref());
@@ -73,6 +75,7 @@ shown! {
     Decision: m => vec![m.verdict.clone()];
     JobSpec: m => vec![m.kind.clone()];
     QueueSpec: m => vec![m.priority.to_string()];
+    ReservationSpec: m => m.nodes.clone();
     AuditHead: m => vec![m.size.to_string()];
     QueueExplanation: m => m.next.iter().map(|next| next.job.clone()).collect();
     ReplayReport: m => m.details.iter().map(|plan| plan.revision.to_string()).collect();

@@ -15,7 +15,7 @@ pub(crate) enum Rule {
 
 use Rule::{AtMost, Longest, Required, Words};
 
-const KINDS: Rule = Words(&["Job", "Node", "Queue", "Artifact"]);
+const KINDS: Rule = Words(&["Job", "Node", "Queue", "Artifact", "Reservation"]);
 const JOB_PHASES: Rule =
     Words(&["Pending", "Starting", "Running", "Stopping", "Succeeded", "Failed", "Cancelled"]);
 const ARTIFACT_KINDS: Rule = Words(&["dataset", "model", "checkpoint", "image"]);
@@ -54,6 +54,10 @@ const RULES: &[(&str, &str, Rule)] = &[
     ("EndJobStep", "name", Required),
     ("ApplyQueueStep", "name", Required),
     ("DeleteQueueStep", "name", Required),
+    ("ApplyReservationStep", "name", Required),
+    ("ApplyReservationStep", "spec", Required),
+    ("ApplyReservationRequest", "spec", Required),
+    ("DeleteReservationStep", "name", Required),
     ("ChangeNodeStep", "name", Required),
     ("ChangeNodeStep", "change", Required),
     ("ChangeNodeStep", "change", Words(&["approve", "cordon", "uncordon", "drain", "retire"])),

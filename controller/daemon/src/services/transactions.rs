@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use holdfast_api::store::{
-    ChangeNode, Command, DecisionRecord, DeleteQueue, EndJob, Transaction, TransactionOutcome,
-    TransactionStep as Stored, command, outcome, transaction_step as stored,
+    ChangeNode, Command, DecisionRecord, DeleteQueue, DeleteReservation, EndJob, Transaction,
+    TransactionOutcome, TransactionStep as Stored, command, outcome, transaction_step as stored,
 };
 use holdfast_api::v1::transaction_step::Step;
 use holdfast_api::v1::transactions_server::Transactions;
@@ -23,7 +23,7 @@ use crate::caller::{self, Operator};
 use crate::write::Write;
 
 use super::admission::{Asked, check_tenant, job_not_found, refused, uid};
-use super::queues;
+use super::{queues, reservations};
 
 pub(crate) struct Service(pub(crate) Arc<App>);
 
@@ -34,7 +34,7 @@ fn invalid(because: impl Into<String>) -> Status {
     status_from_problem(&invalid_request(because))
 }
 
-/// Queues and nodes are for administrators, jobs for every operator whom the law lets.
+/// Queues, reservations and nodes are for administrators, jobs for every operator whom the law lets.
 fn caller_of(request: &Request<TransactionRequest>) -> Result<Operator, Status> {
     let others = |step: &TransactionStep| {
         !matches!(step.step, Some(Step::SubmitJob(_) | Step::CancelJob(_) | Step::DeleteJob(_)))
@@ -120,6 +120,12 @@ impl<'a> Trial<'a> {
             Some(Step::DeleteQueue(delete)) => {
                 plain(stored::Body::DeleteQueue(DeleteQueue { name: delete.name }))
             }
+            Some(Step::ApplyReservation(apply)) => {
+                plain(stored::Body::PutReservation(reservations::put(&apply.name, apply.labels, apply.spec)?))
+            }
+            Some(Step::DeleteReservation(delete)) => {
+                plain(stored::Body::DeleteReservation(DeleteReservation { name: delete.name }))
+            }
             Some(Step::ChangeNode(change)) => plain(stored::Body::ChangeNode(node(change)?)),
             None => Err(invalid("step: it says nothing to do, or nothing that this version knows")),
         }
@@ -165,6 +171,7 @@ fn result(known: outcome::Result) -> Result<TransactionResult, Status> {
         Some(outcome::Result::Job(job)) => Ok(step_result::Resource::Job(job)),
         Some(outcome::Result::Queue(queue)) => Ok(step_result::Resource::Queue(queue)),
         Some(outcome::Result::Node(node)) => Ok(step_result::Resource::Node(node)),
+        Some(outcome::Result::Reservation(made)) => Ok(step_result::Resource::Reservation(made)),
         other => Err(Status::internal(format!("unexpected outcome {other:?}"))),
     };
     let revision = steps.first().map_or(0, |step| step.revision);

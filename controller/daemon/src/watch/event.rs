@@ -13,10 +13,10 @@ const MAX_EVENT_BYTES: usize = 8 << 20;
 /// `partial = true` as it is on the wire. Messages that are concatenated are merged, so one encoding serves both.
 const PARTIAL: &[u8] = &[9 << 3, 1];
 
-/// The first field of `WatchEvent` that is a resource.
-const FIRST_FIELD: u32 = 3;
-/// The kinds that can be watched, in the order of these fields.
-pub(crate) const KINDS: [&str; 4] = ["Job", "Node", "Queue", "Artifact"];
+/// The kinds that can be watched.
+pub(crate) const KINDS: [&str; 5] = ["Job", "Node", "Queue", "Artifact", "Reservation"];
+/// The fields of `WatchEvent` that these are.
+const FIELDS: [u32; 5] = [3, 4, 5, 6, 10];
 
 /// The kinds a watcher asked for, as bits in the order of [`KINDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,13 +37,13 @@ impl Kinds {
     }
 }
 
-/// The place of a kind among those that can be watched.
-fn place(kind: &str) -> Option<u32> {
-    (0..).zip(KINDS).find_map(|(place, name)| (name == kind).then_some(place))
+/// The field that a kind is.
+fn field(kind: &str) -> Option<u32> {
+    KINDS.iter().zip(FIELDS).find_map(|(name, field)| (*name == kind).then_some(field))
 }
 
 fn bit(kind: &str) -> Option<u8> {
-    place(kind).map(|place| 1 << place)
+    KINDS.iter().position(|name| *name == kind).map(|place| 1 << place)
 }
 
 /// A change ready to be sent.
@@ -122,8 +122,9 @@ fn encode(revision: u64, kind: &str, name: &str, resource: Option<&[u8]>) -> Byt
     let change = if resource.is_some() { "put" } else { "delete" };
     delimited(2, change.as_bytes(), &mut out);
     let sent = resource.filter(|bytes| bytes.len() <= MAX_EVENT_BYTES);
-    if let (Some(place), Some(bytes)) = (place(kind), sent) {
-        delimited(FIRST_FIELD + place, bytes, &mut out);
+    // Whichever it is, it is written where the first of them would be.
+    if let (Some(field), Some(bytes)) = (field(kind), sent) {
+        delimited(field, bytes, &mut out);
     }
     delimited(7, kind.as_bytes(), &mut out);
     delimited(8, name.as_bytes(), &mut out);
@@ -164,6 +165,7 @@ mod tests {
             ("Job", watch_event::Resource::Job(v1::Job::default())),
             ("Node", watch_event::Resource::Node(v1::Node::default())),
             ("Artifact", watch_event::Resource::Artifact(v1::Artifact::default())),
+            ("Reservation", watch_event::Resource::Reservation(v1::Reservation::default())),
         ];
         for (kind, resource) in others {
             let put = Event::of(&item(3, kind, Some(Vec::new())));

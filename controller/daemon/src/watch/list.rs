@@ -67,6 +67,12 @@ fn each(state: &State, kind: &str, seen: usize, mut look: impl FnMut(&str, &dyn 
                 looked += 1;
             }
         }
+        "Reservation" => {
+            for reservation in state.reservations().skip(seen).take(PIECE) {
+                look(name(&reservation.metadata), &|| reservation.encode_to_vec());
+                looked += 1;
+            }
+        }
         "Node" => {
             for node in state.nodes().filter_map(|r| r.node.as_ref()).skip(seen).take(PIECE) {
                 look(name(&node.metadata), &|| node.encode_to_vec());

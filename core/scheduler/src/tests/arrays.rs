@@ -58,7 +58,7 @@ fn a_plan_is_checked_element_by_element() {
     let snapshot = cluster(&["a gpus=4"], &[], &["sweep gpus=1 array=9 next=3 room=3"]);
     let plan = tell(&snapshot, &config(), NOW).plan;
     assert_eq!(starts(&plan), ["sweep.3 on a", "sweep.4 on a", "sweep.5 on a"]);
-    let mut ledger = Ledger::new(&snapshot);
+    let mut ledger = Ledger::new(&snapshot, NOW);
     let no_job = |gang: &GangPlacement| Rejection::NoJob { job: gang.job.clone(), uid: gang.uid.clone() };
     assert_eq!(ledger.accept(&plan.gangs[1]), Err(no_job(&plan.gangs[1])), "it is not the next one");
     for gang in &plan.gangs {

@@ -72,7 +72,7 @@ fn who_is_stopped_starts_again_after_the_one_that_it_was_stopped_for() {
     let mut foresight = Foresight::new(&snapshot, &config(), NOW, Named::on(&snapshot));
     let old: JobName = "old-90000".parse().unwrap();
     assert_eq!(foresight.starts().keys().map(JobName::as_str).collect::<Vec<_>>(), ["urgent-600"]);
-    assert_eq!(foresight.stopped().get(&old).map(JobName::as_str), Some("urgent-600"));
+    assert_eq!(foresight.stopped().get(&old), Some(&Cause::Job("urgent-600".parse().unwrap())));
     assert!(foresight.until_started([&old].into_iter()));
     assert_eq!(foresight.starts()[&old].at, NOW + Span::from_secs(600));
 }

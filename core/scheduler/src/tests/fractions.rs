@@ -64,12 +64,12 @@ fn parts_of_two_accelerators_are_no_part_of_one() {
             variant: 0,
             assignments: vec![place],
         };
-        let refused = verify_gang(&forced, &gang).unwrap_err().to_string();
+        let refused = verify_gang(&forced, NOW, &gang).unwrap_err().to_string();
         assert_eq!(refused, format!("accelerator {device} of node `a` has less than 800m free"));
         let unsaid = Assignment { share: None, ..gang.assignments[0].clone() };
         let gang = GangPlacement { assignments: vec![unsaid], ..gang };
         assert_eq!(
-            verify_gang(&forced, &gang).unwrap_err().to_string(),
+            verify_gang(&forced, NOW, &gang).unwrap_err().to_string(),
             "rank 0 asks for 800m of its accelerator and was given all"
         );
     }

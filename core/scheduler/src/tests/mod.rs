@@ -10,6 +10,7 @@ mod nearness;
 mod preempting;
 mod properties;
 mod reclaiming;
+mod reserving;
 mod rules;
 mod sharing;
 mod variants;
@@ -22,8 +23,8 @@ use std::sync::Arc;
 
 use holdfast_types::{
     Amounts, ArraySpec, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName,
-    JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, Resources, Slice, Span,
-    TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, element_of,
+    JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, RawReservationSpec, Resources,
+    Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, element_of,
 };
 
 use crate::*;
@@ -123,6 +124,31 @@ fn queue(line: &str) -> QueueView {
     }
 }
 
+/// `night nodes=a,b domain=rack:r1 count=2 class=amd from=3600 for=7200 every=86400 until=999 queues=lab,one flex=1`, times in seconds
+/// from now on.
+fn reservation(line: &str) -> ReservationView {
+    let words_of = words(line);
+    fn all<T: std::str::FromStr + Ord>(text: Option<&&str>) -> BTreeSet<T> {
+        let parts = text.map_or("", |text| text).split(',').filter(|part| !part.is_empty());
+        parts.map(|part| part.parse().ok().expect("a name")).collect()
+    }
+    let span = |key: &str| words_of.get(key).map(|text| Span::from_secs(text.parse().expect("a number")));
+    let raw = RawReservationSpec {
+        nodes: all(words_of.get("nodes")),
+        domain: place(words_of.get("domain").unwrap_or(&"")),
+        count: words_of.get("count").map(|count| count.parse().unwrap()),
+        device_class: words_of.get("class").map(|class| class.parse().unwrap()),
+        starts_at: span("from").map(|from| NOW + from),
+        duration: span("for"),
+        every: span("every"),
+        until: span("until").map(|until| NOW + until),
+        queues: all(words_of.get("queues")),
+        flex: words_of.contains_key("flex"),
+    };
+    let name = line.split_whitespace().next().unwrap().parse().unwrap();
+    ReservationView { name, spec: raw.try_into().unwrap() }
+}
+
 fn group(name: &str, count: u32, cores: u64, mem: u64, devices: DeviceRequest) -> TaskGroup {
     TaskGroup {
         name: name.parse().unwrap(),
@@ -160,7 +186,7 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
         output: None,
         precision: words_of.get("precision").map(|p| p.parse().unwrap()),
         retries: 0,
-        max_run_time: None,
+        max_run_time: words_of.get("takes").map(|takes| Span::from_secs(takes.parse().unwrap())),
         depends_on: Vec::new(),
         singleton: None,
         not_before: None,
@@ -173,7 +199,7 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 }
 
 /// `train queue=default priority=0 tasks=2 gpus=8 gpumem=80 class=nvidia cores=1 mem=1 in=DE age=60 deny=n1,n2 wait=5`;
-/// `deny` denies by rule `no-export`, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
+/// `deny` denies by rule `no-export`, `takes` is `maxRunTime` in seconds, `age` is in seconds before [`NOW`], `wait` in seconds after it, and
 /// `near` is what [`topology`] reads, `share=250` asks for a part of one accelerator for each task, and `side=2x4,1x3x16` adds a group of
 /// two tasks with four accelerators and one of a task with three and sixteen cores. `or=amd:2,nvidia:0:8` are variants of the workers:
 /// two accelerators of a class, or none and eight cores. `array=9 next=2 room=3` is an array of nine elements, of which those from the third
@@ -248,7 +274,8 @@ fn cluster(nodes: &[&str], queues: &[&str], jobs: &[&str]) -> Snapshot {
     let nodes: Vec<NodeView> = nodes.iter().map(|line| node(line)).collect();
     let queues = if queues.is_empty() { &["default"] } else { queues };
     let jobs = jobs.iter().map(|line| job(line, &nodes)).collect();
-    Snapshot { revision: 7, queues: queues.iter().map(|line| queue(line)).collect(), jobs, nodes }
+    let queues = queues.iter().map(|line| queue(line)).collect();
+    Snapshot { revision: 7, queues, jobs, nodes, reservations: Vec::new() }
 }
 
 /// Places that were taken at a time, in the variant wanted most.

@@ -238,7 +238,13 @@ mod laws {
             let nodes = cluster_of(&racks);
             let view = job(&format!("job tasks={} gpus=1 near={asks}", quarters * 4), &nodes);
             let asks = view.spec.groups[0].topology.clone().unwrap();
-            let snapshot = Snapshot { revision: 1, queues: vec![queue("default")], jobs: vec![view], nodes };
+            let snapshot = Snapshot {
+                revision: 1,
+                queues: vec![queue("default")],
+                jobs: vec![view],
+                nodes,
+                reservations: Vec::new(),
+            };
             let plan = plan(&snapshot, &config(), NOW);
             let all: Vec<&NodeView> = snapshot.nodes.iter().collect();
             let mut domains: BTreeMap<String, Vec<&NodeView>> = BTreeMap::new();

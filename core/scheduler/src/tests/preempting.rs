@@ -5,9 +5,13 @@ use super::*;
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
-/// A plan as `victim for job` and, for each job that places are held for, where.
-fn stopped(plan: &Plan) -> Vec<String> {
-    let stops = plan.preempts.iter().map(|stop| format!("{} for {}", stop.job, stop.by));
+/// A plan as `victim for job` or ``victim for reservation `name` `` and, for each job that places are held for, where.
+pub(super) fn stopped(plan: &Plan) -> Vec<String> {
+    let by = |cause: &Cause| match cause {
+        Cause::Job(job) => job.to_string(),
+        Cause::Reservation(_) => cause.to_string(),
+    };
+    let stops = plan.preempts.iter().map(|stop| format!("{} for {}", stop.job, by(&stop.by)));
     stops.chain(plan.holds.iter().map(places)).collect()
 }
 

@@ -254,7 +254,7 @@ proptest! {
     #[test]
     fn a_plan_keeps_law_and_capacity_and_explains_the_rest(mut snapshot in snapshots()) {
         let Told { plan: made, explanations } = tell(&snapshot, &config(), NOW);
-        let mut ledger = Ledger::new(&snapshot);
+        let mut ledger = Ledger::new(&snapshot, NOW);
         for gang in &made.gangs {
             check_lawful(&snapshot, gang);
             prop_assert_eq!(ledger.accept(gang), Ok(()));
@@ -297,7 +297,7 @@ proptest! {
                         }).collect();
                     }
                 }
-                Snapshot { revision, nodes, queues, jobs }
+                Snapshot { revision, nodes, queues, jobs, reservations: Vec::new() }
             });
             (Just(snapshot), two)
         })

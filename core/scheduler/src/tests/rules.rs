@@ -320,7 +320,13 @@ fn a_thousand_nodes_fill_up_to_the_last_accelerator() {
     let nodes: Vec<NodeView> = (0..1_000).map(|n| node(&format!("n{n:04} gpus=8 in=DE"))).collect();
     let first = job("j gpus=1 in=DE", &nodes);
     let jobs = (0..8_100).map(|n| JobView { name: format!("j{n:05}").parse().unwrap(), ..first.clone() });
-    let snapshot = Snapshot { revision: 1, queues: vec![queue("default")], jobs: jobs.collect(), nodes };
+    let snapshot = Snapshot {
+        revision: 1,
+        queues: vec![queue("default")],
+        jobs: jobs.collect(),
+        nodes,
+        reservations: Vec::new(),
+    };
     let all = tell(&snapshot, &Config { max_gangs_per_plan: u32::MAX, ..config() }, NOW);
     assert_eq!((all.plan.gangs.len(), all.explanations.len()), (8_000, 100));
     let left: BTreeSet<_> = all.explanations.values().map(Arc::as_ptr).collect();

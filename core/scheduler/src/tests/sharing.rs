@@ -172,7 +172,7 @@ fn a_gang_that_its_tree_has_no_share_for_is_refused_before_it_starts() {
     let gang = plan(&snapshot, &config(), NOW).gangs.remove(0);
     snapshot.queues[0].nominal = counts("nvidia:2");
     assert_eq!(
-        verify_gang(&snapshot, &gang).unwrap_err().to_string(),
+        verify_gang(&snapshot, NOW, &gang).unwrap_err().to_string(),
         "queue `top` has 2 nvidia accelerators for queue `a`, of which 0 are held; the gang needs 3"
     );
 }

@@ -93,10 +93,13 @@ fn others_stop_only_for_the_variant_that_is_wanted_most() {
 fn a_gang_is_checked_in_the_variant_it_was_placed_in() {
     let snapshot = cluster(&["a gpus=8", "b gpus=8 class=amd"], &["default"], &["j gpus=9 or=amd:2"]);
     let placed = plan(&snapshot, &config(), NOW).gangs.remove(0);
-    assert_eq!((places(&placed).as_str(), verify_gang(&snapshot, &placed)), ("j (1) -> 0:b[0,1]", Ok(())));
+    assert_eq!(
+        (places(&placed).as_str(), verify_gang(&snapshot, NOW, &placed)),
+        ("j (1) -> 0:b[0,1]", Ok(()))
+    );
     let refused = |variant| {
         let gang = GangPlacement { variant, ..placed.clone() };
-        verify_gang(&snapshot, &gang).unwrap_err().to_string()
+        verify_gang(&snapshot, NOW, &gang).unwrap_err().to_string()
     };
     assert_eq!(refused(0), "rank 0 needs 9 accelerators on node `b` and was given 2");
     assert_eq!(refused(2), "the gang is placed in variant 2, and the job has 2, counted from 0");

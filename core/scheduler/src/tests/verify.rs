@@ -11,7 +11,7 @@ fn check(edit: impl FnOnce(&mut Snapshot, &mut GangPlacement), expected: &str) {
     let mut gang = plan(&snapshot, &config(), NOW).gangs.remove(0);
     assert_eq!(places(&gang), "j -> 0:a[0,1,2] 1:a[3,4,5]");
     edit(&mut snapshot, &mut gang);
-    let found = match verify_gang(&snapshot, &gang) {
+    let found = match verify_gang(&snapshot, NOW, &gang) {
         Ok(()) => String::from("accepted"),
         Err(rejection) => rejection.to_string(),
     };
@@ -69,7 +69,7 @@ fn a_ledger_counts_what_it_accepted_and_forgets_what_it_refused() {
         cluster(&["a gpus=4"], &["default max=4"], &["j tasks=2 gpus=1 age=90", "k gpus=2", "l gpus=1"]);
     let planned = plan(&snapshot, &config(), NOW).gangs;
     let [j, k] = &planned[..] else { panic!("two gangs fit") };
-    let mut ledger = Ledger::new(&snapshot);
+    let mut ledger = Ledger::new(&snapshot, NOW);
     // The second rank is wrong, so the first takes nothing.
     let mut broken = j.clone();
     broken.assignments[1].devices[0] = DeviceIndex(9);

@@ -83,7 +83,7 @@ impl World {
     /// With the jobs in one queue.
     pub(super) fn snapshot(self, jobs: Vec<JobView>) -> Result<Snapshot> {
         let queue = QueueView::new("default".parse().context("a queue name")?);
-        Ok(Snapshot { revision: 1, queues: vec![queue], jobs, nodes: self.nodes })
+        Ok(Snapshot { revision: 1, queues: vec![queue], jobs, nodes: self.nodes, ..Snapshot::default() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use holdfast_controller::fuzzing;
-use holdfast_types::{JobManifest, QueueManifest};
+use holdfast_types::{JobManifest, QueueManifest, ReservationManifest};
 
 use crate::invent::Inventor;
 use crate::mutate::mutate;
@@ -38,7 +38,12 @@ pub(super) fn targets() -> Result<Vec<Target>> {
             );
         }
         let queue = serde_json::from_slice::<QueueManifest>(bytes);
-        format!("{} {}", way(job), way(queue))
+        let reservation = serde_json::from_slice::<ReservationManifest>(bytes);
+        if let Ok(reservation) = &reservation {
+            let text = serde_json::to_vec(reservation).unwrap_or_default();
+            assert_eq!(serde_json::from_slice::<ReservationManifest>(&text).ok().as_ref(), Some(reservation));
+        }
+        format!("{} {} {}", way(job), way(queue), way(reservation))
     });
     Ok(vec![rest, wanted])
 }
@@ -71,6 +76,8 @@ fn manifests() -> Vec<Vec<u8>> {
             "tenant":"lab","purpose":"research","image":"trainer@1","output":"model","retries":1,
             "groups":[{"name":"worker","count":2,"resources":{"cpu":"1","memory":"1GiB","devices":{"class":"nvidia","count":2}}}]}}"#,
         r#"{"apiVersion":"holdfast/v1","kind":"Queue","metadata":{"name":"default"},"spec":{"priority":5}}"#,
+        r#"{"apiVersion":"holdfast/v1","kind":"Reservation","metadata":{"name":"night"},"spec":{"domain":{"rack":"r7"},"count":2,
+            "startsAt":"2026-12-01T02:00:00Z","duration":"4h","every":"1w","until":"2027-06-01T00:00:00Z","queues":["lab"],"flex":true}}"#,
     ];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -18,6 +18,7 @@ pub(super) async fn apply(session: &Session, wanted: &[Wanted]) -> Result<(), Fa
         let step = match wanted {
             Wanted::Job(manifest) => submit(session, manifest).await?,
             Wanted::Queue(manifest) => Some(steps::queue(manifest)),
+            Wanted::Reservation(manifest) => Some(steps::reservation(manifest)),
         };
         steps.extend(step.map(|step| TransactionStep { expected_revision: 0, step: Some(step) }));
     }
@@ -47,6 +48,9 @@ fn show(session: &Session, step: &StepResult) -> Result<(), Failure> {
         Some(step_result::Resource::Job(job)) => said(session, job, "job", &name(&job.metadata), "submitted"),
         Some(step_result::Resource::Queue(queue)) => {
             said(session, queue, "queue", &name(&queue.metadata), "applied")
+        }
+        Some(step_result::Resource::Reservation(made)) => {
+            said(session, made, "reservation", &name(&made.metadata), "applied")
         }
         // No step of a manifest is about a node.
         Some(step_result::Resource::Node(_)) | None => Ok(()),

@@ -2,7 +2,8 @@
 
 use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::queues_client::QueuesClient;
-use holdfast_api::v1::{GetRequest, Job, JobSpec, Queue};
+use holdfast_api::v1::reservations_client::ReservationsClient;
+use holdfast_api::v1::{GetRequest, Job, JobSpec, Queue, Reservation};
 use holdfast_types::{Problem, ProblemKind};
 
 use super::changes::is_as_wanted;
@@ -34,6 +35,12 @@ pub(super) async fn find_job(session: &Session, name: &str) -> Result<Option<Job
 /// The queue of that name, if there is one.
 pub(super) async fn find_queue(session: &Session, name: &str) -> Result<Option<Queue>, Problem> {
     found(call!(session, QueuesClient, get, GetRequest { name: name.to_owned(), ..GetRequest::default() }))
+}
+
+/// The reservation of that name, if there is one.
+pub(super) async fn find_reservation(session: &Session, name: &str) -> Result<Option<Reservation>, Problem> {
+    let get = GetRequest { name: name.to_owned(), ..GetRequest::default() };
+    found(call!(session, ReservationsClient, get, get))
 }
 
 fn found<T>(answer: Result<T, Problem>) -> Result<Option<T>, Problem> {

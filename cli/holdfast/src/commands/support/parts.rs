@@ -13,6 +13,7 @@ use holdfast_api::v1::jobs_client::JobsClient;
 use holdfast_api::v1::nodes_client::NodesClient;
 use holdfast_api::v1::policies_client::PoliciesClient;
 use holdfast_api::v1::queues_client::QueuesClient;
+use holdfast_api::v1::reservations_client::ReservationsClient;
 use holdfast_api::v1::{
     AuditHeadRequest, ListArtifactsRequest, ListAuditRequest, ListControllersRequest, ListEventsRequest,
     ListJobsRequest, ListRequest, ShowPolicyRequest,
@@ -147,6 +148,7 @@ fn lists<'a>(channel: TaggedChannel, stale: bool) -> Vec<Asked<'a>> {
     vec![
         pages!(channel, "nodes.json", NodesClient, page),
         pages!(channel, "queues.json", QueuesClient, page),
+        pages!(channel, "reservations.json", ReservationsClient, page),
         pages!(channel, "jobs.json", JobsClient, jobs),
         pages!(channel, "artifacts.json", ArtifactsClient, artifacts),
         one!(channel, "controllers.json", ControllersClient, list, ListControllersRequest {}),

@@ -1,0 +1,58 @@
+//! Jobs and the nodes that are kept for others: which a job may not use, and who is in the way. It must not know how anything is decided.
+
+use std::collections::BTreeMap;
+
+use holdfast_types::{JobSpec, ReservationName, Time};
+
+use crate::index::Index;
+use crate::job::{Ident, Job, JobNumber, is_preemptible};
+use crate::reserved::{Closed, Guest, lets_in};
+
+impl Index {
+    /// The reservations that are closed to a job of a queue, and when that is first otherwise.
+    pub(crate) fn closed_to(&self, queue: Option<usize>, spec: &JobSpec) -> (Closed, Option<Time>) {
+        if self.catalog.reserved().is_empty() {
+            return (Closed::new(), None);
+        }
+        self.catalog.reserved().closed_to(&self.guest(queue, spec), self.now())
+    }
+
+    /// A job that waits is of another class by now. It stands in no line.
+    pub(crate) fn reclass(&mut self, number: JobNumber) {
+        let Some(job) = self.job(number) else { return };
+        let Some(class) = job.wait().and_then(|wait| self.catalog.class(wait.class)) else { return };
+        let (spec, verdicts) = (job.spec.clone(), class.verdicts.clone());
+        let (closed, until) = self.closed_to(job.queue, &spec);
+        let new = self.catalog.enter(&spec, &verdicts, &closed);
+        if let Some(wait) = self.job_mut(number).and_then(Job::wait_mut) {
+            let old = std::mem::replace(&mut wait.class, new);
+            // What was found in vain was found on other nodes.
+            (wait.class_until, wait.hopeless, wait.tried) = (until, None, None);
+            self.catalog.leave(old);
+        }
+    }
+
+    fn guest(&self, queue: Option<usize>, spec: &JobSpec) -> Guest<'_> {
+        Guest {
+            queues: queue.into_iter().flat_map(|queue| self.queues.names_above(queue)).collect(),
+            takes: spec.max_run_time,
+            may_stop: is_preemptible(spec),
+        }
+    }
+}
+
+/// The jobs to stop because they are on nodes that are kept for others by now, in the order of their names, and for which reservation. Who
+/// may not be stopped stays.
+pub(crate) fn in_the_way(index: &Index, now: Time) -> Vec<(JobNumber, ReservationName)> {
+    let mut found: BTreeMap<&Ident, (JobNumber, &ReservationName)> = BTreeMap::new();
+    for (view, nodes) in index.catalog.reserved().begun(now) {
+        for number in nodes.iter().flat_map(|node| index.on(*node)) {
+            let Some(job) = index.job(*number) else { continue };
+            let runs = job.stay().is_some_and(|stay| !stay.stopping);
+            if runs && job.is_preemptible() && !lets_in(view, &index.guest(job.queue, &job.spec)) {
+                found.entry(&*job.ident).or_insert((*number, &view.name));
+            }
+        }
+    }
+    found.into_values().map(|(number, name)| (number, name.clone())).collect()
+}
