@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::str::FromStr;
 
-use holdfast_types::{Place, RawReservationSpec, ReservationSpec, Span};
+use holdfast_types::{Place, RawReservationSpec, ReservationSpec, Span, Watts};
 
 use crate::convert::{ConvertError, field, millis, optional, timestamp};
 use crate::generated::holdfast::v1;
@@ -39,6 +39,7 @@ impl TryFrom<&v1::ReservationSpec> for ReservationSpec {
             until: spec.until.as_ref().map(|at| millis(Some(at))),
             queues: all("queues", &spec.queues)?,
             flex: spec.flex,
+            max_power: (spec.max_power_watts > 0).then_some(Watts(spec.max_power_watts)),
         };
         Ok(raw.try_into()?)
     }
@@ -59,6 +60,7 @@ impl From<&ReservationSpec> for v1::ReservationSpec {
             until: raw.until.map(timestamp),
             queues: raw.queues.iter().map(ToString::to_string).collect(),
             flex: raw.flex,
+            max_power_watts: raw.max_power.map_or(0, |watts| watts.0),
         }
     }
 }
@@ -73,6 +75,7 @@ mod tests {
             serde_json::json!({"nodes": ["n1"], "queues": ["course"], "flex": true}),
             serde_json::json!({"domain": {"rack": "r7"}, "startsAt": "2026-12-01T02:00:00Z", "duration": "4h",
                 "every": "1w", "until": "2027-06-01T00:00:00Z"}),
+            serde_json::json!({"maxPower": "12kW"}),
             serde_json::json!({"count": 4, "deviceClass": "nvidia"}),
         ] {
             let spec: ReservationSpec = serde_json::from_value(spec).unwrap();

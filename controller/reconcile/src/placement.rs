@@ -14,7 +14,7 @@ use holdfast_state::State;
 use holdfast_types::{
     ArraySpec, Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase,
     Place, QueueSpec, Rank, ReservationSpec, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage,
-    place_in_site, precisions_of,
+    place_in_site, precisions_of, watts_of,
 };
 
 use crate::rulings::{Asked, Rulings};
@@ -97,6 +97,7 @@ fn device_view(device: &v1::Device) -> Option<DeviceView> {
         memory: Bytes(device.memory_bytes),
         healthy: device.health.is_empty() || device.health == HEALTHY,
         precisions: precisions_of(class, &device.model).iter().copied().collect(),
+        watts: watts_of(class, &device.model),
     })
 }
 

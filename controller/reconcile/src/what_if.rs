@@ -108,7 +108,7 @@ fn ahead(state: &State, bundle: &Bundle, now: Time) -> (v1::ClusterOutlook, BTre
 fn stop(is_drained: bool, by: Option<&Cause>) -> String {
     match by {
         Some(Cause::Job(by)) => format!("it is stopped so that job `{by}` finds room"),
-        Some(by) => format!("it is stopped for {by}, which keeps a node that it runs on for others"),
+        Some(by) => format!("it is stopped for {by}"),
         None if is_drained => String::from("a node that it runs on is drained"),
         None => String::from("it is stopped"),
     }

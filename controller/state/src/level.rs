@@ -35,6 +35,9 @@ pub(crate) const ONE_CHANGE: u32 = 6;
 /// From here on nodes may be kept for somebody.
 const RESERVATIONS: u32 = 6;
 
+/// From here on it is kept how much a job draws, and has drawn.
+pub(crate) const ENERGY: u32 = 6;
+
 /// From here on a job may be an array.
 const ARRAYS: u32 = 6;
 

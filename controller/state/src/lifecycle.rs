@@ -81,7 +81,10 @@ fn count_time(status: &mut v1::JobStatus, phase: JobPhase, now: Time) -> Option<
         JobPhase::Running | JobPhase::Stopping => return None,
         JobPhase::Pending | JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled => {
             if let Some(placed) = status.placed_at.take() {
-                status.ran_ms = status.ran_ms.saturating_add(spent(millis(Some(&placed))));
+                let ran = spent(millis(Some(&placed)));
+                status.ran_ms = status.ran_ms.saturating_add(ran);
+                let joules = std::mem::take(&mut status.power_watts).saturating_mul(ran) / 1_000;
+                status.energy_joules = status.energy_joules.saturating_add(joules);
                 change = Some(Places::Lost);
             }
         }

@@ -8,12 +8,13 @@ use holdfast_api::store::{
     CommitPlan, DecisionRecord, GangPlacement, PlanOutcome, Preemption, TaskPlacement, outcome,
 };
 use holdfast_api::{timestamp, v1};
-use holdfast_types::{JobPhase, NodeName, NodePhase, ReservationName, TaskPhase};
+use holdfast_types::{JobPhase, NodeName, NodePhase, ReservationName, TaskPhase, Watts};
 
 use crate::act::{Act, Answer};
 use crate::deadlines::is_late;
 use crate::phases::{is_array, job_phase, node_phase, task_phase};
-use crate::{array, artifacts, incarnation, lifecycle, record, reservations, waits};
+use crate::state::State;
+use crate::{array, artifacts, incarnation, level, lifecycle, record, reservations, waits};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -28,7 +29,7 @@ pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     for gang in &plan.holds {
         hold(act, gang);
     }
-    let mut usage = Usage::of(act);
+    let mut usage = Usage::of(act.state);
     for gang in &plan.gangs {
         match place(act, &mut usage, gang, &plan) {
             Ok(()) => answer.placed.push(gang.job.clone()),
@@ -129,12 +130,17 @@ fn place(
     check_whole(&ranks, gang)?;
     check_open(&reservations::closed(act, &job), gang)?;
     let taken = fit(act, usage, &ranks, gang)?;
+    check_power(&reservations::caps(act, &job), usage, &taken)?;
+    let watts = gang_watts(usage, &taken);
     usage.nodes.extend(taken);
     let resume = artifacts::resume_point(act, &job);
     let status = job.status.get_or_insert_default();
     status.fence += 1;
     status.resume = resume;
     status.variant = gang.variant;
+    if act.cluster.feature_level >= level::ENERGY {
+        status.power_watts = watts;
+    }
     status.explanation = None;
     status.tasks = gang
         .tasks
@@ -198,6 +204,29 @@ fn check_open(closed: &[(ReservationName, BTreeSet<NodeName>)], gang: &GangPlace
     }
 }
 
+/// Whether no more is drawn below each cap than it allows once a gang is on its nodes.
+fn check_power(
+    caps: &[reservations::Cap],
+    usage: &Usage,
+    taken: &BTreeMap<String, NodeUsage>,
+) -> Result<(), String> {
+    for cap in caps {
+        let then = |node: &NodeName| {
+            taken.get(node.as_str()).map_or_else(|| usage.watts(node.as_str()), |t| t.watts)
+        };
+        let drawn = Watts(cap.nodes.iter().map(then).sum());
+        if drawn > cap.limit && cap.nodes.iter().any(|node| taken.contains_key(node.as_str())) {
+            return Err(format!("{drawn} would be drawn below `{}`, which allows {}", cap.name, cap.limit));
+        }
+    }
+    Ok(())
+}
+
+/// What a gang draws by itself.
+fn gang_watts(usage: &Usage, taken: &BTreeMap<String, NodeUsage>) -> u64 {
+    taken.iter().map(|(node, then)| then.watts.saturating_sub(usage.watts(node))).sum()
+}
+
 type Ranks = BTreeMap<u32, (String, v1::Resources)>;
 
 /// What the task of each rank needs in a variant of the gang.
@@ -232,7 +261,7 @@ fn check_whole(ranks: &Ranks, gang: &GangPlacement) -> Result<(), String> {
 
 /// What is in use on each node.
 #[derive(Debug, Default)]
-struct Usage {
+pub(crate) struct Usage {
     nodes: BTreeMap<String, NodeUsage>,
 }
 
@@ -240,6 +269,8 @@ struct Usage {
 struct NodeUsage {
     cpu_millis: u64,
     memory_bytes: u64,
+    /// The most that it draws, where anything caps that; and else what has come since.
+    watts: u64,
     /// Thousandths of each accelerator.
     devices: BTreeMap<u32, u32>,
 }
@@ -248,14 +279,25 @@ struct NodeUsage {
 const WHOLE: u32 = 1_000;
 
 impl Usage {
-    fn of(act: &Act<'_>) -> Self {
-        let mut usage = Self::default();
-        for job in act.state.placed_jobs() {
+    /// The most that what has places on a node draws.
+    pub(crate) fn watts(&self, node: &str) -> u64 {
+        self.nodes.get(node).map_or(0, |usage| usage.watts)
+    }
+
+    /// What those take that have places.
+    pub(crate) fn of(state: &State) -> Self {
+        let (mut usage, is_capped) = (Self::default(), reservations::is_capped(state));
+        for job in state.placed_jobs() {
             let ranks = ranks(job, job.status.as_ref().map_or(0, |status| status.variant));
             let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
             for task in tasks.iter().filter(|t| !task_phase(t).is_terminal()) {
                 let resources = ranks.get(&task.rank).map(|(_, r)| r.clone()).unwrap_or_default();
-                usage.nodes.entry(task.node.clone()).or_default().add(&resources, &task.devices);
+                let watts = is_capped.then(|| reservations::task_watts(state.node(&task.node), &resources));
+                usage.nodes.entry(task.node.clone()).or_default().add(
+                    &resources,
+                    &task.devices,
+                    watts.unwrap_or(0),
+                );
             }
         }
         usage
@@ -263,7 +305,8 @@ impl Usage {
 }
 
 impl NodeUsage {
-    fn add(&mut self, resources: &v1::Resources, devices: &[u32]) {
+    fn add(&mut self, resources: &v1::Resources, devices: &[u32], watts: u64) {
+        self.watts = self.watts.saturating_add(watts);
         self.cpu_millis = self.cpu_millis.saturating_add(resources.cpu_millis);
         self.memory_bytes = self.memory_bytes.saturating_add(resources.memory_bytes);
         for device in devices {
@@ -302,7 +345,7 @@ fn fit(
         let before = || usage.nodes.get(&task.node).cloned().unwrap_or_default();
         let used: &mut NodeUsage = taken.entry(task.node.clone()).or_insert_with(before);
         check_devices(inventory, used, &resources, task)?;
-        used.add(&resources, &task.devices);
+        used.add(&resources, &task.devices, reservations::task_watts(Some(record), &resources));
         if used.cpu_millis > inventory.cpu_millis || used.memory_bytes > inventory.memory_bytes {
             return Err(format!("node {} has not enough processors or memory left", task.node));
         }

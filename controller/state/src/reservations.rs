@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_api::store::{PutReservation, outcome};
+use holdfast_api::store::{NodeRecord, PutReservation, outcome};
 use holdfast_api::{timestamp, v1};
 use holdfast_types::{
-    AsProblem, DeviceClass, Keepable, MAX_QUEUE_DEPTH, NodeName, NodePhase, Place, ReservationName,
-    ReservationSpec, Scope, Span, Time, TopologyLevel, kept, place_in_site,
+    AsProblem, DeviceClass, Keepable, MAX_QUEUE_DEPTH, MilliDevices, Millicores, NodeName, NodePhase, Place,
+    ReservationName, ReservationSpec, Scope, Span, TopologyLevel, Watts, kept, place_in_site, watts_of,
 };
 
 use crate::act::{Act, Answer};
@@ -79,19 +79,71 @@ pub(crate) fn closed(act: &Act<'_>, job: &v1::Job) -> Vec<(ReservationName, BTre
         return Vec::new();
     };
     let queues = queues_above(act.state, &spec.queue);
-    let takes = (spec.max_run_time_ms > 0).then_some(Span(spec.max_run_time_ms));
-    let may_stop = spec.kind != "service" && spec.preemptible.unwrap_or(spec.checkpoint.is_some());
     let closed = |reservation: &ReservationSpec| {
         let lets_in = reservation.queues.iter().any(|queue| queues.contains(queue.as_str()));
-        let takes = if reservation.flex && may_stop { Some(Span(0)) } else { takes };
-        !lets_in && reservation.window.meets(act.now, takes).0
+        let takes = if reservation.flex && may_stop(spec) { Some(Span(0)) } else { takes(spec) };
+        !lets_in && reservation.max_power.is_none() && reservation.window.meets(act.now, takes).0
     };
     let nodes = reserved_nodes(act.state);
     nodes.into_iter().filter(|(_, spec, _)| closed(spec)).map(|(name, _, nodes)| (name, nodes)).collect()
 }
 
+/// What caps how much is drawn while a job runs that starts now.
+pub(crate) struct Cap {
+    pub(crate) name: ReservationName,
+    pub(crate) limit: Watts,
+    pub(crate) nodes: BTreeSet<NodeName>,
+}
+
+/// The caps that bind a job. One that may be stopped makes way when another one begins.
+pub(crate) fn caps(act: &Act<'_>, job: &v1::Job) -> Vec<Cap> {
+    let Some(spec) = job.spec.as_ref().filter(|_| is_capped(act.state)) else { return Vec::new() };
+    let takes = if may_stop(spec) { Some(Span(0)) } else { takes(spec) };
+    let cap = |(name, reservation, nodes): (_, ReservationSpec, _)| {
+        let limit = reservation.max_power.filter(|_| reservation.window.meets(act.now, takes).0)?;
+        Some(Cap { name, limit, nodes })
+    };
+    reserved_nodes(act.state).into_iter().filter_map(cap).collect()
+}
+
+/// Whether anything caps what is drawn.
+pub(crate) fn is_capped(state: &State) -> bool {
+    state.reservations().any(|known| known.spec.as_ref().is_some_and(|spec| spec.max_power_watts > 0))
+}
+
+/// For how long a job runs at most; `None` where nobody knows.
+fn takes(spec: &v1::JobSpec) -> Option<Span> {
+    (spec.max_run_time_ms > 0).then_some(Span(spec.max_run_time_ms))
+}
+
+fn may_stop(spec: &v1::JobSpec) -> bool {
+    spec.kind != "service" && spec.preemptible.unwrap_or(spec.checkpoint.is_some())
+}
+
+/// The most that a task draws on a node, whichever of its accelerators it has.
+pub(crate) fn task_watts(node: Option<&NodeRecord>, resources: &v1::Resources) -> u64 {
+    let inventory = node.and_then(|record| record.node.as_ref()?.status.as_ref()?.inventory.as_ref());
+    let all = inventory.map_or(&[][..], |inventory| &inventory.devices);
+    let (thousandths, class) = match &resources.devices {
+        Some(asks) if asks.share_millis > 0 => (u64::from(asks.share_millis), asks.class.as_str()),
+        Some(asks) => (1_000 * u64::from(asks.count), asks.class.as_str()),
+        None => (0, ""),
+    };
+    // The accelerators of a node are mostly of one model.
+    let (mut model, mut each) = ("", 0);
+    for device in all.iter().filter(|device| device.class == class) {
+        if (each == 0 || device.model != model)
+            && let Ok(class) = class.parse()
+        {
+            model = &device.model;
+            each = each.max(u64::from(watts_of(class, model)));
+        }
+    }
+    Watts::of_task(Millicores(resources.cpu_millis), MilliDevices(thousandths), each).0
+}
+
 /// The names of a queue and of those above it.
-fn queues_above<'a>(state: &'a State, queue: &'a str) -> BTreeSet<&'a str> {
+pub(crate) fn queues_above<'a>(state: &'a State, queue: &'a str) -> BTreeSet<&'a str> {
     let above = |queue: &&'a str| {
         let parent = state.queue(queue)?.spec.as_ref()?.parent.as_str();
         Some(parent).filter(|parent| !parent.is_empty())
@@ -112,7 +164,7 @@ pub fn reserved_nodes(state: &State) -> Vec<(ReservationName, ReservationSpec, B
     }
     let nodes: Vec<Standing> = state.nodes().filter_map(Standing::of).collect();
     let keepable: Vec<Keepable<'_>> = nodes.iter().map(Standing::keepable).collect();
-    let found = kept(&specs.iter().map(|(_, spec)| &spec.scope).collect::<Vec<_>>(), &keepable);
+    let found = kept(&specs.iter().map(|(_, spec)| spec).collect::<Vec<_>>(), &keepable);
     let names =
         |found: BTreeSet<usize>| found.iter().filter_map(|at| Some(nodes.get(*at)?.name.clone())).collect();
     specs.into_iter().zip(found).map(|((name, spec), found)| (name, spec, names(found))).collect()
@@ -127,7 +179,7 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(record: &holdfast_api::store::NodeRecord) -> Option<Self> {
+    fn of(record: &NodeRecord) -> Option<Self> {
         let node = record.node.as_ref()?;
         // The machine of a controller takes no work.
         let spec = node.spec.as_ref().filter(|spec| !spec.controller)?;
@@ -146,34 +198,5 @@ impl Standing {
     fn keepable(&self) -> Keepable<'_> {
         let Self { name, place, is_open, classes } = self;
         Keepable { name, place, is_open: *is_open, classes: classes.clone() }
-    }
-}
-
-/// A reservation as it stands at a moment.
-#[must_use]
-pub fn reservation_status(state: &State, name: &str, now: Time) -> v1::ReservationStatus {
-    let found = reserved_nodes(state).into_iter().find(|(known, ..)| known.as_str() == name);
-    let Some((_, spec, nodes)) = found else { return v1::ReservationStatus::default() };
-    let is_for = |job: &v1::Job| {
-        let queues = job.spec.as_ref().map(|spec| queues_above(state, &spec.queue)).unwrap_or_default();
-        spec.queues.iter().any(|queue| queues.contains(queue.as_str()))
-    };
-    let is_on = |job: &&v1::Job| {
-        let tasks = job.status.as_ref().map_or(&[][..], |status| &status.tasks).iter();
-        let mut live = tasks.filter(|task| !crate::phases::task_phase(task).is_terminal());
-        live.any(|task| nodes.iter().any(|node| node.as_str() == task.node))
-    };
-    let others = state.placed_jobs().filter(|job| !is_for(job)).filter(is_on);
-    let (phase, next) = match spec.window.next(now) {
-        None => ("Over", None),
-        Some(next) if next.0 <= now => ("Begun", Some(next)),
-        Some(next) => ("Waiting", Some(next)),
-    };
-    v1::ReservationStatus {
-        phase: phase.to_owned(),
-        begins_at: next.filter(|(start, _)| start.0 > 0).map(|(start, _)| timestamp(start)),
-        ends_at: next.filter(|(_, end)| end.0 < u64::MAX).map(|(_, end)| timestamp(end)),
-        nodes: nodes.iter().map(ToString::to_string).collect(),
-        jobs: others.filter_map(|job| Some(job.metadata.as_ref()?.name.clone())).collect(),
     }
 }

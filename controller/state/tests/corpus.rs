@@ -978,6 +978,19 @@ fn reservations(teller: &mut Teller) {
     let steps = steps.map(|body| store::TransactionStep { body: Some(body), ..Default::default() });
     teller.tell(command::Body::Transaction(store::Transaction { steps: steps.into() }));
     teller.tell(command::Body::DeleteReservation(store::DeleteReservation { name: "any".to_owned() }));
+    // A cap that one of two fits below.
+    let cap = v1::ReservationSpec { max_power_watts: 3_000, ..Default::default() };
+    teller.tell(command::Body::PutReservation(keep("cap", cap)));
+    for (name, node) in [("fits", "de-1"), ("draws", "de-2")] {
+        teller.submit_so(name, |spec| {
+            (spec.max_run_time_ms, spec.groups[0].count) = (60_000, 1);
+        });
+        let task = store::TaskPlacement { node: node.to_owned(), devices: vec![0, 1], ..Default::default() };
+        let (job, job_uid) = (name.to_owned(), format!("uid-{name}"));
+        teller.place_gang(store::GangPlacement { job, job_uid, tasks: vec![task], variant: 0 });
+    }
+    teller.now += 30_000;
+    teller.report("fits", 1, 0, "de-1", "Succeeded");
 }
 
 /// What queues weigh, and what their jobs hold on average from the level on.

@@ -8,6 +8,7 @@ use holdfast_types::MAX_TASKS;
 use crate::catalog::{Catalog, Class, Ground, Member, Pattern, Shape};
 use crate::counts::Counts;
 use crate::log::{Change, Log, Moment};
+use crate::power::Power;
 use crate::room::{Room, Seat};
 
 /// What is free, and for each shape the nodes in the order it would take them.
@@ -17,6 +18,7 @@ pub(crate) struct Board {
     closed: Vec<bool>,
     /// The nodes whose room changed; each shape reads on from where it stopped.
     log: Log,
+    power: Power,
     candidates: Vec<Option<Candidates>>,
     /// For each pattern, for how many tasks there is room where.
     counts: Vec<Option<Counts>>,
@@ -58,6 +60,24 @@ impl Board {
     /// A board where `closed` nodes take nothing.
     pub(crate) fn new(rooms: Vec<Room>, closed: Vec<bool>) -> Self {
         Self { rooms, closed, ..Self::default() }
+    }
+
+    /// With caps on what is drawn; nobody draws anything yet.
+    pub(crate) fn with(self, power: Power) -> Self {
+        Self { power, ..self }
+    }
+
+    /// The same of a board that is used again: nothing it remembers counts on what was drawn.
+    pub(crate) fn set_power(&mut self, power: Power) {
+        if !power.is_empty() {
+            self.forget();
+        }
+        self.power = power;
+    }
+
+    /// What is drawn.
+    pub(crate) fn power(&self) -> &Power {
+        &self.power
     }
 
     /// What is free on every node.
@@ -116,16 +136,23 @@ impl Board {
 
     /// Takes a task in.
     pub(crate) fn take(&mut self, seat: &Seat) {
+        self.power.draw(seat);
         self.change(seat, Change::Less, Room::take);
     }
 
     /// Takes it back.
     pub(crate) fn give_back(&mut self, seat: &Seat) {
+        self.power.rest(seat);
         self.change(seat, Change::More, Room::give_back);
+        // There may be room by now wherever it was too much.
+        for node in self.power.beside(seat.node) {
+            self.log.add(node, Change::More);
+        }
     }
 
     /// Takes a task back that is about to be taken in again: nobody has to hear of it.
     pub(crate) fn put_back(&mut self, seat: &Seat) {
+        self.power.rest(seat);
         if let Some(room) = self.rooms.get_mut(seat.node) {
             room.give_back(seat);
         }
@@ -251,6 +278,9 @@ impl Board {
         *self.counts.get_mut(number)? = Some(counts);
         let nodes = chosen?.into_iter().flat_map(|(node, tasks)| (0..tasks).map(move |_| node));
         for (node, rank) in nodes.zip(member.first_rank..) {
+            // Of power each node was counted to have all that is left below a cap.
+            let (shape, ground) = catalog.shape(member.shape)?;
+            self.is_powered(catalog, node, shape, ground).then_some(())?;
             seats.push(self.seat(catalog, member.shape, rank, node)?);
         }
         Some(())
@@ -276,7 +306,9 @@ impl Board {
     /// For how many tasks of a shape a node has room.
     fn slots(&self, catalog: &Catalog, shape: usize, node: usize) -> u64 {
         let Some((shape, ground)) = catalog.shape(shape) else { return 0 };
-        let room = self.rooms.get(node).filter(|_| ground.allows(node) && !self.is_closed(node));
+        let is_powered = || self.is_powered(catalog, node, shape, ground);
+        let room = self.rooms.get(node);
+        let room = room.filter(|_| ground.allows(node) && !self.is_closed(node) && is_powered());
         room.map_or(0, |room| slots(catalog, shape, room, node))
     }
 
@@ -284,6 +316,9 @@ impl Board {
     /// that came.
     fn rewind(&mut self, catalog: &Catalog, members: &[Member], seats: &[Seat], before: Moment) {
         self.log.rewind(before);
+        if self.power.is_capped(seats) {
+            return self.forget_those(members);
+        }
         for member in members {
             let Some((shape, ground)) = catalog.shape(member.shape) else { continue };
             let fits = seats.iter().filter_map(|seat| self.fit(catalog, seat.node, shape, ground));
@@ -312,11 +347,24 @@ impl Board {
         }
     }
 
+    /// Other nodes than those of the seats had no power left while they were taken, and are no candidates since.
+    fn forget_those(&mut self, members: &[Member]) {
+        for member in members {
+            if let Some(candidates) = self.candidates.get_mut(member.shape) {
+                *candidates = None;
+            }
+            if let Some(counts) = member.pattern.and_then(|pattern| self.counts.get_mut(pattern)) {
+                *counts = None;
+            }
+        }
+    }
+
     fn seat(&mut self, catalog: &Catalog, shape: usize, rank: u32, node: usize) -> Option<Seat> {
         let (shape, _) = catalog.shape(shape)?;
         let serving = shape.serving(catalog.nodes().get(node)?.layout);
         let devices = self.rooms.get(node)?.choose(&shape.need, serving);
-        let seat = Seat { rank, node, need: shape.need, devices };
+        let watts = catalog.nodes().watts(node, &shape.need);
+        let seat = Seat { rank, node, need: shape.need, devices, watts };
         self.take(&seat);
         Some(seat)
     }
@@ -371,7 +419,14 @@ impl Board {
         if !ground.allows(node) || self.is_closed(node) {
             return None;
         }
-        Fit::of(catalog, shape, self.rooms.get(node)?, node)
+        let fit = Fit::of(catalog, shape, self.rooms.get(node)?, node)?;
+        self.is_powered(catalog, node, shape, ground).then_some(fit)
+    }
+
+    /// Whether one more task may draw what it does.
+    fn is_powered(&self, catalog: &Catalog, node: usize, shape: &Shape, ground: &Ground) -> bool {
+        ground.bound.is_empty()
+            || self.power.too_low(&ground.bound, node, catalog.nodes().watts(node, &shape.need)).is_none()
     }
 }
 

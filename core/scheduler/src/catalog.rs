@@ -18,6 +18,8 @@ use crate::snapshot::{Schedulable, Verdicts};
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) allowed: Vec<bool>,
+    /// What binds the job.
+    pub(crate) bound: Closed,
 }
 
 /// One need on one ground.
@@ -52,7 +54,7 @@ pub(crate) struct Class {
     pub(crate) spec: Arc<JobSpec>,
     /// Kept, so that no others can come to lie at their address.
     pub(crate) verdicts: Verdicts,
-    /// The reservations that keep their nodes for others while it would run.
+    /// The reservations that bind it while it would run.
     pub(crate) closed: Closed,
     pub(crate) members: Vec<Member>,
     /// What a whole gang needs.
@@ -157,6 +159,12 @@ impl Catalog {
         Some((shape, self.grounds.get(shape.ground)?))
     }
 
+    /// Whether less room can make more of a class: nodes are chosen to be near each other first, and held against caps then.
+    pub(crate) fn is_erratic(&self, class: &Class) -> bool {
+        class.members.iter().any(|member| member.pattern.is_some())
+            && class.closed.iter().any(|number| self.reserved.is_cap(*number))
+    }
+
     /// The pattern of a number.
     pub(crate) fn pattern(&self, pattern: usize) -> Option<&Pattern> {
         self.patterns.get(pattern)
@@ -216,7 +224,7 @@ impl Catalog {
                     *allowed = false;
                 }
             }
-            grounds.push(Ground { allowed });
+            grounds.push(Ground { allowed, bound: closed.clone() });
             grounds.len() - 1
         })
     }

@@ -92,7 +92,8 @@ impl<'a> Explainer<'a> {
         let [rooms, idle] =
             self.rooms.get(before).map_or([&[][..]; 2], |both| both.each_ref().map(Vec::as_slice));
         let (nodes, reserved) = (index.catalog.nodes(), index.catalog.reserved());
-        let site = Site { nodes, rooms, idle, reserved, holders: &holders };
+        let power = index.board.power();
+        let site = Site { nodes, rooms, idle, reserved, power, holders: &holders };
         let told =
             index.catalog.class(number).and_then(|class| Some((class, short_group(index, site, class)?)));
         let Some((class, (group, survey))) = told else {
@@ -187,7 +188,12 @@ fn short_group<'a>(index: &'a Index, site: Site<'a>, class: &'a Class) -> Option
         let survey = Survey::take(site, class, *member, shape);
         let near = Nearness::of(&index.catalog, site.rooms, *member, (shape, ground));
         let short = survey.slots < member.count || near.as_ref().is_some_and(|near| !near.fits);
-        let told = (Subject { spec: &class.spec, group, near }, survey);
+        let cap = class.closed.iter().find(|cap| {
+            let needs = survey.watts.saturating_mul(u64::from(member.count));
+            site.power.left(**cap).0 < needs && site.reserved.is_cap(**cap)
+        });
+        let cap = cap.and_then(|cap| site.reserved.name(*cap));
+        let told = (Subject { spec: &class.spec, group, near, cap }, survey);
         if short {
             return Some(told);
         }

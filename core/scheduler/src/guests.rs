@@ -1,12 +1,14 @@
 //! Jobs and the nodes that are kept for others: which a job may not use, and who is in the way. It must not know how anything is decided.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{JobSpec, ReservationName, Time};
 
 use crate::index::Index;
 use crate::job::{Ident, Job, JobNumber, is_preemptible};
 use crate::reserved::{Closed, Guest, lets_in};
+use crate::victims::loss;
 
 impl Index {
     /// The reservations that are closed to a job of a queue, and when that is first otherwise.
@@ -55,4 +57,40 @@ pub(crate) fn in_the_way(index: &Index, now: Time) -> Vec<(JobNumber, Reservatio
         }
     }
     found.into_values().map(|(number, name)| (number, name.clone())).collect()
+}
+
+/// The jobs to stop so that no more is drawn than caps allow that hold by now: those of the lowest priority first, of these those that
+/// lose least.
+pub(crate) fn too_much(index: &Index, now: Time) -> Vec<(JobNumber, ReservationName)> {
+    let mut stopped: BTreeMap<JobNumber, ReservationName> = BTreeMap::new();
+    let mut order = Vec::new();
+    for (cap, view, nodes) in index.catalog.reserved().caps_begun(now) {
+        let (_, mut over) = index.board.power().left(cap);
+        if over == 0 {
+            continue;
+        }
+        let draws = |job: &Job| -> u64 {
+            job.seats().iter().filter(|seat| nodes.contains(&seat.node)).map(|seat| seat.watts).sum()
+        };
+        let on: BTreeSet<JobNumber> = nodes.iter().flat_map(|node| index.on(*node)).copied().collect();
+        let jobs = on.into_iter().filter_map(|number| Some((number, index.job(number)?)));
+        let mut may_stop = Vec::new();
+        for (number, job) in jobs {
+            if job.stay().is_some_and(|stay| stay.stopping) || stopped.contains_key(&number) {
+                over = over.saturating_sub(draws(job));
+            } else if job.is_preemptible() {
+                may_stop.push((Reverse(job.priority), loss(job, now), &job.ident, number));
+            }
+        }
+        may_stop.sort_unstable();
+        for (.., number) in may_stop {
+            if over == 0 {
+                break;
+            }
+            over = over.saturating_sub(index.job(number).map_or(0, draws));
+            stopped.insert(number, view.name.clone());
+            order.push(number);
+        }
+    }
+    order.into_iter().filter_map(|number| Some((number, stopped.remove(&number)?))).collect()
 }

@@ -37,6 +37,10 @@ pub(crate) fn is_sound(index: &Index, job: &Job) -> bool {
 /// Whether nobody else is on the places held for a job any more, and it may start.
 pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
     let Some(wait) = job.wait().filter(|wait| may_start(index, job, wait, now)) else { return false };
+    let class = index.catalog.class(wait.class);
+    if !class.is_some_and(|class| index.board.power().admits(&class.closed, &wait.held)) {
+        return false;
+    }
     let mut rooms: BTreeMap<usize, Room> = BTreeMap::new();
     let room = |node: usize| index.board.room(node).cloned().unwrap_or_else(Room::none);
     for seat in &wait.held {

@@ -16,6 +16,7 @@ use crate::lines::{LineKey, Lines};
 use crate::log::Moment;
 use crate::need::gang_devices;
 use crate::nodes::Nodes;
+use crate::power::Power;
 use crate::queues::Queues;
 use crate::reserved::Reserved;
 use crate::room::{Seat, empty_rooms};
@@ -61,7 +62,7 @@ impl Index {
         let mut index = Self {
             config,
             now,
-            board: Board::new(empty_rooms(&nodes), closed),
+            board: Board::new(empty_rooms(&nodes), closed).with(Power::new(&reserved, nodes.len())),
             on: vec![Vec::new(); nodes.len()],
             queues: Queues::new(&snapshot.queues, nodes.amounts()),
             catalog: Catalog::new(nodes, reserved),

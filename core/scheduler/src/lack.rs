@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_types::{Bytes, JobName, Jurisdiction, MilliDevices, Millicores, NodePhase, ReservationName};
+use holdfast_types::{
+    Bytes, JobName, Jurisdiction, MilliDevices, Millicores, NodePhase, ReservationName, Watts,
+};
 
 use crate::need::{DeviceNeed, Need};
 
@@ -18,10 +20,11 @@ pub(crate) enum Filter {
     Capacity,
     Held,
     Free,
+    Power,
 }
 
 impl Filter {
-    pub(crate) const ALL: [Filter; 9] = [
+    pub(crate) const ALL: [Filter; 10] = [
         Self::Jurisdictions,
         Self::Law,
         Self::NodePhase,
@@ -31,6 +34,7 @@ impl Filter {
         Self::Capacity,
         Self::Held,
         Self::Free,
+        Self::Power,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -44,6 +48,7 @@ impl Filter {
             Self::Capacity => "cores and memory",
             Self::Held => "held for longer-waiting jobs",
             Self::Free => "free now",
+            Self::Power => "power",
         }
     }
 }
@@ -65,6 +70,7 @@ pub(crate) enum Lack<'a> {
     FreeDevices,
     FreeCores,
     FreeMemory,
+    Power(&'a ReservationName),
 }
 
 impl Lack<'_> {
@@ -80,6 +86,7 @@ impl Lack<'_> {
             Self::Cores | Self::Memory => Filter::Capacity,
             Self::Held(_) => Filter::Held,
             Self::FreeDevices | Self::FreeCores | Self::FreeMemory => Filter::Free,
+            Self::Power(_) => Filter::Power,
         }
     }
 
@@ -109,6 +116,7 @@ impl Lack<'_> {
             },
             Self::FreeCores => String::from("cores in use"),
             Self::FreeMemory => String::from("memory in use"),
+            Self::Power(cap) => format!("too little left below `{cap}`"),
         }
     }
 
@@ -130,6 +138,7 @@ impl Lack<'_> {
                 format!("{reason}: {} free, {} needed", Millicores(has), Millicores(need.cores))
             }
             Self::FreeMemory => format!("{reason}: {} free, {} needed", Bytes(has), Bytes(need.memory)),
+            Self::Power(_) => format!("{reason}: {}", Watts(has)),
         }
     }
 }

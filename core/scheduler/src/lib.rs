@@ -22,6 +22,7 @@ mod nodes;
 mod parts;
 mod room;
 
+mod power;
 mod reserved;
 
 mod domains;

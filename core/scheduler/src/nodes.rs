@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use holdfast_types::{
-    Amounts, DeviceClass, DeviceIndex, Jurisdiction, MilliDevices, NodeName, Place, Resource,
+    Amounts, DeviceClass, DeviceIndex, Jurisdiction, MilliDevices, Millicores, NodeName, Place, Resource,
+    Watts,
 };
 
 use crate::need::Need;
@@ -93,6 +94,15 @@ impl Nodes {
         if let Some(node) = self.list.get_mut(position) {
             node.schedulable = schedulable;
         }
+    }
+
+    /// The most that a task draws on a node, whichever of its accelerators it gets.
+    pub(crate) fn watts(&self, position: usize, need: &Need) -> u64 {
+        let layout = self.get(position).and_then(|node| self.layout_of(node));
+        let devices = layout.into_iter().flat_map(Layout::iter);
+        let serving = devices.filter(|device| need.devices.is_some_and(|asks| asks.class == device.class));
+        let each = serving.map(|device| u64::from(device.watts)).max().unwrap_or(0);
+        Watts::of_task(Millicores(need.cores), need.thousandths(), each).0
     }
 
     /// Every layout.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use holdfast_types::{Span, Time};
 
 use crate::elements::{split, wait_anew};
-use crate::guests::in_the_way;
+use crate::guests::{in_the_way, too_much};
 use crate::holds::{foresee, in_turn, is_due, is_free, is_old, is_served, is_sound, may_start, revocable};
 use crate::index::Index;
 use crate::job::{Ident, Job, JobNumber};
@@ -105,8 +105,10 @@ impl Round<'_> {
         let now = self.index.board.log().now();
         let job = self.index.job(number)?;
         let wait = job.wait().filter(|wait| may_start(self.index, job, wait, self.now))?;
+        let class = self.index.catalog.class(wait.class);
+        let is_erratic = class.is_some_and(|class| self.index.catalog.is_erratic(class));
         let news = wait.tried.and_then(|tried| self.index.board.log().since(tried));
-        if news.is_some_and(|news| news.iter().all(|(_, change)| *change != Change::More)) {
+        if !is_erratic && news.is_some_and(|news| news.iter().all(|(_, change)| *change != Change::More)) {
             return None;
         }
         let (mut classes, held) = (self.index.catalog.variants(wait.class).zip(0..), wait.held.clone());
@@ -142,6 +144,7 @@ impl Round<'_> {
         let Some(class) = self.index.catalog.class(number) else { return };
         let board = &self.index.board;
         let news = board.log().since(since);
+        let news = news.filter(|_| !self.index.catalog.is_erratic(class));
         let woke = news.is_none_or(|news| {
             let mut more = news.iter().filter(|(_, change)| *change == Change::More);
             more.any(|(node, _)| board.has_room(&self.index.catalog, class, *node))
@@ -176,6 +179,7 @@ impl Round<'_> {
         let held = self.index.job(number).map_or(&[][..], Job::held);
         let asks = Asks { class, standing: key.standing, held, stake, now: self.now };
         let news = self.index.board.log().since(since);
+        let news = news.filter(|_| !self.index.catalog.is_erratic(class));
         let woke = news.is_none_or(|news| {
             let mut more = news.iter().filter(|(_, change)| *change != Change::Less);
             more.any(|(node, _)| could_fit(self.index, asks, *node))
@@ -322,9 +326,12 @@ impl Round<'_> {
         is_placed
     }
 
-    /// Stops who is on nodes that are kept for others by now.
+    /// Stops who is on nodes that are kept for others by now, and who draws too much.
     fn make_way(&mut self) {
         for (number, by) in in_the_way(self.index, self.now) {
+            self.stop(number, Cause::Reservation(by));
+        }
+        for (number, by) in too_much(self.index, self.now) {
             self.stop(number, Cause::Reservation(by));
         }
     }

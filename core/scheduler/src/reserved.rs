@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use holdfast_types::{DeviceClass, Keepable, QueueName, ReservationName, Scope, Span, Time, kept};
+use holdfast_types::{
+    DeviceClass, Keepable, QueueName, ReservationName, ReservationSpec, Scope, Span, Time, kept,
+};
 
 use crate::nodes::{Layout, Nodes};
 use crate::snapshot::ReservationView;
 
-/// The reservations, by position, that are closed to a job: ascending.
+/// The reservations, by position, that bind a job: ascending. Those that keep nodes keep them for others; the others cap what is drawn.
 pub(crate) type Closed = Vec<usize>;
 
 /// Whom a reservation is asked about.
@@ -55,8 +57,8 @@ impl Reserved {
     }
 
     fn resolve(&mut self, nodes: &Nodes) -> bool {
-        let scopes: Vec<&Scope> = self.list.iter().map(|(view, _)| &view.spec.scope).collect();
-        if scopes.is_empty() {
+        let specs: Vec<&ReservationSpec> = self.list.iter().map(|(view, _)| &view.spec).collect();
+        if specs.is_empty() {
             return false;
         }
         let classes = |layout: &Layout| -> BTreeSet<DeviceClass> { layout.healthy_classes().collect() };
@@ -66,7 +68,7 @@ impl Reserved {
             is_open: node.is_open(),
             classes: nodes.layout_of(node).map(classes).unwrap_or_default(),
         });
-        let found = kept(&scopes, &keepable.collect::<Vec<_>>());
+        let found = kept(&specs, &keepable.collect::<Vec<_>>());
         let mut is_other = false;
         for ((_, nodes), found) in self.list.iter_mut().zip(found) {
             is_other |= *nodes != found;
@@ -75,14 +77,14 @@ impl Reserved {
         is_other
     }
 
-    /// What is closed to a job that would start now, and when that is first otherwise although nothing happens.
+    /// What binds a job that would start now, and when that is first otherwise although nothing happens.
     pub(crate) fn closed_to(&self, guest: &Guest<'_>, now: Time) -> (Closed, Option<Time>) {
         let (mut closed, mut until) = (Vec::new(), None);
         for (number, (view, _)) in self.list.iter().enumerate() {
             if lets_in(view, guest) {
                 continue;
             }
-            let makes_way = view.spec.flex && guest.may_stop;
+            let makes_way = (view.spec.flex || is_cap(view)) && guest.may_stop;
             let takes = if makes_way { Some(Span(0)) } else { guest.takes };
             let (meets, next) = view.spec.window.meets(now, takes);
             if meets {
@@ -95,19 +97,43 @@ impl Reserved {
 
     /// The first of some reservations that keeps a node.
     pub(crate) fn keeper(&self, closed: &Closed, node: usize) -> Option<usize> {
-        let keeps = |number: &&usize| self.list.get(**number).is_some_and(|(_, nodes)| nodes.contains(&node));
+        let keeps = |number: &&usize| {
+            self.list.get(**number).is_some_and(|(view, nodes)| !is_cap(view) && nodes.contains(&node))
+        };
         closed.iter().find(keeps).copied()
     }
 
     /// The nodes that some reservations keep.
     pub(crate) fn nodes_of(&self, closed: &Closed) -> impl Iterator<Item = usize> {
-        closed.iter().filter_map(|number| self.list.get(*number)).flat_map(|(_, nodes)| nodes.iter().copied())
+        let bound = closed.iter().filter_map(|number| self.list.get(*number));
+        bound.filter(|(view, _)| !is_cap(view)).flat_map(|(_, nodes)| nodes.iter().copied())
     }
 
     /// Those that keep nodes now, which who is not let in leaves.
     pub(crate) fn begun(&self, now: Time) -> impl Iterator<Item = (&ReservationView, &BTreeSet<usize>)> {
-        let holds = move |(view, _): &&(ReservationView, _)| view.spec.window.holds(now);
+        let holds = move |(view, _): &&(ReservationView, _)| !is_cap(view) && view.spec.window.holds(now);
         self.list.iter().filter(holds).map(|(view, nodes)| (view, nodes))
+    }
+
+    /// The caps on what is drawn: the number of each, how much, and on which nodes.
+    pub(crate) fn caps(&self) -> impl Iterator<Item = (usize, u64, &BTreeSet<usize>)> {
+        let each = self.list.iter().enumerate();
+        each.filter_map(|(number, (view, nodes))| Some((number, view.spec.max_power?.0, nodes)))
+    }
+
+    /// Whether one is a cap.
+    pub(crate) fn is_cap(&self, number: usize) -> bool {
+        self.list.get(number).is_some_and(|(view, _)| is_cap(view))
+    }
+
+    /// Those of them that hold now.
+    pub(crate) fn caps_begun(
+        &self,
+        now: Time,
+    ) -> impl Iterator<Item = (usize, &ReservationView, &BTreeSet<usize>)> {
+        let each = self.list.iter().enumerate().filter(|(_, (view, _))| is_cap(view));
+        let begun = each.filter(move |(_, (view, _))| view.spec.window.holds(now));
+        begun.map(|(number, (view, nodes))| (number, view, nodes))
     }
 
     /// When the next one begins.
@@ -118,6 +144,10 @@ impl Reserved {
         };
         self.list.iter().filter_map(start).filter(|start| *start > now).min()
     }
+}
+
+fn is_cap(view: &ReservationView) -> bool {
+    view.spec.max_power.is_some()
 }
 
 /// Whether a job may be on the nodes of a reservation.

@@ -49,6 +49,8 @@ pub(crate) struct Seat {
     pub(crate) node: usize,
     pub(crate) need: Need,
     pub(crate) devices: DeviceSet,
+    /// The most that it draws.
+    pub(crate) watts: u64,
 }
 
 impl Room {
@@ -243,7 +245,8 @@ impl Seat {
         });
         let bits = assignment.devices.iter().filter_map(|index| layout?.bit(*index));
         let devices = bits.fold(0, |set, bit| set | bit);
-        Some(Self { rank: assignment.rank.0, node, need, devices })
+        let watts = nodes.watts(node, &need);
+        Some(Self { rank: assignment.rank.0, node, need, devices, watts })
     }
 
     /// All places of a gang in one of its variants that are in the snapshot.

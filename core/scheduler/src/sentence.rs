@@ -1,6 +1,6 @@
 //! The sentence for a gang that found no room. It must not know where the numbers come from.
 
-use holdfast_types::{Bytes, JobSpec, Millicores, TaskGroup};
+use holdfast_types::{Bytes, JobSpec, Millicores, ReservationName, TaskGroup};
 
 use crate::lack::{Filter, Lack, count, kind, list};
 use crate::near::Nearness;
@@ -13,6 +13,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) spec: &'a JobSpec,
     pub(crate) group: &'a TaskGroup,
     pub(crate) near: Option<Nearness>,
+    /// Below which all of its tasks would draw too much together, wherever they are.
+    pub(crate) cap: Option<&'a ReservationName>,
 }
 
 /// Rules beyond these would make the sentence a list; the waterfall has them all.
@@ -52,6 +54,10 @@ impl Subject<'_> {
                 format!("every node that could take it is held: {}", self.named(survey, filter))
             }
             Filter::Free => self.no_free(survey) + &self.held(survey),
+            Filter::Power => {
+                let named = self.named(survey, filter);
+                format!("where it has room it would draw too much: {named}") + &self.held(survey)
+            }
         }
     }
 
@@ -67,6 +73,12 @@ impl Subject<'_> {
                 self.of_group(),
                 every(&survey.need),
                 survey.slots
+            )
+        } else if let Some(cap) = self.cap {
+            format!(
+                "each of its {} tasks{} has room, but together they would draw too much below `{cap}`",
+                self.group.count,
+                self.of_group()
             )
         } else {
             format!(
@@ -144,6 +156,7 @@ impl Subject<'_> {
             Lack::Law(rule) => format!("{count} denied by rule `{rule}`"),
             Lack::Held(job) => format!("{count} for `{job}`"),
             Lack::Reserved(reservation) => format!("{count} by `{reservation}`"),
+            Lack::Power(cap) => format!("{} below `{cap}`", self::count(*count, "node")),
             other => format!("{count} {}", other.reason(&survey.need, &self.spec.jurisdictions)),
         };
         let mut named = reasons.iter().map(text).collect::<Vec<_>>().join(", ");

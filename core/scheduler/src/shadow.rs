@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::catalog::Class;
 use crate::index::Index;
 use crate::job::{Ident, Job};
+use crate::power::Power;
 use crate::room::{Room, Seat};
 
 /// The places to hold for a gang: those that it would get when as few jobs as possible have ended. `None` where it finds no room even
@@ -23,9 +24,10 @@ pub(crate) fn shadow(index: &Index, class: &Class, began: Time) -> Option<Vec<Se
     let mut running: Vec<(Order<'_>, &[Seat])> =
         index.jobs().filter_map(|(_, job)| ends(job, began)).collect();
     running.sort_unstable_by_key(|(order, _)| *order);
-    let mut rooms = index.board.rooms().to_vec();
-    let place = |rooms: &[Room]| {
-        Board::new(rooms.to_vec(), index.board.all_closed().to_vec()).place(&index.catalog, class)
+    let mut rooms = (index.board.rooms().to_vec(), index.board.power().clone());
+    let place = |(rooms, power): &State| {
+        let board = Board::new(rooms.clone(), index.board.all_closed().to_vec());
+        board.with(power.clone()).place(&index.catalog, class)
     };
     // Twice as many at each step until it is enough, for mostly a few are; then between the last two steps.
     let (mut too_few, mut enough, mut found) = (0, 1, None);
@@ -49,6 +51,9 @@ pub(crate) fn shadow(index: &Index, class: &Class, began: Time) -> Option<Vec<Se
     Some(seats)
 }
 
+/// What is free, and what is drawn.
+type State = (Vec<Room>, Power);
+
 /// Who is taken to end first: the lesser.
 type Order<'a> = (bool, bool, Reverse<Time>, &'a Ident);
 
@@ -58,12 +63,13 @@ fn ends(job: &Job, began: Time) -> Option<(Order<'_>, &[Seat])> {
     Some(((!stay.stopping, stay.since > began, Reverse(stay.since), &job.ident), &stay.seats))
 }
 
-fn with_ended(rooms: &[Room], running: &[(Order<'_>, &[Seat])], ended: Range<usize>) -> Vec<Room> {
-    let mut rooms = rooms.to_vec();
+fn with_ended(state: &State, running: &[(Order<'_>, &[Seat])], ended: Range<usize>) -> State {
+    let (mut rooms, mut power) = state.clone();
     for seat in running.get(ended).unwrap_or_default().iter().flat_map(|(_, seats)| *seats) {
+        power.rest(seat);
         if let Some(room) = rooms.get_mut(seat.node) {
             room.give_back(seat);
         }
     }
-    rooms
+    (rooms, power)
 }

@@ -78,6 +78,8 @@ pub struct DeviceView {
     pub healthy: bool,
     /// The formats it computes in; empty where nobody knows, and then it is taken for able.
     pub precisions: BTreeSet<Precision>,
+    /// The most watts that it draws.
+    pub watts: u32,
 }
 
 /// A queue.

@@ -10,6 +10,7 @@ use crate::explanation::{MAX_EXPLAINED_NODES, WaterfallStep};
 use crate::lack::{Filter, Lack};
 use crate::need::{DeviceNeed, Need};
 use crate::nodes::{DeviceSet, Layout, Node, Nodes};
+use crate::power::Power;
 use crate::reserved::Reserved;
 use crate::room::Room;
 use crate::snapshot::{DeviceView, Schedulable, Verdicts};
@@ -27,6 +28,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) largest_free: Option<(u32, &'a NodeName)>,
     /// How many tasks of the group have room now, up to its count.
     pub(crate) slots: u32,
+    /// The most that one of them draws.
+    pub(crate) watts: u64,
     pub(crate) per_node: BTreeMap<NodeName, String>,
 }
 
@@ -39,6 +42,8 @@ pub(crate) struct Site<'a> {
     pub(crate) idle: &'a [Room],
     /// What is kept for whom.
     pub(crate) reserved: &'a Reserved,
+    /// What is drawn.
+    pub(crate) power: &'a Power,
     /// For whom places are held on a node.
     pub(crate) holders: &'a BTreeMap<usize, &'a JobName>,
 }
@@ -53,6 +58,7 @@ impl<'a> Survey<'a> {
             most_serving: None,
             largest_free: None,
             slots: 0,
+            watts: 0,
             per_node: BTreeMap::new(),
         };
         for (position, node) in site.nodes.iter().enumerate() {
@@ -118,6 +124,12 @@ impl<'a> Survey<'a> {
             .or_else(|| {
                 keep_most(&mut self.largest_free, free, name);
                 free_lack(&need, &room, free)
+            })
+            .or_else(|| {
+                let watts = site.nodes.watts(position, &need);
+                self.watts = self.watts.max(watts);
+                let cap = site.power.too_low(&class.closed, position, watts)?;
+                Some((Lack::Power(site.reserved.name(cap)?), site.power.left(cap).0))
             });
         self.nodes += 1;
         match lack {

@@ -60,6 +60,7 @@ fn seated<'a>(
     class: &Class,
     nodes: &[usize],
 ) -> Option<Search<'a>> {
+    board.set_power(search.power_emptied());
     for node in nodes {
         board.set_room(*node, search.emptied(*node), index.board.is_closed(*node));
     }

@@ -14,6 +14,7 @@ use crate::job::is_preemptible;
 use crate::need::{Need, gang_devices};
 use crate::nodes::{DeviceSet, Layout, Nodes};
 use crate::plan::GangPlacement;
+use crate::power::Power;
 use crate::queues::{QueueRefusal, Queues};
 use crate::reserved::{Closed, Guest, Reserved};
 use crate::room::{Room, Seat, empty_rooms};
@@ -55,6 +56,8 @@ pub enum Rejection {
     NodeClosed { node: NodeName, phase: NodePhase },
     #[error("node `{node}` is kept for others by reservation `{reservation}` while the job would run")]
     Reserved { node: NodeName, reservation: ReservationName },
+    #[error("on node `{node}` the gang would draw more than `{cap}` allows")]
+    Power { node: NodeName, cap: ReservationName },
     #[error("node `{node}` is in {jurisdiction}, where the job did not ask to run")]
     Jurisdiction { node: NodeName, jurisdiction: Jurisdiction },
     #[error("rank {} needs {needs} accelerators on node `{node}` and was given {given}", .rank.0)]
@@ -92,6 +95,7 @@ pub struct Ledger<'a> {
     now: Time,
     nodes: Nodes,
     reserved: Reserved,
+    power: Power,
     rooms: Vec<Room>,
     queues: Queues,
     jobs: BTreeMap<&'a JobName, &'a JobView>,
@@ -106,12 +110,14 @@ impl<'a> Ledger<'a> {
     pub fn new(snapshot: &'a Snapshot, now: Time) -> Self {
         let nodes = Nodes::new(&snapshot.nodes);
         let reserved = Reserved::new(&snapshot.reservations, &nodes);
+        let mut power = Power::new(&reserved, nodes.len());
         let mut rooms = empty_rooms(&nodes);
         let mut queues = Queues::new(&snapshot.queues, nodes.amounts());
         for job in &snapshot.jobs {
             let JobState::Placed { variant, assignments, .. } = &job.state else { continue };
             let seats = Seat::all(&nodes, &job.spec, *variant, assignments);
             for seat in &seats {
+                power.draw(seat);
                 if let Some(room) = rooms.get_mut(seat.node) {
                     room.take(seat);
                 }
@@ -124,6 +130,7 @@ impl<'a> Ledger<'a> {
             now,
             nodes,
             reserved,
+            power,
             rooms,
             queues,
             jobs: snapshot.jobs.iter().map(|job| (&job.name, job)).collect(),
@@ -152,14 +159,22 @@ impl<'a> Ledger<'a> {
             return Err(Rejection::NotWhole { given: gang.assignments.len(), needs: job.spec.tasks() });
         }
         let closed = self.closed_to(job);
-        let mut touched = BTreeMap::new();
+        let (mut touched, mut power) = (BTreeMap::new(), self.power.clone());
         for (expected, assignment) in (0..).map(Rank).zip(&gang.assignments) {
             if assignment.rank != expected {
                 return Err(Rejection::RankOrder { expected, found: assignment.rank });
             }
             self.check_kept(&closed, assignment)?;
-            self.place((&job.spec, variant), assignment, &mut touched)?;
+            let seat = self.place((&job.spec, variant), assignment, &mut touched)?;
+            if let Some(number) = power.too_low(&closed, seat.node, seat.watts)
+                && let Some(cap) = self.reserved.name(number)
+            {
+                let (node, cap) = (assignment.node.clone(), cap.clone());
+                return Err(Rejection::Power { node, cap });
+            }
+            power.draw(&seat);
         }
+        self.power = power;
         for (node, room) in touched {
             if let Some(slot) = self.rooms.get_mut(node) {
                 *slot = room;
@@ -237,7 +252,7 @@ impl<'a> Ledger<'a> {
         (spec, variant): (&JobSpec, u32),
         assignment: &Assignment,
         touched: &mut BTreeMap<usize, Room>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Seat, Rejection> {
         let no_node = || Rejection::NoNode { node: assignment.node.clone() };
         let position = self.nodes.find(&assignment.node).ok_or_else(no_node)?;
         let node = self.nodes.get(position).ok_or_else(no_node)?;
@@ -258,8 +273,10 @@ impl<'a> Ledger<'a> {
         if room.cores() < need.cores || room.memory() < need.memory {
             return Err(Rejection::NoRoom { node: assignment.node.clone(), rank: assignment.rank });
         }
-        room.take(&Seat { rank: assignment.rank.0, node: position, need, devices });
-        Ok(())
+        let watts = self.nodes.watts(position, &need);
+        let seat = Seat { rank: assignment.rank.0, node: position, need, devices, watts };
+        room.take(&seat);
+        Ok(seat)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, Class, Ground, Shape};
 use crate::index::Index;
 use crate::job::{Job, JobNumber, Standing};
 use crate::need::Devices;
+use crate::power::Power;
 use crate::queues::Stake;
 use crate::room::{Room, Seat};
 use crate::shares::Shares;
@@ -50,8 +51,12 @@ pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
     search.settle()
 }
 
-/// Whether one task would fit on a node if all were stopped there that may be.
+/// Whether one task could fit on a node if all were stopped there that may be, or elsewhere for that.
 pub(crate) fn could_fit(index: &Index, asks: Asks<'_>, node: usize) -> bool {
+    // Who stops here may leave power to nodes elsewhere.
+    if index.board.power().binds(&asks.class.closed, node) {
+        return true;
+    }
     let search = Search::new(index, asks);
     asks.class.members.iter().any(|member| {
         let shape = index.catalog.shape(member.shape);
@@ -92,6 +97,8 @@ pub(crate) struct Search<'a> {
     asks: Asks<'a>,
     /// The nodes that differ from the board.
     rooms: BTreeMap<usize, Room>,
+    /// What is drawn.
+    power: Power,
     stopped: BTreeSet<JobNumber>,
     seats: Vec<Seat>,
     /// What queues lend each other once those have stopped, where it gets something back.
@@ -105,6 +112,7 @@ impl<'a> Search<'a> {
             index,
             asks,
             rooms: BTreeMap::new(),
+            power: index.board.power().clone(),
             stopped: BTreeSet::new(),
             seats: Vec::new(),
             shares: Cow::Borrowed(index.queues.shares()),
@@ -153,16 +161,25 @@ impl<'a> Search<'a> {
         room
     }
 
+    /// What is drawn then.
+    pub(crate) fn power_emptied(&self) -> Power {
+        let mut power = self.power.clone();
+        self.seats.iter().for_each(|seat| power.rest(seat));
+        power
+    }
+
     /// Takes other places instead of those taken so far.
     pub(crate) fn sit(&mut self, seats: Vec<Seat>) {
         for seat in std::mem::take(&mut self.seats) {
             let mut room = self.room(seat.node);
             room.give_back(&seat);
+            self.power.rest(&seat);
             self.rooms.insert(seat.node, room);
         }
         for seat in &seats {
             let mut room = self.room(seat.node);
             room.take(seat);
+            self.power.draw(seat);
             self.rooms.insert(seat.node, room);
         }
         self.seats = seats;
@@ -206,36 +223,41 @@ impl<'a> Search<'a> {
         if !ground.allows(node) || self.index.board.is_closed(node) {
             return None;
         }
-        let room = self.room(node);
-        let fit = |room: &Room| Fit::of(self.catalog(), shape, room, node);
-        if let Some(fit) = fit(&room) {
+        let state = (self.room(node), self.power.clone());
+        let watts = self.catalog().nodes().watts(node, &shape.need);
+        let fit = |(room, power): &(Room, Power)| {
+            let is_powered = power.too_low(&ground.bound, node, watts).is_none();
+            Fit::of(self.catalog(), shape, room, node).filter(|_| is_powered)
+        };
+        if let Some(fit) = fit(&state) {
             return Some(((0, fit), Vec::new()));
         }
         let mut stoppable = self.stoppable(node);
         stoppable.sort_unstable_by_key(|(number, job)| (self.loss(job), &job.ident, *number));
-        let without = |room: &Room, job: &Job| {
-            let mut room = room.clone();
+        let without = |(room, power): &(Room, Power), job: &Job| {
+            let (mut room, mut power) = (room.clone(), power.clone());
             job.seats().iter().filter(|seat| seat.node == node).for_each(|seat| room.give_back(seat));
-            room
+            job.seats().iter().for_each(|seat| power.rest(seat));
+            (room, power)
         };
         let alone = stoppable
             .iter()
-            .find_map(|(number, job)| Some((*number, self.loss(job), fit(&without(&room, job))?)));
+            .find_map(|(number, job)| Some((*number, self.loss(job), fit(&without(&state, job))?)));
         if let Some((number, loss, fit)) = alone {
             return Some(((loss, fit), vec![number]));
         }
         stoppable.sort_by_key(|(_, job)| std::cmp::Reverse(freed(job, node)));
-        let (mut room, mut loss, mut stopped) = (room, 0, Vec::new());
+        let (mut state, mut loss, mut stopped) = (state, 0, Vec::new());
         let mut shares = self.shares.clone();
         for (number, job) in stoppable {
             if !self.may_stop(&shares, job) {
                 continue;
             }
             self.give_back(&mut shares, job);
-            room = without(&room, job);
+            state = without(&state, job);
             loss += self.loss(job);
             stopped.push(number);
-            if let Some(fit) = fit(&room) {
+            if let Some(fit) = fit(&state) {
                 return Some(((loss, fit), stopped));
             }
         }
@@ -320,6 +342,7 @@ impl<'a> Search<'a> {
         for seat in job.seats() {
             let mut room = self.room(seat.node);
             room.give_back(seat);
+            self.power.rest(seat);
             self.rooms.insert(seat.node, room);
         }
         let mut shares = std::mem::take(&mut self.shares);
@@ -329,12 +352,7 @@ impl<'a> Search<'a> {
     }
 
     fn loss(&self, job: &Job) -> Loss {
-        let unsaved =
-            job.stay().and_then(|stay| stay.unsaved).map_or(0, |since| self.asks.now.since(since).0);
-        // One without accelerators loses work too.
-        let all = job.devices.total().0;
-        Loss::from(if all == 0 { MilliDevices::whole(1).0 } else { all })
-            * Loss::from(unsaved.saturating_add(RESTART))
+        loss(job, self.asks.now)
     }
 
     /// Takes a place at the price of its node, and names the nodes that this changes.
@@ -348,8 +366,10 @@ impl<'a> Search<'a> {
         }
         let mut room = self.room(node);
         let serving = shape.serving(self.catalog().nodes().get(node)?.layout);
-        let seat = Seat { rank, node, need: shape.need, devices: room.choose(&shape.need, serving) };
+        let (need, devices) = (shape.need, room.choose(&shape.need, serving));
+        let seat = Seat { rank, node, need, devices, watts: self.catalog().nodes().watts(node, &need) };
         room.take(&seat);
+        self.power.draw(&seat);
         self.rooms.insert(node, room);
         self.seats.push(seat);
         Some(changed)
@@ -368,6 +388,9 @@ impl<'a> Search<'a> {
                 room.take(seat);
                 has
             });
+            let mut power = self.power.clone();
+            job.seats().iter().for_each(|seat| power.draw(seat));
+            let goes_on = goes_on && power.holds(&self.asks.class.closed);
             let mut shares = self.shares.clone();
             if let Some(queue) = job.queue.filter(|_| goes_on && self.asks.stake.owner().is_some()) {
                 let held = job.has();
@@ -375,11 +398,20 @@ impl<'a> Search<'a> {
             }
             if goes_on && self.is_let(&shares) {
                 self.rooms.extend(rooms);
-                self.shares = shares;
+                (self.shares, self.power) = (shares, power);
                 self.stopped.remove(&number);
             }
         }
     }
+}
+
+/// What is lost where a job is stopped.
+pub(crate) fn loss(job: &Job, now: Time) -> Loss {
+    let unsaved = job.stay().and_then(|stay| stay.unsaved).map_or(0, |since| now.since(since).0);
+    // One without accelerators loses work too.
+    let all = job.devices.total().0;
+    Loss::from(if all == 0 { MilliDevices::whole(1).0 } else { all })
+        * Loss::from(unsaved.saturating_add(RESTART))
 }
 
 fn release(shares: &mut Cow<'_, Shares>, queue: usize, devices: &Devices) {

@@ -212,6 +212,7 @@ fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
         memory: Bytes(MEMORY),
         healthy: true,
         precisions: [].into(),
+        watts: 700,
     };
     Ok(NodeView {
         name: format!("node-{number:06}").parse()?,

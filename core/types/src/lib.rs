@@ -45,10 +45,10 @@ pub use manifest::{
     API_VERSION, JobManifest, MAX_MANIFEST_BYTES, Manifest, ManifestHead, ManifestMetadata, QueueManifest,
     ReservationManifest,
 };
-pub use model::precisions_of;
+pub use model::{precisions_of, watts_of};
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
-pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError};
+pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError, Watts, WattsError};
 pub use queue::{MAX_QUEUE_DEPTH, MAX_WEIGHT, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
 pub use reservation::{
     Keepable, MAX_RESERVED_NODES, RawReservationSpec, ReservationError, ReservationSpec, Scope, kept,

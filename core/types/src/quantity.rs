@@ -90,6 +90,54 @@ impl fmt::Display for Millicores {
     }
 }
 
+/// An electric power. Text form: a whole number of `W`, `kW` or `MW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Watts(pub u64);
+
+/// What one core draws at most: server processors of today draw 3 to 4.5 W for each of their cores (EPYC 9654: 360 W for 96).
+const WATTS_PER_CORE: u64 = 4;
+
+const WATT_UNITS: [(&str, u64); 3] = [("MW", 1_000_000), ("kW", 1_000), ("W", 1)];
+
+/// Why a text is not a power.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a power: write a whole number with a unit, such as `800W` or `12kW`")]
+pub struct WattsError {
+    text: String,
+}
+
+impl std::str::FromStr for Watts {
+    type Err = WattsError;
+
+    fn from_str(text: &str) -> Result<Self, WattsError> {
+        let error = || WattsError { text: text.to_owned() };
+        let trimmed = text.trim();
+        let digits = trimmed.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
+        let (number, unit) = trimmed.split_at(digits);
+        let (_, factor) = WATT_UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(error)?;
+        let number: u64 = number.parse().map_err(|_| error())?;
+        number.checked_mul(*factor).map(Watts).ok_or_else(error)
+    }
+}
+
+/// In the largest unit in which it is whole: `12kW`, `12500W`.
+impl fmt::Display for Watts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = WATT_UNITS.iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
+        let (unit, size) = fits.unwrap_or(&("W", 1));
+        write!(f, "{}{unit}", self.0 / size)
+    }
+}
+
+impl Watts {
+    /// The most that a task draws: with so many thousandths of a core, and of accelerators that draw so much each.
+    #[must_use]
+    pub fn of_task(cores: Millicores, devices: MilliDevices, each: u64) -> Self {
+        let part = |thousandths: u64, watts: u64| thousandths.saturating_mul(watts).div_ceil(1_000);
+        Self(part(cores.0, WATTS_PER_CORE).saturating_add(part(devices.0, each)))
+    }
+}
+
 /// An amount of accelerators in thousandths of one, for people to read: `2`, `0.25`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct MilliDevices(pub u64);
@@ -121,7 +169,7 @@ impl Bytes {
     }
 }
 
-serde_by_text!(Bytes => Bytes::exact, Millicores);
+serde_by_text!(Bytes => Bytes::exact, Millicores, Watts);
 
 #[cfg(test)]
 mod tests {
@@ -162,6 +210,18 @@ mod tests {
             assert_eq!(MilliDevices(thousandths).to_string(), printed);
         }
         assert_eq!(MilliDevices::whole(7).to_string(), "7");
+    }
+
+    #[test]
+    fn watts_are_read_and_written_whole() {
+        for (text, watts) in [("0W", 0), ("12kW", 12_000), ("12500 W", 12_500), ("3MW", 3_000_000)] {
+            let read: Watts = text.parse().unwrap();
+            assert_eq!((read, read.to_string().parse()), (Watts(watts), Ok(read)));
+        }
+        for bad in ["", "12", "1.5kW", "kW", "-1W", "99999999999999999MW"] {
+            assert!(bad.parse::<Watts>().is_err(), "{bad}");
+        }
+        assert_eq!(Watts::of_task(Millicores(2_500), MilliDevices(1_500), 700), Watts(10 + 1_050));
     }
 
     #[test]

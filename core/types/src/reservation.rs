@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceClass;
 use crate::id::{NodeName, QueueName};
+use crate::quantity::Watts;
 use crate::time::{Span, Time};
 use crate::topology::{Place, TopologyLevel};
 use crate::window::{Window, WindowError};
@@ -27,6 +28,8 @@ pub struct ReservationSpec {
     pub queues: BTreeSet<QueueName>,
     /// Jobs of others that may be stopped start on them before, and are stopped when it begins.
     pub flex: bool,
+    /// Nobody is kept away, but what runs on all of the nodes together draws no more.
+    pub max_power: Option<Watts>,
 }
 
 /// Which nodes are kept.
@@ -34,7 +37,7 @@ pub struct ReservationSpec {
 pub enum Scope {
     /// These.
     Nodes(BTreeSet<NodeName>),
-    /// All that stand in these domains.
+    /// All that stand in these domains; all there are where none is named.
     Domain(Place),
     /// So many that take work. For one that does not any more another one is kept.
     Any {
@@ -72,6 +75,8 @@ pub struct RawReservationSpec {
     pub queues: BTreeSet<QueueName>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flex: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_power: Option<Watts>,
 }
 
 /// Why nothing can be reserved so.
@@ -92,6 +97,10 @@ pub enum ReservationError {
     NodeDomain,
     #[error("queues: {0} are named, at most {MAX_QUEUES} are allowed: name a queue above them")]
     TooManyQueues(usize),
+    #[error("maxPower: it keeps nobody away: leave `queues` and `flex` out")]
+    PowerForQueues,
+    #[error("maxPower: it is of nodes that are known: name `nodes` or a `domain`, and no `count`")]
+    PowerOfAny,
     #[error(transparent)]
     Window(#[from] WindowError),
 }
@@ -106,8 +115,14 @@ impl TryFrom<RawReservationSpec> for ReservationSpec {
         if raw.queues.len() > MAX_QUEUES {
             return Err(ReservationError::TooManyQueues(raw.queues.len()));
         }
-        let (queues, flex) = (raw.queues.clone(), raw.flex);
-        Ok(Self { scope: Scope::try_from(raw)?, window, queues, flex })
+        let (queues, flex, max_power) = (raw.queues.clone(), raw.flex, raw.max_power);
+        if max_power.is_some() && (flex || !queues.is_empty()) {
+            return Err(ReservationError::PowerForQueues);
+        }
+        if max_power.is_some() && raw.count.is_some() {
+            return Err(ReservationError::PowerOfAny);
+        }
+        Ok(Self { scope: Scope::try_from(raw)?, window, queues, flex, max_power })
     }
 }
 
@@ -126,7 +141,7 @@ impl TryFrom<RawReservationSpec> for Scope {
                 Err(ReservationError::Count(count))
             }
             (0, Some(count)) => Ok(Self::Any { count, class: raw.device_class, domain: raw.domain }),
-            (0, None) if raw.domain.is_empty() => Err(ReservationError::NoNodes),
+            (0, None) if raw.domain.is_empty() && raw.max_power.is_none() => Err(ReservationError::NoNodes),
             (0, None) => Ok(Self::Domain(raw.domain)),
             _ if raw.count.is_some() || !raw.domain.is_empty() => Err(ReservationError::TwoScopes),
             (many, _) if u32::try_from(many).is_ok_and(|many| many <= MAX_RESERVED_NODES) => {
@@ -148,6 +163,7 @@ impl From<ReservationSpec> for RawReservationSpec {
             until,
             queues: spec.queues,
             flex: spec.flex,
+            max_power: spec.max_power,
             ..Self::default()
         };
         match spec.scope {
@@ -173,14 +189,15 @@ pub struct Keepable<'a> {
     pub classes: BTreeSet<DeviceClass>,
 }
 
-/// The nodes that each of some scopes is about, by their positions: those that are named first, and then any that nobody else keeps, in
-/// the order of both. The nodes are in the order of their names.
+/// The nodes that each of some reservations is about, by their positions: those that are named first, and then any that nobody else keeps,
+/// in the order of both. The nodes are in the order of their names.
 #[must_use]
-pub fn kept(scopes: &[&Scope], nodes: &[Keepable<'_>]) -> Vec<BTreeSet<usize>> {
+pub fn kept(specs: &[&ReservationSpec], nodes: &[Keepable<'_>]) -> Vec<BTreeSet<usize>> {
     let mut taken = BTreeSet::new();
-    let mut found = vec![BTreeSet::new(); scopes.len()];
+    let mut found = vec![BTreeSet::new(); specs.len()];
     for named in [true, false] {
-        for (scope, found) in scopes.iter().zip(&mut found) {
+        for (spec, found) in specs.iter().zip(&mut found) {
+            let scope = &spec.scope;
             if named == matches!(scope, Scope::Any { .. }) {
                 continue;
             }
@@ -192,7 +209,9 @@ pub fn kept(scopes: &[&Scope], nodes: &[Keepable<'_>]) -> Vec<BTreeSet<usize>> {
                 }
                 Scope::Nodes(_) | Scope::Domain(_) => found.extend(fits.map(|(at, _)| at)),
             }
-            taken.extend(found.iter().copied());
+            if spec.max_power.is_none() {
+                taken.extend(found.iter().copied());
+            }
         }
     }
     found
@@ -230,6 +249,7 @@ mod tests {
             json!({"nodes": ["n1", "n2"]}),
             json!({"domain": {"rack": "r7"}, "startsAt": "2026-12-01T02:00:00.000Z", "duration": "4h",
                 "every": "1w", "until": "2027-06-01T00:00:00.000Z", "flex": true}),
+            json!({"maxPower": "12kW"}),
             json!({"count": 4, "deviceClass": "nvidia", "domain": {"site": "berlin"}, "queues": ["course"]}),
         ] {
             let read = read(spec.clone()).unwrap();
@@ -249,6 +269,9 @@ mod tests {
             (json!({"domain": {"shelf": "s1"}}), "`shelf` is not a level"),
             (json!({"nodes": ["n1"], "duration": "1h"}), "name `startsAt`"),
             (json!({"nodes": ["n1"], "for": "me"}), "unknown field `for`"),
+            (json!({"maxPower": "9kW", "flex": true}), "leave `queues` and `flex` out"),
+            (json!({"maxPower": "9kW", "count": 2}), "name `nodes` or a `domain`"),
+            (json!({"maxPower": "much"}), "`much` is not a power"),
         ] {
             let error = read(spec.clone()).unwrap_err();
             assert!(error.contains(because), "{spec}: {error}");
@@ -263,15 +286,29 @@ mod tests {
             .iter()
             .map(|name| Keepable { name, place: &rack, is_open: true, classes: [DeviceClass::Amd].into() })
             .collect();
-        let any = |count, class| Scope::Any { count, class, domain: rack.clone() };
+        let of = |scope| ReservationSpec {
+            scope,
+            window: Window::default(),
+            queues: BTreeSet::new(),
+            flex: false,
+            max_power: None,
+        };
+        let any = |count, class| of(Scope::Any { count, class, domain: rack.clone() });
         let (one, two) = (any(1, None), any(2, Some(DeviceClass::Amd)));
-        let named = Scope::Nodes([names[1].clone()].into());
+        let named = of(Scope::Nodes([names[1].clone()].into()));
+        let all = of(Scope::Domain(rack.clone()));
         let found = |nodes: &[Keepable<'_>]| kept(&[&one, &two, &named], nodes);
         assert_eq!(found(&nodes), [[0].into(), [2, 3].into(), [1].into()]);
+        let capped = ReservationSpec { max_power: Some(Watts(1)), ..all.clone() };
+        assert_eq!(
+            kept(&[&capped, &one], &nodes),
+            [[0, 1, 2, 3].into(), [0].into()],
+            "a cap keeps nobody away"
+        );
         nodes[0].is_open = false;
         assert_eq!(found(&nodes), [[2].into(), [3].into(), [1].into()], "one that fails is replaced");
         nodes[3].classes.clear();
         assert_eq!(found(&nodes), [[2].into(), [].into(), [1].into()]);
-        assert_eq!(kept(&[&Scope::Domain(rack.clone())], &nodes), [[0, 1, 2, 3].into()]);
+        assert_eq!(kept(&[&all], &nodes), [[0, 1, 2, 3].into()]);
     }
 }

@@ -534,6 +534,46 @@ fn nodes_are_kept_for_those_who_may_be_there() {
 }
 
 #[test]
+fn no_more_is_drawn_than_a_cap_allows() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    let cap = |watts: &str| {
+        let path = cluster.home().join(format!("{watts}.yaml"));
+        let head = "apiVersion: holdfast/v1\nkind: Reservation\nmetadata: {name: feed}\nspec: {maxPower: ";
+        std::fs::write(&path, format!("{head}{watts}}}\n")).unwrap();
+        cluster.done(&["apply", "-f", path.as_str()]);
+    };
+    // Two accelerators of a model that nobody knows draw 1,400 W, and half a core 2 W.
+    cap("2kW");
+    for name in ["first", "second"] {
+        let path = cluster.manifest(name, "DE", 1, 4_000, 50);
+        cluster.done(&["job", "submit", "-f", path.as_str()]);
+    }
+    cluster.until("first", "trains", |status| number(&status["checkpointStep"]) > 0);
+    let told = wait("the other one is told why it waits", || {
+        let told = cluster.done(&["job", "explain", "second"]);
+        told.contains("power: -1 too little left below `feed`").then_some(told)
+    });
+    assert!(told.contains("it would draw too much"), "{told}");
+    let shown = cluster.done(&["reservation", "show", "feed"]);
+    assert!(shown.contains("at most 2kW") && shown.contains("up to 1402W"), "{shown}");
+    assert!(cluster.done(&["job", "show", "first"]).contains("up to 1402W"));
+    cap("2804W");
+    cluster.until("second", "runs", |status| status["phase"] == "Running");
+    // It comes into force below what is drawn: one of them makes way, and goes on later.
+    cap("1500W");
+    let stopped = |job: &str| number(&cluster.status(job)["preemptions"]) == 1;
+    wait("one of them makes way", || (stopped("first") || stopped("second")).then_some(()));
+    let job = if stopped("first") { "first" } else { "second" };
+    cluster.until(job, "waits", |status| status["phase"] == "Pending");
+    cluster.done(&["reservation", "delete", "feed", "--yes"]);
+    cluster.until(job, "goes on", |status| number(&status["fence"]) == 2 && status["phase"] == "Running");
+    assert!(number(&cluster.status(job)["energyJoules"]) > 0);
+    cluster.done(&["job", "cancel", "first", "--yes"]);
+    cluster.done(&["job", "cancel", "second", "--yes"]);
+}
+
+#[test]
 fn a_gang_runs_in_one_rack() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

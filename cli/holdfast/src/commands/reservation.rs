@@ -6,7 +6,7 @@ use holdfast_api::v1::watch_event::Resource;
 use holdfast_api::v1::{
     DeleteReservationRequest, GetRequest, Reservation, ReservationList, ReservationSpec, ReservationStatus,
 };
-use holdfast_types::Span;
+use holdfast_types::{Span, Watts};
 
 use super::apply::WRITES;
 use super::confirm::confirm;
@@ -104,7 +104,13 @@ fn row(table: &mut Table, reservation: &Reservation) {
 
 /// For whom, in words.
 fn whom(spec: &ReservationSpec) -> String {
-    if spec.queues.is_empty() { String::from("maintenance") } else { spec.queues.join(",") }
+    if spec.max_power_watts > 0 {
+        format!("at most {}", Watts(spec.max_power_watts))
+    } else if spec.queues.is_empty() {
+        String::from("maintenance")
+    } else {
+        spec.queues.join(",")
+    }
 }
 
 fn time(at: Option<&prost_types::Timestamp>) -> String {
@@ -115,6 +121,7 @@ fn shown(reservation: &Reservation) -> String {
     let (name, spec, status) = parts(reservation);
     let domain: Vec<String> = spec.domain.iter().map(|(level, name)| format!("{level}={name}")).collect();
     let scope = match (spec.count, domain.join(",")) {
+        (0, domain) if domain.is_empty() && spec.nodes.is_empty() => String::from("the whole cluster"),
         (0, domain) if domain.is_empty() => String::from("named one by one"),
         (0, domain) => format!("all of {domain}"),
         (count, domain) => {
@@ -136,6 +143,7 @@ fn shown(reservation: &Reservation) -> String {
     line("until", time(spec.until.as_ref()));
     line("scope", scope);
     line("nodes", if status.nodes.is_empty() { String::from("none") } else { status.nodes.join(", ") });
+    line("power", format!("up to {}", Watts(status.power_watts)));
     line("in the way", status.jobs.join(", "));
     text
 }
@@ -162,6 +170,7 @@ mod tests {
                 ends_at: Some(timestamp(Time(3_600_000))),
                 nodes: vec!["a".to_owned(), "b".to_owned()],
                 jobs: vec!["sweep".to_owned()],
+                power_watts: 1_404,
             }),
         }
     }
@@ -176,6 +185,7 @@ reservation night: Waiting
   every       1d
   scope       all of rack=r7
   nodes       a, b
+  power       up to 1404W
   in the way  sweep
 ";
         assert_eq!(shown(&night()), expected);
@@ -195,5 +205,8 @@ reservation night: Waiting
         let text = shown(&Reservation { spec: Some(spec), ..Reservation::default() });
         assert!(text.contains("any 4 nvidia, replaced where one fails"), "{text}");
         assert!(text.contains("for         course"), "{text}");
+        let spec = ReservationSpec { max_power_watts: 12_000, ..ReservationSpec::default() };
+        let text = shown(&Reservation { spec: Some(spec), ..Reservation::default() });
+        assert!(text.contains("at most 12kW") && text.contains("the whole cluster"), "{text}");
     }
 }

@@ -113,3 +113,38 @@ fn what_names_nobody_is_refused_and_so_are_too_many() {
     let mut old = World::of_level(5);
     assert_eq!(old.refused(put("night", v1::ReservationSpec { count: 1, ..Default::default() })), 1130);
 }
+
+#[test]
+fn no_gang_starts_below_a_cap_that_it_would_exceed() {
+    let mut world = World::new();
+    // Two accelerators of an unknown model and two cores.
+    let cap = |watts| v1::ReservationSpec { max_power_watts: watts, ..v1::ReservationSpec::default() };
+    world.submit("one", job_spec(1, 0));
+    world.submit("two", job_spec(1, 0));
+    assert_eq!(world.place("one", &["de-1"]).placed, ["one"]);
+    let watts = world.status("one").power_watts;
+    assert!(watts > 1_400, "{watts}");
+    world.done(put("all", cap(2 * watts - 1)));
+    let told = reason(&world.place("two", &["de-2"]), "two");
+    assert!(told.contains("would be drawn below `all`"), "{told}");
+    world.done(put("all", cap(2 * watts)));
+    assert_eq!(world.place("two", &["de-2"]).placed, ["two"]);
+    let status = reservation_status(&world.state, "all", Time(world.now));
+    assert_eq!((status.power_watts, status.jobs.len(), status.nodes.len()), (2 * watts, 0, 3));
+}
+
+#[test]
+fn a_job_keeps_what_it_has_drawn() {
+    let mut world = World::new();
+    world.submit("one", v1::JobSpec { preemptible: Some(true), ..job_spec(1, 0) });
+    world.place("one", &["de-1"]);
+    let watts = world.status("one").power_watts;
+    world.report("one", 1, 0, "de-1", "Running");
+    world.now += HOUR;
+    world.plan(&[("one", "x")], &[]);
+    world.report("one", 1, 0, "de-1", "Stopped");
+    let status = world.status("one");
+    assert_eq!(status.power_watts, 0);
+    let hour = watts * 3_600;
+    assert!((hour..hour + watts).contains(&status.energy_joules), "{}", status.energy_joules);
+}

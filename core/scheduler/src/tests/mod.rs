@@ -7,6 +7,7 @@ mod foresight;
 mod fractions;
 mod golden;
 mod nearness;
+mod power;
 mod preempting;
 mod properties;
 mod reclaiming;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use holdfast_types::{
     Amounts, ArraySpec, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName,
     JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, RawReservationSpec, Resources,
-    Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, element_of,
+    Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, Watts, element_of,
 };
 
 use crate::*;
@@ -80,6 +81,7 @@ fn node(line: &str) -> NodeView {
         memory: Bytes(words_of.get("gpumem").map_or(80, |m| m.parse().unwrap()) * GIB),
         healthy: !broken.contains(&index),
         precisions: can.clone(),
+        watts: words_of.get("watts").map_or(700, |watts| watts.parse().unwrap()),
     };
     NodeView {
         name: name.parse().unwrap(),
@@ -124,7 +126,7 @@ fn queue(line: &str) -> QueueView {
     }
 }
 
-/// `night nodes=a,b domain=rack:r1 count=2 class=amd from=3600 for=7200 every=86400 until=999 queues=lab,one flex=1`, times in seconds
+/// `night nodes=a,b domain=rack:r1 count=2 class=amd from=3600 for=7200 every=86400 until=999 queues=lab,one flex=1 power=9000`, times in seconds
 /// from now on.
 fn reservation(line: &str) -> ReservationView {
     let words_of = words(line);
@@ -144,6 +146,7 @@ fn reservation(line: &str) -> ReservationView {
         until: span("until").map(|until| NOW + until),
         queues: all(words_of.get("queues")),
         flex: words_of.contains_key("flex"),
+        max_power: words_of.get("power").map(|watts| Watts(watts.parse().unwrap())),
     };
     let name = line.split_whitespace().next().unwrap().parse().unwrap();
     ReservationView { name, spec: raw.try_into().unwrap() }

@@ -149,7 +149,9 @@ impl World {
 }
 
 /// What is kept for whom, again and again.
-const KEPT: [&str; 3] = [
+const KEPT: [&str; 5] = [
+    "row domain=rack:r1 power=6000",
+    "tariff power=9000 from=30000 for=30000 every=70000",
     "any count=1 from=20000 for=20000 every=50000 queues=lab",
     "night domain=rack:r1 from=40000 for=9000 every=86400 until=200000 flex=1",
     "amd nodes=e queues=default from=70000",
@@ -171,6 +173,10 @@ proptest! {
             world.snapshot.revision = revision;
             let mut cold = Scheduler::new(&world.snapshot, &settings(), world.now);
             let expected = cold.plan(revision, world.now);
+            let mut ledger = Ledger::new(&world.snapshot, world.now);
+            for gang in &expected.gangs {
+                prop_assert_eq!(ledger.accept(gang), Ok(()));
+            }
             prop_assert_eq!(&world.warm.plan(revision, world.now), &expected);
             prop_assert_eq!(world.warm.explanations(), cold.explanations());
             // Nobody is stopped and started at once, and places are held for every job that somebody is stopped for.

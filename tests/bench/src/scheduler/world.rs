@@ -113,6 +113,7 @@ fn node(number: usize) -> Result<NodeView> {
         memory: Bytes(80 * GIB),
         healthy: true,
         precisions: [Precision::Bf16].into(),
+        watts: 700,
     };
     let drained = number % DRAINED_EVERY == DRAINED_EVERY - 1;
     Ok(NodeView {

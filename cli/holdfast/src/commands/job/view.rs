@@ -6,7 +6,7 @@ use holdfast_api::millis;
 use holdfast_api::v1::{
     ArrayStatus, Job, JobDependency, JobExplanation, JobSpec, JobStatus, Resources, TaskGroup, TaskStatus,
 };
-use holdfast_types::{Bytes, Millicores};
+use holdfast_types::{Bytes, Millicores, Watts};
 use prost_types::Timestamp;
 
 use crate::output::{Table, since};
@@ -128,6 +128,7 @@ pub(super) fn whole(job: &Job) -> String {
         ("variant", variant),
         ("failed", failed),
         ("checkpoint", checkpoint),
+        ("power", power(&status)),
         ("output", status.output.clone()),
         ("submitted by", status.submitted_by.clone()),
         ("law", status.bundle.clone()),
@@ -137,6 +138,18 @@ pub(super) fn whole(job: &Job) -> String {
         }
     }
     text + &tasks(&status.tasks)
+}
+
+/// What it draws at most while it has places, and what it has drawn before: energy in tenths of kilowatt hours.
+fn power(status: &JobStatus) -> String {
+    let tenths = status.energy_joules / 360_000;
+    let energy = format!("{}.{} kWh before", tenths / 10, tenths % 10);
+    match (status.power_watts, status.energy_joules) {
+        (0, 0) => String::new(),
+        (0, _) => format!("up to {energy}"),
+        (watts, 0) => format!("up to {}", Watts(watts)),
+        (watts, _) => format!("up to {}, {energy}", Watts(watts)),
+    }
 }
 
 /// In which of its variants a job has started last, and what its tasks have in it; nothing where it has none to choose from.
