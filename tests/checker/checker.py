@@ -1,7 +1,8 @@
 """Checks from outside what `holdfast simulate --events FILE` says happened.
 
 It shares no code with the scheduler or the simulator. It keeps its own books of who holds what, and names every event that breaks a
-rule: places nobody has, gangs that start in part, queues beyond their limit, jobs on dead nodes, and jobs preempted too soon.
+rule: places nobody has, gangs that start in part, queues beyond their limit, jobs on dead nodes, jobs preempted too soon, jobs on nodes
+that are kept free, and more drawn than may be.
 
     python3 tests/checker/checker.py events.jsonl [QUEUE=ACCELERATORS ...]
 """
@@ -16,6 +17,8 @@ class Run:
     def __init__(self, begin, limits):
         self.free = list(begin["nodes"])
         self.min_run = begin["minRun"]
+        self.reservations = begin.get("reservations", [])
+        self.watts = begin.get("watts", 0)
         self.limits = limits
         self.dead = set()
         self.running = {}
@@ -27,8 +30,46 @@ class Run:
         found = []
         if event["at"] < self.last:
             found.append("time goes back")
+        if event["at"] > self.last:
+            found += self.kept(event["at"])
         self.last = event["at"]
         found += getattr(self, "on_" + event["event"])(event)
+        return found
+
+    def begun(self, at):
+        """The reservations that hold at a moment, and since when."""
+        for kept in self.reservations:
+            since = at - kept["startsAt"]
+            if since < 0:
+                continue
+            if kept["every"] is not None:
+                since %= kept["every"]
+            if kept["duration"] is None or since < kept["duration"]:
+                yield kept, at - since
+
+    def on(self, nodes):
+        """The jobs on some nodes, and how many accelerators of those nodes they have."""
+        for job, start in self.running.items():
+            devices = sum(place["devices"] for place in start["places"] if place["node"] in nodes)
+            if devices:
+                yield job, devices
+
+    def kept(self, at):
+        """What is wrong at the end of the last moment, with all that happened in it."""
+        found = []
+        for kept, _ in self.begun(self.last):
+            there = list(self.on(set(kept["nodes"])))
+            drawn = self.watts * sum(devices for _, devices in there)
+            if kept["maxPower"] is None:
+                found += [f"job {job} is on nodes of {kept['name']}" for job, _ in there]
+            elif drawn > kept["maxPower"]:
+                found.append(f"{drawn} W are drawn below {kept['name']}")
+        # Between two events one may begin: then something has to happen at that moment.
+        for kept, since in self.begun(at):
+            there = list(self.on(set(kept["nodes"])))
+            drawn = self.watts * sum(devices for _, devices in there)
+            if self.last < since < at and there and (kept["maxPower"] is None or drawn > kept["maxPower"]):
+                found.append(f"nobody makes way when {kept['name']} begins")
         return found
 
     def on_start(self, event):
@@ -72,7 +113,8 @@ class Run:
 
     def on_preempt(self, event):
         start, found = self.release(event)
-        if start and self.min_run is not None and event["at"] - start["at"] < self.min_run:
+        early = start and self.min_run is not None and event["at"] - start["at"] < self.min_run
+        if early and not event.get("makesWay"):
             found.append(f"job {event['job']} is preempted too soon")
         return found
 

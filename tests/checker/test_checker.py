@@ -102,6 +102,36 @@ class Rules(unittest.TestCase):
         self.assertEqual(said(spoiled(change)), ["time goes back"])
 
 
+NIGHT = {"name": "night", "nodes": [0], "startsAt": 1_000, "duration": 500, "every": 2_000, "maxPower": None}
+FEED = {"name": "feed", "nodes": [0, 1], "startsAt": 1_000, "duration": None, "every": None, "maxPower": 2_800}
+
+
+class Reservations(unittest.TestCase):
+    def log(self, kept, events):
+        begin = {**BEGIN, "minRun": 600_000, "reservations": [kept], "watts": 700}
+        return said([begin, *events, node("return", 99_000, 0)])
+
+    def test_nobody_is_on_nodes_that_are_kept(self):
+        for at, wrong in [(500, 1), (1_000, 1), (1_499, 1), (1_500, 0), (2_999, 1), (3_000, 1)]:
+            end = max(at + 1, 1_001) if at < 1_000 else at + 2
+            found = self.log(NIGHT, [start(at, 0, [(0, 8)]), job("end", end, 0)])
+            self.assertEqual(len(found), wrong, (at, found))
+        self.assertEqual(self.log(NIGHT, [start(1_000, 0, [(1, 8)]), job("end", 1_200, 0)]), [])
+
+    def test_who_is_there_makes_way_when_it_begins(self):
+        way = {**job("preempt", 1_000, 0), "makesWay": True}
+        after = [start(1_500, 0, [(0, 8)]), job("end", 1_600, 0)]
+        self.assertEqual(self.log(NIGHT, [start(0, 0, [(0, 8)]), way, *after]), [])
+        soon = self.log(NIGHT, [start(0, 0, [(0, 8)]), job("preempt", 1_000, 0), *after])
+        self.assertEqual(soon, ["job 0 is preempted too soon"])
+
+    def test_no_more_is_drawn_than_may_be(self):
+        two = [start(900, 0, [(0, 2)]), start(1_000, 1, [(1, 2)]), job("end", 1_200, 0), job("end", 1_200, 1)]
+        self.assertEqual(self.log(FEED, two), [])
+        two[1]["places"][0]["devices"] = two[1]["devices"] = 3
+        self.assertEqual(self.log(FEED, two), ["3500 W are drawn below feed"])
+
+
 class Simulator(unittest.TestCase):
     def log(self, cluster, rows):
         program = pathlib.Path(os.environ["HOLDFAST_BIN_DIR"], "holdfast")
@@ -123,6 +153,23 @@ class Simulator(unittest.TestCase):
         self.assertEqual(check(lines), [])
         seen = {json.loads(line)["event"] for line in lines}
         self.assertEqual(seen, {"begin", "start", "end", "stop", "preempt", "fail", "return"})
+
+    def test_the_scheduler_keeps_nodes_free_and_below_what_may_be_drawn(self):
+        sizes = [1, 2, 4, 8, 12]
+        rows = [f"{number * 900},{sizes[number % 5]},{3_600 * (1 + number % 12)},a" for number in range(200)]
+        kept = """reservations = [
+          { name = "night", first = 0, count = 1, startsAt = "20h", duration = "4h", every = "1d" },
+          { name = "evening", first = 0, count = 4, startsAt = "17h", duration = "3h", every = "1d", maxPower = "12kW" },
+          { name = "feed", first = 2, count = 2, maxPower = "9kW" },
+        ]
+        """
+        lines = self.log(CLUSTER + kept, "\n".join(rows) + "\n")
+        self.assertEqual(check(lines), [])
+        makes_way = [line for line in lines if json.loads(line).get("makesWay")]
+        self.assertGreater(len(makes_way), 3)
+        # The books are those of the log: without its reservations fewer rules hold, with a lower cap more.
+        lower = [line.replace('"maxPower":9000', '"maxPower":5000') for line in lines]
+        self.assertTrue(any("below feed" in what for _, what in check(lower)))
 
 
 if __name__ == "__main__":

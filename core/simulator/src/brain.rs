@@ -1,5 +1,7 @@
 //! What a simulation asks of a policy. It must not know any of them.
 
+use std::collections::BTreeSet;
+
 use holdfast_types::{Span, Time};
 
 use crate::floor::Place;
@@ -30,6 +32,8 @@ pub(crate) struct Start {
 pub(crate) struct Decision {
     /// Jobs that run and lose their places; they wait again, and are not told of as new ones.
     pub(crate) preempts: Vec<JobNumber>,
+    /// Those of them that make way for a reservation.
+    pub(crate) makes_way: BTreeSet<JobNumber>,
     pub(crate) starts: Vec<Start>,
     /// A hash of how it was decided.
     pub(crate) plan: Option<[u8; 32]>,

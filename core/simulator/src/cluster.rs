@@ -1,8 +1,15 @@
 //! The cluster that is simulated: its nodes, how often they fail, and what checkpoints cost. It must not know jobs.
 
 use holdfast_scheduler::MAX_DEVICES_PER_NODE;
-use holdfast_types::Span;
+use holdfast_types::{
+    NameError, RawReservationSpec, ReservationError, ReservationName, ReservationSpec, Span, Time, Watts,
+};
 use serde::Deserialize;
+
+/// Accelerators alone are scarce in traces that say nothing of the rest.
+pub(crate) const CORES: u64 = 1_000;
+/// The most watts that an accelerator draws.
+pub(crate) const WATTS: u32 = 700;
 
 /// The most nodes of a cluster.
 pub const MAX_NODES: u64 = 100_000;
@@ -19,6 +26,9 @@ pub struct Cluster {
     /// What jobs save of their work; where it is left out, a job that is stopped begins from nothing.
     #[serde(default)]
     pub checkpoints: Option<Checkpoints>,
+    /// What some nodes are kept for, or may draw; only the scheduler minds it.
+    #[serde(default)]
+    pub reservations: Vec<Kept>,
 }
 
 /// Equal nodes.
@@ -55,6 +65,58 @@ pub struct Checkpoints {
     pub restart: Span,
 }
 
+/// Nodes on which nobody is for a while, or that draw no more together. Jobs that write checkpoints make way when it begins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Kept {
+    /// Its name.
+    pub name: ReservationName,
+    /// The first of the nodes, by position from 0, and how many.
+    #[serde(default)]
+    pub first: u32,
+    /// How many nodes.
+    pub count: u32,
+    /// From when on, from the start of the trace.
+    #[serde(default)]
+    pub starts_at: Option<Span>,
+    /// For how long at a time.
+    #[serde(default)]
+    pub duration: Option<Span>,
+    /// Again after so long.
+    #[serde(default)]
+    pub every: Option<Span>,
+    /// Nobody is kept away, but no more is drawn.
+    #[serde(default)]
+    pub max_power: Option<Watts>,
+}
+
+impl Kept {
+    /// The nodes, by position.
+    pub(crate) fn nodes(&self) -> std::ops::Range<u32> {
+        self.first..self.first.saturating_add(self.count)
+    }
+
+    /// As the scheduler knows it.
+    pub(crate) fn spec(&self) -> Result<ReservationSpec, String> {
+        let names = self.nodes().map(|node| node_name(node).parse()).collect::<Result<_, _>>();
+        let raw = RawReservationSpec {
+            nodes: names.map_err(|error: NameError| error.to_string())?,
+            starts_at: self.starts_at.map(|after| Time(0) + after),
+            duration: self.duration,
+            every: self.every,
+            flex: self.max_power.is_none(),
+            max_power: self.max_power,
+            ..RawReservationSpec::default()
+        };
+        raw.try_into().map_err(|error: ReservationError| error.to_string())
+    }
+}
+
+/// What the node at a position is called.
+pub(crate) fn node_name(number: u32) -> String {
+    format!("node-{number:06}")
+}
+
 /// Why a text is no cluster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClusterError {
@@ -77,7 +139,8 @@ impl Cluster {
     /// `count` nodes of `devices` accelerators that never fail.
     #[must_use]
     pub fn of(count: u32, devices: u32) -> Self {
-        Self { nodes: vec![NodeGroup { count, devices }], failures: None, checkpoints: None }
+        let nodes = vec![NodeGroup { count, devices }];
+        Self { nodes, failures: None, checkpoints: None, reservations: Vec::new() }
     }
 
     /// Reads a cluster from TOML.
@@ -121,6 +184,19 @@ impl Cluster {
         }
         if self.checkpoints.is_some_and(|checkpoints| checkpoints.interval < Span::from_secs(1)) {
             return refused("checkpoints.interval", "less".to_owned(), "a second or more".to_owned());
+        }
+        for kept in &self.reservations {
+            if u64::from(kept.first) + u64::from(kept.count) > count {
+                let last = u64::from(kept.first) + u64::from(kept.count);
+                return refused(
+                    "reservations.count",
+                    format!("up to node {last}"),
+                    format!("at most {count}"),
+                );
+            }
+            if let Err(why) = kept.spec() {
+                return refused("reservations", format!("`{}`", kept.name), format!("otherwise: {why}"));
+            }
         }
         Ok(self)
     }
@@ -168,6 +244,14 @@ mod tests {
             (
                 "nodes = [{ count = 1, devices = 8 }]\ncheckpoints = { interval = \"0s\" }",
                 "`checkpoints.interval` is less",
+            ),
+            (
+                "nodes = [{ count = 4, devices = 8 }]\nreservations = [{ name = \"night\", first = 2, count = 3 }]",
+                "`reservations.count` is up to node 5: it has to be at most 4",
+            ),
+            (
+                "nodes = [{ count = 4, devices = 8 }]\nreservations = [{ name = \"night\", count = 1, every = \"1d\" }]",
+                "`reservations` is `night`: it has to be otherwise: every: nothing says for how long",
             ),
         ] {
             let error = Cluster::parse(text).unwrap_err().to_string();

@@ -154,8 +154,7 @@ impl<'a> Simulation<'a> {
                         why: why.to_string(),
                     }
                 };
-                let mut planned =
-                    Planned::new(config, &devices, cluster.checkpoints.is_some()).map_err(unsaid(0))?;
+                let mut planned = Planned::new(config, &devices, cluster).map_err(unsaid(0))?;
                 for (size, fits) in &fitting {
                     if *fits {
                         planned.says(*size).map_err(unsaid(*size))?;
@@ -194,7 +193,7 @@ impl<'a> Simulation<'a> {
             away: 0,
             asks: None,
             tally: Tally::new(window),
-            begin: Event::begin(policy, &devices),
+            begin: Event::begin(policy, cluster),
             hears: Box::new(drop),
         })
     }
@@ -227,12 +226,14 @@ impl<'a> Simulation<'a> {
                 self.agenda.push(Reverse((at, Happens::Asks)));
             }
             for job in decision.preempts {
-                self.preempt(job, now)?;
+                self.preempt(job, now, decision.makes_way.contains(&job))?;
             }
             for start in decision.starts {
                 self.start(now, start)?;
             }
-            let over = self.came == self.jobs.len() && self.away == 0 && self.running.is_empty();
+            let waits_for_time = self.asks.is_some_and(|asks| asks > now);
+            let over =
+                self.came == self.jobs.len() && self.away == 0 && self.running.is_empty() && !waits_for_time;
             if over && !self.live.is_empty() {
                 return Err(SimulationError::Stuck { policy: self.policy, waiting: count(self.live.len()) });
             }
@@ -359,7 +360,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// A job gives up its places for others.
-    fn preempt(&mut self, job: JobNumber, now: Time) -> Result<(), SimulationError> {
+    fn preempt(&mut self, job: JobNumber, now: Time, makes_way: bool) -> Result<(), SimulationError> {
         let of = self.job(job);
         let (Some(running), Some(live), Some(of)) = (self.running.remove(&job), self.live.get_mut(&job), of)
         else {
@@ -367,7 +368,7 @@ impl<'a> Simulation<'a> {
         };
         let (work, lost) = live.work.preempted(now.since(running.started), self.checkpoints);
         (live.work, live.since, live.attempt) = (work, now, live.attempt + 1);
-        (self.hears)(Event::Preempt { at: now, job });
+        (self.hears)(Event::Preempt { at: now, job, makes_way });
         self.tally.preemptions += 1;
         self.tally.lost += u128::from(lost.0) * u128::from(of.devices);
         self.floor.give_back(&running.places);

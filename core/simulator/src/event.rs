@@ -1,7 +1,8 @@
 //! What happened in a simulation, for those who check it from outside. It must not know why anything happened.
 
-use holdfast_types::{Span, Time};
+use holdfast_types::{MilliDevices, Millicores, Span, Time, Watts};
 
+use crate::cluster::{CORES, Cluster, Kept, WATTS};
 use crate::floor::Place;
 use crate::policy::Policy;
 use crate::trace::TraceJob;
@@ -21,6 +22,37 @@ impl From<&Place> for EventPlace {
     }
 }
 
+/// Nodes that are kept, or that draw no more together. Times in milliseconds from the start of the trace.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventKept {
+    /// Its name.
+    pub name: String,
+    /// The nodes, by position.
+    pub nodes: Vec<u32>,
+    /// From when on.
+    pub starts_at: u64,
+    /// For how long at a time; `None` for good.
+    pub duration: Option<u64>,
+    /// Again after so long.
+    pub every: Option<u64>,
+    /// The most that they draw together, in watts; `None` where nobody may be on them.
+    pub max_power: Option<u64>,
+}
+
+impl From<&Kept> for EventKept {
+    fn from(kept: &Kept) -> Self {
+        Self {
+            name: kept.name.to_string(),
+            nodes: kept.nodes().collect(),
+            starts_at: kept.starts_at.map_or(0, |span| span.0),
+            duration: kept.duration.map(|span| span.0),
+            every: kept.every.map(|span| span.0),
+            max_power: kept.max_power.map(|watts| watts.0),
+        }
+    }
+}
+
 /// Something that happened to a job of the trace or to a node, both by position from 0.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
@@ -35,6 +67,10 @@ pub enum Event {
         /// In milliseconds; no job is preempted before it has run for so long on end. `None` where the policy promises nothing.
         #[serde(serialize_with = "span")]
         min_run: Option<Span>,
+        /// What some nodes are kept for, or may draw; none where the policy does not mind it.
+        reservations: Vec<EventKept>,
+        /// The most watts that each accelerator draws, with its cores.
+        watts: u64,
     },
     /// A job has all its places from now on.
     Start {
@@ -67,12 +103,16 @@ pub enum Event {
         job: u32,
     },
     /// A job gave up its places for others.
+    #[serde(rename_all = "camelCase")]
     Preempt {
         /// When.
         #[serde(serialize_with = "millis")]
         at: Time,
         /// Which job.
         job: u32,
+        /// Because nodes are kept, or draw too much, from now on.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        makes_way: bool,
     },
     /// A node failed.
     Fail {
@@ -93,12 +133,18 @@ pub enum Event {
 }
 
 impl Event {
-    pub(crate) fn begin(policy: &Policy, nodes: &[u32]) -> Self {
+    pub(crate) fn begin(policy: &Policy, cluster: &Cluster) -> Self {
         let min_run = match policy {
             Policy::Holdfast(config) => Some(config.min_run),
             Policy::Baseline(_) => None,
         };
-        Self::Begin { policy: policy.to_string(), nodes: nodes.to_vec(), min_run }
+        let kept = match policy {
+            Policy::Holdfast(_) => cluster.reservations.as_slice(),
+            Policy::Baseline(_) => &[],
+        };
+        let reservations = kept.iter().map(EventKept::from).collect();
+        let watts = Watts::of_task(Millicores(CORES), MilliDevices::whole(1), u64::from(WATTS)).0;
+        Self::Begin { policy: policy.to_string(), nodes: cluster.devices(), min_run, reservations, watts }
     }
 
     pub(crate) fn start(at: Time, job: u32, of: &TraceJob, queues: &[String], places: &[Place]) -> Self {

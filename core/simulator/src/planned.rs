@@ -6,8 +6,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use holdfast_scheduler::{
-    Assignment, Config, DeviceView, JobState, JobView, NodeView, Past, Plan, QueueView, Schedulable,
-    Scheduler, Snapshot, Verdict, Verdicts,
+    Assignment, Cause, Config, DeviceView, JobState, JobView, NodeView, Past, Plan, QueueView,
+    ReservationView, Schedulable, Scheduler, Snapshot, Verdict, Verdicts,
 };
 use holdfast_types::{
     ArtifactRefError, Bytes, DeviceClass, DeviceIndex, DeviceRequest, GroupName, JobKind, JobName, JobSpec,
@@ -16,13 +16,12 @@ use holdfast_types::{
 };
 
 use crate::brain::{Arrival, Brain, Decision, JobNumber, Start};
+use crate::cluster::{CORES, Cluster, Kept, WATTS, node_name};
 use crate::fits::whole_node;
 use crate::floor::{Place, at};
 
 /// Where everything is.
 const PLACE: &str = "DE";
-/// Accelerators alone are scarce in traces that say nothing of the rest.
-const CORES: u64 = 1_000;
 const MEMORY: u64 = 1 << 30;
 
 /// Why a cluster or a job cannot be said in the words of a manifest.
@@ -40,6 +39,9 @@ pub(crate) enum Unsaid {
     /// A job.
     #[error(transparent)]
     Job(#[from] JobSpecError),
+    /// A reservation.
+    #[error("{0}")]
+    Reservation(String),
 }
 
 /// The scheduler at work.
@@ -71,12 +73,17 @@ impl Planned {
     /// # Errors
     ///
     /// A name is none: a defect of this file.
-    pub(crate) fn new(config: &Config, devices: &[u32], saves: bool) -> Result<Self, Unsaid> {
+    pub(crate) fn new(config: &Config, devices: &[u32], cluster: &Cluster) -> Result<Self, Unsaid> {
+        let saves = cluster.checkpoints.is_some();
+        let kept = |kept: &Kept| -> Result<ReservationView, Unsaid> {
+            Ok(ReservationView { name: kept.name.clone(), spec: kept.spec().map_err(Unsaid::Reservation)? })
+        };
+        let reservations = cluster.reservations.iter().map(kept).collect::<Result<_, _>>()?;
         let nodes: Vec<NodeView> =
             (0..).zip(devices).map(|(number, devices)| node(number, *devices)).collect::<Result<_, _>>()?;
         let queue: QueueName = "default".parse()?;
         let view = QueueView::new(queue.clone());
-        let snapshot = Snapshot { nodes, queues: vec![view], ..Snapshot::default() };
+        let snapshot = Snapshot { nodes, queues: vec![view], reservations, ..Snapshot::default() };
         let nodes = &snapshot.nodes;
         Ok(Self {
             scheduler: Scheduler::new(&snapshot, config, Time(0)),
@@ -149,6 +156,9 @@ impl Planned {
             let Ok(job) = preempted.uid.parse() else { continue };
             self.stops(job, plan.now);
             decision.preempts.push(job);
+            if matches!(preempted.by, Cause::Reservation(_)) {
+                decision.makes_way.insert(job);
+            }
         }
         for gang in &plan.gangs {
             let Ok(job) = gang.uid.parse() else { continue };
@@ -212,10 +222,10 @@ fn node(number: u32, devices: u32) -> Result<NodeView, Unsaid> {
         memory: Bytes(MEMORY),
         healthy: true,
         precisions: [].into(),
-        watts: 700,
+        watts: WATTS,
     };
     Ok(NodeView {
-        name: format!("node-{number:06}").parse()?,
+        name: node_name(number).parse()?,
         jurisdiction: PLACE.parse::<Jurisdiction>()?,
         place: [].into(),
         schedulable: Schedulable::Yes,

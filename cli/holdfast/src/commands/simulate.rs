@@ -38,6 +38,10 @@ A cluster is TOML:
   nodes = [{ count = 256, devices = 8 }]
   failures = { mean = \"30d\", repair = \"4h\" }
   checkpoints = { interval = \"1h\", cost = \"30s\", restart = \"2m\" }
+  reservations = [
+    { name = \"night\", first = 0, count = 32, startsAt = \"2d\", duration = \"4h\", every = \"1w\" },
+    { name = \"feed\", count = 256, maxPower = \"900kW\" },
+  ]
 A policy is TOML:
   reserveAfter = \"1h\"
   maxHolds = 4")]
