@@ -363,7 +363,8 @@ impl Board {
         let (shape, _) = catalog.shape(shape)?;
         let serving = shape.serving(catalog.nodes().get(node)?.layout);
         let devices = self.rooms.get(node)?.choose(&shape.need, serving);
-        let watts = catalog.nodes().watts(node, &shape.need);
+        // Nobody asks where nothing caps it.
+        let watts = if self.power.is_empty() { 0 } else { catalog.nodes().watts(node, &shape.need) };
         let seat = Seat { rank, node, need: shape.need, devices, watts };
         self.take(&seat);
         Some(seat)

@@ -57,8 +57,9 @@ pub(crate) struct Class {
     /// The reservations that bind it while it would run.
     pub(crate) closed: Closed,
     pub(crate) members: Vec<Member>,
-    /// What a whole gang needs.
+    /// What a whole gang needs, and the most that it draws.
     pub(crate) devices: Devices,
+    pub(crate) watts: u64,
     /// The classes of the other variants it could start in, the most wanted first: each is as if a job asked for nothing else.
     pub(crate) others: Vec<usize>,
     /// How many jobs of it wait.
@@ -159,12 +160,6 @@ impl Catalog {
         Some((shape, self.grounds.get(shape.ground)?))
     }
 
-    /// Whether less room can make more of a class: nodes are chosen to be near each other first, and held against caps then.
-    pub(crate) fn is_erratic(&self, class: &Class) -> bool {
-        class.members.iter().any(|member| member.pattern.is_some())
-            && class.closed.iter().any(|number| self.reserved.is_cap(*number))
-    }
-
     /// The pattern of a number.
     pub(crate) fn pattern(&self, pattern: usize) -> Option<&Pattern> {
         self.patterns.get(pattern)
@@ -210,7 +205,12 @@ impl Catalog {
         }
         let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec, 0));
         let closed = closed.clone();
-        self.classes.push(Class { spec, verdicts, closed, members, devices, others, jobs: 0 });
+        let draws = |member: &Member| {
+            let need = self.shapes.get(member.shape).map(|shape| shape.need);
+            need.map_or(0, |need| self.nodes.most_watts(&need)).saturating_mul(u64::from(member.count))
+        };
+        let watts = members.iter().map(draws).fold(0, u64::saturating_add);
+        self.classes.push(Class { spec, verdicts, closed, members, devices, watts, others, jobs: 0 });
         self.classes.len() - 1
     }
 

@@ -99,10 +99,12 @@ impl Nodes {
     /// The most that a task draws on a node, whichever of its accelerators it gets.
     pub(crate) fn watts(&self, position: usize, need: &Need) -> u64 {
         let layout = self.get(position).and_then(|node| self.layout_of(node));
-        let devices = layout.into_iter().flat_map(Layout::iter);
-        let serving = devices.filter(|device| need.devices.is_some_and(|asks| asks.class == device.class));
-        let each = serving.map(|device| u64::from(device.watts)).max().unwrap_or(0);
-        Watts::of_task(Millicores(need.cores), need.thousandths(), each).0
+        layout.map_or(0, |layout| layout.watts(need))
+    }
+
+    /// The same on whichever node.
+    pub(crate) fn most_watts(&self, need: &Need) -> u64 {
+        self.layouts.iter().map(|layout| layout.watts(need)).max().unwrap_or(0)
     }
 
     /// Every layout.
@@ -162,6 +164,14 @@ impl Layout {
     /// The classes of those that may be given to a task.
     pub(crate) fn healthy_classes(&self) -> impl Iterator<Item = DeviceClass> {
         self.iter().filter(|device| device.healthy).map(|device| device.class)
+    }
+
+    /// The most that a task draws with accelerators of these.
+    fn watts(&self, need: &Need) -> u64 {
+        let serving =
+            self.iter().filter(|device| need.devices.is_some_and(|asks| asks.class == device.class));
+        let each = serving.map(|device| u64::from(device.watts)).max().unwrap_or(0);
+        Watts::of_task(Millicores(need.cores), need.thousandths(), each).0
     }
 
     /// The accelerators a test accepts.

@@ -54,6 +54,13 @@ impl Power {
         caps.any(|cap| bound.contains(&cap.number))
     }
 
+    /// Whether less room can make more of a gang that draws so much: places are chosen first and held against caps then, and others where
+    /// those are taken.
+    pub(crate) fn is_tight(&self, bound: &Closed, watts: u64) -> bool {
+        let mut tight = self.caps.iter().filter(|cap| cap.drawn.saturating_add(watts) > cap.limit);
+        tight.any(|cap| bound.contains(&cap.number))
+    }
+
     /// Whether all of these tasks may draw what they do beside the others.
     pub(crate) fn admits(&self, bound: &Closed, seats: &[Seat]) -> bool {
         if self.caps.is_empty() {

@@ -145,10 +145,13 @@ impl<'a> Search<'a> {
         Some(())
     }
 
-    /// Stops everybody on some nodes who may be.
+    /// Stops everybody on some nodes who may be, those first that lose least: once a queue has given enough back, who is left of it may
+    /// not be.
     pub(crate) fn stop_all(&mut self, nodes: &[usize]) {
         for node in nodes {
-            while let Some((number, job)) = self.stoppable(*node).first().copied() {
+            while let Some((number, job)) =
+                self.stoppable(*node).into_iter().min_by_key(|(_, job)| (self.loss(job), &job.ident))
+            {
                 self.stop(number, job);
             }
         }
