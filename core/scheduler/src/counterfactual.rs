@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, JobName, JobSpec, Jurisdiction, NodeName, QueueName, Time, TopologyLevel,
+    Bytes, DeviceClass, JobName, JobSpec, Jurisdiction, NodeName, QueueName, ReservationName, Span, Time,
+    TopologyLevel,
 };
 
 use crate::config::Config;
+use crate::job::is_preemptible;
 use crate::queues::QueueRefusal;
 use crate::scheduler::Scheduler;
-use crate::snapshot::{JobState, JobView, NodeView, QueueView, Schedulable, Snapshot, Verdict, Verdicts};
+use crate::snapshot::{
+    JobState, JobView, NodeView, QueueView, ReservationView, Schedulable, Snapshot, Verdict, Verdicts,
+};
 
 /// So many nodes and jobs are looked at in all: more tries on a small cluster than on a large one.
 const WORK: usize = 400_000;
@@ -38,6 +42,9 @@ enum Change {
     Opens(NodeName),
     Ends(JobName),
     More(NodeName, u32),
+    Takes(Span),
+    MayStop,
+    Without(ReservationName),
 }
 
 /// The sentences `if ...` of what would start a job, each by itself; none for a job that does not wait, or that would start anyway.
@@ -170,6 +177,25 @@ impl Trial<'_> {
         if !own.is_empty() {
             found.extend(self.those(places.difference(own).cloned().map(Change::MayRunIn)));
         }
+        found.extend(self.makes_way(view));
+        found
+    }
+
+    /// Where nodes are kept for others, or capped, later: how long it could take at most, or that it made way then.
+    fn makes_way(&mut self, view: &JobView) -> Vec<Vec<Change>> {
+        let begins = |reservation: &ReservationView| {
+            let (start, _) = reservation.spec.window.next(self.now)?;
+            let left = start.since(self.now).0;
+            Some(Span(left - left % 60_000)).filter(|left| *left > Span(0))
+        };
+        let is_less = |left: &Span| view.spec.max_run_time.is_none_or(|takes| takes > *left);
+        let spans: BTreeSet<Span> =
+            self.snapshot.reservations.iter().filter_map(begins).filter(is_less).collect();
+        let mut found = Vec::new();
+        found.extend(self.first(spans.into_iter().rev().map(Change::Takes)));
+        if !self.snapshot.reservations.is_empty() && !is_preemptible(&view.spec) {
+            found.extend(self.first([Change::MayStop]));
+        }
         found
     }
 
@@ -179,6 +205,10 @@ impl Trial<'_> {
         let mut closed: Vec<NodeName> = closed.map(|node| node.name.clone()).collect();
         closed.sort_unstable();
         let mut found = self.those(closed.into_iter().map(Change::Opens));
+        let mut kept: Vec<ReservationName> =
+            self.snapshot.reservations.iter().map(|reservation| reservation.name.clone()).collect();
+        kept.sort_unstable();
+        found.extend(self.those(kept.into_iter().map(Change::Without)));
         found.extend(self.more(view));
         found
     }
@@ -279,10 +309,13 @@ fn apply(snapshot: &mut Snapshot, job: &JobName, change: &Change) {
         }
         Change::Ends(name) => snapshot.jobs.retain(|job| job.name != *name),
         Change::More(like, count) => add_nodes(snapshot, like, *count),
+        Change::Without(name) => snapshot.reservations.retain(|reservation| reservation.name != *name),
         Change::Accepts(_)
         | Change::AcceptsMemory(_)
         | Change::AnyPrecision
         | Change::Within(_)
+        | Change::Takes(_)
+        | Change::MayStop
         | Change::MayRunIn(_) => {
             for view in snapshot.jobs.iter_mut().filter(|view| view.name == *job) {
                 ask_less(Arc::make_mut(&mut view.spec), change);
@@ -303,6 +336,8 @@ fn add(counts: &mut BTreeMap<DeviceClass, u32>, class: DeviceClass, more: u32) {
 fn ask_less(spec: &mut JobSpec, change: &Change) {
     match change {
         Change::AnyPrecision => spec.precision = None,
+        Change::Takes(most) => spec.max_run_time = Some(*most),
+        Change::MayStop => spec.preemptible = Some(true),
         Change::MayRunIn(place) => {
             spec.jurisdictions.insert(place.clone());
         }
@@ -379,6 +414,9 @@ fn words(change: &Change, spec: &JobSpec) -> String {
         Change::MayRunIn(place) => format!("it might run in {place}"),
         Change::Opens(node) => format!("node `{node}` took work again"),
         Change::Ends(job) => format!("job `{job}` ended"),
+        Change::Takes(most) => format!("its maxRunTime were {most}"),
+        Change::MayStop => String::from("it might be stopped for others (`preemptible: true`)"),
+        Change::Without(name) => format!("reservation `{name}` were not"),
         Change::More(like, 1) => format!("there were one more node like `{like}`"),
         Change::More(like, count) => format!("there were {count} more nodes like `{like}`"),
     }

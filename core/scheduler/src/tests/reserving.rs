@@ -157,6 +157,33 @@ fn a_gang_on_nodes_that_are_kept_is_not_accepted() {
 }
 
 #[test]
+fn what_would_let_it_start_before_a_maintenance_was_tried() {
+    let if_only = |reservations: &[&str], line: &str| {
+        let snapshot = kept(reservations, &[line]);
+        let job = line.split_whitespace().next().unwrap().parse().unwrap();
+        counterfactuals(&snapshot, &config(), NOW, &job)
+    };
+    let later = ["later nodes=a,b from=99999 for=60 flex=1", "night nodes=a,b from=7290 for=3600 flex=1"];
+    assert_eq!(
+        if_only(&later, "endless gpus=1"),
+        [
+            "if its maxRunTime were 2h1m",
+            "if it might be stopped for others (`preemptible: true`)",
+            "if there were one more node like `a`"
+        ],
+        "without one of the two there is still the other",
+    );
+    assert_eq!(
+        if_only(&["now nodes=a,b queues=science"], "j gpus=1"),
+        ["if reservation `now` were not", "if there were one more node like `a`"],
+    );
+    assert_eq!(
+        if_only(&["feed power=703"], "j gpus=1"),
+        ["if it accepted amd accelerators", "if reservation `feed` were not"].split_at(1).1,
+    );
+}
+
+#[test]
 fn a_start_after_a_maintenance_is_foreseen() {
     struct Endless;
     impl Expectation for Endless {
