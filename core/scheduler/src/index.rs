@@ -275,6 +275,10 @@ impl Index {
         self.now = self.now.max(now);
         while let Some((_, number)) = pop_due(&mut self.stands, now) {
             self.leave_line(number);
+            // As what it stands now it may stop others than before.
+            if let Some(wait) = self.job_mut(number).and_then(Job::wait_mut) {
+                wait.hopeless = None;
+            }
             self.join_line(number);
         }
         while let Some((_, number)) = pop_due(&mut self.shifts, now) {

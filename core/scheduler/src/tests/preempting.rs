@@ -44,6 +44,30 @@ fn a_job_that_has_had_much_stops_for_one_that_has_had_little() {
 }
 
 #[test]
+fn one_that_places_are_held_for_stops_others_once_it_has_waited_too_long() {
+    let waits = format!("old gpus=8 ran=999999 age={}", 2 * DAY - 100);
+    // Most of what runs may not be stopped, so places are held early.
+    let nodes = ["a gpus=8", "b gpus=8", "c gpus=8"];
+    let mut snapshot = cluster(&nodes, &["default"], &[&waits]);
+    let views = snapshot.nodes.clone();
+    snapshot.jobs.extend([
+        running("long gpus=8 stoppable=1", 13 * HOUR, "a:0-7", &views),
+        running("fixed gpus=8", 14 * HOUR, "b:0-7", &views),
+        running("other gpus=8", 15 * HOUR, "c:0-7", &views),
+    ]);
+    let mut warm = Scheduler::new(&snapshot, &config(), NOW);
+    let now = warm.plan(7, NOW);
+    assert_eq!(stopped(&now), ["old -> 0:a[0,1,2,3,4,5,6,7]"], "nobody is stopped yet");
+    commit(&mut snapshot, &now);
+    assert!(warm.plan(7, NOW + Span::from_secs(1)).preempts.is_empty());
+    let then = NOW + Span::from_secs(101);
+    let later = warm.plan(8, then);
+    assert_eq!(stopped(&later).first().map(String::as_str), Some("long for old"));
+    snapshot.revision = 8;
+    assert_eq!(later, plan(&snapshot, &config(), then));
+}
+
+#[test]
 fn a_higher_priority_stops_a_lower_one_soon() {
     let runs = |began| [("low gpus=8 stoppable=1", began, "a:0-7")];
     let high = ["high gpus=4 priority=1"];
