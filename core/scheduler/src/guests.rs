@@ -29,9 +29,10 @@ impl Index {
         if let Some(wait) = self.job_mut(number).and_then(Job::wait_mut) {
             let old = std::mem::replace(&mut wait.class, new);
             // What was found in vain was found on other nodes.
-            (wait.class_until, wait.hopeless, wait.tried) = (until, None, None);
+            (wait.hopeless, wait.tried) = (None, None);
             self.catalog.leave(old);
         }
+        self.set_class_until(number, until);
     }
 
     fn guest(&self, queue: Option<usize>, spec: &JobSpec) -> Guest<'_> {

@@ -49,6 +49,8 @@ pub(crate) struct Index {
     ripens: BTreeSet<(Time, JobNumber)>,
     /// When a job that waits may use other nodes, for a reservation begins or ends.
     shifts: BTreeSet<(Time, JobNumber)>,
+    /// The same by job; most are of one class for good.
+    class_until: BTreeMap<JobNumber, Time>,
     /// How far time has passed.
     now: Time,
 }
@@ -171,7 +173,7 @@ impl Index {
             past: view.past,
             min_run: queue.map_or(self.config.min_run, |queue| self.queues.min_run(queue, &self.config)),
             array: view.array.clone(),
-            state: self.state(view, queue),
+            state: self.state(view, (number, queue)),
         };
         self.put(number, job);
     }
@@ -205,9 +207,18 @@ impl Index {
         }
     }
 
+    /// When a job is of another class although nothing happens. It stands in no line.
+    pub(crate) fn set_class_until(&mut self, number: JobNumber, until: Option<Time>) {
+        match until {
+            Some(until) => self.class_until.insert(number, until),
+            None => self.class_until.remove(&number),
+        };
+    }
+
     /// Nothing of a job counts any more.
     fn forget(&mut self, number: JobNumber) {
         self.unsettle(number);
+        self.class_until.remove(&number);
         let Some(job) = self.jobs.get_mut(number).and_then(Option::take) else { return };
         if let Some(wait) = job.wait() {
             self.catalog.leave(wait.class);
@@ -312,11 +323,12 @@ impl Index {
         times.map(|(time, _)| *time).chain(begins).min()
     }
 
-    fn state(&mut self, view: &JobView, queue: Option<usize>) -> State {
+    fn state(&mut self, view: &JobView, (number, queue): (JobNumber, Option<usize>)) -> State {
         let seats = |nodes: &Nodes, variant, places| Seat::all(nodes, &view.spec, variant, places);
         match &view.state {
             JobState::Waiting { verdicts, since, not_before, held, held_in, held_since } => {
-                let (closed, class_until) = self.closed_to(queue, &view.spec);
+                let (closed, until) = self.closed_to(queue, &view.spec);
+                self.set_class_until(number, until);
                 State::Waiting(Wait {
                     since: *since,
                     not_before: *not_before,
@@ -324,7 +336,6 @@ impl Index {
                     held_in: *held_in,
                     held_since: *held_since,
                     class: self.catalog.enter(&view.spec, verdicts, &closed),
-                    class_until,
                     standing: None,
                     hopeless: None,
                     tried: None,
@@ -407,7 +418,7 @@ impl Index {
         }
         let Some(wait) = job.wait_mut() else { return };
         self.stands.extend(until.map(|time| (time, number)));
-        self.shifts.extend(wait.class_until.map(|time| (time, number)));
+        self.shifts.extend(self.class_until.get(&number).map(|time| (*time, number)));
         let is_early = wait.not_before.is_some_and(|time| time > self.now);
         if let Some(queue) = queue.filter(|_| !is_early) {
             wait.standing = Some(standing);
@@ -423,8 +434,8 @@ impl Index {
         if let Some(time) = until {
             self.stands.remove(&(time, number));
         }
-        if let Some(time) = wait.class_until {
-            self.shifts.remove(&(time, number));
+        if let Some(time) = self.class_until.get(&number) {
+            self.shifts.remove(&(*time, number));
         }
         if let (Some(standing), Some(queue)) = (wait.standing.take(), queue) {
             self.lines.leave(LineKey { standing, queue, class: wait.class }, &(submitted, ident, number));

@@ -71,8 +71,6 @@ pub(crate) struct Wait {
     pub(crate) since: Time,
     pub(crate) not_before: Option<Time>,
     pub(crate) class: usize,
-    /// When it is first of another class although nothing happens, for a reservation begins or ends.
-    pub(crate) class_until: Option<Time>,
     /// The places held for it.
     pub(crate) held: Vec<Seat>,
     /// In which of its variants those are.

@@ -6,7 +6,7 @@ use crate::board::slots;
 use crate::catalog::{Catalog, Ground, Member, Shape};
 use crate::counts::Counts;
 use crate::lack::count;
-use crate::log::Moment;
+use crate::log::Log;
 use crate::room::Room;
 
 /// For how many tasks of a group there is room as near each other as they have to be.
@@ -37,7 +37,7 @@ impl Nearness {
             let room = Some(node).filter(is_allowed).and_then(|node| rooms.get(node));
             room.map_or(0, |room| slots(catalog, shape, room, node))
         };
-        let counts = Counts::new(tree, asks, Moment::default(), room);
+        let counts = Counts::new(tree, asks, Log::default().now(), room);
         let most = counts.most(tree, asks, asks.required);
         Some(Self {
             level: asks.required,
