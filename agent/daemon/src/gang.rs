@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Gang {
     pub(crate) job_uid: String,
+    /// The start of rank 0.
     pub(crate) fence: u64,
     pub(crate) rank: u32,
     /// Where rank 0 runs.
@@ -25,7 +26,7 @@ impl Gang {
     pub(crate) fn of(assignment: &TaskAssignment) -> Self {
         Self {
             job_uid: assignment.job_uid.clone(),
-            fence: assignment.fence,
+            fence: if assignment.leader_fence == 0 { assignment.fence } else { assignment.leader_fence },
             rank: assignment.rank,
             leader_node: assignment.leader_node.clone(),
             leader_relay: assignment.leader_relay.clone(),

@@ -240,6 +240,7 @@ mod tests {
                 purpose: "research".to_owned(),
                 image: "trainer@1".to_owned(),
                 groups: vec![v1::TaskGroup {
+                    min: 0,
                     name: "w".to_owned(),
                     count: 1,
                     resources: None,

@@ -165,8 +165,11 @@ async fn carry_door(
         }
     });
     let mut open = JoinSet::new();
+    let place = relay.config.path("gangs").join(id.as_str());
     while let Some(fd) = dialled.recv().await {
-        let (relay, gang, id) = (std::sync::Arc::clone(&relay), gang.clone(), id.clone());
+        // Rank 0 may have found another place since.
+        let gang = Gang::read(&place).unwrap_or_else(|| gang.clone());
+        let (relay, id) = (std::sync::Arc::clone(&relay), id.clone());
         open.spawn(async move {
             if let Err(problem) = carry(&relay, &gang, fd).await {
                 tracing::warn!(task = %id, %problem, "a connection of the gang ended");

@@ -170,6 +170,7 @@ fn env(
     out.extend(shared.map(|(name, value)| (name.to_owned(), value)));
     out.extend(variant::env(assignment).map(|(name, value)| (name.to_owned(), value)));
     out.extend(assignment.element.iter().flat_map(element_env));
+    out.extend(least_env(wanted));
     if assignment.resume.is_some() {
         out.push(("HOLDFAST_RESUME_DIR".to_owned(), "/resume".to_owned()));
     }
@@ -185,6 +186,14 @@ fn element_env(element: &v1::ArrayElement) -> [(String, String); 2] {
         .map(|(name, number)| (name.to_owned(), number.to_string()))
 }
 
+/// With how many of its tasks the gang goes on, where that is fewer than all.
+fn least_env(wanted: &v1::JobSpec) -> Option<(String, String)> {
+    let least = |group: &v1::TaskGroup| if group.min == 0 { group.count } else { group.min };
+    let is_elastic = wanted.groups.iter().any(|group| group.min > 0);
+    let sum = || wanted.groups.iter().map(least).sum::<u32>().to_string();
+    is_elastic.then(|| ("HOLDFAST_MIN_WORLD_SIZE".to_owned(), sum()))
+}
+
 /// Leaves on disk what a later agent and the relay need to know of this start.
 async fn write_down(
     place: &Place,
@@ -193,9 +202,7 @@ async fn write_down(
     work: Utf8PathBuf,
 ) -> Result<(), Problem> {
     let directory = place.directory.clone();
-    let gang = (assignment.world > 1).then(|| Gang::of(assignment));
-    let bytes = prost::Message::encode_to_vec(assignment);
-    let id = id.clone();
+    let (id, assignment) = (id.clone(), assignment.clone());
     blocking(move || {
         let failed = |error: std::io::Error| {
             Problem::new(6241, ProblemKind::Failed, format!("task {id} cannot be written down"))
@@ -204,14 +211,24 @@ async fn write_down(
         for name in ["checkpoint", "output"] {
             std::fs::create_dir_all(work.join(name)).map_err(failed)?;
         }
-        gang::write_whole(&directory.join("assignments"), id.as_str(), &bytes).map_err(failed)?;
-        if let Some(gang) = gang {
-            gang::write_whole(&directory.join("gangs"), id.as_str(), gang.to_text().as_bytes())
-                .map_err(failed)?;
-        }
-        Ok(())
+        write_gang(&directory, &id, &assignment).map_err(failed)
     })
     .await
+}
+
+/// Writes a start down with the places of its gang.
+pub(crate) fn write_gang(
+    directory: &Utf8Path,
+    id: &TaskId,
+    assignment: &TaskAssignment,
+) -> std::io::Result<()> {
+    let bytes = prost::Message::encode_to_vec(assignment);
+    gang::write_whole(&directory.join("assignments"), id.as_str(), &bytes)?;
+    if assignment.world > 1 {
+        let gang = Gang::of(assignment).to_text();
+        gang::write_whole(&directory.join("gangs"), id.as_str(), gang.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The finished checkpoints in a directory, by step. A checkpoint appears whole, by rename, under its final name.

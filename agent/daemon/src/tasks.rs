@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::clock::Running;
+use crate::gang::Gang;
 use crate::library::blocking;
 use crate::place::Place;
 use crate::share;
@@ -105,7 +106,11 @@ impl Tasks {
             desired.iter().filter_map(|a| Some((id_of(a)?, a))).collect();
         let mut entries = self.entries.lock();
         for (id, assignment) in &wanted {
-            if entries.contains_key(id) {
+            if let Some(entry) = entries.get_mut(id) {
+                if Gang::of(&entry.assignment) != Gang::of(assignment) {
+                    entry.assignment = (*assignment).clone();
+                    self.regroup(id, entry);
+                }
                 continue;
             }
             let entry = new_entry((*assignment).clone());
@@ -133,6 +138,26 @@ impl Tasks {
         }
     }
 
+    /// Leaves on disk who is in the gang of a task that runs, for the relay and a later agent: tasks of it are elsewhere by now.
+    fn regroup(&self, id: &TaskId, entry: &Entry) {
+        if entry.phase != TaskPhase::Running {
+            return;
+        }
+        if let Err(error) = start::write_gang(&self.place.directory, id, &entry.assignment) {
+            tracing::warn!(task = %id, %error, "the new places of its gang cannot be written down");
+        }
+    }
+
+    /// The gang of a task may have changed while it was prepared.
+    fn catch_up(&self, id: &TaskId, prepared: &TaskAssignment) {
+        let entries = self.entries.lock();
+        if let Some(entry) = entries.get(id)
+            && Gang::of(&entry.assignment) != Gang::of(prepared)
+        {
+            self.regroup(id, entry);
+        }
+    }
+
     fn stop(self: &Arc<Self>, id: TaskId) {
         let tasks = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
@@ -152,7 +177,7 @@ impl Tasks {
             let problem = match prepared {
                 None => return self.over(&id, TaskPhase::Stopped, "was not started".to_owned(), 0),
                 Some(Ok(spec)) => match self.start(&id, spec).await {
-                    Ok(()) => return,
+                    Ok(()) => return self.catch_up(&id, &assignment),
                     Err(problem) => return self.over(&id, TaskPhase::Failed, problem.to_string(), -1),
                 },
                 Some(Err(problem)) => problem,

@@ -31,6 +31,7 @@ fn task(image: ReplicaAssignment, dataset: ReplicaAssignment) -> TaskAssignment 
             purpose: "research".to_owned(),
             image: "trainer@1".to_owned(),
             groups: vec![v1::TaskGroup {
+                min: 0,
                 name: "w".to_owned(),
                 count: 1,
                 resources: None,

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use holdfast_types::{
     Amounts, ArraySpec, AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass,
     DeviceRequest, DeviceShare, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec,
-    QueueSpecError, RawJobSpec, RawQueueSpec, ReservationError, Resources, Slice, Span, TaskGroup, Time,
-    TopologyLevel, TopologyRequest, Usage,
+    QueueSpecError, RawJobSpec, RawQueueSpec, ReservationError, Resources, Restart, Slice, Span, TaskGroup,
+    Time, TopologyLevel, TopologyRequest, Usage,
 };
 
 use crate::generated::holdfast::v1;
@@ -165,6 +165,7 @@ impl TryFrom<&v1::JobSpec> for JobSpec {
             not_before: instant("notBefore", spec.not_before.as_ref())?,
             deadline: instant("deadline", spec.deadline.as_ref())?,
             array: spec.array.as_ref().map(ArraySpec::try_from).transpose()?,
+            restart: optional("restart", &spec.restart)?.unwrap_or_default(),
         };
         Ok(JobSpec::try_from(raw)?)
     }
@@ -227,7 +228,8 @@ impl TryFrom<&v1::TaskGroup> for TaskGroup {
         let topology = group.topology.as_ref().map(TopologyRequest::try_from).transpose()?;
         let variants = group.variants.iter().map(Resources::try_from).collect::<Result<_, _>>()?;
         let name = field("groups.name", &group.name)?;
-        Ok(TaskGroup { name, count: group.count, resources, variants, topology })
+        let min = (group.min > 0).then_some(group.min);
+        Ok(TaskGroup { name, count: group.count, min, resources, variants, topology })
     }
 }
 
@@ -331,6 +333,7 @@ impl From<&JobSpec> for v1::JobSpec {
                     resources: Some(v1::Resources::from(&g.resources)),
                     topology: g.topology.as_ref().map(v1::TopologyRequest::from),
                     variants: g.variants.iter().map(v1::Resources::from).collect(),
+                    min: g.min.unwrap_or(0),
                 })
                 .collect(),
             datasets: spec
@@ -356,6 +359,11 @@ impl From<&JobSpec> for v1::JobSpec {
             not_before: spec.not_before.map(timestamp),
             deadline: spec.deadline.map(timestamp),
             array: spec.array.as_ref().map(v1::ArraySpec::from),
+            restart: if spec.restart == Restart::default() {
+                String::new()
+            } else {
+                spec.restart.to_string()
+            },
         }
     }
 }

@@ -153,7 +153,7 @@ fn the_examples_are_manifests() {
         let output = home.run(&args);
         assert_eq!(output.status.code(), Some(5), "{path}: {}", stderr(&output));
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
 }
 
 #[test]

@@ -107,12 +107,12 @@ impl OfNode {
         told
     }
 
-    /// Those of its jobs that are being stopped.
+    /// Those of its jobs that are being stopped, or of which a task is.
     pub fn stopping<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a v1::Job> {
-        self.jobs
-            .iter()
-            .filter_map(|name| state.job(name))
-            .filter(|job| phase(job) == Some(JobPhase::Stopping))
+        let leaves =
+            |job: &v1::Job| job.status.iter().flat_map(|status| &status.tasks).any(|task| task.leaving);
+        let stops = move |job: &&v1::Job| phase(job) == Some(JobPhase::Stopping) || leaves(job);
+        self.jobs.iter().filter_map(|name| state.job(name)).filter(stops)
     }
 }
 

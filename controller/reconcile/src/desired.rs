@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use holdfast_api::{internal, v1};
-use holdfast_state::State;
+use holdfast_state::{State, fence_of, fence_of_rank};
 use holdfast_types::{JobPhase, NodePhase, TaskPhase};
 
 use crate::holders::belongs_to;
@@ -70,18 +70,20 @@ fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssi
     let (Some(metadata), Some(spec), Some(status)) = (&job.metadata, &job.spec, &job.status) else {
         return Vec::new();
     };
-    let gang_nodes: BTreeSet<String> = status.tasks.iter().map(|t| t.node.clone()).collect();
-    let leader = status.tasks.iter().find(|t| t.rank == 0).map(|t| t.node.clone()).unwrap_or_default();
-    let local: Vec<&v1::TaskStatus> = status.tasks.iter().filter(|t| t.node == node).collect();
+    // Who waits for a place is nowhere.
+    let placed = || status.tasks.iter().filter(|task| task.phase != TaskPhase::Waiting.as_str());
+    let gang_nodes: BTreeSet<String> = placed().map(|t| t.node.clone()).collect();
+    let leader = placed().find(|t| t.rank == 0).map(|t| t.node.clone()).unwrap_or_default();
+    let local: Vec<&v1::TaskStatus> = placed().filter(|t| t.node == node).collect();
     let world = u32::try_from(status.tasks.len()).unwrap_or(u32::MAX);
     let local_world = u32::try_from(local.len()).unwrap_or(u32::MAX);
     (0..)
         .zip(local)
-        .filter(|(_, t)| !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal))
+        .filter(|(_, t)| !t.leaving && !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal))
         .map(|(local_rank, task)| internal::TaskAssignment {
             job: metadata.name.clone(),
             job_uid: metadata.uid.clone(),
-            fence: status.fence,
+            fence: fence_of(status, task),
             rank: task.rank,
             world,
             group: task.group.clone(),
@@ -93,6 +95,7 @@ fn job_tasks(state: &State, job: &v1::Job, node: &str) -> Vec<internal::TaskAssi
             datasets: spec.datasets.iter().filter_map(|d| mounted(state, d)).collect(),
             base_model: lookup(state, &format!("model/{}", spec.base_model)),
             resume: lookup(state, &format!("checkpoint/{}", status.resume)),
+            leader_fence: fence_of_rank(status, 0),
             leader_node: leader.clone(),
             leader_relay: relay(state, &leader),
             gang_nodes: gang_nodes.iter().cloned().collect(),

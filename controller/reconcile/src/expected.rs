@@ -7,7 +7,7 @@ use std::sync::Arc;
 use holdfast_api::{millis, v1};
 use holdfast_scheduler::{Expectation, JobState, JobView, Verdicts};
 use holdfast_state::State;
-use holdfast_types::{JobPhase, JobSpec, Span, element_of};
+use holdfast_types::{JobPhase, JobSpec, Span};
 
 use crate::rulings::{Asked, Rulings};
 
@@ -34,8 +34,9 @@ impl<'a> Expected<'a> {
 
     /// A job as it is kept; an element that has not started is like its array.
     fn job(&self, job: &JobView) -> Option<&'a v1::Job> {
-        let array = || self.asked.state.job(element_of(job.name.as_str())?.0);
-        self.asked.state.job(job.name.as_str()).or_else(array)
+        let name = job.name.whole();
+        let array = || self.asked.state.job(name.array()?.0.as_str());
+        self.asked.state.job(name.as_str()).or_else(array)
     }
 }
 

@@ -14,7 +14,9 @@ mod holders;
 mod imports;
 mod liveness;
 mod outlook;
+mod parts;
 mod placement;
+mod places;
 mod planner;
 mod queue;
 mod replay;
@@ -37,6 +39,7 @@ pub use facts::{
 pub use imports::{import_target, import_user_check};
 pub use liveness::lost_nodes;
 pub use outlook::{Outlook, outlook};
+pub use parts::waiting_part;
 pub use placement::{commit_plan, concerns_placement, explanation, queue_shares, snapshot};
 pub use planner::{Planner, settings};
 pub use queue::explain_queue;

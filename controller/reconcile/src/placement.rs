@@ -13,14 +13,13 @@ use holdfast_scheduler::{
 use holdfast_state::State;
 use holdfast_types::{
     ArraySpec, Bytes, DeviceIndex, DeviceShare, JobPhase, JobSpec, Jurisdiction, Millicores, NodePhase,
-    Place, QueueSpec, Rank, ReservationSpec, Span, TaskPhase, Time, TopologyLevel, USAGE_HALF_LIFE, Usage,
-    place_in_site, precisions_of, watts_of,
+    Place, QueueSpec, ReservationSpec, Span, Time, TopologyLevel, USAGE_HALF_LIFE, Usage, place_in_site,
+    precisions_of, watts_of,
 };
 
+use crate::parts::{parts, together};
+use crate::places::{assignment, assignments, pause};
 use crate::rulings::{Asked, Rulings};
-
-/// The longest a gang waits after a failed task before it starts again.
-const LONGEST_BACKOFF: Span = Span::from_secs(60);
 /// The word for a healthy device in an inventory.
 const HEALTHY: &str = "ok";
 
@@ -38,7 +37,7 @@ pub(crate) fn snapshot_with(rulings: &mut Rulings, asked: Asked<'_>) -> Snapshot
         nodes: state.nodes().filter_map(|record| node_view(record.node.as_ref()?)).collect(),
         queues: state.queues().filter_map(queue_view).collect(),
         reservations: state.reservations().filter_map(reservation_view).collect(),
-        jobs: state.jobs().filter_map(|job| job_view(job, rulings, asked)).collect(),
+        jobs: state.jobs().flat_map(|job| job_views(job, rulings, asked)).collect(),
     }
 }
 
@@ -131,9 +130,22 @@ fn reservation_view(reservation: &v1::Reservation) -> Option<ReservationView> {
     })
 }
 
-pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -> Option<JobView> {
+/// A job as the planner sees it: more than one where its tasks restart alone.
+pub(crate) fn job_views(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -> Vec<JobView> {
+    let Some(spec) = job_spec(job, asked.bundle) else { return Vec::new() };
+    if !spec.restarts_tasks() {
+        return job_view(job, Arc::new(spec), rulings, asked).into_iter().collect();
+    }
+    let Some(mut view) = job_view(job, Arc::new(spec.at_least()), rulings, asked) else { return Vec::new() };
+    if let JobState::Placed { assignments, .. } = &mut view.state {
+        *assignments = together(&spec, std::mem::take(assignments));
+    }
+    let parts = parts(job, (&view, &spec), rulings, asked);
+    std::iter::once(view).chain(parts).collect()
+}
+
+fn job_view(job: &v1::Job, spec: Arc<JobSpec>, rulings: &mut Rulings, asked: Asked<'_>) -> Option<JobView> {
     let (metadata, status) = (job.metadata.as_ref()?, job.status.as_ref()?);
-    let spec = Arc::new(job_spec(job, asked.bundle)?);
     let phase = JobPhase::from_word(&status.phase)?;
     let array = array_view(spec.array.as_ref(), status);
     let state = match (phase, status.array.is_some()) {
@@ -165,6 +177,7 @@ pub(crate) fn job_view(job: &v1::Job, rulings: &mut Rulings, asked: Asked<'_>) -
         spec,
         past: Past { ran: Span(status.ran_ms), waited: Span(status.waited_ms) },
         array,
+        part_of: None,
         state,
     })
 }
@@ -215,21 +228,7 @@ fn job_spec(job: &v1::Job, bundle: &Bundle) -> Option<JobSpec> {
 
 /// After a failed task the gang waits 1 s, 2 s, 4 s and so on; a lost node is nobody's fault and waits for nothing.
 fn not_before(status: &v1::JobStatus) -> Option<Time> {
-    let failures = status.failures.checked_sub(1)?;
-    let pause = Span::from_secs(1u64.checked_shl(failures).unwrap_or(u64::MAX)).min(LONGEST_BACKOFF);
-    Some(millis(status.since.as_ref()) + pause)
-}
-
-fn assignments(status: &v1::JobStatus) -> Vec<Assignment> {
-    let live =
-        status.tasks.iter().filter(|t| !TaskPhase::from_word(&t.phase).is_some_and(TaskPhase::is_terminal));
-    live.filter_map(|t| assignment(t.rank, &t.node, &t.devices, t.share_millis)).collect()
-}
-
-fn assignment(rank: u32, node: &str, devices: &[u32], share: u32) -> Option<Assignment> {
-    let devices = devices.iter().map(|device| DeviceIndex(*device)).collect();
-    let share = DeviceShare::new(share);
-    Some(Assignment { rank: Rank(rank), node: node.parse().ok()?, devices, share })
+    (status.failures > 0).then(|| millis(status.since.as_ref()) + pause(status.failures))
 }
 
 /// The command that commits a plan, with what jobs are told of it; `None` where it changes nothing and there is nothing to tell.
@@ -246,7 +245,7 @@ pub fn commit_plan(
     let preempt = |p: &holdfast_scheduler::Preemption| Preemption {
         job: p.job.to_string(),
         job_uid: p.uid.clone(),
-        by: if let Cause::Job(job) = &p.by { job.to_string() } else { String::new() },
+        by: if let Cause::Job(job) = &p.by { job.whole().to_string() } else { String::new() },
         reservation: if let Cause::Reservation(name) = &p.by { name.to_string() } else { String::new() },
     };
     Some(CommitPlan {

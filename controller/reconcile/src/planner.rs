@@ -7,9 +7,9 @@ use holdfast_api::v1;
 use holdfast_policy::Bundle;
 use holdfast_scheduler::{Config, Explanation, JobState, JobView, NodeView, Plan, QueueView, Scheduler};
 use holdfast_state::{State, TURNS};
-use holdfast_types::{JobName, Span, Time, element_of};
+use holdfast_types::{JobName, Span, Time};
 
-use crate::placement::{job_view, node_view, queue_view, snapshot_with};
+use crate::placement::{job_views, node_view, queue_view, snapshot_with};
 use crate::rulings::{Asked, Rulings};
 use crate::telling::{Teller, Telling, Told};
 
@@ -35,6 +35,8 @@ pub struct Planner {
     now: Time,
     /// Whom the last plan decides on: what it takes for done may not have been.
     decided: BTreeSet<JobName>,
+    /// Of a job that is seen as more than one: the others.
+    parts: BTreeMap<JobName, BTreeSet<JobName>>,
     teller: Teller,
 }
 
@@ -57,7 +59,11 @@ impl Planner {
         let view = snapshot_with(&mut rulings, Asked { state, bundle, now });
         let mut teller = Teller::new();
         for job in view.jobs.iter().filter(|job| is_waiting(job)) {
-            teller.waits(&job.name, state.job(job.name.as_str()).is_some_and(is_told));
+            teller.waits(&job.name, state.job(job.name.whole().as_str()).is_some_and(is_told));
+        }
+        let mut parts: BTreeMap<JobName, BTreeSet<JobName>> = BTreeMap::new();
+        for job in view.jobs.iter().filter(|job| job.name.is_part()) {
+            parts.entry(job.name.whole()).or_default().insert(job.name.clone());
         }
         Self {
             scheduler: Scheduler::new(&view, &config, now),
@@ -68,6 +74,7 @@ impl Planner {
             revision: view.revision,
             now,
             decided: BTreeSet::new(),
+            parts,
             teller,
         }
     }
@@ -130,8 +137,13 @@ impl Planner {
         }
         for job in std::mem::take(&mut self.decided) {
             // Of an element that was not started after all the array is otherwise, too.
-            let array = element_of(job.as_str()).and_then(|(array, _)| array.parse().ok());
-            if let Some(array) = array.filter(|array: &JobName| !news.jobs.contains(array.as_str())) {
+            // What the plan took for placed may be a part of something else by now.
+            let (part, job) = (job.clone(), job.whole());
+            if part.is_part() {
+                self.parts.entry(job.clone()).or_default().insert(part);
+            }
+            let array = job.array().map(|(array, _)| array);
+            if let Some(array) = array.filter(|array| !news.jobs.contains(array.as_str())) {
                 self.follow_job(&array, asked);
             }
             if !news.jobs.contains(job.as_str()) {
@@ -184,15 +196,29 @@ impl Planner {
 
     fn follow_job(&mut self, name: &JobName, asked: Asked<'_>) {
         let job = asked.state.job(name.as_str());
-        let view = job.and_then(|job| job_view(job, &mut self.rulings, asked));
-        match &view {
-            Some(view) => self.scheduler.set_job(view),
-            None => self.scheduler.remove_job(name),
+        let views = job.map(|job| job_views(job, &mut self.rulings, asked)).unwrap_or_default();
+        let mut gone = self.parts.remove(name).unwrap_or_default();
+        gone.insert(name.clone());
+        for view in &views {
+            gone.remove(&view.name);
         }
-        if view.as_ref().is_some_and(is_waiting) {
-            self.teller.waits(name, job.is_some_and(is_told));
-        } else {
-            self.teller.gone(name);
+        // What was a part gives its place back before the whole takes it.
+        for name in gone {
+            self.scheduler.remove_job(&name);
+            self.teller.gone(&name);
+        }
+        for view in &views {
+            self.scheduler.set_job(view);
+            if is_waiting(view) {
+                self.teller.waits(&view.name, job.is_some_and(is_told));
+            } else {
+                self.teller.gone(&view.name);
+            }
+        }
+        let parts: BTreeSet<JobName> =
+            views.into_iter().map(|view| view.name).filter(JobName::is_part).collect();
+        if !parts.is_empty() {
+            self.parts.insert(name.clone(), parts);
         }
     }
 }

@@ -72,7 +72,9 @@ impl Teller {
     pub(crate) fn tell(&mut self, scheduler: &Scheduler, state: &State, telling: Telling) -> Told {
         let mut told = Told::default();
         if !self.untold.is_empty() {
-            let each = scheduler.explain_each(self.untold.iter().take(MAX_TOLD));
+            let mut last = None;
+            let is_first = |job: &&JobName| last.replace(job.whole()) != Some(job.whole());
+            let each = scheduler.explain_each(self.untold.iter().filter(is_first).take(MAX_TOLD));
             told.sentences.extend(each.map(|(job, why)| (job.to_string(), sentence(&why))));
         }
         if telling == Telling::Changed && matches!(self.look, Look::Done) {
@@ -90,9 +92,13 @@ impl Teller {
             Look::Begin => None,
             Look::After(job) => Some(job),
         };
-        let mut looked = 0;
+        let (mut looked, mut last) = (0, None);
         for (job, why) in scheduler.explain_each(scheduler.waiting_after(from)) {
             looked += 1;
+            // Of a job that waits in parts the first says why.
+            if last.replace(job.whole()) == Some(job.whole()) {
+                continue;
+            }
             let sentence = sentence(&why);
             if differs(state, job, &sentence, telling) {
                 told.sentences.insert(job.to_string(), sentence);
@@ -107,7 +113,7 @@ impl Teller {
 
 /// Whether a job is told something that it has not been.
 fn differs(state: &State, job: &JobName, told: &v1::JobExplanation, telling: Telling) -> bool {
-    let known = state.job(job.as_str()).and_then(|job| job.status.as_ref()?.explanation.as_ref());
+    let known = state.job(job.whole().as_str()).and_then(|job| job.status.as_ref()?.explanation.as_ref());
     match (known, telling) {
         (None, _) => true,
         (Some(known), Telling::New) => known.never_fits != told.never_fits,

@@ -132,6 +132,7 @@ pub(crate) fn submitted(state: &mut State, now: u64, job: &str, edit: impl FnOnc
             resources: None,
             topology: None,
             variants: Vec::new(),
+            min: 0,
         }],
         ..v1::JobSpec::default()
     };
@@ -163,7 +164,7 @@ pub(crate) fn reports(state: &State, job: &str, phase: &str) -> Vec<command::Bod
     let report = |task: &v1::TaskStatus| internal::TaskReport {
         job: metadata.name.clone(),
         job_uid: metadata.uid.clone(),
-        fence: status.fence,
+        fence: holdfast_state::fence_of(&status, task),
         rank: task.rank,
         phase: phase.to_owned(),
         ..internal::TaskReport::default()

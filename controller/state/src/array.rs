@@ -11,7 +11,7 @@ use crate::act::Act;
 use crate::deadlines::is_late;
 use crate::phases::{is_array, job_phase};
 use crate::state::State;
-use crate::{lifecycle, refuse, waits};
+use crate::{lifecycle, refuse, settling, waits};
 
 /// How many elements share a row that says how they ended.
 const CHUNK: u32 = 1_024;
@@ -236,7 +236,7 @@ pub(crate) fn cancel(act: &mut Act<'_>, mut array: v1::Job, reason: &str) {
             lifecycle::set_phase(&mut job, after, reason, act);
         } else {
             lifecycle::begin_stop(&mut job, after, reason, act);
-            lifecycle::settle(&mut job, act);
+            settling::settle(&mut job, act);
         }
         act.state.put_job(job, act.revision);
     }

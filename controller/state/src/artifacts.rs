@@ -7,6 +7,7 @@ use holdfast_api::{internal, timestamp, v1};
 use holdfast_types::NodePhase;
 
 use crate::act::{Act, Answer};
+use crate::alone::fence_of_rank;
 use crate::level::TURNS;
 use crate::phases::{job_phase, node_phase};
 use crate::state::State;
@@ -62,7 +63,8 @@ pub(crate) fn checkpoint(act: &mut Act<'_>, commit: CommitCheckpoint) -> Answer 
     };
     let Some(policy) = &spec.checkpoint else { return done };
     // A start that is over may not add to the job's history: that is what the fence is for.
-    let current = metadata.uid == report.job_uid && status.fence == report.fence;
+    // Checkpoints are of rank 0.
+    let current = metadata.uid == report.job_uid && fence_of_rank(status, 0) == report.fence;
     if !current || !job_phase(&job).holds_places() {
         return done;
     }
@@ -151,7 +153,7 @@ fn lineage(job: &v1::Job) -> v1::Lineage {
         image: spec.image,
         job: metadata.name,
         job_uid: metadata.uid,
-        fence: status.fence,
+        fence: fence_of_rank(&status, 0),
         nodes: on.into_iter().collect(),
         bundle: status.bundle,
         checkpoint: status.resume,

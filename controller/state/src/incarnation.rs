@@ -6,7 +6,7 @@ use holdfast_types::TaskPhase;
 
 use crate::act::{Act, Answer};
 use crate::phases::job_phase;
-use crate::{artifacts, lifecycle, nodes, record, refuse};
+use crate::{artifacts, lifecycle, nodes, record, refuse, settling};
 
 /// Revisions given out under the state that is gone lie between the restored one and this much more.
 const REVISIONS: u64 = 1 << 32;
@@ -67,7 +67,7 @@ fn void_starts(act: &mut Act<'_>, reason: &str) {
                 lifecycle::set_task(task, TaskPhase::Lost, reason, act);
             }
             job.status.get_or_insert_default().tasks = tasks;
-            lifecycle::settle(&mut job, act);
+            settling::settle(&mut job, act);
         }
         let status = job.status.get_or_insert_default();
         status.fence = status.fence.saturating_add(FENCES);

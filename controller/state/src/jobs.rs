@@ -5,8 +5,9 @@ use holdfast_api::{internal, timestamp, v1};
 use holdfast_types::{JobPhase, Problem, TaskPhase};
 
 use crate::act::{Act, Answer};
+use crate::alone::fence_of_rank;
 use crate::phases::{is_array, job_phase};
-use crate::{array, artifacts, lifecycle, record, refuse, waits};
+use crate::{array, artifacts, lifecycle, record, refuse, settling, waits};
 
 pub(crate) fn submit(act: &mut Act<'_>, submit: SubmitJob) -> Answer {
     let name = submit.name.clone();
@@ -57,7 +58,7 @@ pub(crate) fn cancel(act: &mut Act<'_>, name: &str) -> Answer {
         JobPhase::Pending => lifecycle::set_phase(&mut job, JobPhase::Cancelled, &reason, act),
         JobPhase::Starting | JobPhase::Running | JobPhase::Stopping => {
             lifecycle::begin_stop(&mut job, JobPhase::Cancelled, &reason, act);
-            lifecycle::settle(&mut job, act);
+            settling::settle(&mut job, act);
         }
         phase @ (JobPhase::Succeeded | JobPhase::Failed | JobPhase::Cancelled) => {
             return Err(refuse::wrong_phase(
@@ -99,7 +100,7 @@ pub(crate) fn report(act: &mut Act<'_>, report: ReportTasks) -> Answer {
 fn report_one(act: &mut Act<'_>, node: &str, report: &internal::TaskReport) {
     let Some(job) = act.state.job(&report.job) else { return };
     let uid = job.metadata.as_ref().map_or("", |m| m.uid.as_str());
-    let fence = job.status.as_ref().map_or(0, |s| s.fence);
+    let fence = job.status.as_ref().map_or(0, |status| fence_of_rank(status, report.rank));
     if uid != report.job_uid || fence != report.fence || !job_phase(job).holds_places() {
         return;
     }
@@ -120,7 +121,7 @@ fn report_one(act: &mut Act<'_>, node: &str, report: &internal::TaskReport) {
     {
         artifacts::output(act, &mut job, node, output);
     }
-    lifecycle::settle(&mut job, act);
+    settling::settle(&mut job, act);
     if job != before {
         act.state.put_job(job, act.revision);
     }

@@ -41,6 +41,9 @@ pub(crate) const ENERGY: u32 = 6;
 /// From here on a job may be an array.
 const ARRAYS: u32 = 6;
 
+/// From here on the tasks of a job may start again for themselves.
+const TASKS: u32 = 6;
+
 /// The level at which a command came into being. What mends or raises a cluster works at every level.
 pub(crate) fn level_of(body: &command::Body) -> u32 {
     match body {
@@ -117,7 +120,8 @@ fn asks_for_share(spec: &JobSpec) -> bool {
     spec.groups.iter().filter_map(devices).any(|share| share)
 }
 
-/// A job asks for a part of an accelerator, for nodes that are near each other, names variants, and is an array, since the sixth. It
+/// A job asks for a part of an accelerator, for nodes that are near each other, names variants, is an array, and restarts its
+/// tasks alone, since the sixth. It
 /// waits for others and for times, and may refuse to stop for others, since the fifth.
 fn level_of_job(submit: &SubmitJob) -> u32 {
     let Some(spec) = &submit.spec else { return 1 };
@@ -133,6 +137,8 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
         VARIANTS
     } else if spec.array.is_some() {
         ARRAYS
+    } else if !spec.restart.is_empty() || spec.groups.iter().any(|group| group.min > 0) {
+        TASKS
     } else if waits || spec.preemptible.is_some() {
         TURNS
     } else {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod alone;
 mod apply;
 mod array;
 mod artifacts;
@@ -34,11 +35,13 @@ mod refuse;
 mod releases;
 mod reservation_status;
 mod reservations;
+mod restarting;
 mod retention;
 mod rollout_phases;
 mod rollout_return;
 mod rollouts;
 mod rows;
+mod settling;
 mod state;
 mod table;
 mod trail;
@@ -46,6 +49,7 @@ mod transaction;
 mod usage;
 mod waits;
 
+pub use alone::{fence_of, fence_of_rank, first_ranks};
 pub use apply::Applied;
 pub use array::{ElementEnd, elements_left};
 pub use controllers::{ADMITTED, JOINED, MOST_RECIPIENTS, REMOVED};

@@ -1,15 +1,12 @@
-//! The life of a job's gang, level-triggered: from the phases of its tasks follows the phase of the job.
-//!
-//! Nothing runs twice at once: a gang gets places again only when every task of its last start is known to be over,
-//! because its agent said so or because its node's lease ran out, which the node's own shims enforce.
+//! What a change of phase brings with it, of a task and of a job: what is kept of it, counted and told. It must not know what leads to one.
 
 use holdfast_api::{millis, timestamp, v1};
 use holdfast_types::{JobPhase, TaskPhase, Time};
 
 use crate::act::Act;
 use crate::level::TURNS;
-use crate::phases::{is_array, job_phase, task_phase};
-use crate::{artifacts, level, record, usage};
+use crate::phases::{job_phase, task_phase};
+use crate::{alone, level, record, usage};
 
 /// Moves a task forward; a task that is over stays so.
 pub(crate) fn set_task(task: &mut v1::TaskStatus, phase: TaskPhase, reason: &str, act: &Act<'_>) {
@@ -24,31 +21,23 @@ pub(crate) fn set_task(task: &mut v1::TaskStatus, phase: TaskPhase, reason: &str
 
 /// Sets a job's phase with its reason and keeps the last of them as history.
 pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &mut Act<'_>) {
-    const KEPT: usize = 32;
     let name = job.metadata.as_ref().map(|m| m.name.clone()).unwrap_or_default();
     let now = timestamp(act.now);
     let status = job.status.get_or_insert_default();
     if act.state.feature_level() >= TURNS {
         let change = count_time(status, phase, act.now);
-        let (spec, variant) = (job.spec.as_ref(), status.variant);
-        match (change, spec) {
-            (Some(Places::Got), Some(spec)) => usage::takes(act, spec, variant),
-            (Some(Places::Lost), Some(spec)) => usage::gives_back(act, spec, variant),
-            (None, _) | (_, None) => {}
+        let variant = status.variant;
+        if let Some((change, spec)) = change.and_then(|change| Some((change, alone::charged(job)?))) {
+            match change {
+                Places::Got => usage::takes(act, &spec, variant),
+                Places::Lost => usage::gives_back(act, &spec, variant),
+            }
         }
     }
     let status = job.status.get_or_insert_default();
     phase.as_str().clone_into(&mut status.phase);
-    reason.clone_into(&mut status.reason);
     status.since = Some(now);
-    status.history.push(v1::Condition {
-        r#type: phase.to_string(),
-        reason: reason.to_owned(),
-        since: Some(now),
-    });
-    if status.history.len() > KEPT {
-        status.history.remove(0);
-    }
+    remember(status, reason, act.now);
     if phase == JobPhase::Running && status.started_at.is_none() {
         status.started_at = Some(now);
     }
@@ -58,6 +47,27 @@ pub(crate) fn set_phase(job: &mut v1::Job, phase: JobPhase, reason: &str, act: &
         record::mutation(act, "job-ended", &format!("job/{name}"), &[("phase", phase.as_str())]);
     }
     act.event(&format!("job/{name}"), phase.as_str(), reason.to_owned());
+}
+
+/// Says what becomes of a job that stays what it is.
+pub(crate) fn tell(job: &mut v1::Job, reason: &str, act: &mut Act<'_>) {
+    let (name, phase) = (job.metadata.as_ref().map(|m| m.name.clone()).unwrap_or_default(), job_phase(job));
+    remember(job.status.get_or_insert_default(), reason, act.now);
+    act.event(&format!("job/{name}"), phase.as_str(), reason.to_owned());
+}
+
+/// Keeps a reason, with the newest of those before it as history.
+fn remember(status: &mut v1::JobStatus, reason: &str, now: Time) {
+    const KEPT: usize = 32;
+    reason.clone_into(&mut status.reason);
+    status.history.push(v1::Condition {
+        r#type: status.phase.clone(),
+        reason: reason.to_owned(),
+        since: Some(timestamp(now)),
+    });
+    if status.history.len() > KEPT {
+        status.history.remove(0);
+    }
 }
 
 /// What a change of phase does to the places of a job.
@@ -107,60 +117,7 @@ pub(crate) fn begin_stop(job: &mut v1::Job, after: JobPhase, reason: &str, act: 
     set_phase(job, JobPhase::Stopping, reason, act);
 }
 
-/// Draws the conclusions from the phases of the tasks. Call it after any of them changed.
-pub(crate) fn settle(job: &mut v1::Job, act: &mut Act<'_>) {
-    // An array has no tasks: what becomes of it follows from its elements.
-    if is_array(job) {
-        return;
-    }
-    if matches!(job_phase(job), JobPhase::Starting | JobPhase::Running) {
-        settle_active(job, act);
-    }
-    if job_phase(job) == JobPhase::Stopping && tasks(job).iter().all(|t| task_phase(t).is_terminal()) {
-        let status = job.status.get_or_insert_default();
-        let after = JobPhase::from_word(&status.after_stop).unwrap_or(JobPhase::Pending);
-        status.after_stop.clear();
-        let reason = status.reason.clone();
-        set_phase(job, after, &reason, act);
-    }
-}
-
-fn settle_active(job: &mut v1::Job, act: &mut Act<'_>) {
-    let phases: Vec<TaskPhase> = tasks(job).iter().map(task_phase).collect();
-    if phases.contains(&TaskPhase::Lost) {
-        job.status.get_or_insert_default().restarts += 1;
-        let reason = first_reason(job, TaskPhase::Lost);
-        begin_stop(job, JobPhase::Pending, &reason, act);
-    } else if phases.contains(&TaskPhase::Failed) {
-        let after = after_failure(job);
-        let reason = failure(job, act);
-        begin_stop(job, after, &reason, act);
-    } else if phases.contains(&TaskPhase::Stopped) {
-        job.status.get_or_insert_default().restarts += 1;
-        let reason = first_reason(job, TaskPhase::Stopped);
-        begin_stop(job, JobPhase::Pending, &reason, act);
-    } else if phases.iter().all(|p| *p == TaskPhase::Succeeded) {
-        succeed(job, act);
-    } else if job_phase(job) == JobPhase::Starting
-        && phases.iter().all(|p| matches!(p, TaskPhase::Running | TaskPhase::Succeeded))
-    {
-        let count = phases.len();
-        set_phase(job, JobPhase::Running, &format!("all {count} tasks run"), act);
-    }
-}
-
-fn succeed(job: &mut v1::Job, act: &mut Act<'_>) {
-    let service = job.spec.as_ref().is_some_and(|s| s.kind == "service");
-    if service {
-        // A service runs until it is cancelled: an end, even a good one, is a reason to start again.
-        job.status.get_or_insert_default().restarts += 1;
-        set_phase(job, JobPhase::Pending, "every task ended; a service starts again", act);
-    } else {
-        set_phase(job, JobPhase::Succeeded, "every task ended well", act);
-    }
-}
-
-fn after_failure(job: &mut v1::Job) -> JobPhase {
+pub(crate) fn after_failure(job: &mut v1::Job) -> JobPhase {
     let spec = job.spec.as_ref();
     let retries = spec.map_or(0, |s| s.retries);
     let service = spec.is_some_and(|s| s.kind == "service");
@@ -170,7 +127,7 @@ fn after_failure(job: &mut v1::Job) -> JobPhase {
 }
 
 /// Why the start failed; kept beside the job, and told with how many did.
-fn failure(job: &mut v1::Job, act: &Act<'_>) -> String {
+pub(crate) fn failure(job: &mut v1::Job, act: &Act<'_>) -> String {
     const KEPT: usize = 16;
     let reason = first_reason(job, TaskPhase::Failed);
     // Members of an older release keep none.
@@ -191,47 +148,11 @@ fn failure(job: &mut v1::Job, act: &Act<'_>) -> String {
     }
 }
 
-fn first_reason(job: &v1::Job, phase: TaskPhase) -> String {
+pub(crate) fn first_reason(job: &v1::Job, phase: TaskPhase) -> String {
     let task = tasks(job).iter().find(|t| task_phase(t) == phase);
     task.map_or_else(String::new, |t| format!("task {} on {}: {}", t.rank, t.node, t.reason))
 }
 
-fn tasks(job: &v1::Job) -> &[v1::TaskStatus] {
+pub(crate) fn tasks(job: &v1::Job) -> &[v1::TaskStatus] {
     job.status.as_ref().map_or(&[], |s| s.tasks.as_slice())
-}
-
-fn jobs_on(act: &Act<'_>, node: &str) -> Vec<v1::Job> {
-    let is_on = |job: &&v1::Job| tasks(job).iter().any(|t| t.node == node && !task_phase(t).is_terminal());
-    act.state.placed_jobs().filter(is_on).cloned().collect()
-}
-
-/// How many tasks on a node have not ended.
-pub(crate) fn tasks_on(act: &Act<'_>, node: &str) -> usize {
-    let on_it = |t: &&v1::TaskStatus| t.node == node && !task_phase(t).is_terminal();
-    act.state.placed_jobs().flat_map(tasks).filter(on_it).count()
-}
-
-/// The lease of a node ran out: whatever it ran is over, fenced by the node's own clock.
-pub(crate) fn lose_node(act: &mut Act<'_>, node: &str, reason: &str) {
-    for mut job in jobs_on(act, node) {
-        let mut tasks = std::mem::take(&mut job.status.get_or_insert_default().tasks);
-        for task in tasks.iter_mut().filter(|t| t.node == node) {
-            set_task(task, TaskPhase::Lost, reason, act);
-        }
-        job.status.get_or_insert_default().tasks = tasks;
-        settle(&mut job, act);
-        act.state.put_job(job, act.revision);
-    }
-    artifacts::recount(act, node);
-}
-
-/// The node is to be emptied: its gangs stop and start again elsewhere.
-pub(crate) fn leave_node(act: &mut Act<'_>, node: &str, reason: &str) {
-    for mut job in jobs_on(act, node) {
-        if job_phase(&job) != JobPhase::Stopping {
-            job.status.get_or_insert_default().restarts += 1;
-            begin_stop(&mut job, JobPhase::Pending, reason, act);
-            act.state.put_job(job, act.revision);
-        }
-    }
 }

@@ -9,7 +9,7 @@ use holdfast_types::{NodePhase, Problem};
 
 use crate::act::{Act, Answer};
 use crate::phases::node_phase;
-use crate::{artifacts, lifecycle, record, refuse, retention};
+use crate::{artifacts, record, refuse, retention, settling};
 
 pub(crate) fn create_token(act: &mut Act<'_>, token: CreateToken) -> Answer {
     if act.state.tokens.contains(&token.id) {
@@ -188,8 +188,8 @@ pub(crate) fn change(act: &mut Act<'_>, change: &ChangeNode) -> Answer {
         &[("reason", &change.reason)],
     );
     match change.change.as_str() {
-        "drain" => lifecycle::leave_node(act, name, "its node is being drained"),
-        "reset" => lifecycle::leave_node(act, name, "its node is being reset"),
+        "drain" => settling::leave_node(act, name, "its node is being drained"),
+        "reset" => settling::leave_node(act, name, "its node is being reset"),
         "retire" => retired(act, name, "its node was retired"),
         _ => {}
     }
@@ -205,7 +205,7 @@ fn resettable(act: &Act<'_>, name: &str, node: &NodeRecord, force: bool) -> Resu
     if force {
         return Ok(());
     }
-    let tasks = lifecycle::tasks_on(act, name);
+    let tasks = settling::tasks_on(act, name);
     if tasks > 0 {
         return Err(refuse::still_runs(name, tasks));
     }
@@ -236,7 +236,7 @@ fn is_controller(node: &NodeRecord) -> bool {
 
 /// What follows once a node was put as retired.
 fn retired(act: &mut Act<'_>, name: &str, reason: &str) {
-    lifecycle::lose_node(act, name, reason);
+    settling::lose_node(act, name, reason);
     retention::retired(act);
 }
 
@@ -299,7 +299,7 @@ pub(crate) fn set_alive(act: &mut Act<'_>, change: &SetNodePhase) -> Answer {
     if change.alive {
         artifacts::recount(act, name);
     } else {
-        lifecycle::lose_node(act, name, "its node was lost");
+        settling::lose_node(act, name, "its node was lost");
     }
     answer(act, name)
 }

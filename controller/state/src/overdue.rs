@@ -9,7 +9,7 @@ use crate::act::{Act, Answer};
 use crate::deadlines::is_late;
 use crate::phases::{is_array, job_phase};
 use crate::state::State;
-use crate::{array, lifecycle};
+use crate::{array, lifecycle, settling};
 
 impl State {
     /// The jobs that cannot keep their deadline any more at a moment, the longest overdue first.
@@ -53,7 +53,7 @@ fn fail_one(act: &mut Act<'_>, mut job: v1::Job) {
     } else {
         let reason = format!("did not end by its deadline {deadline}");
         lifecycle::begin_stop(&mut job, JobPhase::Failed, &reason, act);
-        lifecycle::settle(&mut job, act);
+        settling::settle(&mut job, act);
     }
     act.state.put_job(job, act.revision);
 }

@@ -8,13 +8,16 @@ use holdfast_api::store::{
     CommitPlan, DecisionRecord, GangPlacement, PlanOutcome, Preemption, TaskPlacement, outcome,
 };
 use holdfast_api::{timestamp, v1};
-use holdfast_types::{JobPhase, NodeName, NodePhase, ReservationName, TaskPhase, Watts};
+use holdfast_types::{JobPhase, NodeName, NodePhase, PartName, ReservationName, TaskPhase, Watts, part_of};
 
 use crate::act::{Act, Answer};
+use crate::alone::Ranks;
 use crate::deadlines::is_late;
 use crate::phases::{is_array, job_phase, node_phase, task_phase};
 use crate::state::State;
-use crate::{array, artifacts, incarnation, level, lifecycle, record, reservations, waits};
+use crate::{
+    alone, array, artifacts, incarnation, level, lifecycle, record, reservations, restarting, settling, waits,
+};
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
     let mut answer = PlanOutcome::default();
@@ -46,6 +49,9 @@ pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
 
 /// Tells a job to stop, which waits again when it has.
 fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
+    if let Some(part) = part_of(&preemption.job) {
+        return preempt_task(act, part, preemption);
+    }
     let mut job = known(act, &preemption.job, &preemption.job_uid)?.clone();
     let spec = job.spec.as_ref();
     if !spec.is_some_and(|spec| spec.preemptible.unwrap_or(spec.checkpoint.is_some())) {
@@ -55,13 +61,9 @@ fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
         return Err(format!("the job is {}", job_phase(&job)));
     }
     job.status.get_or_insert_default().preemptions += 1;
-    let by = match preemption.reservation.as_str() {
-        "" => format!("job `{}`", preemption.by),
-        reservation => format!("reservation `{reservation}`"),
-    };
-    let reason = format!("stops for {by}, and goes on later");
+    let reason = format!("stops for {}, and goes on later", by(preemption));
     lifecycle::begin_stop(&mut job, JobPhase::Pending, &reason, act);
-    lifecycle::settle(&mut job, act);
+    settling::settle(&mut job, act);
     act.state.put_job(job, act.revision);
     let (what, whom) = match preemption.reservation.as_str() {
         "" => ("for", &preemption.by),
@@ -69,6 +71,30 @@ fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
     };
     record::mutation(act, "preempt-job", &format!("job/{}", preemption.job), &[(what, whom)]);
     Ok(())
+}
+
+/// Tells a task to stop that its gang can go on without.
+fn preempt_task(act: &mut Act<'_>, part: PartName<'_>, preemption: &Preemption) -> Result<(), String> {
+    let mut job = alone::job_of(act, part, &preemption.job_uid)?;
+    let first = job.spec.as_ref().map(alone::first_ranks).unwrap_or_default();
+    let rank = part.rank.filter(|rank| !first.contains(rank)).ok_or("the gang cannot go on without it")?;
+    let tasks = job.status.as_ref().map_or(&[][..], |status| status.tasks.as_slice());
+    let runs = |task: &v1::TaskStatus| task.rank == rank && !task.leaving && !task_phase(task).is_terminal();
+    if !tasks.iter().any(runs) {
+        return Err(format!("task {rank} has no place"));
+    }
+    let reason = format!("stops for {}, and comes back when there is room", by(preemption));
+    restarting::leave(&mut job, act, &reason, |task| task.rank == rank);
+    act.state.put_job(job, act.revision);
+    Ok(())
+}
+
+/// For whom somebody stops.
+fn by(preemption: &Preemption) -> String {
+    match preemption.reservation.as_str() {
+        "" => format!("job `{}`", preemption.by),
+        reservation => format!("reservation `{reservation}`"),
+    }
 }
 
 /// Keeps which places are held for a job that waits. Nothing rests on it but what the next plan says.
@@ -96,11 +122,13 @@ fn known<'a>(act: &'a Act<'_>, name: &str, uid: &str) -> Result<&'a v1::Job, Str
 }
 
 fn explain(act: &mut Act<'_>, name: &str, explanation: v1::JobExplanation) {
-    let Some(job) = act.state.job(name) else { return };
+    let part = part_of(name);
+    let Some(job) = act.state.job(part.map_or(name, |part| part.job)) else { return };
     let known = job.status.as_ref().and_then(|s| s.explanation.as_ref());
     // A plan may be of an older job of that name; one that waits for others is in none.
     let waits = job.status.as_ref().is_some_and(|status| !status.waits_for.is_empty());
-    if waits || !array::awaits_place(job) || known == Some(&explanation) {
+    let awaits = if part.is_some() { alone::awaits_place(job) } else { array::awaits_place(job) };
+    if waits || !awaits || known == Some(&explanation) {
         return;
     }
     let mut job = job.clone();
@@ -122,11 +150,17 @@ fn place(
     if let Some(reason) = incarnation::quiet(act) {
         return Err(reason);
     }
+    if let Some(part) = part_of(&gang.job) {
+        return place_task(act, usage, (gang, part), plan);
+    }
     let element = array::element(act, gang).transpose()?;
     let is_new = element.is_some();
     let mut job = element.map_or_else(|| waiting(act, gang), Ok)?;
     check_variant(&job, gang.variant)?;
-    let ranks = ranks(&job, gang.variant);
+    let first = job.spec.as_ref().map(alone::first_ranks).unwrap_or_default();
+    let (mut ranks, gang) = (ranks(&job, gang.variant), &alone::numbered(gang, &first));
+    let rest = alone::rest(act, &ranks, &first);
+    ranks.retain(|rank, _| first.contains(rank));
     check_whole(&ranks, gang)?;
     check_open(&reservations::closed(act, &job), gang)?;
     let taken = fit(act, usage, &ranks, gang)?;
@@ -155,7 +189,9 @@ fn place(
             since: Some(timestamp(act.now)),
             ..v1::TaskStatus::default()
         })
+        .chain(rest)
         .collect();
+    status.tasks.sort_by_key(|task| task.rank);
     let on: BTreeSet<&str> = gang.tasks.iter().map(|t| t.node.as_str()).collect();
     let on = on.into_iter().collect::<Vec<_>>().join(", ");
     lifecycle::set_phase(&mut job, JobPhase::Starting, &format!("placed on {on}"), act);
@@ -163,16 +199,49 @@ fn place(
         array::started(act, &job);
     }
     act.state.put_job(job, act.revision);
-    let decision = DecisionRecord {
+    record::decision(act, placed(plan, format!("job/{} on {on}", gang.job)), None);
+    Ok(())
+}
+
+/// Gives one task of a job that runs a place.
+fn place_task(
+    act: &mut Act<'_>,
+    usage: &mut Usage,
+    (gang, part): (&GangPlacement, PartName<'_>),
+    plan: &CommitPlan,
+) -> Result<(), String> {
+    let mut job = alone::job_of(act, part, &gang.job_uid)?;
+    let rank = alone::waiting(&job, part)?;
+    let mut ranks = ranks(&job, job.status.as_ref().map_or(0, |status| status.variant));
+    ranks.retain(|known, _| *known == rank);
+    let gang = alone::numbered(gang, &BTreeSet::from([rank]));
+    check_whole(&ranks, &gang)?;
+    check_open(&reservations::closed(act, &job), &gang)?;
+    let taken = fit(act, usage, &ranks, &gang)?;
+    check_power(&reservations::caps(act, &job), usage, &taken)?;
+    usage.nodes.extend(taken);
+    let resume = artifacts::resume_point(act, &job);
+    for task in &gang.tasks {
+        restarting::started(act, &mut job, task);
+        record::decision(act, placed(plan, format!("job/{} task {rank} on {}", part.job, task.node)), None);
+    }
+    let status = job.status.get_or_insert_default();
+    status.resume = resume;
+    status.explanation = None;
+    act.state.put_job(job, act.revision);
+    Ok(())
+}
+
+/// That the law allows a place.
+fn placed(plan: &CommitPlan, object: String) -> DecisionRecord {
+    DecisionRecord {
         action: "place".to_owned(),
-        object: format!("job/{} on {on}", gang.job),
+        object,
         verdict: "allow".to_owned(),
         bundle: plan.policy_hash.clone(),
         actor: "system".to_owned(),
         ..DecisionRecord::default()
-    };
-    record::decision(act, decision, None);
-    Ok(())
+    }
 }
 
 /// The job of a gang, which waits to be placed.
@@ -226,8 +295,6 @@ fn check_power(
 fn gang_watts(usage: &Usage, taken: &BTreeMap<String, NodeUsage>) -> u64 {
     taken.iter().map(|(node, then)| then.watts.saturating_sub(usage.watts(node))).sum()
 }
-
-type Ranks = BTreeMap<u32, (String, v1::Resources)>;
 
 /// What the task of each rank needs in a variant of the gang.
 fn ranks(job: &v1::Job, variant: u32) -> Ranks {

@@ -52,6 +52,7 @@ fn job_spec(tasks: u32, retries: u32) -> v1::JobSpec {
         retries,
         checkpoint: Some(v1::CheckpointPolicy { keep: 2, copies: 2 }),
         groups: vec![v1::TaskGroup {
+            min: 0,
             name: "worker".to_owned(),
             count: tasks,
             resources: Some(v1::Resources {

@@ -282,6 +282,7 @@ impl Teller {
             ..Default::default()
         });
         let group = v1::TaskGroup {
+            min: 0,
             name: "worker".to_owned(),
             count: 2,
             resources: Some(v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 30, devices }),
@@ -790,6 +791,7 @@ fn sixth(teller: &mut Teller) {
     variants(teller);
     arrays(teller);
     reservations(teller);
+    tasks(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -955,7 +957,7 @@ fn reservations(teller: &mut Teller) {
     teller.submit_so("endless", |spec| spec.preemptible = Some(false));
     teller.submit_so("moves", |spec| (spec.preemptible, spec.groups[0].count) = (Some(true), 1));
     teller.place("endless", ["de-1", "de-2"]);
-    let task = store::TaskPlacement { node: "de-1".to_owned(), devices: vec![0, 1], ..Default::default() };
+    let task = store::TaskPlacement { node: "de-1".to_owned(), devices: vec![0], ..Default::default() };
     teller.place_gang(store::GangPlacement {
         job: "moves".to_owned(),
         job_uid: "uid-moves".to_owned(),
@@ -985,12 +987,54 @@ fn reservations(teller: &mut Teller) {
         teller.submit_so(name, |spec| {
             (spec.max_run_time_ms, spec.groups[0].count) = (60_000, 1);
         });
-        let task = store::TaskPlacement { node: node.to_owned(), devices: vec![0, 1], ..Default::default() };
+        let task = store::TaskPlacement { node: node.to_owned(), devices: vec![0], ..Default::default() };
         let (job, job_uid) = (name.to_owned(), format!("uid-{name}"));
         teller.place_gang(store::GangPlacement { job, job_uid, tasks: vec![task], variant: 0 });
     }
     teller.now += 30_000;
     teller.report("fits", 1, 0, "de-1", "Succeeded");
+}
+
+/// Tasks that restart alone: of three the gang starts with one, another joins, one fails, one is drained away, and one makes way.
+fn tasks(teller: &mut Teller) {
+    teller.now = 17_000_000;
+    teller.submit_so("alone", |spec| {
+        (spec.restart, spec.max_run_time_ms, spec.retries) = ("task".to_owned(), 60_000, 2);
+        (spec.groups[0].count, spec.groups[0].min) = (3, 1);
+        let resources = v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 20, devices: None };
+        spec.groups[0].resources = Some(resources);
+    });
+    let place = |teller: &mut Teller, part: &str, uid: &str, node: &str| {
+        let task = store::TaskPlacement { node: node.to_owned(), ..Default::default() };
+        let (job, job_uid, tasks) = (format!("alone{part}"), format!("{uid}{part}"), vec![task]);
+        teller.place_gang(store::GangPlacement { job, job_uid, tasks, variant: 0 });
+    };
+    let uid = "uid-alone";
+    place(teller, "", uid, "de-2");
+    teller.report("alone", 1, 0, "de-2", "Running");
+    place(teller, "/worker/.1", "uid-other", "de-2");
+    place(teller, "/worker/.1", uid, "nowhere");
+    place(teller, "/other/.1", uid, "de-2");
+    place(teller, "/worker/.1", uid, "de-2");
+    place(teller, "/worker/.1", uid, "de-2");
+    teller.report("alone", 1, 1, "de-2", "Running");
+    teller.report("alone", 2, 1, "de-2", "Running");
+    teller.checkpoint("alone", 1, 5);
+    place(teller, "/worker/.2", uid, "de-1");
+    teller.report("alone", 2, 1, "de-2", "Failed");
+    place(teller, "/worker/.1", uid, "de-2");
+    for part in ["/worker/.0", "/worker/.2"] {
+        let (job, job_uid) = (format!("alone{part}"), format!("{uid}{part}"));
+        let preempts = vec![store::Preemption { job, job_uid, by: "stays".to_owned(), ..Default::default() }];
+        teller
+            .tell(command::Body::CommitPlan(store::CommitPlan { preempts, ..store::CommitPlan::default() }));
+    }
+    teller.report("alone", 3, 2, "de-1", "Stopped");
+    let drain =
+        store::ChangeNode { node: "de-2".to_owned(), change: "drain".to_owned(), ..Default::default() };
+    teller.tell(command::Body::ChangeNode(drain));
+    teller.report("alone", 1, 0, "de-2", "Succeeded");
+    teller.report("alone", 4, 1, "de-2", "Stopped");
 }
 
 /// What queues weigh, and what their jobs hold on average from the level on.

@@ -133,6 +133,7 @@ fn job(world: &mut World, number: usize) {
         output: format!("model-{number}"),
         checkpoint: Some(v1::CheckpointPolicy { keep: 2, copies: 2 }),
         groups: vec![v1::TaskGroup {
+            min: 0,
             name: "worker".to_owned(),
             count: 4,
             resources,

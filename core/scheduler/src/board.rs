@@ -426,8 +426,8 @@ impl Board {
 
     /// Whether one more task may draw what it does.
     fn is_powered(&self, catalog: &Catalog, node: usize, shape: &Shape, ground: &Ground) -> bool {
-        ground.bound.is_empty()
-            || self.power.too_low(&ground.bound, node, catalog.nodes().watts(node, &shape.need)).is_none()
+        ground.bounds.reservations.is_empty()
+            || self.power.too_low(&ground.bounds, node, catalog.nodes().watts(node, &shape.need)).is_none()
     }
 }
 

@@ -11,7 +11,7 @@ use holdfast_types::{JobSpec, Jurisdiction, TaskGroup, TopologyRequest};
 use crate::domains::Tree;
 use crate::need::{Devices, Need, gang_devices};
 use crate::nodes::{DeviceSet, Nodes};
-use crate::reserved::{Closed, Reserved};
+use crate::reserved::{Bounds, Reserved};
 use crate::snapshot::{Schedulable, Verdicts};
 
 /// The nodes a job may use: those in the jurisdictions it asks for that the law allows and that are not kept for others.
@@ -19,7 +19,7 @@ use crate::snapshot::{Schedulable, Verdicts};
 pub(crate) struct Ground {
     pub(crate) allowed: Vec<bool>,
     /// What binds the job.
-    pub(crate) bound: Closed,
+    pub(crate) bounds: Bounds,
 }
 
 /// One need on one ground.
@@ -54,8 +54,8 @@ pub(crate) struct Class {
     pub(crate) spec: Arc<JobSpec>,
     /// Kept, so that no others can come to lie at their address.
     pub(crate) verdicts: Verdicts,
-    /// The reservations that bind it while it would run.
-    pub(crate) closed: Closed,
+    /// What binds it while it would run.
+    pub(crate) bounds: Bounds,
     pub(crate) members: Vec<Member>,
     /// What a whole gang needs, and the most that it draws.
     pub(crate) devices: Devices,
@@ -77,7 +77,7 @@ pub(crate) struct Catalog {
     classes: Vec<Class>,
     /// Made when somebody first asks how near nodes are to each other.
     tree: Tree,
-    known_grounds: BTreeMap<(usize, BTreeSet<Jurisdiction>, Closed), usize>,
+    known_grounds: BTreeMap<(usize, BTreeSet<Jurisdiction>, Bounds), usize>,
     known_shapes: BTreeMap<(usize, Need), usize>,
     known_patterns: BTreeMap<(usize, TopologyRequest), usize>,
     known_classes: BTreeMap<ClassKey, usize>,
@@ -110,8 +110,8 @@ impl Catalog {
     }
 
     /// The class of a job that waits from now on.
-    pub(crate) fn enter(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, closed: &Closed) -> usize {
-        let number = self.class_of(spec, verdicts, closed);
+    pub(crate) fn enter(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, bounds: &Bounds) -> usize {
+        let number = self.class_of(spec, verdicts, bounds);
         for number in self.variants(number) {
             if let Some(class) = self.classes.get_mut(number) {
                 self.live += usize::from(class.jobs == 0);
@@ -180,21 +180,21 @@ impl Catalog {
         self.shapes.len()
     }
 
-    fn class_of(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, closed: &Closed) -> usize {
-        let key = ClassKey { verdicts: verdicts.address(), closed: closed.clone(), spec: Arc::clone(spec) };
+    fn class_of(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, bounds: &Bounds) -> usize {
+        let key = ClassKey { verdicts: verdicts.address(), bounds: bounds.clone(), spec: Arc::clone(spec) };
         if let Some(class) = self.known_classes.get(&key) {
             return *class;
         }
-        let class = self.add_class(spec, verdicts, closed);
+        let class = self.add_class(spec, verdicts, bounds);
         self.known_classes.insert(key, class);
         class
     }
 
-    fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, closed: &Closed) -> usize {
+    fn add_class(&mut self, spec: &Arc<JobSpec>, verdicts: &Verdicts, bounds: &Bounds) -> usize {
         let others = (1..spec.variants())
-            .map(|other| self.class_of(&Arc::new(spec.in_variant(other)), verdicts, closed));
+            .map(|other| self.class_of(&Arc::new(spec.in_variant(other)), verdicts, bounds));
         let others = others.collect();
-        let ground = self.ground(spec, verdicts, closed);
+        let ground = self.ground(spec, verdicts, bounds);
         let mut first_rank = 0;
         let mut members = Vec::with_capacity(spec.groups.len());
         for group in &spec.groups {
@@ -204,27 +204,32 @@ impl Catalog {
             first_rank += group.count;
         }
         let (spec, verdicts, devices) = (Arc::clone(spec), verdicts.clone(), gang_devices(spec, 0));
-        let closed = closed.clone();
+        let bounds = bounds.clone();
         let draws = |member: &Member| {
             let need = self.shapes.get(member.shape).map(|shape| shape.need);
             need.map_or(0, |need| self.nodes.most_watts(&need)).saturating_mul(u64::from(member.count))
         };
         let watts = members.iter().map(draws).fold(0, u64::saturating_add);
-        self.classes.push(Class { spec, verdicts, closed, members, devices, watts, others, jobs: 0 });
+        self.classes.push(Class { spec, verdicts, bounds, members, devices, watts, others, jobs: 0 });
         self.classes.len() - 1
     }
 
-    fn ground(&mut self, spec: &JobSpec, verdicts: &Verdicts, closed: &Closed) -> usize {
+    fn ground(&mut self, spec: &JobSpec, verdicts: &Verdicts, bounds: &Bounds) -> usize {
         let (grounds, nodes, reserved) = (&mut self.grounds, &self.nodes, &self.reserved);
-        let key = (verdicts.address(), spec.jurisdictions.clone(), closed.clone());
+        let key = (verdicts.address(), spec.jurisdictions.clone(), bounds.clone());
         *self.known_grounds.entry(key).or_insert_with(|| {
             let mut allowed = allowed(nodes, &spec.jurisdictions, verdicts);
-            for node in reserved.nodes_of(closed) {
+            for node in reserved.nodes_of(bounds) {
                 if let Some(allowed) = allowed.get_mut(node) {
                     *allowed = false;
                 }
             }
-            grounds.push(Ground { allowed, bound: closed.clone() });
+            if let Some(beside) = bounds.beside() {
+                for (node, allowed) in allowed.iter_mut().enumerate() {
+                    *allowed &= nodes.is_beside(node, beside);
+                }
+            }
+            grounds.push(Ground { allowed, bounds: bounds.clone() });
             grounds.len() - 1
         })
     }
@@ -286,7 +291,7 @@ pub(crate) fn in_jurisdictions(asked: &BTreeSet<Jurisdiction>, jurisdiction: &Ju
 #[derive(Debug)]
 struct ClassKey {
     verdicts: usize,
-    closed: Closed,
+    bounds: Bounds,
     spec: Arc<JobSpec>,
 }
 
@@ -294,11 +299,11 @@ impl Ord for ClassKey {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, two) = (&self.spec, &other.spec);
         if Arc::ptr_eq(one, two) {
-            return self.verdicts.cmp(&other.verdicts).then_with(|| self.closed.cmp(&other.closed));
+            return self.verdicts.cmp(&other.verdicts).then_with(|| self.bounds.cmp(&other.bounds));
         }
         self.verdicts
             .cmp(&other.verdicts)
-            .then_with(|| self.closed.cmp(&other.closed))
+            .then_with(|| self.bounds.cmp(&other.bounds))
             .then_with(|| one.groups.len().cmp(&two.groups.len()))
             .then_with(|| one.groups.iter().map(group_key).cmp(two.groups.iter().map(group_key)))
             .then_with(|| one.precision.cmp(&two.precision))

@@ -168,7 +168,7 @@ impl<'a> Explainer<'a> {
         }
         let Some(class) = self.index.catalog.class(number) else { return true };
         // What is kept for others is not kept for ever.
-        if !class.closed.is_empty() {
+        if !class.bounds.reservations.is_empty() {
             return false;
         }
         let seats = self.empty.place(&self.index.catalog, class);
@@ -188,7 +188,7 @@ fn short_group<'a>(index: &'a Index, site: Site<'a>, class: &'a Class) -> Option
         let survey = Survey::take(site, class, *member, shape);
         let near = Nearness::of(&index.catalog, site.rooms, *member, (shape, ground));
         let short = survey.slots < member.count || near.as_ref().is_some_and(|near| !near.fits);
-        let cap = class.closed.iter().find(|cap| {
+        let cap = class.bounds.reservations.iter().find(|cap| {
             let needs = survey.watts.saturating_mul(u64::from(member.count));
             site.power.left(**cap).0 < needs && site.reserved.is_cap(**cap)
         });

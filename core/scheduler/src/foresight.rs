@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use holdfast_types::{Amounts, JobName, QueueName, Span, Time, Usage, element_of};
+use holdfast_types::{Amounts, JobName, QueueName, Span, Time, Usage};
 
 use crate::config::Config;
 use crate::plan::{Cause, GangPlacement, Plan};
@@ -204,8 +204,8 @@ impl<'a, E: Expectation> Foresight<'a, E> {
 
     /// The next element of an array is a job of its own from now on.
     fn split(&mut self, gang: &GangPlacement) -> Option<JobView> {
-        let (array, _) = element_of(gang.job.as_str())?;
-        let mut array = self.view(&array.parse().ok()?).cloned()?;
+        let (array, _) = gang.job.array()?;
+        let mut array = self.view(&array).cloned()?;
         let element = JobView { name: gang.job.clone(), uid: gang.uid.clone(), array: None, ..array.clone() };
         array.array.as_mut()?.started();
         if let JobState::Waiting { since, held, .. } = &mut array.state {
@@ -222,7 +222,7 @@ impl<'a, E: Expectation> Foresight<'a, E> {
 
     /// An element has ended: of an array that has no more under way than it may, another one may start.
     fn more_of(&mut self, element: &JobName) {
-        let array = element_of(element.as_str()).and_then(|(array, _)| array.parse().ok());
+        let array = element.array().map(|(array, _)| array);
         let Some(mut view) = array.and_then(|array| self.view(&array).cloned()) else { return };
         let Some(array) = &mut view.array else { return };
         array.ended();

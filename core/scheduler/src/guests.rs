@@ -2,21 +2,29 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use holdfast_types::{JobSpec, ReservationName, Time};
 
 use crate::index::Index;
 use crate::job::{Ident, Job, JobNumber, is_preemptible};
-use crate::reserved::{Closed, Guest, lets_in};
+use crate::reserved::{Bounds, Guest, lets_in};
+use crate::snapshot::PartOf;
 use crate::victims::loss;
 
 impl Index {
-    /// The reservations that are closed to a job of a queue, and when that is first otherwise.
-    pub(crate) fn closed_to(&self, queue: Option<usize>, spec: &JobSpec) -> (Closed, Option<Time>) {
+    /// What binds a job of a queue beside the law, and when that is first otherwise.
+    pub(crate) fn bounds(
+        &self,
+        (queue, spec): (Option<usize>, &JobSpec),
+        part_of: Option<&Arc<PartOf>>,
+    ) -> (Bounds, Option<Time>) {
+        let part_of = part_of.cloned();
         if self.catalog.reserved().is_empty() {
-            return (Closed::new(), None);
+            return (Bounds { reservations: Vec::new(), part_of }, None);
         }
-        self.catalog.reserved().closed_to(&self.guest(queue, spec), self.now())
+        let (reservations, until) = self.catalog.reserved().closed_to(&self.guest(queue, spec), self.now());
+        (Bounds { reservations, part_of }, until)
     }
 
     /// A job that waits is of another class by now. It stands in no line.
@@ -24,8 +32,8 @@ impl Index {
         let Some(job) = self.job(number) else { return };
         let Some(class) = job.wait().and_then(|wait| self.catalog.class(wait.class)) else { return };
         let (spec, verdicts) = (job.spec.clone(), class.verdicts.clone());
-        let (closed, until) = self.closed_to(job.queue, &spec);
-        let new = self.catalog.enter(&spec, &verdicts, &closed);
+        let (bounds, until) = self.bounds((job.queue, &spec), class.bounds.part_of.as_ref());
+        let new = self.catalog.enter(&spec, &verdicts, &bounds);
         if let Some(wait) = self.job_mut(number).and_then(Job::wait_mut) {
             let old = std::mem::replace(&mut wait.class, new);
             // What was found in vain was found on other nodes.

@@ -38,7 +38,7 @@ pub(crate) fn is_sound(index: &Index, job: &Job) -> bool {
 pub(crate) fn is_free(index: &Index, job: &Job, now: Time) -> bool {
     let Some(wait) = job.wait().filter(|wait| may_start(index, job, wait, now)) else { return false };
     let class = index.catalog.class(wait.class);
-    if !class.is_some_and(|class| index.board.power().admits(&class.closed, &wait.held)) {
+    if !class.is_some_and(|class| index.board.power().admits(&class.bounds, &wait.held)) {
         return false;
     }
     let mut rooms: BTreeMap<usize, Room> = BTreeMap::new();

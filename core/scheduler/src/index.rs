@@ -327,7 +327,7 @@ impl Index {
         let seats = |nodes: &Nodes, variant, places| Seat::all(nodes, &view.spec, variant, places);
         match &view.state {
             JobState::Waiting { verdicts, since, not_before, held, held_in, held_since } => {
-                let (closed, until) = self.closed_to(queue, &view.spec);
+                let (bounds, until) = self.bounds((queue, &view.spec), view.part_of.as_ref());
                 self.set_class_until(number, until);
                 State::Waiting(Wait {
                     since: *since,
@@ -335,7 +335,7 @@ impl Index {
                     held: seats(self.catalog.nodes(), *held_in, held),
                     held_in: *held_in,
                     held_since: *held_since,
-                    class: self.catalog.enter(&view.spec, verdicts, &closed),
+                    class: self.catalog.enter(&view.spec, verdicts, &bounds),
                     standing: None,
                     hopeless: None,
                     tried: None,
@@ -469,7 +469,7 @@ impl Index {
             let spec = Arc::clone(&job.spec);
             let Some(wait) = job.wait_mut() else { continue };
             if let Some(class) = old.class(wait.class) {
-                wait.class = self.catalog.enter(&spec, &class.verdicts, &class.closed);
+                wait.class = self.catalog.enter(&spec, &class.verdicts, &class.bounds);
             }
             self.join_line(*number);
         }

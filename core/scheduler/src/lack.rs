@@ -7,6 +7,7 @@ use holdfast_types::{
 };
 
 use crate::need::{DeviceNeed, Need};
+use crate::snapshot::Beside;
 
 /// The filters in the order they are applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +16,7 @@ pub(crate) enum Filter {
     Law,
     NodePhase,
     Reserved,
+    Nearness,
     DeviceClass,
     DeviceKind,
     Capacity,
@@ -24,11 +26,12 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    pub(crate) const ALL: [Filter; 10] = [
+    pub(crate) const ALL: [Filter; 11] = [
         Self::Jurisdictions,
         Self::Law,
         Self::NodePhase,
         Self::Reserved,
+        Self::Nearness,
         Self::DeviceClass,
         Self::DeviceKind,
         Self::Capacity,
@@ -43,6 +46,7 @@ impl Filter {
             Self::Law => "law",
             Self::NodePhase => "node phase",
             Self::Reserved => "reserved for others",
+            Self::Nearness => "near its other tasks",
             Self::DeviceClass => "device class",
             Self::DeviceKind => "device memory and precision",
             Self::Capacity => "cores and memory",
@@ -60,6 +64,7 @@ pub(crate) enum Lack<'a> {
     Law(&'a str),
     Phase(NodePhase),
     Reserved(&'a ReservationName),
+    Apart(&'a Beside),
     Devices,
     HealthyDevices,
     DeviceMemory,
@@ -81,6 +86,7 @@ impl Lack<'_> {
             Self::Law(_) => Filter::Law,
             Self::Phase(_) => Filter::NodePhase,
             Self::Reserved(_) => Filter::Reserved,
+            Self::Apart(_) => Filter::Nearness,
             Self::Devices | Self::HealthyDevices => Filter::DeviceClass,
             Self::DeviceMemory | Self::Precision => Filter::DeviceKind,
             Self::Cores | Self::Memory => Filter::Capacity,
@@ -102,6 +108,7 @@ impl Lack<'_> {
             Self::Law(rule) => format!("rule `{rule}`"),
             Self::Phase(phase) => phase.to_string(),
             Self::Reserved(reservation) => format!("reservation `{reservation}`"),
+            Self::Apart(beside) => format!("not in the {} of {}", beside.level, beside.node),
             Self::Devices => fewer(""),
             Self::HealthyDevices => fewer("healthy "),
             Self::DeviceMemory | Self::Precision => {
@@ -109,7 +116,7 @@ impl Lack<'_> {
             }
             Self::Cores => format!("fewer than {} cores", Millicores(need.cores)),
             Self::Memory => format!("less than {} of memory", Bytes(need.memory)),
-            Self::Held(job) => format!("held for `{job}`"),
+            Self::Held(job) => format!("held for `{}`", job.whole()),
             Self::FreeDevices => match need.share() {
                 Some(share) => format!("no device with {share} free"),
                 None => String::from("devices in use"),
@@ -124,7 +131,12 @@ impl Lack<'_> {
     pub(crate) fn detail(self, need: &Need, asked: &BTreeSet<Jurisdiction>, has: u64) -> String {
         let reason = self.reason(need, asked);
         match self {
-            Self::Jurisdiction | Self::Law(_) | Self::Phase(_) | Self::Reserved(_) | Self::Held(_) => reason,
+            Self::Jurisdiction
+            | Self::Law(_)
+            | Self::Phase(_)
+            | Self::Reserved(_)
+            | Self::Apart(_)
+            | Self::Held(_) => reason,
             Self::Devices | Self::HealthyDevices | Self::DeviceMemory | Self::Precision => {
                 format!("{reason}: it has {has}")
             }

@@ -82,8 +82,8 @@ pub use queues::dominant_shares;
 pub use scheduler::{Scheduler, plan};
 pub use shares::ClassStanding;
 pub use snapshot::{
-    ArrayView, Assignment, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, Past, QueueView,
-    ReservationView, Schedulable, Snapshot, Verdict, Verdicts,
+    ArrayView, Assignment, Beside, DEFAULT_DENY, DeviceView, JobState, JobView, NodeView, PartOf, Past,
+    QueueView, ReservationView, Schedulable, Snapshot, Verdict, Verdicts,
 };
 pub use standing::{QueueStanding, QueueTurn};
 pub use verify::{Ledger, Rejection, verify_gang};

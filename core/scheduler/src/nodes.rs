@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use holdfast_types::{
     Amounts, DeviceClass, DeviceIndex, Jurisdiction, MilliDevices, Millicores, NodeName, Place, Resource,
-    Watts,
+    TopologyLevel, Watts,
 };
 
 use crate::need::Need;
-use crate::snapshot::{DeviceView, NodeView, Schedulable};
+use crate::snapshot::{Beside, DeviceView, NodeView, Schedulable};
 
 /// The most accelerators of one node that are planned with: the bits of the set that says which are free.
 pub const MAX_DEVICES_PER_NODE: usize = 128;
@@ -42,6 +42,18 @@ pub(crate) struct Node {
 pub(crate) struct Layout(Vec<DeviceView>);
 
 impl Nodes {
+    /// Whether a node stands in a domain that another one stands in.
+    pub(crate) fn is_beside(&self, node: usize, beside: &Beside) -> bool {
+        let Some((node, other)) =
+            self.get(node).zip(self.find(&beside.node).and_then(|other| self.get(other)))
+        else {
+            return false;
+        };
+        let is_known = beside.level != TopologyLevel::Node && node.place.contains_key(&beside.level);
+        node.name == other.name
+            || (is_known && node.place.range(..=beside.level).eq(other.place.range(..=beside.level)))
+    }
+
     /// Sorts the nodes. Of two of one name the first by value counts, whatever the order they came in.
     pub(crate) fn new(views: &[NodeView]) -> Self {
         let mut sorted: Vec<&NodeView> = views.iter().collect();

@@ -107,7 +107,7 @@ impl Round<'_> {
         let wait = job.wait().filter(|wait| may_start(self.index, job, wait, self.now))?;
         let class = self.index.catalog.class(wait.class);
         let is_tight =
-            class.is_some_and(|class| self.index.board.power().is_tight(&class.closed, class.watts));
+            class.is_some_and(|class| self.index.board.power().is_tight(&class.bounds, class.watts));
         let news = wait.tried.and_then(|tried| self.index.board.log().since(tried));
         if !is_tight && news.is_some_and(|news| news.iter().all(|(_, change)| *change != Change::More)) {
             return None;
@@ -145,7 +145,7 @@ impl Round<'_> {
         let Some(class) = self.index.catalog.class(number) else { return };
         let board = &self.index.board;
         let news = board.log().since(since);
-        let news = news.filter(|_| !self.index.board.power().is_tight(&class.closed, class.watts));
+        let news = news.filter(|_| !self.index.board.power().is_tight(&class.bounds, class.watts));
         let woke = news.is_none_or(|news| {
             let mut more = news.iter().filter(|(_, change)| *change == Change::More);
             more.any(|(node, _)| board.has_room(&self.index.catalog, class, *node))
@@ -180,7 +180,7 @@ impl Round<'_> {
         let held = self.index.job(number).map_or(&[][..], Job::held);
         let asks = Asks { class, standing: key.standing, held, stake, now: self.now };
         let news = self.index.board.log().since(since);
-        let news = news.filter(|_| !self.index.board.power().is_tight(&class.closed, class.watts));
+        let news = news.filter(|_| !self.index.board.power().is_tight(&class.bounds, class.watts));
         let woke = news.is_none_or(|news| {
             let mut more = news.iter().filter(|(_, change)| *change != Change::Less);
             more.any(|(node, _)| could_fit(self.index, asks, *node))

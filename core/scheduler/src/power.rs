@@ -1,6 +1,6 @@
 //! What the jobs on capped nodes draw together. It must not know when a cap holds, nor for whom.
 
-use crate::reserved::{Closed, Reserved};
+use crate::reserved::{Bounds, Reserved};
 use crate::room::Seat;
 
 /// The caps, and what is drawn below each.
@@ -37,10 +37,10 @@ impl Power {
     }
 
     /// The first cap of those that bind a job which is too low for what a task of it would draw on a node beside the others.
-    pub(crate) fn too_low(&self, bound: &Closed, node: usize, watts: u64) -> Option<usize> {
+    pub(crate) fn too_low(&self, bounds: &Bounds, node: usize, watts: u64) -> Option<usize> {
         let of_node = self.of_node.get(node)?.iter().filter_map(|cap| self.caps.get(*cap));
         let mut low = of_node.filter(|cap| cap.drawn.saturating_add(watts) > cap.limit);
-        low.find(|cap| bound.contains(&cap.number)).map(|cap| cap.number)
+        low.find(|cap| bounds.reservations.contains(&cap.number)).map(|cap| cap.number)
     }
 
     /// Whether there is no cap.
@@ -49,34 +49,34 @@ impl Power {
     }
 
     /// Whether a node is below a cap that binds a job.
-    pub(crate) fn binds(&self, bound: &Closed, node: usize) -> bool {
+    pub(crate) fn binds(&self, bounds: &Bounds, node: usize) -> bool {
         let mut caps = self.of_node.get(node).into_iter().flatten().filter_map(|cap| self.caps.get(*cap));
-        caps.any(|cap| bound.contains(&cap.number))
+        caps.any(|cap| bounds.reservations.contains(&cap.number))
     }
 
     /// Whether less room can make more of a gang that draws so much: places are chosen first and held against caps then, and others where
     /// those are taken.
-    pub(crate) fn is_tight(&self, bound: &Closed, watts: u64) -> bool {
+    pub(crate) fn is_tight(&self, bounds: &Bounds, watts: u64) -> bool {
         let mut tight = self.caps.iter().filter(|cap| cap.drawn.saturating_add(watts) > cap.limit);
-        tight.any(|cap| bound.contains(&cap.number))
+        tight.any(|cap| bounds.reservations.contains(&cap.number))
     }
 
     /// Whether all of these tasks may draw what they do beside the others.
-    pub(crate) fn admits(&self, bound: &Closed, seats: &[Seat]) -> bool {
+    pub(crate) fn admits(&self, bounds: &Bounds, seats: &[Seat]) -> bool {
         if self.caps.is_empty() {
             return true;
         }
         let mut then = self.clone();
         seats.iter().all(|seat| {
-            let admits = then.too_low(bound, seat.node, seat.watts).is_none();
+            let admits = then.too_low(bounds, seat.node, seat.watts).is_none();
             then.draw(seat);
             admits
         })
     }
 
     /// Whether no more is drawn than the caps allow that bind a job.
-    pub(crate) fn holds(&self, bound: &Closed) -> bool {
-        self.caps.iter().all(|cap| cap.drawn <= cap.limit || !bound.contains(&cap.number))
+    pub(crate) fn holds(&self, bounds: &Bounds) -> bool {
+        self.caps.iter().all(|cap| cap.drawn <= cap.limit || !bounds.reservations.contains(&cap.number))
     }
 
     /// A task draws.

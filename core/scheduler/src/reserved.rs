@@ -1,16 +1,23 @@
 //! Which nodes are kept for whom, and when. It must not know what is free, nor how a job is placed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use holdfast_types::{
     DeviceClass, Keepable, QueueName, ReservationName, ReservationSpec, Scope, Span, Time, kept,
 };
 
 use crate::nodes::{Layout, Nodes};
-use crate::snapshot::ReservationView;
+use crate::snapshot::{Beside, PartOf, ReservationView};
 
-/// The reservations, by position, that bind a job: ascending. Those that keep nodes keep them for others; the others cap what is drawn.
-pub(crate) type Closed = Vec<usize>;
+/// What binds a job beside the law.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bounds {
+    /// The reservations, by position: ascending. Those that keep nodes keep them for others; the others cap what is drawn.
+    pub(crate) reservations: Vec<usize>,
+    /// What it is a part of.
+    pub(crate) part_of: Option<Arc<PartOf>>,
+}
 
 /// Whom a reservation is asked about.
 #[derive(Debug, Clone)]
@@ -27,6 +34,13 @@ pub(crate) struct Guest<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Reserved {
     list: Vec<(ReservationView, BTreeSet<usize>)>,
+}
+
+impl Bounds {
+    /// The domain that it has to stand in.
+    pub(crate) fn beside(&self) -> Option<&Beside> {
+        self.part_of.as_ref()?.beside.as_ref()
+    }
 }
 
 impl Reserved {
@@ -78,7 +92,7 @@ impl Reserved {
     }
 
     /// What binds a job that would start now, and when that is first otherwise although nothing happens.
-    pub(crate) fn closed_to(&self, guest: &Guest<'_>, now: Time) -> (Closed, Option<Time>) {
+    pub(crate) fn closed_to(&self, guest: &Guest<'_>, now: Time) -> (Vec<usize>, Option<Time>) {
         let (mut closed, mut until) = (Vec::new(), None);
         for (number, (view, _)) in self.list.iter().enumerate() {
             if lets_in(view, guest) {
@@ -96,16 +110,16 @@ impl Reserved {
     }
 
     /// The first of some reservations that keeps a node.
-    pub(crate) fn keeper(&self, closed: &Closed, node: usize) -> Option<usize> {
+    pub(crate) fn keeper(&self, bounds: &Bounds, node: usize) -> Option<usize> {
         let keeps = |number: &&usize| {
             self.list.get(**number).is_some_and(|(view, nodes)| !is_cap(view) && nodes.contains(&node))
         };
-        closed.iter().find(keeps).copied()
+        bounds.reservations.iter().find(keeps).copied()
     }
 
     /// The nodes that some reservations keep.
-    pub(crate) fn nodes_of(&self, closed: &Closed) -> impl Iterator<Item = usize> {
-        let bound = closed.iter().filter_map(|number| self.list.get(*number));
+    pub(crate) fn nodes_of(&self, bounds: &Bounds) -> impl Iterator<Item = usize> {
+        let bound = bounds.reservations.iter().filter_map(|number| self.list.get(*number));
         bound.filter(|(view, _)| !is_cap(view)).flat_map(|(_, nodes)| nodes.iter().copied())
     }
 

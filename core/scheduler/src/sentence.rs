@@ -44,6 +44,9 @@ impl Subject<'_> {
                 let named = self.named(survey, filter);
                 format!("every node that it could use is reserved for others {until}: {named}")
             }
+            Filter::Nearness => {
+                format!("no node near enough to its other tasks takes it: {}", self.named(survey, filter))
+            }
             Filter::DeviceClass | Filter::DeviceKind => self.no_device(survey),
             Filter::Capacity => format!(
                 "{} {} on one node; no node it may use has as much ({reaching} too small)",

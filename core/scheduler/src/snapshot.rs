@@ -7,7 +7,7 @@ use std::sync::Arc;
 use holdfast_types::{
     Bytes, DeviceClass, DeviceIndex, DeviceShare, Indexes, JobName, JobSpec, Jurisdiction, Millicores,
     NodeName, NodePhase, Place, Precision, QueueName, Rank, ReservationName, ReservationSpec, Span, Time,
-    USAGE_HALF_LIFE, Usage,
+    TopologyLevel, USAGE_HALF_LIFE, Usage,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -151,8 +151,28 @@ pub struct JobView {
     pub past: Past,
     /// Where it is an array that waits: of which the next element may start. Each becomes a job of its own by that.
     pub array: Option<ArrayView>,
+    /// Where it waits as a part of a job that has places: of which.
+    pub part_of: Option<Arc<PartOf>>,
     /// Whether it waits or holds places.
     pub state: JobState,
+}
+
+/// What a part of a job that has places belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PartOf {
+    /// The job, which does not stop for it.
+    pub job: JobName,
+    /// The domain that it has to stand in; `None` where any will do.
+    pub beside: Option<Beside>,
+}
+
+/// The domain of a level that a node stands in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Beside {
+    /// The node.
+    pub node: NodeName,
+    /// Of which level.
+    pub level: TopologyLevel,
 }
 
 /// The elements of an array that have not started.

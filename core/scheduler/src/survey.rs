@@ -77,6 +77,10 @@ impl<'a> Survey<'a> {
                 removed.push((lack.reason(&self.need, asked), *count));
                 remaining = remaining.saturating_sub(*count);
             }
+            // Only of who has tasks elsewhere.
+            if filter == Filter::Nearness && removed.is_empty() {
+                continue;
+            }
             steps.push(WaterfallStep { filter: filter.as_str().to_owned(), remaining, removed });
         }
         steps
@@ -111,11 +115,16 @@ impl<'a> Survey<'a> {
             Some(_) => room.most_free(serving),
         };
         let keeper = || {
-            let number = site.reserved.keeper(&class.closed, position)?;
+            let number = site.reserved.keeper(&class.bounds, position)?;
             site.reserved.name(number).map(|name| (Lack::Reserved(name), 0))
+        };
+        let apart = || {
+            let beside = class.bounds.beside()?;
+            (!site.nodes.is_beside(position, beside)).then_some((Lack::Apart(beside), 0))
         };
         let lack = legal_lack(asked, &class.verdicts, node)
             .or_else(keeper)
+            .or_else(apart)
             .or_else(|| {
                 keep_most(&mut self.most_serving, serving.count_ones(), name);
                 own_lack(&need, node, site.nodes.layout_of(node))
@@ -128,7 +137,7 @@ impl<'a> Survey<'a> {
             .or_else(|| {
                 let watts = site.nodes.watts(position, &need);
                 self.watts = self.watts.max(watts);
-                let cap = site.power.too_low(&class.closed, position, watts)?;
+                let cap = site.power.too_low(&class.bounds, position, watts)?;
                 Some((Lack::Power(site.reserved.name(cap)?), site.power.left(cap).0))
             });
         self.nodes += 1;

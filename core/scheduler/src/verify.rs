@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{
     Amounts, DeviceClass, DeviceIndex, DeviceShare, JobName, JobSpec, Jurisdiction, MilliDevices, NodeName,
-    NodePhase, QueueName, Rank, ReservationName, Time, element_name, element_of,
+    NodePhase, QueueName, Rank, ReservationName, Time, TopologyLevel, element_name,
 };
 
 use crate::catalog::in_jurisdictions;
@@ -16,7 +16,7 @@ use crate::nodes::{DeviceSet, Layout, Nodes};
 use crate::plan::GangPlacement;
 use crate::power::Power;
 use crate::queues::{QueueRefusal, Queues};
-use crate::reserved::{Closed, Guest, Reserved};
+use crate::reserved::{Bounds, Guest, Reserved};
 use crate::room::{Room, Seat, empty_rooms};
 use crate::shares::Short;
 use crate::snapshot::{ArrayView, Assignment, JobState, JobView, Schedulable, Snapshot};
@@ -56,6 +56,8 @@ pub enum Rejection {
     NodeClosed { node: NodeName, phase: NodePhase },
     #[error("node `{node}` is kept for others by reservation `{reservation}` while the job would run")]
     Reserved { node: NodeName, reservation: ReservationName },
+    #[error("{node} is not in the {level} of {from}, where the other tasks of the job are")]
+    Apart { node: NodeName, level: TopologyLevel, from: NodeName },
     #[error("on node `{node}` the gang would draw more than `{cap}` allows")]
     Power { node: NodeName, cap: ReservationName },
     #[error("node `{node}` is in {jurisdiction}, where the job did not ask to run")]
@@ -158,15 +160,15 @@ impl<'a> Ledger<'a> {
         if u32::try_from(gang.assignments.len()) != Ok(job.spec.tasks()) {
             return Err(Rejection::NotWhole { given: gang.assignments.len(), needs: job.spec.tasks() });
         }
-        let closed = self.closed_to(job);
+        let bounds = self.bounds(job);
         let (mut touched, mut power) = (BTreeMap::new(), self.power.clone());
         for (expected, assignment) in (0..).map(Rank).zip(&gang.assignments) {
             if assignment.rank != expected {
                 return Err(Rejection::RankOrder { expected, found: assignment.rank });
             }
-            self.check_kept(&closed, assignment)?;
+            self.check_kept(&bounds, assignment)?;
             let seat = self.place((&job.spec, variant), assignment, &mut touched)?;
-            if let Some(number) = power.too_low(&closed, seat.node, seat.watts)
+            if let Some(number) = power.too_low(&bounds, seat.node, seat.watts)
                 && let Some(cap) = self.reserved.name(number)
             {
                 let (node, cap) = (assignment.node.clone(), cap.clone());
@@ -218,26 +220,32 @@ impl<'a> Ledger<'a> {
 
     /// The array of which a gang is the next element.
     fn array_of(&self, gang: &GangPlacement) -> Option<&'a JobView> {
-        let (name, index) = element_of(gang.job.as_str())?;
-        let job = self.jobs.get(&name.parse::<JobName>().ok()?).copied()?;
+        let (name, index) = gang.job.array()?;
+        let job = self.jobs.get(&name).copied()?;
         let left = self.left.get(&job.name).or(job.array.as_ref())?;
         let is_next = left.index() == Some(index) && element_name(&job.uid, index) == gang.uid;
         is_next.then_some(job)
     }
 
-    fn closed_to(&self, job: &JobView) -> Closed {
+    fn bounds(&self, job: &JobView) -> Bounds {
         let queue = self.queues.find(&job.queue);
         let guest = Guest {
             queues: queue.into_iter().flat_map(|queue| self.queues.names_above(queue)).collect(),
             takes: job.spec.max_run_time,
             may_stop: is_preemptible(&job.spec),
         };
-        self.reserved.closed_to(&guest, self.now).0
+        let reservations = self.reserved.closed_to(&guest, self.now).0;
+        Bounds { reservations, part_of: job.part_of.clone() }
     }
 
-    fn check_kept(&self, closed: &Closed, assignment: &Assignment) -> Result<(), Rejection> {
+    fn check_kept(&self, bounds: &Bounds, assignment: &Assignment) -> Result<(), Rejection> {
         let node = self.nodes.find(&assignment.node);
-        match node.and_then(|node| self.reserved.name(self.reserved.keeper(closed, node)?)) {
+        let beside = bounds.beside();
+        if let Some(beside) = beside.filter(|at| !node.is_some_and(|node| self.nodes.is_beside(node, at))) {
+            let node = assignment.node.clone();
+            return Err(Rejection::Apart { node, level: beside.level, from: beside.node.clone() });
+        }
+        match node.and_then(|node| self.reserved.name(self.reserved.keeper(bounds, node)?)) {
             Some(reservation) => {
                 let (node, reservation) = (assignment.node.clone(), reservation.clone());
                 Err(Rejection::Reserved { node, reservation })

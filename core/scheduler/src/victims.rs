@@ -54,7 +54,7 @@ pub(crate) fn exchange(index: &Index, asks: Asks<'_>) -> Option<Exchange> {
 /// Whether one task could fit on a node if all were stopped there that may be, or elsewhere for that.
 pub(crate) fn could_fit(index: &Index, asks: Asks<'_>, node: usize) -> bool {
     // Who stops here may leave power to nodes elsewhere.
-    if index.board.power().binds(&asks.class.closed, node) {
+    if index.board.power().binds(&asks.class.bounds, node) {
         return true;
     }
     let search = Search::new(index, asks);
@@ -229,7 +229,7 @@ impl<'a> Search<'a> {
         let state = (self.room(node), self.power.clone());
         let watts = self.catalog().nodes().watts(node, &shape.need);
         let fit = |(room, power): &(Room, Power)| {
-            let is_powered = power.too_low(&ground.bound, node, watts).is_none();
+            let is_powered = power.too_low(&ground.bounds, node, watts).is_none();
             Fit::of(self.catalog(), shape, room, node).filter(|_| is_powered)
         };
         if let Some(fit) = fit(&state) {
@@ -277,6 +277,10 @@ impl<'a> Search<'a> {
     /// Whether a job may be stopped for this one while so much is lent.
     fn may_stop(&self, shares: &Shares, job: &Job) -> bool {
         let Asks { standing, now, .. } = self.asks;
+        let part_of = self.asks.class.bounds.part_of.as_ref();
+        if part_of.is_some_and(|of| of.job == job.ident.name) {
+            return false;
+        }
         let is_equal = match self.asks.stake {
             Stake::None | Stake::Own(_) => true,
             Stake::Borrowed(queue) => job.queue == Some(queue),
@@ -393,7 +397,7 @@ impl<'a> Search<'a> {
             });
             let mut power = self.power.clone();
             job.seats().iter().for_each(|seat| power.draw(seat));
-            let goes_on = goes_on && power.holds(&self.asks.class.closed);
+            let goes_on = goes_on && power.holds(&self.asks.class.bounds);
             let mut shares = self.shares.clone();
             if let Some(queue) = job.queue.filter(|_| goes_on && self.asks.stake.owner().is_some()) {
                 let held = job.has();

@@ -140,7 +140,17 @@ impl Planned {
             held_since: now,
         };
         let (uid, queue) = (number.to_string(), self.queue.clone());
-        self.scheduler.set_job(&JobView { name, uid, queue, spec, submitted, past, array: None, state });
+        self.scheduler.set_job(&JobView {
+            name,
+            uid,
+            queue,
+            spec,
+            submitted,
+            past,
+            array: None,
+            part_of: None,
+            state,
+        });
     }
 
     /// A job that had places lost them.
@@ -246,6 +256,7 @@ fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobS
             devices: Some(request),
         };
         Ok(TaskGroup {
+            min: None,
             name: name.parse::<GroupName>()?,
             count,
             resources,
@@ -260,6 +271,7 @@ fn spec(queue: &QueueName, devices: u32, whole: u32, saves: bool) -> Result<JobS
         }
     }
     let raw = RawJobSpec {
+        restart: holdfast_types::Restart::Gang,
         kind: JobKind::Train,
         queue: queue.clone(),
         priority: 0,

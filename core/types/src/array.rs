@@ -225,7 +225,16 @@ impl JobName {
     /// The element of this number of an array of this name; `None` where that is too long to be a name.
     #[must_use]
     pub fn element(&self, index: u32) -> Option<Self> {
-        element_name(self.as_str(), index).parse().ok()
+        let name = element_name(self.as_str(), index);
+        if self.is_part() { Some(Self::made(name)) } else { name.parse().ok() }
+    }
+
+    /// The array that an element of this name is of, with its number; `None` where no element is called so.
+    #[must_use]
+    pub fn array(&self) -> Option<(Self, u32)> {
+        let (array, index) = element_of(self.as_str())?;
+        let array = if self.is_part() { Self::made(array.to_owned()) } else { array.parse().ok()? };
+        Some((array, index))
     }
 }
 

@@ -74,6 +74,9 @@ pub struct TaskGroup {
     pub name: GroupName,
     /// How many tasks.
     pub count: u32,
+    /// With how many of them the gang starts; the others come when there is room, and go first when others need it. `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
     /// What each needs.
     #[serde(default)]
     pub resources: Resources,
@@ -108,6 +111,8 @@ pub enum GangError {
     GroupTwice { name: GroupName },
     #[error("groups: `{name}` asks for 0 tasks")]
     EmptyGroup { name: GroupName },
+    #[error("groups: `{name}` has min {min}, 1 to {count} of its {count} tasks are allowed")]
+    Min { name: GroupName, min: u32, count: u32 },
     #[error("groups: `{name}` asks for 0 accelerators: leave `devices` out instead")]
     NoDevices { name: GroupName },
     #[error(
@@ -142,6 +147,9 @@ pub(crate) fn check_groups(groups: &[TaskGroup]) -> Result<(), GangError> {
         if group.count == 0 {
             return Err(GangError::EmptyGroup { name: group.name.clone() });
         }
+        if let Some(min) = group.min.filter(|min| !(1..=group.count).contains(min)) {
+            return Err(GangError::Min { name: group.name.clone(), min, count: group.count });
+        }
         for resources in std::iter::once(&group.resources).chain(&group.variants) {
             check_devices(&group.name, resources)?;
         }
@@ -149,6 +157,9 @@ pub(crate) fn check_groups(groups: &[TaskGroup]) -> Result<(), GangError> {
         if let Some(topology) = &group.topology {
             let refused = |error| GangError::Topology { name: group.name.clone(), error };
             topology.check(group.count).map_err(refused)?;
+            if let Some(min) = group.min {
+                topology.check(min).map_err(refused)?;
+            }
         }
     }
     let count = groups.iter().map(|g| u64::from(g.count)).sum();

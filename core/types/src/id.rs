@@ -98,6 +98,13 @@ macro_rules! name {
     };
 }
 
+impl JobName {
+    /// A name that no one can give a job, for what stands for a part of one.
+    pub(crate) fn made(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl QueueName {
     /// A name known when compiling; the test beside its use holds it to the alphabet.
     pub(crate) fn constant(text: &'static str) -> Self {

@@ -9,7 +9,8 @@ use crate::array::{ArrayError, ArraySpec};
 use crate::artifact::ArtifactRef;
 use crate::device::Precision;
 use crate::gang::{GangError, TaskGroup, check_groups};
-use crate::id::{ArtifactName, Jurisdiction, PurposeName, QueueName, SingletonName, TenantName};
+use crate::id::{ArtifactName, GroupName, Jurisdiction, PurposeName, QueueName, SingletonName, TenantName};
+use crate::restart::{Restart, is_usual};
 use crate::start::{Dependency, StartError, check_start};
 use crate::time::{Span, Time};
 
@@ -114,6 +115,8 @@ pub struct JobSpec {
     pub deadline: Option<Time>,
     /// It is so many equal gangs, each for itself; `None` where it is one.
     pub array: Option<ArraySpec>,
+    /// What starts again when a task failed, or lost its node.
+    pub restart: Restart,
 }
 
 /// A job as written, before it is checked.
@@ -162,6 +165,8 @@ pub struct RawJobSpec {
     pub deadline: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<ArraySpec>,
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub restart: Restart,
 }
 
 fn default_queue() -> QueueName {
@@ -194,6 +199,10 @@ pub enum JobSpecError {
     Nul { field: &'static str },
     #[error("checkpoint.{field}: must be 1 to 16")]
     Checkpoint { field: &'static str },
+    #[error(
+        "groups: `{name}` has min {min}: a gang that restarts as a whole runs with all of its tasks; say `restart: task`, or leave `min` out"
+    )]
+    MinOfGang { name: GroupName, min: u32 },
     #[error("maxRunTime: must be longer than 0s")]
     MaxRunTime,
 }
@@ -226,6 +235,7 @@ impl TryFrom<RawJobSpec> for JobSpec {
 
     fn try_from(raw: RawJobSpec) -> Result<Self, JobSpecError> {
         check_groups(&raw.groups)?;
+        check_min(&raw.groups, raw.restart)?;
         check_datasets(&raw.datasets)?;
         check_command(&raw.command, &raw.env)?;
         if let Some(checkpoint) = &raw.checkpoint {
@@ -266,6 +276,7 @@ impl TryFrom<RawJobSpec> for JobSpec {
             not_before: raw.not_before,
             deadline: raw.deadline,
             array: raw.array,
+            restart: raw.restart,
         })
     }
 }
@@ -296,6 +307,7 @@ impl From<JobSpec> for RawJobSpec {
             not_before: spec.not_before,
             deadline: spec.deadline,
             array: spec.array,
+            restart: spec.restart,
         }
     }
 }
@@ -308,6 +320,14 @@ fn check_array(array: &ArraySpec, kind: JobKind, output: Option<&ArtifactName>) 
         return Err(ArrayError::Output);
     }
     array.check()
+}
+
+fn check_min(groups: &[TaskGroup], restart: Restart) -> Result<(), JobSpecError> {
+    let least = groups.iter().find_map(|group| Some((&group.name, group.min?)));
+    match least.filter(|_| restart == Restart::Gang) {
+        Some((name, min)) => Err(JobSpecError::MinOfGang { name: name.clone(), min }),
+        None => Ok(()),
+    }
 }
 
 fn check_datasets(datasets: &[DatasetMount]) -> Result<(), JobSpecError> {

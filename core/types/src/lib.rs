@@ -14,11 +14,13 @@ mod id;
 mod job;
 mod manifest;
 mod model;
+mod part;
 mod phase;
 mod problem;
 mod quantity;
 mod queue;
 mod reservation;
+mod restart;
 mod rfc3339;
 mod start;
 mod text;
@@ -46,6 +48,7 @@ pub use manifest::{
     ReservationManifest,
 };
 pub use model::{precisions_of, watts_of};
+pub use part::{PartName, part_name, part_of};
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError, Watts, WattsError};
@@ -53,6 +56,7 @@ pub use queue::{MAX_QUEUE_DEPTH, MAX_WEIGHT, QueueSpec, QueueSpecError, RawQueue
 pub use reservation::{
     Keepable, MAX_RESERVED_NODES, RawReservationSpec, ReservationError, ReservationSpec, Scope, kept,
 };
+pub use restart::{Restart, RestartError};
 pub use rfc3339::TimeError;
 pub use start::{Dependency, DependencyCondition, DependencyConditionError, MAX_DEPENDENCIES, StartError};
 pub use time::{Span, SpanError, Time};

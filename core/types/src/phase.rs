@@ -104,6 +104,8 @@ phase!(
         Stopped = "Stopped",
         /// Its node was lost.
         Lost = "Lost",
+        /// Of a job that restarts tasks alone: it has no place, and waits for one.
+        Waiting = "Waiting",
     }
 );
 
@@ -111,6 +113,6 @@ impl TaskPhase {
     /// Whether this start of the task is over: nothing of it runs any more.
     #[must_use]
     pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Stopped | Self::Lost)
+        matches!(self, Self::Succeeded | Self::Failed | Self::Stopped | Self::Lost | Self::Waiting)
     }
 }

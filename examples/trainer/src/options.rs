@@ -8,7 +8,7 @@ use crate::wire::checksum;
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 holdfast-trainer [--steps N] [--checkpoint-every N] [--batch N] [--seed N] [--lr X] [--data DIR]
-                 [--init FILE] [--log-every N] [--step-delay-ms N]
+                 [--init FILE] [--log-every N] [--step-delay-ms N] [--alone BOOL]
 
 Trains a character-level language model on every file below the dataset, one shard of each batch per rank.
 
@@ -21,6 +21,7 @@ Trains a character-level language model on every file below the dataset, one sha
   --init FILE           start from the parameters and vocabulary of this model.bin
   --log-every N         print a line every N steps                                  (10)
   --step-delay-ms N     wait after every step, to make a demonstration watchable     (0)
+  --alone BOOL          each task for itself, as a replica of a service is       (false)
 
 environment: RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT (one rank alone where absent),
 HOLDFAST_CHECKPOINT_DIR (/checkpoint), HOLDFAST_OUTPUT_DIR (/output), HOLDFAST_RESUME_DIR (none)
@@ -120,6 +121,8 @@ impl Options {
             "--lr" => self.rate = parsed(flag, value)?,
             "--log-every" => self.log_every = parsed(flag, value)?,
             "--step-delay-ms" => self.step_delay = Duration::from_millis(parsed(flag, value)?),
+            "--alone" if parsed(flag, value)? => (self.rank, self.world) = (0, 1),
+            "--alone" => {}
             "--data" => self.data = value.into(),
             "--init" => self.init = Some(value.into()),
             other => return Err(format!("there is no flag `{other}`; --help lists those there are")),
@@ -174,6 +177,9 @@ mod tests {
         let options = parse("--steps 30 --lr=0.5 --data /d", &gang).unwrap();
         assert_eq!((options.steps, options.rate, options.rank, options.world), (30, 0.5, 1, 2));
         assert_eq!((options.master.as_str(), options.data), ("[::1]:4000", "/d".into()));
+        let alone = parse("--alone true", &gang).unwrap();
+        assert_eq!((alone.rank, alone.world), (0, 1));
+        assert_eq!(parse("--alone false", &gang).unwrap().world, 2);
         assert_eq!(parse("", &[]).unwrap().output_dir, PathBuf::from("/output"));
         for (args, env, expected) in [
             ("--stps 3", vec![], "there is no flag `--stps`; --help lists those there are"),

@@ -653,6 +653,101 @@ fn a_gang_takes_the_variant_that_there_is_room_for() {
 }
 
 #[test]
+fn tasks_restart_alone_and_come_and_go_with_the_room_there_is() {
+    // Three of them are in Germany.
+    let cluster = Cluster::new(1, 5);
+    cluster.import();
+    let written = |name: &str, tasks: u32, edits: &[(&str, &str)]| {
+        let path = cluster.manifest(name, "DE", tasks, 100_000, 50);
+        let output = format!("  output: {name}-model\n  checkpoint: {{keep: 2, copies: 2}}\n");
+        let text = std::fs::read_to_string(&path).unwrap().replace(&output, "");
+        let alone =
+            text.replace("--steps", "--alone, \"true\", --steps").replace("kind: train", "kind: service");
+        let text = edits.iter().fold(alone, |text, (old, new)| text.replace(old, new));
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let task = |status: &Value, rank: usize| status["tasks"][rank].clone();
+    let runs = |status: &Value| {
+        let tasks = status["tasks"].as_array().unwrap();
+        tasks.iter().filter(|task| task["phase"] == "Running").count()
+    };
+    let min = written("min", 2, &[("count: 2,", "count: 2, min: 1,")]);
+    let (code, said) = cluster.refused(&["job", "submit", "-f", min.as_str()]);
+    assert!(code == 2 && said.contains("say `restart: task`, or leave `min` out"), "{code}: {said}");
+
+    // A task takes all accelerators of a node.
+    let chat = written("chat", 2, &[("retries: 3", "restart: task")]);
+    cluster.done(&["job", "submit", "-f", chat.as_str()]);
+    let before = cluster.until("chat", "runs", |status| status["phase"] == "Running");
+    let place = cluster.home().join("up").join(before["tasks"][1]["node"].as_str().unwrap());
+    let file = place.join("runtime/tasks").read_dir_utf8().unwrap().next().unwrap().unwrap().into_path();
+    let state: Value = serde_json::from_slice(&std::fs::read(file.join("state.json")).unwrap()).unwrap();
+    let init = rustix::process::Pid::from_raw(state["init"]["pid"].as_i64().unwrap().try_into().unwrap());
+    rustix::process::kill_process(init.unwrap(), rustix::process::Signal::KILL).unwrap();
+    let again = |status: &Value| number(&status["tasks"][1]["fence"]) == 2 && runs(status) == 2;
+    let after = cluster.until("chat", "has its second task again", again);
+    assert_eq!((number(&after["failures"]), &after["phase"]), (1, &Value::from("Running")));
+    assert_eq!(task(&after, 0)["since"], task(&before, 0)["since"], "the other one was left alone");
+
+    let node = before["tasks"][0]["node"].as_str().unwrap().to_owned();
+    cluster.done(&["node", "drain", &node, "--yes"]);
+    let moved = |status: &Value| status["tasks"][0]["node"] != node.as_str() && runs(status) == 2;
+    let status = cluster.until("chat", "moves one task", moved);
+    assert_eq!(task(&status, 1)["since"], task(&after, 1)["since"], "the other one was left alone");
+    cluster.done(&["node", "uncordon", &node]);
+
+    let grows = written("grows", 3, &[("retries: 3", "restart: task"), ("count: 3,", "count: 3, min: 1,")]);
+    cluster.done(&["job", "submit", "-f", grows.as_str()]);
+    cluster.until("grows", "runs with one task", |status| status["phase"] == "Running" && runs(status) == 1);
+    let told = cluster.done(&["job", "explain", "grows"]);
+    assert!(told.contains("devices in use"), "{told}");
+    let shown = cluster.done(&["job", "show", "grows"]);
+    assert!(shown.contains("each task alone; 1 to 3 tasks") && shown.contains("2 wait: "), "{shown}");
+    cluster.done(&["job", "cancel", "chat", "--yes"]);
+    cluster.until("grows", "grows", |status| runs(status) == 3);
+
+    // Others need room: what is more than it has to have makes way.
+    let queue = cluster.home().join("soon.yaml");
+    let text = "apiVersion: holdfast/v1\nkind: Queue\nmetadata: {name: default}\nspec: {minRunTime: 0s}\n";
+    std::fs::write(&queue, text).unwrap();
+    cluster.done(&["apply", "-f", queue.as_str()]);
+    let exam = cluster.manifest("exam", "DE", 2, 20, 0);
+    cluster.done(&["job", "submit", "-f", exam.as_str()]);
+    cluster.until("exam", "succeeds", |status| status["phase"] == "Succeeded");
+    let status = cluster.until("grows", "grows again", |status| runs(status) == 3);
+    assert_eq!((&status["phase"], number(&status["preemptions"])), (&Value::from("Running"), 0));
+    let history = status["history"].as_array().unwrap();
+    assert!(
+        history.iter().any(|one| one["reason"].as_str().unwrap().contains("stops for job `exam`")),
+        "{history:?}"
+    );
+    cluster.done(&["job", "cancel", "grows", "--yes"]);
+}
+
+#[test]
+fn the_ranks_of_a_gang_find_the_first_one_where_it_has_moved() {
+    // Three of them are in Germany.
+    let cluster = Cluster::new(1, 5);
+    cluster.import();
+    let manifest = cluster.manifest("train", "DE", 2, 600, 50);
+    let text =
+        std::fs::read_to_string(&manifest).unwrap().replace("retries: 3", "retries: 9\n  restart: task");
+    std::fs::write(&manifest, text).unwrap();
+    cluster.done(&["job", "submit", "-f", manifest.as_str()]);
+    let before = cluster.until("train", "trains", |status| number(&status["checkpointStep"]) > 0);
+    let node = before["tasks"][0]["node"].as_str().unwrap().to_owned();
+    cluster.done(&["node", "drain", &node, "--yes"]);
+    // The second rank fails because the first is gone, and knocks until that is there again.
+    let step = number(&before["checkpointStep"]);
+    let trains = |status: &Value| number(&status["checkpointStep"]) > step + 40;
+    let status = cluster.until("train", "trains on", trains);
+    assert_ne!(status["tasks"][0]["node"], node.as_str());
+    assert!(number(&status["failures"]) > 0, "{status}");
+    cluster.until("train", "succeeds", |status| status["phase"] == "Succeeded");
+}
+
+#[test]
 fn an_array_is_one_job_until_its_elements_start() {
     let cluster = Cluster::new(1, 1);
     cluster.import();

@@ -121,6 +121,7 @@ fn job() -> v1::JobSpec {
         retries: 1,
         checkpoint: Some(v1::CheckpointPolicy { keep: 2, copies: 2 }),
         groups: vec![v1::TaskGroup {
+            min: 0,
             name: "worker".to_owned(),
             count: 2,
             resources: Some(v1::Resources {

@@ -13,7 +13,8 @@ use holdfast_api::v1::{
 use holdfast_api::{internal, invalid_request, status_from_problem, timestamp, v1};
 use holdfast_policy::{Bundle, Request as LawRequest, decide};
 use holdfast_reconcile::{
-    Outlook, Planner, commit_plan, explanation, outlook, owner_facts, record_decision, workload_facts,
+    Outlook, Planner, commit_plan, explanation, outlook, owner_facts, record_decision, waiting_part,
+    workload_facts,
 };
 use holdfast_scheduler::Explanation;
 use holdfast_state::{State, elements_left};
@@ -65,8 +66,7 @@ impl Service {
     }
 
     /// Why a job waits, and what would have to be otherwise for it to start.
-    async fn explained(&self, job: &str) -> Result<Option<JobExplanation>, Status> {
-        let Ok(job) = job.parse() else { return Ok(None) };
+    async fn explained(&self, job: JobName) -> Result<Option<JobExplanation>, Status> {
         let (state, bundle, at) = (self.0.with(State::clone), self.0.bundle()?, now());
         let then = move |job: &JobName, found| foreseen(&state, &bundle, at, (job, found));
         self.0.planner.explain(&self.0.apart, job, then).await
@@ -219,10 +219,18 @@ impl Jobs for Service {
         if let Some(waiting) = elements::waiting(&job) {
             return Ok(Response::new(waiting));
         }
+        if let Some(part) = waiting_part(&job)
+            && let Some(explained) = self.explained(part).await?
+        {
+            return Ok(Response::new(explained));
+        }
         let has_more = elements_left(&job) > 0;
         let status = job.status.unwrap_or_default();
         let waits = has_more || status.phase == JobPhase::Pending.as_str();
-        if waits && let Some(explained) = self.explained(&get.name).await? {
+        if waits
+            && let Ok(name) = get.name.parse()
+            && let Some(explained) = self.explained(name).await?
+        {
             return Ok(Response::new(explained));
         }
         let told = status.explanation.clone().unwrap_or_else(|| {
@@ -253,7 +261,7 @@ impl Jobs for Service {
         };
         let ask = internal::TaskLogsRequest {
             job_uid: job.metadata.unwrap_or_default().uid,
-            fence: status.fence,
+            fence: holdfast_state::fence_of(&status, task),
             rank: request.rank,
             offset: request.offset,
             follow: request.follow,

@@ -95,6 +95,7 @@ fn step(dice: &mut Dice, state: &State) -> command::Body {
 fn submitted(dice: &mut Dice, name: String) -> command::Body {
     let resources = v1::Resources { cpu_millis: 10, memory_bytes: 1 << 20, devices: None };
     let group = v1::TaskGroup {
+        min: 0,
         name: "worker".to_owned(),
         count: 2,
         resources: Some(resources),

@@ -82,7 +82,7 @@ fn a_part_of_an_accelerator_is_the_same_to_the_plan_the_state_and_the_next_plan(
     alive(&mut state, 0);
     said(&mut state, 6, command::Body::ReportNode(report));
     let place = Assignment {
-        rank: Rank(0),
+        rank: holdfast_types::Rank(0),
         node: node(0).parse().unwrap(),
         devices: vec![DeviceIndex(0)],
         share: DeviceShare::new(250),

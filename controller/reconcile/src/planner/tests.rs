@@ -15,8 +15,17 @@ const NODES: u64 = 4;
 /// Something that happens to a cluster.
 #[derive(Debug, Clone)]
 enum Event {
-    Comes { tasks: u32, gpus: u32, priority: i32, queue: usize, stoppable: bool, owner: usize },
+    Comes {
+        tasks: u32,
+        gpus: u32,
+        priority: i32,
+        queue: usize,
+        stoppable: bool,
+        owner: usize,
+    },
     Ends(usize, &'static str),
+    /// One task of a job alone.
+    One(usize, usize, &'static str),
     Goes(usize),
     Cordons(u64, &'static str),
     Reports(u64, usize),
@@ -41,7 +50,8 @@ fn event() -> impl Strategy<Value = Event> {
     let change = prop::sample::select(vec!["cordon", "uncordon"]);
     prop_oneof![
         8 => comes,
-        8 => (0..99_usize, ends).prop_map(|(job, phase)| Event::Ends(job, phase)),
+        8 => (0..99_usize, ends.clone()).prop_map(|(job, phase)| Event::Ends(job, phase)),
+        4 => (0..99_usize, 0..3_usize, ends).prop_map(|(job, rank, phase)| Event::One(job, rank, phase)),
         2 => (0..99_usize).prop_map(Event::Goes),
         2 => (0..NODES, change).prop_map(|(node, change)| Event::Cordons(node, change)),
         1 => (0..NODES, 3..6_usize).prop_map(|(node, gpus)| Event::Reports(node, gpus)),
@@ -87,6 +97,12 @@ impl World {
         match event {
             Event::Comes { .. } => self.come(event),
             Event::Ends(number, phase) => self.end(*number, phase),
+            Event::One(number, rank, phase) => {
+                let Some(name) = self.name(*number) else { return };
+                if let Some(body) = reports(&self.state, &name, phase).into_iter().nth(*rank) {
+                    self.say(body);
+                }
+            }
             Event::Goes(number) => {
                 if let Some(name) = self.name(*number) {
                     self.say(command::Body::CancelJob(store::EndJob { name: name.clone() }));
@@ -152,8 +168,20 @@ impl World {
             let two = v1::DeviceRequest { class: "nvidia".to_owned(), count: 2, ..Default::default() };
             let less = v1::Resources { devices: Some(two), ..resources.clone() };
             let variants = if gpus == 3 { vec![less] } else { Vec::new() };
-            spec.groups =
-                vec![v1::TaskGroup { name, count: tasks, resources: Some(resources), topology, variants }];
+            spec.groups = vec![v1::TaskGroup {
+                min: 0,
+                name,
+                count: tasks,
+                resources: Some(resources),
+                topology,
+                variants,
+            }];
+            // Of some each task restarts for itself, and of some of these not all are needed.
+            let alone = stoppable && tasks > 1 && priority < 2;
+            spec.restart = if alone { "task" } else { "" }.to_owned();
+            for group in &mut spec.groups {
+                group.min = u32::from(alone && owner > 0);
+            }
             spec.queue = ["default", "small"][queue].to_owned();
             (spec.priority, spec.preemptible) = (priority, Some(stoppable));
             // Some read what may not be there yet.

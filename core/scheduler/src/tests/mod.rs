@@ -1,6 +1,7 @@
 //! Tests of what users of the planner rely on. A cluster is written as a few lines of text, so that a case can be read.
 
 mod arrays;
+mod beside;
 mod counterfactual;
 mod fair;
 mod foresight;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use holdfast_types::{
     Amounts, ArraySpec, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName,
     JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, RawReservationSpec, Resources,
-    Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, Watts, element_of,
+    Restart, Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, Watts, element_of,
 };
 
 use crate::*;
@@ -154,6 +155,7 @@ fn reservation(line: &str) -> ReservationView {
 
 fn group(name: &str, count: u32, cores: u64, mem: u64, devices: DeviceRequest) -> TaskGroup {
     TaskGroup {
+        min: None,
         name: name.parse().unwrap(),
         count,
         resources: Resources {
@@ -168,6 +170,7 @@ fn group(name: &str, count: u32, cores: u64, mem: u64, devices: DeviceRequest) -
 
 fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
     RawJobSpec {
+        restart: Restart::Gang,
         kind: JobKind::Train,
         queue: words_of.get("queue").unwrap_or(&"default").parse().unwrap(),
         priority: number(words_of, "priority"),
@@ -206,7 +209,8 @@ fn spec(words_of: &BTreeMap<&str, &str>, groups: Vec<TaskGroup>) -> JobSpec {
 /// `near` is what [`topology`] reads, `share=250` asks for a part of one accelerator for each task, and `side=2x4,1x3x16` adds a group of
 /// two tasks with four accelerators and one of a task with three and sixteen cores. `or=amd:2,nvidia:0:8` are variants of the workers:
 /// two accelerators of a class, or none and eight cores. `array=9 next=2 room=3` is an array of nine elements, of which those from the third
-/// on wait, and three may start.
+/// on wait, and three may start. `beside=n2:rack` has to be in the rack of `n2`, and
+/// `of=job` is a part of that.
 fn job(line: &str, nodes: &[NodeView]) -> JobView {
     let words_of = words(line);
     let or = |key: &str, default: u64| words_of.get(key).map_or(default, |v| v.parse().unwrap());
@@ -261,6 +265,12 @@ fn job(line: &str, nodes: &[NodeView]) -> JobView {
         submitted: NOW - Span::from_secs(or("age", 60)),
         past: Past { ran: Span::from_secs(or("ran", 0)), waited: Span::from_secs(or("waited", 0)) },
         array,
+        part_of: words_of.get("beside").map(|text| {
+            let (node, level) = text.split_once(':').unwrap();
+            let beside = Beside { node: node.parse().unwrap(), level: level.parse().unwrap() };
+            let job = words_of.get("of").unwrap_or(&"another").parse().unwrap();
+            Arc::new(PartOf { job, beside: Some(beside) })
+        }),
         state: JobState::Waiting {
             verdicts: nodes.iter().map(verdict).collect(),
             since: NOW - Span::from_secs(or("age", 60)),

@@ -29,7 +29,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             };
             let stoppable = if stoppable { "stoppable=1" } else { "" };
             let waits = if other % 2 == 0 { "wait=9000" } else { "" };
-            let array = ["", "", "array=4", "", "array=3 room=2", ""][other];
+            let array = ["", "", "array=4", "", "array=3 room=2", "beside=a:rack"][other];
             let other = ["", "or=amd:2", "or=nvidia:1:3,amd:4"][other / 2];
             let queue = ["default", "lab", "small", "one", "two", "light"][queue];
             Event::Comes(format!(

@@ -96,6 +96,7 @@ pub(super) fn job(kind: &str, number: usize, spec: &Arc<JobSpec>, state: JobStat
         submitted: NOW,
         past: Past::default(),
         array: None,
+        part_of: None,
         state,
     })
 }
@@ -152,6 +153,7 @@ pub(super) fn spec(places: &[&str], devices: u32) -> Result<RawJobSpec> {
     let request =
         DeviceRequest { class: DeviceClass::Nvidia, count: devices, memory: Bytes(40 * GIB), share: None };
     let group = TaskGroup {
+        min: None,
         name: "worker".parse().context("a group name")?,
         count: 1,
         resources: Resources {
@@ -163,6 +165,7 @@ pub(super) fn spec(places: &[&str], devices: u32) -> Result<RawJobSpec> {
         topology: None,
     };
     Ok(RawJobSpec {
+        restart: holdfast_types::Restart::Gang,
         kind: JobKind::Train,
         queue: "default".parse().context("a queue name")?,
         priority: 0,

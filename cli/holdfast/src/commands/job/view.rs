@@ -104,6 +104,7 @@ pub(super) fn whole(job: &Job) -> String {
     let on = |on: &JobDependency| format!("{} {}", on.condition, on.job);
     let depends_on = spec.depends_on.iter().map(on).collect::<Vec<_>>().join(", ");
     let (failed, variant) = (failed_starts(&spec, &status), variant(&spec, &status));
+    let restarts = restarts(&spec);
     let array = status.array.as_ref();
     let mut text = String::new();
     for (name, value) in [
@@ -126,6 +127,8 @@ pub(super) fn whole(job: &Job) -> String {
         ("deadline", instant(spec.deadline.as_ref())),
         ("starts", starts),
         ("variant", variant),
+        ("restarts", restarts),
+        ("more tasks", more(&status)),
         ("failed", failed),
         ("checkpoint", checkpoint),
         ("power", power(&status)),
@@ -163,6 +166,27 @@ fn variant(spec: &JobSpec, status: &JobStatus) -> String {
         named + &resources(&group.resources_in(status.variant))
     };
     format!("{}: {}", status.variant, groups.iter().map(group).collect::<Vec<_>>().join("; "))
+}
+
+/// What starts again where a task is over, if that is not the gang.
+fn restarts(spec: &JobSpec) -> String {
+    let least = |group: &TaskGroup| if group.min == 0 { group.count } else { group.min };
+    let least: u32 = spec.groups.iter().map(least).sum();
+    let all: u32 = spec.groups.iter().map(|group| group.count).sum();
+    match (spec.restart.as_str(), least == all) {
+        ("task", true) => "each task alone".to_owned(),
+        ("task", false) => format!("each task alone; {least} to {all} tasks"),
+        _ => String::new(),
+    }
+}
+
+/// Why tasks have no place while others run.
+fn more(status: &JobStatus) -> String {
+    let waiting = status.tasks.iter().filter(|task| task.phase == "Waiting").count();
+    match &status.explanation {
+        Some(why) if waiting > 0 => format!("{waiting} wait: {}", why.summary),
+        _ => String::new(),
+    }
 }
 
 fn resources(resources: &Resources) -> String {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use holdfast_api::internal::{SyncRequest, TaskReport};
 use holdfast_api::v1;
-use holdfast_state::State;
-use holdfast_types::TaskPhase;
+use holdfast_state::{State, fence_of, fence_of_rank};
+use holdfast_types::{JobPhase, TaskPhase};
 
 /// The tasks of jobs that are being stopped of which it follows that they never started: the agent has taken over a desired
 /// state without them, which is for the caller to know, and does not report them.
@@ -19,12 +19,14 @@ pub(super) fn never_started<'a>(
     let mut out = Vec::new();
     for job in stopping {
         let (Some(metadata), Some(status)) = (&job.metadata, &job.status) else { continue };
-        for task in status.tasks.iter().filter(|t| t.node == node && !is_over(t)) {
-            if !reported.contains(&(metadata.uid.as_str(), status.fence, task.rank)) {
+        let stops = |task: &&v1::TaskStatus| task.leaving || status.phase == JobPhase::Stopping.as_str();
+        for task in status.tasks.iter().filter(|t| t.node == node && !is_over(t)).filter(stops) {
+            let fence = fence_of(status, task);
+            if !reported.contains(&(metadata.uid.as_str(), fence, task.rank)) {
                 out.push(TaskReport {
                     job: metadata.name.clone(),
                     job_uid: metadata.uid.clone(),
-                    fence: status.fence,
+                    fence,
                     rank: task.rank,
                     phase: TaskPhase::Stopped.to_string(),
                     reason: "was not running when the gang stopped".to_owned(),
@@ -44,7 +46,7 @@ fn is_over(task: &v1::TaskStatus) -> bool {
 pub(super) fn is_news(state: &State, node: &str, report: &TaskReport) -> bool {
     let Some(job) = state.job(&report.job) else { return false };
     let current = job.metadata.as_ref().is_some_and(|m| m.uid == report.job_uid)
-        && job.status.as_ref().is_some_and(|s| s.fence == report.fence);
+        && job.status.as_ref().is_some_and(|s| fence_of_rank(s, report.rank) == report.fence);
     let tasks = job.status.as_ref().map_or(&[][..], |s| s.tasks.as_slice());
     let task = tasks.iter().find(|t| t.rank == report.rank && t.node == node);
     current && task.is_some_and(|t| !is_over(t) && t.phase != report.phase)

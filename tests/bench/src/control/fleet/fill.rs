@@ -91,6 +91,7 @@ async fn submit(client: &ClusterClient, number: u32) -> Result<()> {
         output: format!("model-{number}"),
         checkpoint: Some(CheckpointPolicy { keep: 2, copies: 2 }),
         groups: vec![TaskGroup {
+            min: 0,
             name: "worker".to_owned(),
             count: 4,
             resources,

@@ -91,6 +91,7 @@ pub(super) fn job(number: u64) -> Vec<u8> {
         output: format!("model-{number}"),
         checkpoint: Some(v1::CheckpointPolicy { keep: 2, copies: 2 }),
         groups: vec![v1::TaskGroup {
+            min: 0,
             name: "worker".to_owned(),
             count: 4,
             resources,
