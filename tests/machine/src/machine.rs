@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use camino::Utf8PathBuf;
 use parking_lot::{Condvar, Mutex};
 
@@ -16,6 +16,9 @@ const EVENT: &str = "HOLDFAST-EVENT ";
 const ROWS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(23);
 const COLUMNS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(79);
 const QEMU: &str = "qemu-system-x86_64";
+/// A kernel that says nothing for so long before our first line was stalled by the emulator, which it is one time in a thousand; on a
+/// busy machine it takes 8 s between two lines at most.
+const STALL: Duration = Duration::from_secs(60);
 /// The clock of Linux's accounting.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -67,6 +70,8 @@ pub struct Setup {
 #[derive(Debug)]
 struct Heard {
     lines: Vec<String>,
+    /// How many lines were waited for.
+    read: usize,
     /// The line that has not ended.
     begun: Vec<u8>,
     /// What a terminal at the other end shows.
@@ -91,7 +96,7 @@ struct Console {
 impl Console {
     fn new() -> Self {
         let screen = Screen(vt100::Parser::new(ROWS, COLUMNS, 0));
-        let heard = Heard { lines: Vec::new(), begun: Vec::new(), screen, ended: false };
+        let heard = Heard { lines: Vec::new(), read: 0, begun: Vec::new(), screen, ended: false };
         Self { heard: Mutex::new(heard), more: Condvar::new() }
     }
 
@@ -125,7 +130,8 @@ pub struct Machine {
     child: Child,
     keyboard: ChildStdin,
     console: Arc<Console>,
-    read: usize,
+    /// How it is started once more where the emulator stalls its kernel; `None` where it was, or must not be.
+    again: Option<Setup>,
 }
 
 impl Setup {
@@ -217,6 +223,16 @@ impl Setup {
     ///
     /// QEMU cannot be started.
     pub fn start(&self) -> Result<Machine> {
+        // What firmware wrote, and what a TPM has measured, is not as it was before.
+        let is_fresh = matches!(self.firmware, Firmware::Direct { .. })
+            && self.tpm.is_none()
+            && !self.more.iter().any(|word| word == "-serial");
+        let mut machine = self.power_on()?;
+        machine.again = is_fresh.then(|| self.clone());
+        Ok(machine)
+    }
+
+    fn power_on(&self) -> Result<Machine> {
         let mut child = self
             .command()
             .stdin(Stdio::piped())
@@ -237,7 +253,7 @@ impl Setup {
             }
             heard.end();
         });
-        Ok(Machine { child, keyboard, console, read: 0 })
+        Ok(Machine { child, keyboard, console, again: None })
     }
 }
 
@@ -248,22 +264,20 @@ impl Machine {
     ///
     /// It does not come in time, or the machine ends.
     pub fn line(&mut self, what: &str, limit: Duration) -> Result<String> {
-        let deadline = Instant::now() + limit;
-        let mut heard = self.console.heard.lock();
-        loop {
-            while let Some(line) = heard.lines.get(self.read) {
-                self.read += 1;
+        let found = self.hears(limit, |heard| {
+            while let Some(line) = heard.lines.get(heard.read) {
+                heard.read += 1;
                 if line.contains(what) {
-                    return Ok(line.clone());
+                    return Some(line.clone());
                 }
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if heard.ended || left.is_zero() {
-                let last: Vec<&str> = heard.lines.iter().rev().take(30).rev().map(String::as_str).collect();
-                bail!("waited in vain for `{what}`; the console said at last:\n{}", last.join("\n"));
-            }
-            self.console.more.wait_for(&mut heard, left);
-        }
+            None
+        })?;
+        found.with_context(|| {
+            let heard = self.console.heard.lock();
+            let last: Vec<&str> = heard.lines.iter().rev().take(30).rev().map(String::as_str).collect();
+            format!("waited in vain for `{what}`; the console said at last:\n{}", last.join("\n"))
+        })
     }
 
     /// Waits until the screen of a terminal on the serial line has `what` on it.
@@ -272,19 +286,51 @@ impl Machine {
     ///
     /// It does not in time, or the machine ends.
     pub fn shows(&mut self, what: &str, limit: Duration) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        let mut heard = self.console.heard.lock();
+        let shown = |heard: &Heard| heard.screen.0.screen().contents();
+        let found = self.hears(limit, |heard| shown(heard).contains(what).then_some(()))?;
+        found.with_context(|| {
+            let screen = shown(&self.console.heard.lock());
+            format!("waited in vain for `{what}` on the screen, which showed at last:\n{screen}")
+        })
+    }
+
+    /// Waits until what was heard is an answer; `None` where it is not in time, or the machine has ended. A kernel that the emulator
+    /// stalls is started once more.
+    fn hears<T>(
+        &mut self,
+        limit: Duration,
+        mut answer: impl FnMut(&mut Heard) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let mut deadline = Instant::now() + limit;
         loop {
-            let screen = heard.screen.0.screen().contents();
-            if screen.contains(what) {
-                return Ok(());
+            let console = Arc::clone(&self.console);
+            let mut heard = console.heard.lock();
+            if let Some(found) = answer(&mut heard) {
+                return Ok(Some(found));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if heard.ended || left.is_zero() {
-                bail!("waited in vain for `{what}` on the screen, which showed at last:\n{screen}");
+                return Ok(None);
             }
-            self.console.more.wait_for(&mut heard, left);
+            let is_silent = console.more.wait_for(&mut heard, left.min(STALL)).timed_out();
+            let is_ours = heard.lines.iter().any(|line| line.contains(EVENT));
+            if is_silent && left > STALL && !is_ours {
+                drop(heard);
+                if self.start_again()? {
+                    deadline = Instant::now() + limit;
+                }
+            }
         }
+    }
+
+    /// Starts a machine once more whose kernel the emulator has stalled. `false` where it was, or must not be.
+    fn start_again(&mut self) -> Result<bool> {
+        let Some(setup) = self.again.take() else { return Ok(false) };
+        let heard = self.console.heard.lock().lines.last().cloned().unwrap_or_default();
+        eprintln!("the emulator stalls a kernel that said at last `{heard}`: it is started once more");
+        self.end();
+        *self = setup.power_on()?;
+        Ok(true)
     }
 
     /// Types on the console.
@@ -316,16 +362,7 @@ impl Machine {
     ///
     /// It does not in time.
     pub fn ended(&mut self, limit: Duration) -> Result<()> {
-        let deadline = Instant::now() + limit;
-        let mut heard = self.console.heard.lock();
-        while !heard.ended {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                bail!("the machine did not end");
-            }
-            self.console.more.wait_for(&mut heard, left);
-        }
-        drop(heard);
+        self.hears(limit, |heard| heard.ended.then_some(()))?.context("the machine did not end")?;
         self.child.wait()?;
         Ok(())
     }
