@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use holdfast_types::{
     Amounts, ArraySpec, AsProblem, Bytes, CheckpointPolicy, DatasetMount, Dependency, DeviceClass,
-    DeviceRequest, DeviceShare, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem, QueueSpec,
-    QueueSpecError, RawJobSpec, RawQueueSpec, ReservationError, Resources, Restart, Slice, Span, TaskGroup,
-    Time, TopologyLevel, TopologyRequest, Usage,
+    DeviceRequest, DeviceShare, Disruptions, JobKind, JobSpec, JobSpecError, LegalLabel, Millicores, Problem,
+    QueueSpec, QueueSpecError, RawJobSpec, RawQueueSpec, ReservationError, Resources, Restart, Slice, Span,
+    TaskGroup, Time, TopologyLevel, TopologyRequest, Usage,
 };
 
 use crate::generated::holdfast::v1;
@@ -387,6 +387,7 @@ impl TryFrom<&v1::QueueSpec> for QueueSpec {
             weight: spec.weight.max(1),
             half_life: (spec.half_life_ms > 0).then_some(Span(spec.half_life_ms)),
             min_run_time: spec.min_run_time_ms.map(Span),
+            disruptions: spec.disruptions.as_ref().map(Disruptions::from),
         };
         Ok(raw.try_into()?)
     }
@@ -409,7 +410,20 @@ impl From<&QueueSpec> for v1::QueueSpec {
             weight: if spec.weight == 1 { 0 } else { spec.weight },
             half_life_ms: spec.half_life.map_or(0, |span| span.0),
             min_run_time_ms: spec.min_run_time.map(|span| span.0),
+            disruptions: spec.disruptions.as_ref().map(v1::DisruptionBudget::from),
         }
+    }
+}
+
+impl From<&v1::DisruptionBudget> for Disruptions {
+    fn from(budget: &v1::DisruptionBudget) -> Self {
+        Self { max: budget.max, per: Span(budget.per_ms) }
+    }
+}
+
+impl From<&Disruptions> for v1::DisruptionBudget {
+    fn from(budget: &Disruptions) -> Self {
+        Self { max: budget.max, per_ms: budget.per.0 }
     }
 }
 
@@ -451,6 +465,7 @@ mod tests {
         let spec: QueueSpec = serde_json::from_value(serde_json::json!({
             "priority": 3, "maxDevices": 9, "parent": "lab", "nominal": {"nvidia": 8, "amd": 0},
             "borrowingLimit": {"nvidia": 4}, "lendingLimit": {"amd": 0}, "weight": 3,
+            "disruptions": {"max": 3, "per": "1h"},
         }))
         .unwrap();
         assert_eq!(QueueSpec::try_from(&v1::QueueSpec::from(&spec)), Ok(spec));

@@ -6,7 +6,7 @@ mod printer;
 mod problem;
 mod table;
 
-pub(crate) use age::{now, since};
+pub(crate) use age::{left, now, since};
 pub(crate) use canonical::{Shown, to_json};
 pub(crate) use printer::Printer;
 pub(crate) use problem::report;

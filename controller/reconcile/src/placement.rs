@@ -102,6 +102,7 @@ fn device_view(device: &v1::Device) -> Option<DeviceView> {
 
 pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
     let spec = QueueSpec::try_from(queue.spec.as_ref()?).ok()?;
+    let disrupted = spec.disruptions.map(|_| disrupted(queue)).unwrap_or_default();
     Some(QueueView {
         name: queue.metadata.as_ref()?.name.parse().ok()?,
         priority: spec.priority,
@@ -114,6 +115,8 @@ pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
         weight: spec.weight,
         half_life: spec.half_life.unwrap_or(USAGE_HALF_LIFE),
         min_run: spec.min_run_time,
+        disruptions: spec.disruptions,
+        disrupted,
         usage: queue
             .status
             .as_ref()
@@ -121,6 +124,12 @@ pub(crate) fn queue_view(queue: &v1::Queue) -> Option<QueueView> {
             .map(Usage::from)
             .unwrap_or_default(),
     })
+}
+
+/// When jobs of a queue, with those below it, were stopped for others.
+fn disrupted(queue: &v1::Queue) -> Vec<Time> {
+    let stops = queue.status.as_ref().map_or(&[][..], |status| &status.disruptions);
+    stops.iter().map(|at| millis(Some(at))).collect()
 }
 
 fn reservation_view(reservation: &v1::Reservation) -> Option<ReservationView> {

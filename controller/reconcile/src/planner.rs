@@ -166,10 +166,12 @@ impl Planner {
             return false;
         }
         state.queues().filter_map(queue_view).all(|view| {
-            let (name, usage) = (view.name.clone(), view.usage);
-            let Some(known) = self.queues.get_mut(name.as_str()) else { return false };
-            known.usage = usage;
-            view == *known && self.scheduler.set_usage(&name, usage)
+            let Some(known) = self.queues.get_mut(view.name.as_str()) else { return false };
+            known.usage = view.usage;
+            known.disrupted.clone_from(&view.disrupted);
+            view == *known
+                && self.scheduler.set_usage(&view.name, view.usage)
+                && self.scheduler.set_disrupted(&view.name, &view.disrupted)
         })
     }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use holdfast_api::v1;
+use holdfast_api::{timestamp, v1};
 use holdfast_policy::Bundle;
-use holdfast_scheduler::{ClassStanding, Explanation, QueueStanding, QueueTurn, Scheduler};
+use holdfast_scheduler::{BudgetStanding, ClassStanding, Explanation, QueueStanding, QueueTurn, Scheduler};
 use holdfast_state::State;
 use holdfast_types::{JobName, QueueName, Time};
 
@@ -22,8 +22,10 @@ pub fn explain_queue(
     let stored = state.queue(queue.as_str())?;
     let (view, config) = (snapshot(state, bundle, now), settings(state, bundle));
     let mut scheduler = Scheduler::new(&view, &config, now);
+    // What would be stopped now is not stopped yet.
+    let budgets = scheduler.standing(queue)?.budgets;
     scheduler.plan(view.revision, now);
-    let QueueStanding { classes, turns, waiting, next } = scheduler.standing(queue)?;
+    let QueueStanding { classes, turns, waiting, next, .. } = scheduler.standing(queue)?;
     let next_job = |(name, why): (&JobName, Arc<Explanation>)| {
         let job = state.job(name.as_str()).filter(|job| is_seen(job))?;
         let since = job.status.as_ref().and_then(|status| status.since);
@@ -51,7 +53,17 @@ pub fn explain_queue(
         levels: turns.into_iter().map(level).collect(),
         next: next.into_iter().flatten().collect(),
         waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
+        disruptions: budgets.iter().map(disruptions).collect(),
     })
+}
+
+fn disruptions((queue, standing): &(QueueName, BudgetStanding)) -> v1::QueueDisruptions {
+    v1::QueueDisruptions {
+        queue: queue.to_string(),
+        budget: Some((&standing.allows).into()),
+        counted: u32::try_from(standing.counted).unwrap_or(u32::MAX),
+        until: standing.until.map(timestamp),
+    }
 }
 
 fn class(class: &ClassStanding) -> v1::QueueClass {

@@ -146,12 +146,13 @@ fn level_of_job(submit: &SubmitJob) -> u32 {
     }
 }
 
-/// A queue shares since the fifth, and has a weight since the sixth. Who does not know what it says would not keep it.
+/// A queue shares since the fifth, and has a weight, and a disruption budget, since the sixth. Who does not know what it says would not keep it.
 fn level_of_queue(put: &PutQueue) -> u32 {
     let Some(spec) = &put.spec else { return 1 };
     let is_weighed = spec.weight > 0 || spec.half_life_ms > 0 || spec.min_run_time_ms.is_some();
+    let is_spared = spec.disruptions.is_some();
     let shares = !spec.parent.is_empty() || !spec.nominal.is_empty();
-    if is_weighed {
+    if is_weighed || is_spared {
         usage::SINCE
     } else if shares {
         5

@@ -14,6 +14,7 @@ mod awaited;
 mod cluster;
 mod controllers;
 mod deadlines;
+mod disruptions;
 mod ended;
 mod history;
 mod incarnation;

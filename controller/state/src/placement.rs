@@ -16,7 +16,8 @@ use crate::deadlines::is_late;
 use crate::phases::{is_array, job_phase, node_phase, task_phase};
 use crate::state::State;
 use crate::{
-    alone, array, artifacts, incarnation, level, lifecycle, record, reservations, restarting, settling, waits,
+    alone, array, artifacts, disruptions, incarnation, level, lifecycle, record, reservations, restarting,
+    settling, waits,
 };
 
 pub(crate) fn commit(act: &mut Act<'_>, plan: CommitPlan) -> Answer {
@@ -59,6 +60,9 @@ fn preempt(act: &mut Act<'_>, preemption: &Preemption) -> Result<(), String> {
     }
     if is_array(&job) || !matches!(job_phase(&job), JobPhase::Starting | JobPhase::Running) {
         return Err(format!("the job is {}", job_phase(&job)));
+    }
+    if preemption.reservation.is_empty() {
+        disruptions::spend(act, spec.map_or("", |spec| spec.queue.as_str()))?;
     }
     job.status.get_or_insert_default().preemptions += 1;
     let reason = format!("stops for {}, and goes on later", by(preemption));

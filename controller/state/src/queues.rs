@@ -96,15 +96,23 @@ fn check_tree(state: &State, name: &str, parent: &str) -> Result<(), Problem> {
 
 /// The names of a queue and of those above it. No path is longer than may be, so a state that somebody broke ends it too.
 fn path<'a>(state: &'a State, queue: &'a v1::Queue) -> Vec<&'a str> {
-    let above = |queue: &&'a v1::Queue| state.queue(parent(queue));
-    std::iter::successors(Some(queue), above).take(MAX_QUEUE_DEPTH).map(queue_name).collect()
+    with_above(state, queue).map(queue_name).collect()
+}
+
+/// A queue and those above it, to the root.
+pub(crate) fn with_above<'a>(
+    state: &'a State,
+    queue: &'a v1::Queue,
+) -> impl Iterator<Item = &'a v1::Queue> + use<'a> {
+    let above = move |queue: &&'a v1::Queue| state.queue(parent(queue));
+    std::iter::successors(Some(queue), above).take(MAX_QUEUE_DEPTH)
 }
 
 fn parent(queue: &v1::Queue) -> &str {
     queue.spec.as_ref().map_or("", |spec| spec.parent.as_str())
 }
 
-fn queue_name(queue: &v1::Queue) -> &str {
+pub(crate) fn queue_name(queue: &v1::Queue) -> &str {
     queue.metadata.as_ref().map_or("", |metadata| metadata.name.as_str())
 }
 

@@ -10,6 +10,7 @@ use crate::State;
 use crate::retention::{ENDED_AGE_MS, MOST_ENDED, MOST_TOKENS};
 
 mod arrays;
+mod budgets;
 mod reservations;
 mod shares;
 mod usage;

@@ -2,9 +2,10 @@
 //! the queue. It is no change of the queue that anybody waits for: who watches queues hears nothing, and its revision stays.
 
 use holdfast_api::v1;
-use holdfast_types::{Amounts, DeviceClass, MAX_QUEUE_DEPTH, Resource, Span, USAGE_HALF_LIFE, Usage};
+use holdfast_types::{Amounts, DeviceClass, Resource, Span, USAGE_HALF_LIFE, Usage};
 
 use crate::act::Act;
+use crate::queues::with_above;
 use crate::state::State;
 
 /// The feature level from which on it is counted.
@@ -48,8 +49,7 @@ fn count(act: &mut Act<'_>, queue: &str, change: impl Fn(&mut Usage, &Act<'_>, S
 
 /// How long until what the jobs of a queue used counts half: the root of its tree says it.
 fn half_life(state: &State, queue: &v1::Queue) -> Span {
-    let above = |queue: &&v1::Queue| queue.spec.as_ref().and_then(|spec| state.queue(&spec.parent));
-    let root = std::iter::successors(Some(queue), above).take(MAX_QUEUE_DEPTH).last();
+    let root = with_above(state, queue).last();
     let said = root.and_then(|root| root.spec.as_ref()).map_or(0, |spec| spec.half_life_ms);
     if said > 0 { Span(said) } else { USAGE_HALF_LIFE }
 }

@@ -792,6 +792,7 @@ fn sixth(teller: &mut Teller) {
     arrays(teller);
     reservations(teller);
     tasks(teller);
+    budgets(teller);
 }
 
 /// Three of which two have room on one accelerator; a part that is not what was asked for, and a whole one, are refused.
@@ -1035,6 +1036,52 @@ fn tasks(teller: &mut Teller) {
     teller.tell(command::Body::ChangeNode(drain));
     teller.report("alone", 1, 0, "de-2", "Succeeded");
     teller.report("alone", 4, 1, "de-2", "Stopped");
+}
+
+/// Of two jobs of a queue of which one may be stopped an hour one is; the other once that is long ago.
+fn budgets(teller: &mut Teller) {
+    teller.now = 120_000_000;
+    let budget = v1::DisruptionBudget { max: 1, per_ms: 3_600_000 };
+    let put = |name: &str, parent: &str, budget| store::PutQueue {
+        name: name.to_owned(),
+        uid: format!("queue-{name}"),
+        spec: Some(v1::QueueSpec {
+            parent: parent.to_owned(),
+            disruptions: budget,
+            ..v1::QueueSpec::default()
+        }),
+        ..Default::default()
+    };
+    teller.tell(command::Body::PutQueue(put("spared", "", Some(budget))));
+    teller.tell(command::Body::PutQueue(put("below", "spared", None)));
+    teller.tell(command::Body::PutQueue(put("never", "", Some(v1::DisruptionBudget { max: 0, ..budget }))));
+    for (name, queue) in [("first", "below"), ("next", "spared")] {
+        teller.submit_so(name, |spec| {
+            (spec.queue, spec.preemptible, spec.max_run_time_ms) = (queue.to_owned(), Some(true), 60_000);
+            spec.groups[0].count = 1;
+            let resources = v1::Resources { cpu_millis: 1_000, memory_bytes: 1 << 20, devices: None };
+            spec.groups[0].resources = Some(resources);
+        });
+        let task = store::TaskPlacement { node: "de-1".to_owned(), ..Default::default() };
+        let (job, job_uid) = (name.to_owned(), format!("uid-{name}"));
+        teller.place_gang(store::GangPlacement { job, job_uid, tasks: vec![task], variant: 0 });
+    }
+    let stop = |teller: &mut Teller, jobs: &[&str]| {
+        let preempts = jobs.iter().map(|job| store::Preemption {
+            job: (*job).to_owned(),
+            job_uid: format!("uid-{job}"),
+            by: "urgent".to_owned(),
+            ..Default::default()
+        });
+        let preempts = preempts.collect();
+        teller
+            .tell(command::Body::CommitPlan(store::CommitPlan { preempts, ..store::CommitPlan::default() }));
+    };
+    stop(teller, &["first", "next"]);
+    teller.now += 3_000_000;
+    stop(teller, &["next"]);
+    teller.now += 600_000;
+    stop(teller, &["next"]);
 }
 
 /// What queues weigh, and what their jobs hold on average from the level on.

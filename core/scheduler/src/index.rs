@@ -148,6 +148,15 @@ impl Index {
         queue.is_some_and(|queue| self.queues.set_usage(queue, usage))
     }
 
+    /// When jobs of a queue were stopped for others by what is recorded. `false` where the queue is not known.
+    pub(crate) fn set_disrupted(&mut self, name: &QueueName, stops: &[Time]) -> bool {
+        let queue = self.queues.find(name);
+        queue.is_some_and(|queue| {
+            self.queues.budgets_mut().set(queue, stops);
+            true
+        })
+    }
+
     /// A job is as it is seen here.
     pub(crate) fn set_job(&mut self, view: &JobView) {
         if view.array.as_ref().is_some_and(|array| array.left() == 0) {
@@ -256,6 +265,15 @@ impl Index {
         }
     }
 
+    /// A job is about to be stopped for another one.
+    pub(crate) fn disrupt(&mut self, number: JobNumber, now: Time) {
+        let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
+        // A gang that goes on without one of its tasks is not stopped.
+        if let Some(queue) = job.queue.filter(|_| !job.ident.name.is_part()) {
+            self.queues.disrupt(queue, now);
+        }
+    }
+
     /// Places are held for a job that waits in one of its variants, instead of those that were.
     pub(crate) fn hold(&mut self, number: JobNumber, variant: u32, seats: Vec<Seat>, now: Time) {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
@@ -304,6 +322,7 @@ impl Index {
             self.ripen(number);
             self.await_ripeness(number);
         }
+        self.refill(now);
         if self.catalog.is_worn() {
             self.renew();
         }
@@ -320,7 +339,7 @@ impl Index {
         let others = self.priorities.len() > 1 || self.queues.shares().is_any();
         let yields = self.yields.first().filter(|_| others);
         let times = stands.chain(yields).chain(self.ripens.first());
-        times.map(|(time, _)| *time).chain(begins).min()
+        times.map(|(time, _)| *time).chain(begins).chain(self.queues.budgets().next()).min()
     }
 
     fn state(&mut self, view: &JobView, (number, queue): (JobNumber, Option<usize>)) -> State {
@@ -446,6 +465,19 @@ impl Index {
         let Some(job) = self.jobs.get(number).and_then(Option::as_ref) else { return };
         for seat in job.seats() {
             self.board.ripen(seat.node);
+        }
+    }
+
+    /// Of queues whose budgets have more left again, jobs may be stopped that might not be.
+    fn refill(&mut self, now: Time) {
+        let refilled = self.queues.budgets_mut().pass(now);
+        if refilled.is_empty() {
+            return;
+        }
+        let is_below = |queue| self.queues.fair().path(queue).any(|up| refilled.contains(&up));
+        let jobs = self.jobs().filter(|(_, job)| job.stay().is_some() && job.queue.is_some_and(is_below));
+        for number in jobs.map(|(number, _)| number).collect::<Vec<_>>() {
+            self.ripen(number);
         }
     }
 

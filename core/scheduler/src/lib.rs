@@ -27,6 +27,7 @@ mod reserved;
 
 mod domains;
 
+mod budgets;
 mod fair;
 mod shares;
 
@@ -48,6 +49,7 @@ mod index;
 
 mod holds;
 mod shadow;
+mod terms;
 mod victims;
 
 mod together;
@@ -70,6 +72,7 @@ mod verify;
 mod counterfactual;
 mod foresight;
 
+pub use budgets::BudgetStanding;
 pub use config::Config;
 pub use counterfactual::counterfactuals;
 pub use explanation::{Explanation, MAX_EXPLAINED_NODES, WaterfallStep};

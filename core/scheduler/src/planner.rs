@@ -18,9 +18,10 @@ use crate::log::Change;
 use crate::plan::{Cause, GangPlacement, Plan, Preemption};
 use crate::queues::{QueueRefusal, Stake};
 use crate::room::Seat;
+use crate::terms::Asks;
 use crate::together::exchange_for;
 use crate::turns::{Head, Turns};
-use crate::victims::{Asks, could_fit};
+use crate::victims::could_fit;
 
 /// Decides what happens now, and takes it for done.
 pub(crate) fn decide(index: &mut Index, base_revision: u64, now: Time) -> Plan {
@@ -344,6 +345,12 @@ impl Round<'_> {
         self.index.stop(number);
     }
 
+    /// Stops one for a job, which its queue has a budget for.
+    fn stop_for(&mut self, number: JobNumber, by: Cause) {
+        self.index.disrupt(number, self.now);
+        self.stop(number, by);
+    }
+
     /// Stops others for a job, and holds their places for it.
     fn preempt(&mut self, key: LineKey, number: JobNumber) -> bool {
         if !self.may_stop_others(key, number) {
@@ -375,7 +382,7 @@ impl Round<'_> {
         let by = self.index.job(number).map(|job| Cause::Job(job.ident.name.clone()));
         for (victim, by) in exchange.victims.into_iter().zip(std::iter::repeat(by)) {
             if let Some(by) = by {
-                self.stop(victim, by);
+                self.stop_for(victim, by);
             }
         }
         self.has_released |= self.index.job(number).is_some_and(|job| !job.held().is_empty());

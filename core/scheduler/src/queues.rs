@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use holdfast_types::{Amounts, MilliDevices, QueueName, Span, Time, Usage};
 
+use crate::budgets::Budgets;
 use crate::config::Config;
 use crate::fair::{Branch, Fair};
 use crate::need::Devices;
@@ -18,6 +19,7 @@ pub(crate) struct Queues {
     list: Vec<(QueueView, MilliDevices)>,
     shares: Shares,
     fair: Fair,
+    budgets: Budgets,
 }
 
 /// Why a queue starts nothing now.
@@ -79,8 +81,9 @@ impl Queues {
         let positions = sorted.iter().enumerate().map(|(at, view)| (view.name.clone(), at)).collect();
         let shares = Shares::new(&sorted);
         let fair = Fair::new(&sorted, &shares.parents(), capacity);
+        let budgets = Budgets::new(&sorted);
         let list = sorted.into_iter().map(|view| (view, MilliDevices(0))).collect();
-        Self { positions, list, shares, fair }
+        Self { positions, list, shares, fair, budgets }
     }
 
     /// The position of a name.
@@ -155,6 +158,21 @@ impl Queues {
     /// What was recorded of a queue. `false` where it is not known.
     pub(crate) fn set_usage(&mut self, queue: usize, usage: Usage) -> bool {
         self.fair.set_usage(queue, usage)
+    }
+
+    /// One more job of a queue is stopped for another one.
+    pub(crate) fn disrupt(&mut self, queue: usize, now: Time) {
+        self.budgets.spend(self.fair.path(queue), now);
+    }
+
+    /// How many more jobs may be stopped for others.
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn budgets_mut(&mut self) -> &mut Budgets {
+        &mut self.budgets
     }
 
     /// Which of them have had less.

@@ -69,6 +69,12 @@ impl Scheduler {
         self.index.set_usage(queue, usage)
     }
 
+    /// When jobs of a queue, with those below it, were stopped for others by what is recorded. `false` where the queue is not known: then
+    /// another planner is needed.
+    pub fn set_disrupted(&mut self, queue: &QueueName, stops: &[Time]) -> bool {
+        self.index.set_disrupted(queue, stops)
+    }
+
     /// What was recorded of a queue, and how long until it counts half.
     pub(crate) fn usage(&self, queue: &QueueName) -> Option<(Usage, Span)> {
         self.index.queues.fair().usage(self.index.queues.find(queue)?)

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Bytes, DeviceClass, DeviceIndex, DeviceShare, Indexes, JobName, JobSpec, Jurisdiction, Millicores,
-    NodeName, NodePhase, Place, Precision, QueueName, Rank, ReservationName, ReservationSpec, Span, Time,
-    TopologyLevel, USAGE_HALF_LIFE, Usage,
+    Bytes, DeviceClass, DeviceIndex, DeviceShare, Disruptions, Indexes, JobName, JobSpec, Jurisdiction,
+    Millicores, NodeName, NodePhase, Place, Precision, QueueName, Rank, ReservationName, ReservationSpec,
+    Span, Time, TopologyLevel, USAGE_HALF_LIFE, Usage,
 };
 
 /// The rule named for a node that nothing was decided about.
@@ -109,6 +109,10 @@ pub struct QueueView {
     /// For how long its jobs run on end before they are stopped for a higher priority, or by whom it borrows from; `None` for what the
     /// queue above says, and the configuration where none does.
     pub min_run: Option<Span>,
+    /// How many of its jobs, with those below it, are stopped for others; `None` for any number.
+    pub disruptions: Option<Disruptions>,
+    /// When that was lately; what counts no more does no harm. Empty where it has no budget.
+    pub disrupted: Vec<Time>,
     /// What its own jobs hold by what is recorded, and held on average.
     pub usage: Usage,
 }
@@ -129,6 +133,8 @@ impl QueueView {
             weight: 1,
             half_life: USAGE_HALF_LIFE,
             min_run: None,
+            disruptions: None,
+            disrupted: Vec::new(),
             usage: Usage::default(),
         }
     }

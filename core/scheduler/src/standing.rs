@@ -3,6 +3,7 @@
 
 use holdfast_types::{JobName, QueueName};
 
+use crate::budgets::BudgetStanding;
 use crate::fair::{Branch, DominantShare};
 use crate::index::Index;
 use crate::job::Turn;
@@ -19,6 +20,8 @@ pub struct QueueStanding {
     pub classes: Vec<ClassStanding>,
     /// For its root, then for each below on the way to it: the queues beside it, itself among them, in the order of their turns.
     pub turns: Vec<Vec<QueueTurn>>,
+    /// Its disruption budget and those of the queues above it, from its own to that of the root.
+    pub budgets: Vec<(QueueName, BudgetStanding)>,
     /// How many jobs wait in it.
     pub waiting: usize,
     /// The first of them, in the order of their turns.
@@ -41,6 +44,10 @@ pub(crate) fn standing(index: &Index, queue: &QueueName) -> Option<QueueStanding
     let at = index.queues.find(queue)?;
     let fair = index.queues.fair();
     let mut path: Vec<usize> = fair.path(at).collect();
+    let budget = |at: &usize| {
+        Some((index.queues.name(*at)?.clone(), index.queues.budgets().standing(*at, index.now())?))
+    };
+    let budgets = path.iter().filter_map(budget).collect();
     path.reverse();
     let mut waiting: Vec<Turn> = index
         .jobs()
@@ -51,6 +58,7 @@ pub(crate) fn standing(index: &Index, queue: &QueueName) -> Option<QueueStanding
     Some(QueueStanding {
         classes: index.queues.shares().classes(at),
         turns: path.into_iter().map(|step| beside(&index.queues, step)).collect(),
+        budgets,
         waiting: waiting.len(),
         next: waiting.into_iter().take(MAX_NEXT).map(|(_, _, ident)| ident.name.clone()).collect(),
     })

@@ -6,7 +6,8 @@ use holdfast_types::TopologyLevel;
 use crate::board::Board;
 use crate::catalog::{Catalog, Class};
 use crate::index::Index;
-use crate::victims::{Asks, Exchange, Search, exchange};
+use crate::terms::Asks;
+use crate::victims::{Exchange, Search, exchange};
 
 /// The jobs to stop for a gang; `None` where that is not enough or not worth it.
 pub(crate) fn exchange_for(index: &Index, asks: Asks<'_>) -> Option<Exchange> {

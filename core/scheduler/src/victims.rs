@@ -1,20 +1,17 @@
 //! Which jobs to stop so that one finds room: whole gangs, those whose stop loses least. Nothing is stopped unless the one that asks
 //! then has places for all its tasks. It must not know how they are stopped.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_types::{MilliDevices, Time};
 
 use crate::board::{Fit, greedy};
-use crate::catalog::{Catalog, Class, Ground, Shape};
+use crate::catalog::{Catalog, Ground, Shape};
 use crate::index::Index;
-use crate::job::{Job, JobNumber, Standing};
-use crate::need::Devices;
+use crate::job::{Job, JobNumber};
 use crate::power::Power;
-use crate::queues::Stake;
 use crate::room::{Room, Seat};
-use crate::shares::Shares;
+use crate::terms::{Asks, Terms};
 
 /// What a stop costs beside the work that is lost, in milliseconds for each accelerator: the last checkpoint and the way back.
 const RESTART: u64 = 120_000;
@@ -30,17 +27,6 @@ pub(crate) struct Exchange {
     pub(crate) victims: Vec<JobNumber>,
     pub(crate) seats: Vec<Seat>,
     pub(crate) loss: Loss,
-}
-
-/// Who asks, and when.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asks<'a> {
-    pub(crate) class: &'a Class,
-    pub(crate) standing: Standing,
-    /// The places held for it, which it gives up for others.
-    pub(crate) held: &'a [Seat],
-    pub(crate) stake: Stake,
-    pub(crate) now: Time,
 }
 
 /// The jobs to stop for a gang wherever it finds room then; `None` where that is not enough or not worth it.
@@ -101,8 +87,8 @@ pub(crate) struct Search<'a> {
     power: Power,
     stopped: BTreeSet<JobNumber>,
     seats: Vec<Seat>,
-    /// What queues lend each other once those have stopped, where it gets something back.
-    shares: Cow<'a, Shares>,
+    /// Who else may be then.
+    terms: Terms<'a>,
 }
 
 impl<'a> Search<'a> {
@@ -115,9 +101,8 @@ impl<'a> Search<'a> {
             power: index.board.power().clone(),
             stopped: BTreeSet::new(),
             seats: Vec::new(),
-            shares: Cow::Borrowed(index.queues.shares()),
+            terms: Terms::new(index, asks),
         };
-        search.foresee();
         for seat in asks.held {
             let mut room = search.room(seat.node);
             room.release(seat);
@@ -251,12 +236,12 @@ impl<'a> Search<'a> {
         }
         stoppable.sort_by_key(|(_, job)| std::cmp::Reverse(freed(job, node)));
         let (mut state, mut loss, mut stopped) = (state, 0, Vec::new());
-        let mut shares = self.shares.clone();
+        let mut terms = self.terms.clone();
         for (number, job) in stoppable {
-            if !self.may_stop(&shares, job) {
+            if !terms.may_stop(job) {
                 continue;
             }
-            self.give_back(&mut shares, job);
+            terms.stop(job);
             state = without(&state, job);
             loss += self.loss(job);
             stopped.push(number);
@@ -271,74 +256,23 @@ impl<'a> Search<'a> {
         let index = self.index;
         let on = index.on(node).iter().filter(|number| !self.stopped.contains(number));
         let jobs = on.filter_map(|number| Some((*number, index.job(*number)?)));
-        jobs.filter(|(_, job)| self.may_stop(&self.shares, job)).collect()
-    }
-
-    /// Whether a job may be stopped for this one while so much is lent.
-    fn may_stop(&self, shares: &Shares, job: &Job) -> bool {
-        let Asks { standing, now, .. } = self.asks;
-        let part_of = self.asks.class.bounds.part_of.as_ref();
-        if part_of.is_some_and(|of| of.job == job.ident.name) {
-            return false;
-        }
-        let is_equal = match self.asks.stake {
-            Stake::None | Stake::Own(_) => true,
-            Stake::Borrowed(queue) => job.queue == Some(queue),
-        };
-        (is_equal && job.may_stop_for(&standing, &self.index.config, now)) || self.gives_back(shares, job)
-    }
-
-    /// Whether a job has what its queue borrows of this one's.
-    fn gives_back(&self, shares: &Shares, job: &Job) -> bool {
-        let (Some(queue), Some(borrower)) = (self.asks.stake.owner(), job.queue) else { return false };
-        let mut classes = self.asks.class.devices.iter();
-        job.may_give_back(self.asks.now)
-            && classes.any(|(class, _)| {
-                let has = job.devices.iter().any(|(other, _)| other == class);
-                has && shares.takes_from(queue, class, borrower)
-            })
-    }
-
-    /// A job holds nothing any more.
-    fn give_back(&self, shares: &mut Cow<'_, Shares>, job: &Job) {
-        if let Some(queue) = job.queue.filter(|_| self.asks.stake.owner().is_some()) {
-            release(shares, queue, &job.has());
-        }
-    }
-
-    /// Counts what is held for this one, and what those hold who are told to stop, as free already.
-    fn foresee(&mut self) {
-        let Some(queue) = self.asks.stake.owner() else { return };
-        release(&mut self.shares, queue, &Devices::from(&Seat::amounts_of(self.asks.held)));
-        let stops = |job: &&Job| job.stay().is_some_and(|stay| stay.stopping);
-        for job in self.index.jobs().map(|(_, job)| job).filter(stops) {
-            if let Some(queue) = job.queue {
-                release(&mut self.shares, queue, &job.has());
-            }
-        }
-    }
-
-    /// Whether the queues let this one start.
-    fn is_let(&self, shares: &Shares) -> bool {
-        let mut classes = self.asks.class.devices.iter();
-        let let_in = |queue| classes.all(|(class, count)| shares.check(queue, class, count).is_ok());
-        self.asks.stake.owner().is_none_or(let_in)
+        jobs.filter(|(_, job)| self.terms.may_stop(job)).collect()
     }
 
     /// Stops of those who have what others borrow the ones that lose least, until the queues let this one start. `false` where they
     /// do not even then.
     pub(crate) fn get_back(&mut self) -> bool {
-        if self.is_let(&self.shares) {
+        if self.terms.is_let() {
             return true;
         }
         let mut borrowers: Vec<(JobNumber, &Job)> =
-            self.index.jobs().filter(|(_, job)| self.gives_back(&self.shares, job)).collect();
+            self.index.jobs().filter(|(_, job)| self.terms.gives_back(job)).collect();
         borrowers.sort_unstable_by_key(|(_, job)| (self.loss(job), &job.ident));
         for (number, job) in borrowers {
-            if self.gives_back(&self.shares, job) {
+            if self.terms.gives_back(job) {
                 self.stop(number, job);
             }
-            if self.is_let(&self.shares) {
+            if self.terms.is_let() {
                 return true;
             }
         }
@@ -352,9 +286,7 @@ impl<'a> Search<'a> {
             self.power.rest(seat);
             self.rooms.insert(seat.node, room);
         }
-        let mut shares = std::mem::take(&mut self.shares);
-        self.give_back(&mut shares, job);
-        self.shares = shares;
+        self.terms.stop(job);
         self.stopped.insert(number);
     }
 
@@ -398,14 +330,11 @@ impl<'a> Search<'a> {
             let mut power = self.power.clone();
             job.seats().iter().for_each(|seat| power.draw(seat));
             let goes_on = goes_on && power.holds(&self.asks.class.bounds);
-            let mut shares = self.shares.clone();
-            if let Some(queue) = job.queue.filter(|_| goes_on && self.asks.stake.owner().is_some()) {
-                let held = job.has();
-                held.iter().for_each(|(class, count)| shares.to_mut().hold(queue, class, count));
-            }
-            if goes_on && self.is_let(&shares) {
+            let mut terms = self.terms.clone();
+            terms.go_on(job);
+            if goes_on && terms.is_let() {
                 self.rooms.extend(rooms);
-                (self.shares, self.power) = (shares, power);
+                (self.terms, self.power) = (terms, power);
                 self.stopped.remove(&number);
             }
         }
@@ -419,10 +348,6 @@ pub(crate) fn loss(job: &Job, now: Time) -> Loss {
     let all = job.devices.total().0;
     Loss::from(if all == 0 { MilliDevices::whole(1).0 } else { all })
         * Loss::from(unsaved.saturating_add(RESTART))
-}
-
-fn release(shares: &mut Cow<'_, Shares>, queue: usize, devices: &Devices) {
-    devices.iter().for_each(|(class, count)| shares.to_mut().release(queue, class, count));
 }
 
 /// How many thousandths of the accelerators of a node a job has.

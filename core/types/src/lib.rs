@@ -52,7 +52,9 @@ pub use part::{PartName, part_name, part_of};
 pub use phase::{JobPhase, NodePhase, TaskPhase};
 pub use problem::{AsProblem, Code, Problem, ProblemKind};
 pub use quantity::{Bytes, BytesError, MilliDevices, Millicores, MillicoresError, Watts, WattsError};
-pub use queue::{MAX_QUEUE_DEPTH, MAX_WEIGHT, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name};
+pub use queue::{
+    Disruptions, MAX_QUEUE_DEPTH, MAX_WEIGHT, QueueSpec, QueueSpecError, RawQueueSpec, default_queue_name,
+};
 pub use reservation::{
     Keepable, MAX_RESERVED_NODES, RawReservationSpec, ReservationError, ReservationSpec, Scope, kept,
 };

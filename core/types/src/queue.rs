@@ -16,6 +16,21 @@ pub const MAX_WEIGHT: u32 = 10_000;
 const MIN_HALF_LIFE: Span = Span::from_secs(60);
 /// The longest that the jobs of a queue are not stopped for others: a queue is not for keeping.
 const MAX_MIN_RUN_TIME: Span = Span::from_secs(30 * 86_400);
+/// The most stops that a budget allows: each is remembered for as long as it counts.
+const MAX_DISRUPTIONS: u32 = 1_000;
+/// The shortest and the longest that a stop may count.
+const MIN_DISRUPTION_SPAN: Span = Span::from_secs(60);
+const MAX_DISRUPTION_SPAN: Span = Span::from_secs(30 * 86_400);
+
+/// How many jobs of a queue, with those below it, are stopped for others in any stretch of time: a disruption budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disruptions {
+    /// The most.
+    pub max: u32,
+    /// For so long each counts.
+    pub per: Span,
+}
 
 /// A queue as its owner wants it, checked whole: what it lends and borrows has a class that it counts, and somebody to share with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +57,8 @@ pub struct QueueSpec {
     pub half_life: Option<Span>,
     /// For how long its jobs, and those of queues below that say nothing, run on end before they are stopped for others.
     pub min_run_time: Option<Span>,
+    /// How many of its jobs, with those below it, are stopped for others; `None` for any number.
+    pub disruptions: Option<Disruptions>,
 }
 
 impl Default for QueueSpec {
@@ -57,6 +74,7 @@ impl Default for QueueSpec {
             weight: usual_weight(),
             half_life: None,
             min_run_time: None,
+            disruptions: None,
         }
     }
 }
@@ -86,6 +104,8 @@ pub struct RawQueueSpec {
     pub half_life: Option<Span>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_run_time: Option<Span>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disruptions: Option<Disruptions>,
 }
 
 /// What a queue weighs that says nothing.
@@ -114,6 +134,15 @@ pub enum QueueSpecError {
     HalfLife(Span),
     #[error("minRunTime: {0} is more than {MAX_MIN_RUN_TIME}: others would never get back what they lend")]
     MinRunTime(Span),
+    #[error(
+        "disruptions.max: {0} is not between 1 and {MAX_DISRUPTIONS}: say how many jobs may be stopped, or `preemptible: false` in jobs \
+         that may not be"
+    )]
+    Disruptions(u32),
+    #[error(
+        "disruptions.per: {0} is not between {MIN_DISRUPTION_SPAN} and {MAX_DISRUPTION_SPAN}: say for how long a stop counts"
+    )]
+    DisruptionsPer(Span),
 }
 
 impl TryFrom<RawQueueSpec> for QueueSpec {
@@ -141,6 +170,14 @@ impl TryFrom<RawQueueSpec> for QueueSpec {
         if let Some(long) = raw.min_run_time.filter(|min_run_time| *min_run_time > MAX_MIN_RUN_TIME) {
             return Err(QueueSpecError::MinRunTime(long));
         }
+        if let Some(Disruptions { max, per }) = raw.disruptions {
+            if !(1..=MAX_DISRUPTIONS).contains(&max) {
+                return Err(QueueSpecError::Disruptions(max));
+            }
+            if !(MIN_DISRUPTION_SPAN..=MAX_DISRUPTION_SPAN).contains(&per) {
+                return Err(QueueSpecError::DisruptionsPer(per));
+            }
+        }
         Ok(Self {
             priority: raw.priority,
             stopped: raw.stopped,
@@ -152,6 +189,7 @@ impl TryFrom<RawQueueSpec> for QueueSpec {
             weight: raw.weight,
             half_life: raw.half_life,
             min_run_time: raw.min_run_time,
+            disruptions: raw.disruptions,
         })
     }
 }
@@ -169,6 +207,7 @@ impl From<QueueSpec> for RawQueueSpec {
             weight: spec.weight,
             half_life: spec.half_life,
             min_run_time: spec.min_run_time,
+            disruptions: spec.disruptions,
         }
     }
 }
@@ -198,7 +237,7 @@ mod tests {
         assert_eq!(read("{}"), Ok(QueueSpec::default()));
         let texts = [
             r#"{"priority":3,"stopped":false,"maxDevices":0,"parent":"lab","nominal":{"nvidia":8,"amd":0},"borrowingLimit":{"nvidia":4},"lendingLimit":{"amd":0},"weight":3}"#,
-            r#"{"priority":0,"stopped":false,"maxDevices":0,"halfLife":"1d12h","minRunTime":"0s"}"#,
+            r#"{"priority":0,"stopped":false,"maxDevices":0,"halfLife":"1d12h","minRunTime":"0s","disruptions":{"max":3,"per":"1h"}}"#,
         ];
         for text in texts {
             assert_eq!(serde_json::to_string(&read(text).unwrap()).unwrap(), text);
@@ -224,6 +263,10 @@ mod tests {
             (r#"{"weight":0}"#, "weight: 0 is not between 1 and 10000"),
             (r#"{"parent":"lab","halfLife":"1d"}"#, "halfLife: the root of a tree says it for all below"),
             (r#"{"minRunTime":"31d"}"#, "minRunTime: 4w3d is more than 4w2d"),
+            (r#"{"disruptions":{"max":0,"per":"1h"}}"#, "disruptions.max: 0 is not between 1 and 1000"),
+            (r#"{"disruptions":{"max":1001,"per":"1h"}}"#, "disruptions.max: 1001 is not between"),
+            (r#"{"disruptions":{"max":3,"per":"59s"}}"#, "disruptions.per: 59s is not between 1m and 4w2d"),
+            (r#"{"disruptions":{"max":3}}"#, "missing field `per`"),
             (r#"{"halfLife":"1s"}"#, "halfLife: 1s is less than 1m"),
         ];
         for (text, reason) in cases {

@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use holdfast_api::v1::queues_client::QueuesClient;
 use holdfast_api::v1::watch_event::Resource;
 use holdfast_api::v1::{GetRequest, Queue, QueueExplanation, QueueList, QueueTurn};
+use holdfast_types::Span;
 
 use super::listing::{self, Selector, Watched};
 use crate::failure::Failure;
 use crate::globals::Flag;
-use crate::output::{Table, since};
+use crate::output::{Table, left, since};
 use crate::session::{Session, call};
 
 /// What can be asked of queues.
@@ -129,6 +130,16 @@ fn explained(explanation: &QueueExplanation) -> String {
         }
         let _ = write!(text, "\n{rows}");
     }
+    if !explanation.disruptions.is_empty() {
+        let mut rows = Table::new(&["STOPS FOR OTHERS OF", "COUNTED", "ALLOWED", "PER", "OLDEST COUNTS"]);
+        for disruptions in &explanation.disruptions {
+            let budget = disruptions.budget.unwrap_or_default();
+            let per = Span(budget.per_ms).to_string();
+            let [counted, max] = [disruptions.counted, budget.max].map(|count| count.to_string());
+            rows.row([disruptions.queue.clone(), counted, max, per, left(disruptions.until.as_ref())]);
+        }
+        let _ = write!(text, "\n{rows}");
+    }
     text.push_str("\nturns, who has had least first:\n");
     for (depth, level) in explanation.levels.iter().enumerate() {
         let turn = |turn: &QueueTurn| {
@@ -195,7 +206,8 @@ mod tests {
 
     #[test]
     fn a_queue_explains_itself() {
-        use holdfast_api::v1::{NextJob, QueueClass, QueueLevel};
+        use holdfast_api::v1::{DisruptionBudget, NextJob, QueueClass, QueueDisruptions, QueueLevel};
+        let budget = Some(DisruptionBudget { max: 3, per_ms: 3_600_000 });
         let class = QueueClass {
             class: "nvidia".to_owned(),
             nominal: 4_000,
@@ -215,12 +227,16 @@ mod tests {
             ],
             next: vec![next],
             waiting: 3,
+            disruptions: vec![QueueDisruptions { queue: "lab".to_owned(), budget, counted: 0, until: None }],
         });
         let expected = "\
 3 jobs wait
 
 CLASS   NOMINAL  HOLDS  WITH THOSE BELOW  BORROWS  MAY TAKE MORE
 nvidia  4        5.250  5.250             1.250    any
+
+STOPS FOR OTHERS OF  COUNTED  ALLOWED  PER  OLDEST COUNTS
+lab                  0        3        1h   -
 
 turns, who has had least first:
   [lab] 0.300

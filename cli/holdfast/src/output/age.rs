@@ -23,6 +23,13 @@ pub(crate) fn since(then: Option<&Timestamp>) -> String {
     age(then, now())
 }
 
+/// For how much longer, as `12m40s more`; `-` where it is absent.
+pub(crate) fn left(until: Option<&Timestamp>) -> String {
+    let Some(until) = until else { return "-".to_owned() };
+    let span = holdfast_api::millis(Some(until)).since(now());
+    format!("{} more", Span::from_secs(span.0 / 1_000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

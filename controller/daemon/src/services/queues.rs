@@ -82,8 +82,8 @@ fn counts(state: &State) -> BTreeMap<String, QueueStatus> {
 
 fn with_counts(mut queue: Queue, counts: &BTreeMap<String, QueueStatus>) -> Queue {
     let name = queue.metadata.as_ref().map_or("", |m| m.name.as_str());
-    let usage = queue.status.take().and_then(|status| status.usage);
-    queue.status = Some(QueueStatus { usage, ..counts.get(name).cloned().unwrap_or_default() });
+    let QueueStatus { usage, disruptions, .. } = queue.status.take().unwrap_or_default();
+    queue.status = Some(QueueStatus { usage, disruptions, ..counts.get(name).cloned().unwrap_or_default() });
     queue
 }
 

@@ -126,6 +126,8 @@ impl World {
                 spec: Some(v1::QueueSpec {
                     max_devices: *max_devices,
                     priority: *priority,
+                    disruptions: (*priority > 0)
+                        .then_some(v1::DisruptionBudget { max: 1, per_ms: 30_000_000 }),
                     ..v1::QueueSpec::default()
                 }),
                 ..store::PutQueue::default()

@@ -160,7 +160,12 @@ proptest! {
         kept in prop::bool::ANY,
     ) {
         let lines: Vec<&str> = jobs.iter().map(String::as_str).collect();
-        let queues = ["default", "lab", "one parent=lab nominal=nvidia:8", "two parent=lab nominal=nvidia:4"];
+        let queues = [
+            "default stops=1:30000",
+            "lab stops=3:90000",
+            "one parent=lab nominal=nvidia:8 stops=2:50000",
+            "two parent=lab nominal=nvidia:4",
+        ];
         let mut snapshot = cluster(&["a gpus=8", "b gpus=8", "c gpus=2 class=amd"], &queues, &lines);
         let waiting = snapshot.jobs.split_off(running.min(snapshot.jobs.len()));
         let first = plan(&snapshot, &config(), NOW - Span::from_secs(50_000));

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod beside;
+mod budgets;
 mod counterfactual;
 mod fair;
 mod foresight;
@@ -24,9 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use holdfast_types::{
-    Amounts, ArraySpec, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, JobKind, JobName,
-    JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, RawReservationSpec, Resources,
-    Restart, Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, Watts, element_of,
+    Amounts, ArraySpec, Bytes, DeviceClass, DeviceIndex, DeviceRequest, DeviceShare, Disruptions, JobKind,
+    JobName, JobSpec, Millicores, NodePhase, Place, Precision, QueueName, RawJobSpec, RawReservationSpec,
+    Resources, Restart, Slice, Span, TaskGroup, Time, TopologyRequest, USAGE_HALF_LIFE, Usage, Watts,
+    element_of,
 };
 
 use crate::*;
@@ -107,7 +109,8 @@ fn counts(text: &str) -> BTreeMap<DeviceClass, u32> {
     text.split(',').filter(|part| !part.is_empty()).map(count).collect()
 }
 
-/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0 weight=2 half=86400 run=600`
+/// `default priority=3 max=8 stopped=true parent=lab nominal=nvidia:8,amd:4 borrow=nvidia:2 lend=amd:0 weight=2 half=86400 run=600 stops=2:3600`:
+/// `stops` are two jobs an hour.
 fn queue(line: &str) -> QueueView {
     let words_of = words(line);
     QueueView {
@@ -119,6 +122,10 @@ fn queue(line: &str) -> QueueView {
         borrowing_limit: counts(words_of.get("borrow").unwrap_or(&"")),
         lending_limit: counts(words_of.get("lend").unwrap_or(&"")),
         min_run: words_of.get("run").map(|seconds| Span::from_secs(seconds.parse().unwrap())),
+        disruptions: words_of.get("stops").map(|stops| {
+            let (max, per) = stops.split_once(':').unwrap();
+            Disruptions { max: max.parse().unwrap(), per: Span::from_secs(per.parse().unwrap()) }
+        }),
         half_life: words_of
             .get("half")
             .map_or(USAGE_HALF_LIFE, |half| Span::from_secs(half.parse().unwrap())),
@@ -308,6 +315,9 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
             panic!("{} does not run", preempted.job);
         };
         *stopping = true;
+        if let Cause::Job(_) = preempted.by {
+            disrupt(snapshot, &preempted.job, plan.now);
+        }
     }
     for gang in &plan.holds {
         let JobState::Waiting { held, held_in, held_since, .. } =
@@ -328,6 +338,25 @@ fn commit(snapshot: &mut Snapshot, plan: &Plan) {
         let job = job.clone();
         record(snapshot, &job, plan.now, Usage::take);
     }
+}
+
+/// Records that a job was stopped for another one.
+fn disrupt(snapshot: &mut Snapshot, job: &JobName, now: Time) {
+    if job.is_part() {
+        return;
+    }
+    let mut up = Some(find(snapshot, job.as_str()).queue.clone());
+    while let Some(name) = up.take() {
+        let Some(view) = snapshot.queues.iter_mut().find(|view| view.name == name) else { return };
+        view.disrupted.extend(view.disruptions.map(|_| now));
+        up.clone_from(&view.parent);
+    }
+}
+
+/// How many stops of a queue count at an instant.
+fn counted(view: &QueueView, now: Time) -> usize {
+    let per = view.disruptions.map_or(Span(0), |budget| budget.per);
+    view.disrupted.iter().filter(|at| **at + per > now).count()
 }
 
 /// An element of an array becomes a job that waits, and the array waits for the next one.

@@ -66,12 +66,12 @@ impl World {
                 "e gpus=4 class=amd",
             ],
             &[
-                "default half=40000",
+                "default half=40000 stops=2:30000",
                 "light weight=1 parent=lab run=0",
                 "small max=9 priority=1",
-                "lab nominal=nvidia:4 half=86400 weight=2",
+                "lab nominal=nvidia:4 half=86400 weight=2 stops=3:50000",
                 "one parent=lab nominal=nvidia:8 lend=nvidia:6 weight=3",
-                "two parent=lab nominal=nvidia:4 borrow=nvidia:9 run=40000",
+                "two parent=lab nominal=nvidia:4 borrow=nvidia:9 run=40000 stops=1:20000",
             ],
             &[],
         );
@@ -144,6 +144,7 @@ impl World {
     fn tell(&mut self) {
         for queue in &self.snapshot.queues {
             assert!(self.warm.set_usage(&queue.name, queue.usage));
+            assert!(self.warm.set_disrupted(&queue.name, &queue.disrupted));
         }
     }
 }
@@ -187,6 +188,10 @@ proptest! {
                 prop_assert!(makes_way || expected.holds.iter().any(by));
             }
             commit(&mut world.snapshot, &expected);
+            for queue in &world.snapshot.queues {
+                let most = queue.disruptions.map_or(usize::MAX, |budget| usize::try_from(budget.max).unwrap());
+                prop_assert!(counted(queue, world.now) <= most, "{} is stopped too often", queue.name);
+            }
         }
     }
 }
