@@ -1,8 +1,7 @@
 //! What would have to be otherwise for a job to start now. Everything that is said was tried: the planner starts the job then. It must not
 //! know how the planner decides.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use holdfast_types::{
     Bytes, DeviceClass, JobName, JobSpec, Jurisdiction, NodeName, QueueName, ReservationName, Span, Time,
@@ -11,11 +10,14 @@ use holdfast_types::{
 
 use crate::config::Config;
 use crate::job::is_preemptible;
+use crate::plan::{Cause, Plan};
 use crate::queues::QueueRefusal;
 use crate::scheduler::Scheduler;
-use crate::snapshot::{
-    JobState, JobView, NodeView, QueueView, ReservationView, Schedulable, Snapshot, Verdict, Verdicts,
-};
+use crate::snapshot::{JobState, JobView, NodeView, ReservationView, Schedulable, Snapshot};
+
+mod change;
+
+use change::{Change, apply, sentence};
 
 /// So many nodes and jobs are looked at in all: more tries on a small cluster than on a large one.
 const WORK: usize = 400_000;
@@ -26,26 +28,6 @@ const MOST: usize = 48;
 const MAX_MORE: u32 = 64;
 /// Of one kind of change no more are tried than this.
 const MAX_ALIKE: usize = 8;
-
-/// One thing that could be otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Change {
-    QueueOpens(QueueName),
-    QueueAllows(QueueName, u32),
-    QueueHas(QueueName, DeviceClass, u32),
-    QueueBorrows(QueueName, DeviceClass, u32),
-    Accepts(DeviceClass),
-    AcceptsMemory(Bytes),
-    AnyPrecision,
-    Within(Option<TopologyLevel>),
-    MayRunIn(Jurisdiction),
-    Opens(NodeName),
-    Ends(JobName),
-    More(NodeName, u32),
-    Takes(Span),
-    MayStop,
-    Without(ReservationName),
-}
 
 /// The sentences `if ...` of what would start a job, each by itself; none for a job that does not wait, or that would start anyway.
 #[must_use]
@@ -64,6 +46,7 @@ pub fn counterfactuals(snapshot: &Snapshot, config: &Config, now: Time, job: &Jo
             found.extend(trial.nodes(view));
         }
     }
+    found.extend(trial.stops());
     found.extend(trial.ends(view));
     found.iter().map(|changes| sentence(changes, &view.spec)).collect()
 }
@@ -86,14 +69,26 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// Why the job does not start where these things are otherwise; `None` where it does.
     fn refusal(&self, changes: &[Change]) -> Option<Refusal> {
-        let mut changed = self.snapshot.clone();
-        changes.iter().for_each(|change| apply(&mut changed, self.job, change));
-        let mut scheduler = Scheduler::new(&changed, &self.config, self.now);
-        let plan = scheduler.plan(changed.revision, self.now);
+        let (scheduler, plan) = self.plan(changes);
         if plan.gangs.iter().any(|gang| gang.job == *self.job) {
             return None;
         }
         Some(scheduler.queue_refusal(self.job).map_or(Refusal::Room, Refusal::Queue))
+    }
+
+    /// What is decided where these things are otherwise.
+    fn plan(&self, changes: &[Change]) -> (Scheduler, Plan) {
+        let mut changed = self.snapshot.clone();
+        changes.iter().for_each(|change| apply(&mut changed, self.job, change));
+        let mut scheduler = Scheduler::new(&changed, &self.config, self.now);
+        let plan = scheduler.plan(changed.revision, self.now);
+        (scheduler, plan)
+    }
+
+    /// How many are stopped for the job where these things are otherwise.
+    fn stopped(&self, changes: &[Change]) -> usize {
+        let by = Cause::Job(self.job.clone());
+        self.plan(changes).1.preempts.iter().filter(|stop| stop.by == by).count()
     }
 
     fn starts(&mut self, change: &Change) -> bool {
@@ -199,6 +194,31 @@ impl Trial<'_> {
         found
     }
 
+    /// The queue whose disruption budget leaves too little for others to be stopped for the job, which starts once they are.
+    fn stops(&mut self) -> Option<Vec<Change>> {
+        if self.stopped(&[]) > 0 {
+            return None;
+        }
+        let mut spared: Vec<QueueName> = self
+            .snapshot
+            .queues
+            .iter()
+            .filter(|queue| queue.disruptions.is_some())
+            .map(|queue| queue.name.clone())
+            .collect();
+        spared.sort_unstable();
+        let most = u32::try_from(MAX_ALIKE).unwrap_or(u32::MAX);
+        spared.into_iter().take(MAX_ALIKE).find_map(|queue| {
+            let mut helps = |more| {
+                self.left = self.left.checked_sub(1)?;
+                let change = Change::Stops(queue.clone(), more);
+                (self.stopped(std::slice::from_ref(&change)) > 0).then(|| vec![change])
+            };
+            helps(most)?;
+            (1..=most).find_map(helps)
+        })
+    }
+
     /// Nodes that take work again, and nodes that are not there.
     fn nodes(&mut self, view: &JobView) -> Vec<Vec<Change>> {
         let closed = self.snapshot.nodes.iter().filter(|node| node.schedulable != Schedulable::Yes);
@@ -291,133 +311,4 @@ fn kind(snapshot: &Snapshot, view: &JobView) -> Option<NodeName> {
     allowed
         .max_by(|one, two| worth(one).cmp(&worth(two)).then_with(|| two.name.cmp(&one.name)))
         .map(|node| node.name.clone())
-}
-
-fn apply(snapshot: &mut Snapshot, job: &JobName, change: &Change) {
-    match change {
-        Change::QueueOpens(name) => edit_queue(snapshot, name, |queue| queue.stopped = false),
-        Change::QueueAllows(name, most) => edit_queue(snapshot, name, |queue| queue.max_devices = *most),
-        Change::QueueHas(name, class, more) => {
-            edit_queue(snapshot, name, |queue| add(&mut queue.nominal, *class, *more));
-        }
-        Change::QueueBorrows(name, class, more) => {
-            edit_queue(snapshot, name, |queue| add(&mut queue.borrowing_limit, *class, *more));
-        }
-        Change::Opens(name) => {
-            let nodes = snapshot.nodes.iter_mut().filter(|node| node.name == *name);
-            nodes.for_each(|node| node.schedulable = Schedulable::Yes);
-        }
-        Change::Ends(name) => snapshot.jobs.retain(|job| job.name != *name),
-        Change::More(like, count) => add_nodes(snapshot, like, *count),
-        Change::Without(name) => snapshot.reservations.retain(|reservation| reservation.name != *name),
-        Change::Accepts(_)
-        | Change::AcceptsMemory(_)
-        | Change::AnyPrecision
-        | Change::Within(_)
-        | Change::Takes(_)
-        | Change::MayStop
-        | Change::MayRunIn(_) => {
-            for view in snapshot.jobs.iter_mut().filter(|view| view.name == *job) {
-                ask_less(Arc::make_mut(&mut view.spec), change);
-            }
-        }
-    }
-}
-
-fn edit_queue(snapshot: &mut Snapshot, name: &QueueName, edit: impl FnMut(&mut QueueView)) {
-    snapshot.queues.iter_mut().filter(|queue| queue.name == *name).for_each(edit);
-}
-
-fn add(counts: &mut BTreeMap<DeviceClass, u32>, class: DeviceClass, more: u32) {
-    let count = counts.entry(class).or_default();
-    *count = count.saturating_add(more);
-}
-
-fn ask_less(spec: &mut JobSpec, change: &Change) {
-    match change {
-        Change::AnyPrecision => spec.precision = None,
-        Change::Takes(most) => spec.max_run_time = Some(*most),
-        Change::MayStop => spec.preemptible = Some(true),
-        Change::MayRunIn(place) => {
-            spec.jurisdictions.insert(place.clone());
-        }
-        _ => {}
-    }
-    for group in &mut spec.groups {
-        match change {
-            Change::Within(None) => group.topology = None,
-            Change::Within(level) => {
-                if let Some(topology) = &mut group.topology {
-                    topology.required = *level;
-                }
-            }
-            Change::Accepts(class) => {
-                group.resources.devices.iter_mut().for_each(|request| request.class = *class);
-            }
-            Change::AcceptsMemory(memory) => {
-                group
-                    .resources
-                    .devices
-                    .iter_mut()
-                    .for_each(|request| request.memory = request.memory.min(*memory));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// As many nodes more as one that there is, of which the law says the same.
-fn add_nodes(snapshot: &mut Snapshot, like: &NodeName, count: u32) {
-    let Some(model) = snapshot.nodes.iter().find(|node| node.name == *like).cloned() else { return };
-    let taken: BTreeSet<NodeName> = snapshot.nodes.iter().map(|node| node.name.clone()).collect();
-    // The law speaks of every node by its name.
-    let free = (0..).map_while(|number: u32| format!("more-{number}").parse::<NodeName>().ok());
-    let names: Vec<NodeName> =
-        free.filter(|name| !taken.contains(name)).take(usize::try_from(count).unwrap_or(0)).collect();
-    let mut known: BTreeMap<usize, Verdicts> = BTreeMap::new();
-    for job in &mut snapshot.jobs {
-        if let JobState::Waiting { verdicts, .. } = &mut job.state {
-            let more = known.entry(verdicts.address()).or_insert_with(|| {
-                let verdict = match verdicts.denied_by(like) {
-                    None => Verdict::Allow,
-                    Some(rule) => Verdict::Deny { rule: rule.to_owned() },
-                };
-                verdicts.with(names.iter().map(|name| (name.clone(), verdict.clone())))
-            });
-            *verdicts = more.clone();
-        }
-    }
-    let schedulable = Schedulable::Yes;
-    snapshot.nodes.extend(names.into_iter().map(|name| NodeView { name, schedulable, ..model.clone() }));
-}
-
-fn sentence(changes: &[Change], spec: &JobSpec) -> String {
-    let parts: Vec<String> = changes.iter().map(|change| words(change, spec)).collect();
-    format!("if {}", parts.join(", and "))
-}
-
-fn words(change: &Change, spec: &JobSpec) -> String {
-    match change {
-        Change::QueueOpens(queue) => format!("queue `{queue}` were not stopped"),
-        Change::QueueAllows(queue, most) => format!("queue `{queue}` allowed {most} accelerators"),
-        Change::QueueHas(queue, class, more) => format!("queue `{queue}` had {more} more {class} of its own"),
-        Change::QueueBorrows(queue, class, more) => {
-            format!("queue `{queue}` might borrow {more} more {class}")
-        }
-        Change::Accepts(class) => format!("it accepted {class} accelerators"),
-        Change::AcceptsMemory(memory) => format!("it accepted accelerators with {memory}"),
-        Change::AnyPrecision => {
-            spec.precision.map_or_else(String::new, |format| format!("it did not ask for {format}"))
-        }
-        Change::Within(None) => String::from("its tasks did not have to be near each other"),
-        Change::Within(Some(level)) => format!("its tasks only had to be in one {level}"),
-        Change::MayRunIn(place) => format!("it might run in {place}"),
-        Change::Opens(node) => format!("node `{node}` took work again"),
-        Change::Ends(job) => format!("job `{job}` ended"),
-        Change::Takes(most) => format!("its maxRunTime were {most}"),
-        Change::MayStop => String::from("it might be stopped for others (`preemptible: true`)"),
-        Change::Without(name) => format!("reservation `{name}` were not"),
-        Change::More(like, 1) => format!("there were one more node like `{like}`"),
-        Change::More(like, count) => format!("there were {count} more nodes like `{like}`"),
-    }
 }

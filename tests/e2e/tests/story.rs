@@ -574,6 +574,52 @@ fn no_more_is_drawn_than_a_cap_allows() {
 }
 
 #[test]
+fn no_more_jobs_of_a_queue_are_stopped_for_others_than_its_budget_allows() {
+    let cluster = Cluster::new(1, 3);
+    cluster.import();
+    let queue = |name: &str, spec: &str| {
+        let path = cluster.home().join(format!("{name}-queue.yaml"));
+        let head = "apiVersion: holdfast/v1\nkind: Queue\nmetadata: {name: ";
+        std::fs::write(&path, format!("{head}{name}}}\nspec: {spec}\n")).unwrap();
+        cluster.done(&["apply", "-f", path.as_str()]);
+    };
+    queue("default", "{minRunTime: 0s, disruptions: {max: 1, per: 1h}}");
+    queue("urgent", "{priority: 5}");
+    // Both nodes in Germany are taken.
+    for name in ["calm", "quiet"] {
+        let path = cluster.manifest(name, "DE", 1, 4_000, 50);
+        cluster.done(&["job", "submit", "-f", path.as_str()]);
+        cluster.until(name, "trains", |status| number(&status["checkpointStep"]) > 0);
+    }
+    for name in ["first", "second"] {
+        let path = cluster.manifest(name, "DE", 1, 4_000, 50);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("  kind: train", "  queue: urgent\n  kind: train")).unwrap();
+        cluster.done(&["job", "submit", "-f", path.as_str()]);
+    }
+    cluster.until("first", "runs", |status| status["phase"] == "Running");
+    wait("the second is told why it waits", || {
+        let told = cluster.done(&["job", "explain", "second"]);
+        told.contains("if queue `default` let one more of its jobs be stopped for others").then_some(())
+    });
+    let explained = cluster.json(&["queue", "explain", "default"]);
+    let budget = &explained["disruptions"][0];
+    assert_eq!((&budget["queue"], number(&budget["counted"])), (&Value::from("default"), 1), "{explained}");
+    let stops =
+        || ["calm", "quiet"].map(|job| number(&cluster.status(job)["preemptions"])).iter().sum::<u64>();
+    assert_eq!(stops(), 1);
+    let shown = cluster.done(&["queue", "explain", "default"]);
+    assert!(shown.contains("STOPS FOR OTHERS OF"), "{shown}");
+
+    queue("default", "{minRunTime: 0s, disruptions: {max: 2, per: 1h}}");
+    cluster.until("second", "runs", |status| status["phase"] == "Running");
+    assert_eq!(stops(), 2);
+    for job in ["first", "second", "calm", "quiet"] {
+        cluster.done(&["job", "cancel", job, "--yes"]);
+    }
+}
+
+#[test]
 fn a_gang_runs_in_one_rack() {
     let cluster = Cluster::new(1, 3);
     cluster.import();

@@ -86,3 +86,15 @@ fn what_is_kept_for_others_is_kept_whatever_a_budget_says() {
     snapshot.reservations.push(reservation("maintenance nodes=a,b,c from=0 for=9000"));
     assert_eq!(victims(&plan(&snapshot, &config(), NOW)), 3);
 }
+
+#[test]
+fn who_waits_because_a_budget_is_spent_is_told_so() {
+    let mut snapshot = four(&["default", "team stops=1:3600"], &URGENT);
+    let first = plan(&snapshot, &config(), NOW);
+    commit(&mut snapshot, &first);
+    let told = |job: &str| counterfactuals(&snapshot, &config(), NOW, &job.parse().unwrap());
+    assert!(
+        told("u2").contains(&"if queue `team` let one more of its jobs be stopped for others".to_owned())
+    );
+    assert!(told("u1").iter().all(|one| !one.contains("stopped for others")), "{:?}", told("u1"));
+}
